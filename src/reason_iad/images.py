@@ -1,0 +1,299 @@
+"""Images in: any file, PIL image or array becomes 8-bit RGB, or one sentence says why it cannot.
+
+Files are hostile until proven otherwise. A file is opened without blocking and must be a regular one (a pipe
+or a device would hang), is read once (so that the hash is the hash of what was decoded), is decoded only by
+the formats listed here, and is refused from its header, before any pixel is decoded, when its size is absurd.
+
+What happens to unusual pixels: EXIF rotation is applied; transparency is composed on white, as on paper;
+deeper greys are scaled by their range, never clipped; of an animation the first frame counts; ICC profiles
+are ignored.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import stat
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from reason_iad.errors import ImageError
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+"""Pillow's names of the formats that may be decoded; a hostile file reaches no other decoder."""
+
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".png",
+        ".apng",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".gif",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+    }
+)
+"""Suffixes (lower case) by which images are found in folders. Decoding goes by content, not by suffix."""
+
+MAX_PIXELS = 100_000_000
+MAX_FILE_BYTES = 512 * 2**20
+MIN_SIDE = 8
+MAX_ASPECT = 200  # Qwen's smart resize refuses more
+
+_DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedImage:
+    """An image ready for inspection.
+
+    Attributes:
+        pixels: 8-bit RGB, upright.
+        name: file name without folders, or 'image' / 'array'; always printable.
+        sha256: of the file's bytes; of the RGB pixels and their shape if there was no file.
+        width: of `pixels`, after rotation.
+        height: of `pixels`, after rotation.
+        notes: what was done that the user may want to know, one sentence each.
+    """
+
+    pixels: Image.Image
+    name: str
+    sha256: str
+    width: int
+    height: int
+    notes: tuple[str, ...] = ()
+
+
+def load_image(source: str | Path | Image.Image | NDArray[Any]) -> LoadedImage:
+    """Load one image as 8-bit RGB.
+
+    Args:
+        source: a file, a PIL image, or an array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with dtype
+            uint8, uint16, or float in [0, 1].
+
+    Raises:
+        ImageError: it is missing, unreadable, not an image of `FORMATS`, damaged, or outside the size limits.
+    """
+    if isinstance(source, Image.Image):
+        name = printable(Path(str(getattr(source, "filename", "") or "image")).name)
+        _check_size(source.size, f"The image '{name}'")
+        return _without_file(*_to_rgb(source, f"The image '{name}'"), name)
+    if isinstance(source, np.ndarray):
+        return _without_file(*_array_to_rgb(source), "array")
+    if isinstance(source, (str, os.PathLike)):
+        return _load_file(Path(source))
+    raise ImageError(
+        f"An image must be a path, a PIL image or a numpy array; convert this {type(source).__name__}."
+    )
+
+
+def find_images(paths: Iterable[str | Path]) -> list[Path]:
+    """List the images among files and folders, each once, in a stable order.
+
+    A file is kept whatever its suffix, and even if it does not exist: `load_image` says what is wrong with it
+    and the others go on. A folder is searched recursively for `IMAGE_SUFFIXES`, sorted; hidden files and
+    folders are skipped, and links to folders are not followed.
+
+    Raises:
+        ImageError: a folder holds no image or cannot be read.
+    """
+    found: dict[str, Path] = {}
+    for path in map(Path, paths):
+        for file in _walk(path) if path.is_dir() else [path]:
+            found.setdefault(os.path.abspath(file), file)  # noqa: PTH100 - lexical, links stay as given
+    return list(found.values())
+
+
+def printable(text: str | Path) -> str:
+    """Text of a path that can be printed and written as UTF-8, whatever bytes the file system holds."""
+    clean = os.fsencode(text).decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in clean)
+
+
+def _walk(folder: Path) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        raise ImageError(f"The folder '{printable(error.filename)}' cannot be read; check its permissions.")
+
+    files: list[Path] = []
+    for root, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [Path(root, name) for name in names if not name.startswith(".")]
+    images = sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+    if not images:
+        raise ImageError(
+            f"The folder '{printable(folder)}' holds no image; "
+            f"put files there that end in one of: {', '.join(sorted(IMAGE_SUFFIXES))}."
+        )
+    return images
+
+
+def _load_file(path: Path) -> LoadedImage:
+    what = f"The image '{printable(path)}'"
+    data = _read(path, what)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns about what is refused, or harmless, here
+        try:
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        except Image.DecompressionBombError:
+            raise ImageError(_too_large(what)) from None
+        except Exception:
+            # Decoders meet hostile bytes here and may raise anything; all of it means the same to the user.
+            raise ImageError(
+                f"{what} is not an image that can be read; save it as one of: {', '.join(FORMATS)}."
+            ) from None
+        with image:
+            _check_size(image.size, what)
+            pixels, notes = _to_rgb(image, what)
+    return LoadedImage(
+        pixels, printable(path.name), hashlib.sha256(data).hexdigest(), pixels.width, pixels.height, notes
+    )
+
+
+def _read(path: Path, what: str) -> bytes:
+    """Read a regular file, once, without ever blocking on a pipe or a device."""
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+    )
+    try:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ImageError(f"{what} is a pipe or a device; save the image to an ordinary file first.")
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{what} {_reason(error)}.") from None
+    if not data:
+        raise ImageError(f"{what} is empty (zero bytes); copy or export it again.")
+    if len(data) > MAX_FILE_BYTES:
+        raise ImageError(
+            f"{what} is larger than {MAX_FILE_BYTES // 2**20} MiB; crop it or save it compressed."
+        )
+    return data
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Why a file cannot be read, and the mend."""
+    code = error.errno if isinstance(error, OSError) else None
+    if code == errno.ENOENT:
+        return "does not exist; check the path"
+    if code == errno.EISDIR:
+        return "is a folder; give one image file"
+    if code in (errno.EACCES, errno.EPERM):
+        return "may not be read; give yourself read permission"
+    if code == errno.ELOOP:
+        return "is a symbolic link that leads back to itself; point it at a file"
+    if code == errno.ENOTDIR:
+        return "does not exist, because a part of its path is a file; check the path"
+    detail = error.strerror if isinstance(error, OSError) else str(error)
+    return f"cannot be read ({detail}); check the path and the disk"
+
+
+def _too_large(what: str) -> str:
+    return f"{what} has more than {MAX_PIXELS // 10**6} million pixels; crop it or scale it down."
+
+
+def _check_size(size: tuple[int, int], what: str) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise ImageError(_too_large(what))
+    if min(size) < MIN_SIDE:
+        raise ImageError(
+            f"{what} is {width}x{height} pixels, too small to inspect; each side needs at least {MIN_SIDE}."
+        )
+    if max(size) > MAX_ASPECT * min(size):
+        raise ImageError(
+            f"{what} is {width}x{height} pixels, too narrow to inspect; "
+            f"crop it so that one side is at most {MAX_ASPECT} times the other."
+        )
+
+
+def _to_rgb(image: Image.Image, what: str) -> tuple[Image.Image, tuple[str, ...]]:
+    """Decode the first frame, upright, as a new RGB image; returns it with its notes."""
+    notes: list[str] = []
+    try:
+        if getattr(image, "is_animated", False):
+            image.seek(0)
+            notes.append("Only the first of several frames was used.")
+        image.load()
+    except Exception:
+        raise ImageError(f"{what} is damaged or cut off; copy or export it again.") from None
+    try:
+        image = ImageOps.exif_transpose(image)
+    except Exception:  # malformed EXIF must not cost the user the picture
+        notes.append("The rotation in the EXIF data is unreadable and was ignored.")
+    if image.mode in _DEEP_GREY or image.mode == "F":
+        grey, note = _grey_to_8_bit(np.asarray(image), what)
+        return Image.fromarray(grey).convert("RGB"), (*notes, *note)
+    try:
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            notes.append("Transparent parts were composed on white.")
+        return image.convert("RGB"), tuple(notes)
+    except ValueError:
+        raise ImageError(
+            f"{what} has the colour mode {image.mode}, which cannot be read; save it as RGB."
+        ) from None
+
+
+def _grey_to_8_bit(grey: NDArray[Any], what: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Scale deep or float greys (H, W[, C]) to 8 bits; returns them with the notes.
+
+    White is the largest value of the type in use: 1 for floats up to 1; 65535, or 4095 when nothing is
+    brighter, because 12-bit cameras store their values unshifted. It is never the brightest pixel: two images
+    of one product must stay comparable.
+    """
+    low, high = float(grey.min()), float(grey.max())
+    if not np.isfinite(low) or not np.isfinite(high):
+        raise ImageError(f"{what} contains NaN or infinite values; replace them before inspecting.")
+    if low < 0 or high > 65535:
+        raise ImageError(
+            f"{what} has values from {low:g} to {high:g}; scale them to 0..1 (float) or 0..65535."
+        )
+    if grey.dtype.kind == "f" and high <= 1:
+        white = 1
+    elif grey.dtype.kind == "f" and high <= 255:
+        white = 255
+    else:
+        white = 4095 if high <= 4095 else 65535
+    scaled = grey.astype(np.float32)
+    scaled *= 255 / white
+    return np.rint(scaled, out=scaled).astype(np.uint8), (f"Values were scaled from 0..{white} to 8 bits.",)
+
+
+def _array_to_rgb(array: NDArray[Any]) -> tuple[Image.Image, tuple[str, ...]]:
+    what = "The image array"
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise ImageError(f"{what} has shape {array.shape}; give (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).")
+    _check_size((array.shape[1], array.shape[0]), what)
+    if array.dtype.newbyteorder("=") not in (np.uint8, np.uint16, np.float16, np.float32, np.float64):
+        raise ImageError(f"{what} has dtype {array.dtype}; give uint8, uint16, or float in [0, 1].")
+    notes: tuple[str, ...] = ()
+    if array.dtype.kind == "f" and np.max(array) > 1:
+        raise ImageError(f"{what} has float values above 1; divide it by its largest possible value.")
+    if array.dtype != np.uint8:
+        array, notes = _grey_to_8_bit(array, what)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    rgb, more = _to_rgb(Image.fromarray(np.ascontiguousarray(array)), what)
+    return rgb, notes + more
+
+
+def _without_file(pixels: Image.Image, notes: tuple[str, ...], name: str) -> LoadedImage:
+    digest = hashlib.sha256(f"RGB {pixels.width}x{pixels.height} ".encode())
+    digest.update(pixels.tobytes())
+    return LoadedImage(pixels, name, digest.hexdigest(), pixels.width, pixels.height, notes)
