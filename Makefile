@@ -1,0 +1,46 @@
+# From a bare clone: `make demo` and `make test` build .venv on first use; later runs start at once.
+# Variables: PYTHON (to build .venv with), TESTS (what `make test` runs), PYTEST_ARGS, DEMO_OUT.
+
+PYTHON    ?= python3
+VENV      := .venv
+STAMP     := $(VENV)/.installed
+BIN       := $(VENV)/bin
+TESTS     ?= tests
+DEMO_OUT  ?= demo-out
+CODE      := src tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format schema clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+demo: $(STAMP) ## inspect images made on the spot; reports in DEMO_OUT
+	$(BIN)/reason-iad demo --out $(DEMO_OUT)
+
+test: $(STAMP) ## run the tests
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
+
+lint: $(STAMP) ## check style, format and types
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+
+format: $(STAMP) ## mend style and format
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+schema: $(STAMP) ## write the JSON schemas in docs/ anew
+	$(BIN)/python -m reason_iad schema --out docs
+
+clean: ## remove .venv and everything that is built
+	rm -rf $(VENV) build dist demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is written last, so that an installation that was interrupted is done again.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python 3.10 or newer is needed; run: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

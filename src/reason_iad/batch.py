@@ -1,0 +1,241 @@
+"""Many images, one after another: a failed one never stops the others, and a run that was killed can go on.
+
+Two independent pieces: `inspect_many` turns paths into outcomes, `ResultLog` keeps outcomes as JSON lines. A
+line is on the disk before the next image begins, so whatever ends the process (Ctrl-C, kill -9, a power cut)
+costs at most the image in flight.
+
+A log holds results of one kind only. `Conditions` says what that means: same model, configuration, knowledge,
+references, category and question; a log is never continued under other conditions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from reason_iad.errors import OutputError, ReasonIADError
+from reason_iad.files import append_line, read_lines_tolerant, write_atomic
+from reason_iad.images import printable
+from reason_iad.schema import SCHEMA_VERSION, Inspection, Record, Verdict
+
+log = logging.getLogger(__name__)
+
+
+class Failure(Record):
+    """An image that could not be inspected. Its line in a log is replaced when the run is resumed."""
+
+    schema_version: str = SCHEMA_VERSION
+    image: str
+    error: str
+
+
+Outcome = Inspection | Failure
+
+
+class Inspecting(Protocol):
+    """The part of `Inspector` that a batch needs."""
+
+    def inspect(
+        self,
+        image: Path,
+        *,
+        references: Sequence[Path] = (),
+        category: str | None = None,
+        question: str | None = None,
+    ) -> Inspection:
+        """Inspect one image."""
+        ...
+
+
+def inspect_many(
+    inspector: Inspecting,
+    paths: Iterable[Path],
+    *,
+    references: Sequence[Path] = (),
+    category: str | None = None,
+    question: str | None = None,
+) -> Iterator[Outcome]:
+    """Inspect images lazily, in order; yields one outcome per path.
+
+    The image of an outcome is named by its path as given, so that images of the same file name stay apart.
+    """
+    for path in paths:
+        name = printable(path)
+        try:
+            result = inspector.inspect(path, references=references, category=category, question=question)
+        except ReasonIADError as error:
+            yield Failure(image=name, error=str(error))
+        except Exception as error:  # a bug met on one image must not cost the results of the others
+            log.debug("inspecting '%s'", name, exc_info=True)
+            yield Failure(image=name, error=f"Internal error: {type(error).__name__}: {error}")
+        else:
+            yield named(result, path)
+
+
+def named(result: Inspection, path: Path) -> Inspection:
+    """The same result, its image named by the path as given instead of by the file's name."""
+    image = result.image.model_copy(update={"name": printable(path)})
+    return result.model_copy(update={"image": image})
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What all results of one log have in common. None: not known (yet), and then not compared.
+
+    Attributes:
+        config: hash of the configuration in force, with method, threshold and seed.
+        references: hashes of the reference images, in order.
+        category: as given by the user; '' if it was left to the gallery.
+        question: the free question; '' without one.
+        model: hash of the weights.
+        knowledge: hash of the knowledge entries; '' without knowledge.
+    """
+
+    config: str
+    references: tuple[str, ...]
+    category: str
+    question: str
+    model: str | None = None
+    knowledge: str | None = None
+
+    @classmethod
+    def of(cls, result: Inspection) -> Conditions:
+        """The conditions under which a result was made."""
+        category = result.evidence.category
+        questions = (answer.question for answer in result.evidence.answers if answer.key == "question")
+        return cls(
+            config=result.versions.config_sha256,
+            references=tuple(reference.sha256 for reference in result.evidence.references),
+            category=(category.name or "") if category.origin == "given" else "",
+            question=next(questions, ""),
+            model=result.versions.model.sha256,
+            knowledge=result.versions.knowledge_sha256 or "",
+        )
+
+    def differences(self, other: Conditions) -> list[str]:
+        """Names of what differs, as a user would say it."""
+        names = {"config": "configuration (method, threshold, seed or reasoning options)"}
+        pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return [names.get(name, name) for name, a, b in pairs if None not in (a, b) and a != b]
+
+
+class ResultLog:
+    """Outcomes as JSON lines in a file, one line per image.
+
+    Use `create` or `resume`. Not meant for several writers at a time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._done: dict[str, Verdict] = {}
+        self._conditions: Conditions | None = None
+
+    @classmethod
+    def create(cls, path: Path, *, overwrite: bool = False) -> ResultLog:
+        """Begin an empty log.
+
+        Raises:
+            OutputError: the file has content and `overwrite` is off, or it cannot be written.
+        """
+        if not overwrite and read_lines_tolerant(path):
+            raise OutputError(
+                f"'{printable(path)}' already holds results; continue it with --resume, replace it with "
+                "--overwrite, or choose another file."
+            )
+        write_atomic(path, "")
+        return cls(path)
+
+    @classmethod
+    def resume(cls, path: Path, paths: Iterable[Path]) -> ResultLog:
+        """Go on with a log; a missing or empty file begins one.
+
+        What is left of a line that was cut off is removed, and so are the lines of those `paths` that have to
+        be inspected again: they failed, or the file changed since.
+
+        Raises:
+            OutputError: the file is not such a log, or cannot be read or written.
+        """
+        result = cls(path)
+        lines = read_lines_tolerant(path)
+        hashes = {printable(image): file_sha256(image) for image in paths}
+        kept: list[str] = []
+        for number, line in enumerate(lines, 1):
+            outcome = _parse(line, f"Line {number} of '{printable(path)}'")
+            if isinstance(outcome, Failure):
+                if outcome.image not in hashes:
+                    kept.append(line)
+                continue
+            result._admit(outcome)
+            if outcome.image.name not in hashes or hashes[outcome.image.name] == outcome.image.sha256:
+                kept.append(line)
+                result._done[outcome.image.name] = outcome.verdict
+        content = "".join(f"{line}\n" for line in kept)
+        if not path.exists() or path.read_bytes() != content.encode():
+            write_atomic(path, content)
+        return result
+
+    def verdict(self, image: Path) -> Verdict | None:
+        """The verdict in the log; None if the image has yet to be inspected (or again, as it changed)."""
+        return self._done.get(printable(image))
+
+    def require(self, conditions: Conditions) -> None:
+        """Make sure that results made under these conditions may be added.
+
+        Raises:
+            OutputError: the log was made under others; the message names what differs.
+        """
+        if self._conditions is None:
+            return
+        if differences := self._conditions.differences(conditions):
+            raise OutputError(
+                f"'{printable(self.path)}' was made with another {', another '.join(differences)}; "
+                "resume with the same one, or choose another file."
+            )
+
+    def append(self, outcome: Outcome) -> None:
+        """Add one outcome and wait until it is on the disk.
+
+        Raises:
+            OutputError: it was made under other conditions than the log, or cannot be written.
+        """
+        if isinstance(outcome, Inspection):
+            self._admit(outcome)
+            self._done[outcome.image.name] = outcome.verdict
+        append_line(self.path, outcome.model_dump_json())
+
+    def _admit(self, result: Inspection) -> None:
+        conditions = Conditions.of(result)
+        self.require(conditions)
+        self._conditions = self._conditions or conditions
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's content, as `InputImage.sha256` has it; '' for anything but a readable file."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return ""  # opening a pipe would wait for ever
+        with path.open("rb") as file:
+            digest = hashlib.sha256()
+            while block := file.read(2**20):
+                digest.update(block)
+    except (OSError, ValueError):
+        return ""
+    return digest.hexdigest()
+
+
+def _parse(line: str, where: str) -> Outcome:
+    try:
+        return Failure.model_validate_json(line)
+    except ValidationError:
+        pass
+    try:
+        return Inspection.model_validate_json(line)
+    except ValidationError:
+        raise OutputError(f"{where} is not a result of this version of the program; choose another file.") from None

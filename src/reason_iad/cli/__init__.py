@@ -1,0 +1,105 @@
+"""The command line: parse, call, print. Sub-commands are imported when they are used, so `--help` is instant.
+
+Exit codes, the same for every command: 0 fine, 1 a defect was found, 2 usage or input error, 3 some images
+failed, 70 a bug in the program (never 1: a crash must not look like a verdict), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from importlib import import_module
+from typing import Any
+
+import click
+
+from reason_iad import __version__
+from reason_iad.errors import ReasonIADError
+
+EXIT_DEFECT = 1
+EXIT_INPUT = 2
+EXIT_FAILED = 3
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+EXIT_PIPE_CLOSED = 141
+
+COMMANDS: dict[str, str] = {
+    "inspect": "Inspect parts: pass or defect, what, where and why.",
+    "ask": "Ask any question about an image.",
+    "demo": "Inspect images made on the spot; no downloads.",
+    "doctor": "Check the installation and say how to mend it.",
+    "knowledge": "Write, import, search and check knowledge.",
+    "nano": "Make and train the embedded model.",
+    "schema": "Print or write the JSON schemas of the results.",
+}
+"""Sub-command, and the line `--help` shows. 'name' is the click command `name` in `reason_iad.cli.name`."""
+
+
+class LazyGroup(click.Group):
+    """Imports a sub-command when it is called, and is the one place where errors become exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the sub-commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a sub-command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"reason_iad.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the sub-commands from the table, importing none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a sub-command; an error is one sentence, a traceback only with --debug."""
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
+            raise
+        except KeyboardInterrupt:
+            fail("Interrupted.", EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            with contextlib.suppress(OSError, ValueError):  # what is still buffered goes nowhere
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(EXIT_PIPE_CLOSED)
+        except ReasonIADError as error:
+            fail(str(error), EXIT_INPUT)
+        except Exception as error:
+            fail(
+                f"This is a bug: {type(error).__name__}: {error} (run again with --debug before the command "
+                "for the place, and please report it).",
+                EXIT_BUG,
+            )
+
+
+def fail(message: str, code: int) -> None:
+    """Print an error, with its traceback under --debug, and end the program."""
+    context = click.get_current_context()
+    if context.find_root().params.get("debug"):
+        traceback.print_exc()
+    click.echo(f"{click.style('Error:', fg='red')} {message}", err=True)
+    context.exit(code)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.version_option(__version__, prog_name="reason-iad")
+def main(debug: bool) -> None:
+    """Inspect industrial parts from images, with reasons.
+
+    \b
+    reason-iad demo
+    reason-iad inspect part.png --reference good.png --report out.html
+    reason-iad ask part.png "How many pins are there?" --options "A) 4" "B) 8"
+    """
+    if debug:
+        import logging
+
+        logging.basicConfig(level=logging.WARNING)
+        logging.getLogger("reason_iad").setLevel(logging.DEBUG)

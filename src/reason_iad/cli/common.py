@@ -1,0 +1,170 @@
+"""What `inspect` and `ask` share: options that choose the engine, and the checks made before it is loaded."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reason_iad.config import METHODS, InspectorConfig
+from reason_iad.errors import ConfigError, ModelError, OutputError
+
+if TYPE_CHECKING:
+    from reason_iad.inspector import Inspector
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything that `Inspector.from_pretrained` needs, checked as far as that is cheap."""
+
+    model: str
+    knowledge: Path | None
+    gallery: Path | None
+    device: str
+    dtype: str
+    config: InspectorConfig
+
+    def load(self) -> Inspector:
+        """Load the model (seconds)."""
+        from reason_iad.inspector import Inspector
+
+        return Inspector.from_pretrained(
+            self.model,
+            knowledge=self.knowledge,
+            config=self.config,
+            device=self.device,
+            dtype=self.dtype,
+            gallery=self.gallery,
+        )
+
+
+def engine_options(command: F) -> F:
+    """Add the options of `Engine` to a command, which receives them as `engine`.
+
+    A `threshold` option of the command goes into the configuration, too.
+    """
+
+    @functools.wraps(command)
+    def wrapper(**options: Any) -> Any:
+        engine = Engine(
+            model=check_model(options.pop("model")),
+            config=make_config(
+                **{name: options.pop(name, None) for name in ("method", "threshold", "seed")},
+                **{name: options.pop(name) for name in ("steps", "candidates", "sigma")},
+            ),
+            device=check_device(options.pop("device")),
+            **{name: options.pop(name) for name in ("knowledge", "gallery", "dtype")},
+        )
+        return command(engine=engine, **options)
+
+    defaults = InspectorConfig()
+    folder = click.Path(exists=True, path_type=Path)
+    for option in reversed(
+        (
+            click.option("--model", default="nano", show_default=True, metavar="nano|DIR|HUB_ID",
+                         help="The embedded model, a local model directory, or a hub id."),
+            click.option("--knowledge", type=folder, metavar="DIR_OR_STORE",
+                         help="Your knowledge base; without it, what the package ships."),
+            click.option("--gallery", type=folder, metavar="DIR",
+                         help="Good images, one folder per category, to find the category by."),
+            click.option("--method", type=click.Choice(list(METHODS)), default=defaults.method,
+                         show_default=True, help="How to reason."),
+            click.option("--steps", type=int, help="Optimisation steps of the think tokens."),
+            click.option("--candidates", type=int, help="Candidates per step."),
+            click.option("--sigma", type=float, help="Noise scale, relative to the token embeddings."),
+            click.option("--seed", type=click.IntRange(min=0), default=defaults.seed, show_default=True,
+                         help="Seed of the noise."),
+            click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]",
+                         help="Where to compute."),
+            click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto",
+                         show_default=True, help="Number format of the weights."),
+        )
+    ):  # fmt: skip
+        wrapper = option(wrapper)
+    return wrapper  # type: ignore[return-value]
+
+
+def make_config(
+    *,
+    method: str,
+    threshold: float | None,
+    seed: int,
+    steps: int | None,
+    candidates: int | None,
+    sigma: float | None,
+) -> InspectorConfig:
+    """The configuration that options ask for.
+
+    Raises:
+        ConfigError: a value is out of its range, or the method has no use for it.
+    """
+    changes = {"steps": steps, "candidates": candidates, "sigma": sigma}
+    given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    preset = METHODS[method].reasoning
+    if given and preset is None:
+        raise ConfigError(
+            f"--{next(iter(given))} has no effect with the method '{method}', which does not optimise think "
+            f"tokens; choose one of: {', '.join(name for name, m in METHODS.items() if m.reasoning)}."
+        )
+    config = InspectorConfig(
+        method=method, seed=seed, reasoning=replace(preset, **given) if given and preset else None
+    )
+    return config if threshold is None else replace(config, threshold=threshold)
+
+
+def check_model(model: str) -> str:
+    """Refuse what cannot be a model, before anything heavy is imported.
+
+    Raises:
+        ModelError: it is neither 'nano', a model directory nor a hub id.
+    """
+    if model in ("nano", "fake"):
+        return model
+    path = Path(model).expanduser()
+    if path.is_dir():
+        from reason_iad.backbones.loading import check_directory
+
+        check_directory(path)
+    elif path.exists():
+        raise ModelError(f"'{model}' is a file; give the model's directory.")
+    elif not _HUB_ID.fullmatch(model):
+        raise ModelError(f"The model '{model}' was not found; give 'nano', a directory, or a hub id (owner/name).")
+    return model
+
+
+def check_device(device: str) -> str:
+    """Refuse a device that cannot exist.
+
+    Raises:
+        ConfigError: it is not 'auto', 'cpu', 'cuda' or 'cuda:N'.
+    """
+    if not _DEVICE.fullmatch(device):
+        raise ConfigError(f"Unknown device '{device}'; choose auto, cpu, cuda or cuda:N.")
+    return device
+
+
+def check_output(path: Path, inputs: tuple[Path, ...]) -> None:
+    """Make sure, before the long part, that a file can be written and is not one of the inputs.
+
+    Raises:
+        OutputError: it cannot be, or it is.
+    """
+    if path.is_dir():
+        raise OutputError(f"'{path}' is a folder; add a file name.")
+    if not path.parent.is_dir():
+        raise OutputError(f"The folder '{path.parent}' does not exist; create it first.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OutputError(f"'{path}' cannot be written; choose a place you may write to.")
+    if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
+        raise OutputError(f"'{path}' is one of the input images; choose another file for the output.")

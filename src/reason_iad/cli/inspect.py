@@ -1,0 +1,261 @@
+"""`reason-iad inspect`: one part with a summary for people, or many with one JSON line each."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, fail
+from reason_iad.cli.common import Engine, check_output, engine_options
+from reason_iad.cli.values import ManyValues
+from reason_iad.errors import OutputError
+
+if TYPE_CHECKING:
+    from reason_iad.batch import Outcome, ResultLog
+    from reason_iad.schema import Inspection
+
+STDOUT = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be inspected, and where results go; everything is checked, nothing is loaded.
+
+    Attributes:
+        paths: the images, each once.
+        references: good images.
+        single: one image, given as a file: its result is shown to people.
+        lines: results are JSON lines (else one document).
+        json: where JSON goes; `STDOUT`, or None for nowhere.
+        report: the HTML file of a single image, the folder of several; or None.
+        root: folder that the paths of several reports are relative to.
+    """
+
+    paths: tuple[Path, ...]
+    references: tuple[Path, ...]
+    category: str | None
+    question: str | None
+    single: bool
+    lines: bool
+    json: Path | None
+    report: Path | None
+    root: Path
+    resume: bool
+    overwrite: bool
+    quiet: bool
+
+
+@click.command(cls=ManyValues)
+@click.argument("parts", nargs=-1, required=True, metavar="PART...", type=click.Path(path_type=Path))
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    metavar="GOOD...",
+    type=click.Path(path_type=Path),
+    help="Good parts of the same product: images or folders.",
+)
+@click.option("--category", help="Name of the product; found from the gallery if left out.")
+@click.option("--question", help="Ask this, too.")
+@engine_options
+@click.option("--threshold", type=float, help="'defect' at or above this probability (default: 0.5).")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="OUT.html",
+    help="Write an HTML report; with several images, a folder of them.",
+)
+@click.option(
+    "--json",
+    "json",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="OUT.json",
+    help="Write the result as JSON ('-': to standard output); with several images, or as "
+    "OUT.jsonl, one line per image.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the lines in --json; failed images are tried again.")
+@click.option("--overwrite", is_flag=True, help="Replace the lines in --json.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+def inspect(
+    engine: Engine, parts: tuple[Path, ...], references: tuple[Path, ...], category: str | None,
+    question: str | None, report: Path | None, json: Path | None, resume: bool, overwrite: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Inspect PART..., images or folders of images.
+
+    \b
+    Exit code: 0 all pass, 1 a defect was found, 2 usage or input error, 3 some images failed.
+
+    Several images: one JSON line per image, to --json as soon as it is done, else to standard output; a
+    failed image never stops the others.
+    """
+    from reason_iad.images import find_images, load_image
+
+    paths = tuple(find_images(parts))
+    single = len(parts) == 1 and not parts[0].is_dir()
+    job = Job(
+        paths=paths,
+        references=tuple(find_images(references)) if references else (),
+        category=category,
+        question=question,
+        single=single,
+        lines=not single or resume or (json is not None and json.suffix == ".jsonl"),
+        json=json if json is not None or single else STDOUT,
+        report=report,
+        root=Path(os.path.commonpath([path.absolute().parent for path in paths])),
+        resume=resume,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    _check_outputs(job)
+    for image in (*job.references, *(paths if single else ())):
+        load_image(image)
+    code = _inspect_one(engine, job) if single and not job.lines else _inspect_many(engine, job)
+    click.get_current_context().exit(code)
+
+
+def _check_outputs(job: Job) -> None:
+    """Refuse, before the long part, outputs that cannot be written or would destroy something."""
+    inputs = (*job.paths, *job.references)
+    to_file = job.json is not None and job.json != STDOUT
+    if job.resume and not to_file:
+        raise OutputError("--resume needs the file to go on with; name it with --json.")
+    if job.resume and job.overwrite:
+        raise OutputError("--resume and --overwrite exclude each other; choose one.")
+    if job.json is not None and to_file:
+        check_output(job.json, inputs)
+    if job.report is None:
+        return
+    if job.single:
+        check_output(job.report, inputs)
+    elif job.report.is_file() or job.report.suffix.lower() in (".html", ".htm"):
+        raise OutputError(f"--report '{job.report}' is one file; give a folder for several reports.")
+
+
+def _inspect_one(engine: Engine, job: Job) -> int:
+    from reason_iad.batch import named
+    from reason_iad.cli.show import show_inspection
+    from reason_iad.files import write_atomic
+
+    path = job.paths[0]
+    result = engine.load().inspect(path, references=job.references, category=job.category, question=job.question)
+    result = named(result, path)
+    if job.json == STDOUT:
+        click.echo(result.to_json(indent=2))
+    elif job.json is not None:
+        write_atomic(job.json, result.to_json(indent=2) + "\n")
+    if job.report is not None:
+        result.save_report(job.report, image=path, references=job.references)
+    if not job.quiet:
+        to_stderr = job.json == STDOUT
+        show_inspection(result, err=to_stderr)
+        if job.report is not None:
+            click.echo(f"  report     {job.report}", err=to_stderr)
+    return EXIT_DEFECT if result.verdict == "defect" else 0
+
+
+def _inspect_many(engine: Engine, job: Job) -> int:
+    from reason_iad.batch import Failure, inspect_many
+    from reason_iad.schema import Inspection
+
+    log = _open_log(engine, job)
+    verdicts = {path: log.verdict(path) for path in job.paths} if log else {}
+    pending = [path for path in job.paths if not verdicts.get(path)]
+    counts = Counter[str](verdict for verdict in verdicts.values() if verdict)
+    if done := len(job.paths) - len(pending):
+        _say(job, f"{done} of {len(job.paths)} images are already in '{job.json}'.")
+    try:
+        if pending:
+            inspector = engine.load()
+            outcomes = inspect_many(
+                inspector, pending, references=job.references, category=job.category, question=job.question
+            )
+            with _progress(len(pending), job.quiet) as advance:
+                for path, outcome in zip(pending, outcomes, strict=True):
+                    if isinstance(outcome, Inspection):
+                        _write_report(job, path, outcome)  # first: a line in the log means that all is done
+                    _write_line(log, outcome)
+                    counts["failed" if isinstance(outcome, Failure) else outcome.verdict] += 1
+                    advance(outcome)
+    except KeyboardInterrupt:
+        kept = f"; {sum(counts.values())} images are in '{job.json}', go on with --resume" if log else ""
+        fail(f"Interrupted{kept}.", EXIT_INTERRUPTED)
+    noun = "image" if len(job.paths) == 1 else "images"
+    _say(
+        job,
+        f"{len(job.paths)} {noun}: " + ", ".join(f"{counts[k]} {k}" for k in ("pass", "defect", "failed")),
+    )
+    return EXIT_FAILED if counts["failed"] else EXIT_DEFECT if counts["defect"] else 0
+
+
+def _open_log(engine: Engine, job: Job) -> ResultLog | None:
+    from reason_iad.batch import Conditions, ResultLog, file_sha256
+
+    if job.json is None or job.json == STDOUT:
+        return None
+    if not job.resume:
+        return ResultLog.create(job.json, overwrite=job.overwrite)
+    log = ResultLog.resume(job.json, job.paths)
+    log.require(
+        Conditions(
+            config=engine.config.sha256(),
+            references=tuple(file_sha256(reference) for reference in job.references),
+            category=job.category or "",
+            question=job.question or "",
+        )
+    )
+    return log
+
+
+def _write_line(log: ResultLog | None, outcome: Outcome) -> None:
+    if log:
+        log.append(outcome)
+    else:
+        click.echo(outcome.model_dump_json())
+
+
+def _write_report(job: Job, path: Path, result: Inspection) -> None:
+    """Write a report at the place under the folder that the image has under the common root."""
+    if job.report is None:
+        return
+    relative = path.absolute().relative_to(job.root)
+    target = job.report / relative.with_name(relative.name + ".html")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder '{target.parent}' cannot be made ({error.strerror}); choose another --report."
+        ) from None
+    result.save_report(target, image=path, references=job.references)
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
+    """A progress bar on stderr (on a terminal), with the errors of failed images above it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from reason_iad.batch import Failure
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    columns = (TextColumn("inspecting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        task = progress.add_task("inspecting", total=total)
+
+        def advance(outcome: Outcome) -> None:
+            if isinstance(outcome, Failure):
+                console.print(f"{outcome.image}: {outcome.error}", style="red", markup=False)
+            progress.advance(task)
+
+        yield advance
+
+
+def _say(job: Job, message: str) -> None:
+    if not job.quiet:
+        click.echo(message, err=True)

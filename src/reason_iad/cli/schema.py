@@ -1,0 +1,40 @@
+"""`reason-iad schema`: the published JSON schemas, generated from the models that write the JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+NAMES = ("inspection", "failure", "reply")
+
+
+@click.command()
+@click.argument("name", type=click.Choice(NAMES), default="inspection")
+@click.option("--out", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Write all into DIR.")
+def schema(name: str, out: Path | None) -> None:
+    """Print a JSON schema: of one `inspection`, of the line of a `failure`, of the `reply` to a question."""
+    from reason_iad.files import write_atomic
+
+    if out is None:
+        click.echo(schema_text(name), nl=False)
+        return
+    for each in NAMES:
+        write_atomic(out / f"{each}.schema.json", schema_text(each))
+        click.echo(out / f"{each}.schema.json")
+
+
+def schema_text(name: str) -> str:
+    """One schema as it is published: two spaces of indent, one newline at the end."""
+    import json
+
+    from reason_iad.batch import Failure
+    from reason_iad.schema import SCHEMA_VERSION, Inspection, Record, Reply
+
+    models: dict[str, type[Record]] = {"inspection": Inspection, "failure": Failure, "reply": Reply}
+    content = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:reason-iad:{name}:{SCHEMA_VERSION}",
+        **models[name].model_json_schema(mode="serialization"),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

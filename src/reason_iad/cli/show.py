@@ -1,0 +1,67 @@
+"""Results as text for people: plain lines, coloured on a terminal."""
+
+from __future__ import annotations
+
+import click
+
+from reason_iad.schema import Inspection, Reply, RetrievedEntry, Versions
+
+_KNOWLEDGE_SHOWN = 4
+
+
+def show_inspection(result: Inspection, *, err: bool = False) -> None:
+    """Print a verdict with its reasons."""
+    defect = result.verdict == "defect"
+    verdict = click.style(result.verdict.upper(), fg="red" if defect else "green", bold=True)
+    click.echo(
+        f"{verdict}  {result.image.name}  (defect probability {result.probability:.3f}, "
+        f"threshold {result.threshold:.2f})",
+        err=err,
+    )
+    rows = []
+    if result.defect_type:
+        rows.append(("type", result.defect_type + (f", severity {result.severity}" if result.severity else "")))
+    if result.region:
+        box = result.region.box
+        pixels = f", pixels {box.x1},{box.y1} to {box.x2},{box.y2}" if box else ""
+        rows.append(("where", f"{result.region.place} ({result.region.place_probability:.2f}){pixels}"))
+    if result.explanation:
+        rows.append(("why", " ".join(result.explanation.split())))
+    category = result.evidence.category
+    rows.append(("category", f"{category.name or 'unknown'} ({category.origin})" if category.name else "unknown"))
+    rows += _knowledge(result.evidence.knowledge)
+    if anomaly_map := result.evidence.anomaly_map:
+        says = "whether and where" if anomaly_map.gate_passed else "where only"
+        rows.append(("map", f"against {anomaly_map.calibrated_on} reference(s), says {says}"))
+    rows += _how(result.method, result.seed, result.versions, result.timings_ms)
+    _print(rows, err)
+
+
+def show_reply(result: Reply, *, err: bool = False) -> None:
+    """Print an answer with its probabilities."""
+    answer = result.answer
+    prefix = f"{answer.choice}) " if answer.choice else ""
+    click.echo(click.style(f"{prefix}{answer.text}", bold=True), err=err)
+    rows = [
+        (f"{probability:.3f}", f"{letter}) {answer.options.get(letter, '')}")
+        for letter, probability in answer.probabilities.items()
+    ]
+    rows += _knowledge(result.evidence.knowledge)
+    rows += _how(result.method, result.seed, result.versions, result.timings_ms)
+    _print(rows, err)
+
+
+def _knowledge(entries: tuple[RetrievedEntry, ...]) -> list[tuple[str, str]]:
+    shown = [f"{e.entry.id} ({e.scorer} {e.score:.2f})" for e in entries[:_KNOWLEDGE_SHOWN]]
+    more = [f"and {len(entries) - _KNOWLEDGE_SHOWN} more"] if len(entries) > _KNOWLEDGE_SHOWN else []
+    return [("knowledge", ", ".join(shown + more))] if entries else []
+
+
+def _how(method: str, seed: int, versions: Versions, timings_ms: dict[str, float]) -> list[tuple[str, str]]:
+    seconds = timings_ms.get("total", 0.0) / 1000
+    return [("made by", f"{versions.model.name}, method {method}, seed {seed}, {seconds:.1f} s")]
+
+
+def _print(rows: list[tuple[str, str]], err: bool) -> None:
+    for label, text in rows:
+        click.echo(f"  {click.style(f'{label:<10}', dim=True)} {text}", err=err)
