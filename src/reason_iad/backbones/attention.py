@@ -1,0 +1,138 @@
+"""Attention of many short suffixes over one long prefix that is never copied.
+
+A registered attention function replaces the decoder's own while a `SuffixPlan` is passed down. The B suffixes of a
+step share one prefix: its keys are read once for all of them, by folding candidates and grouped query heads into
+the rows of one matrix product. The softmax spans [prefix | own suffix]; only suffix rows exist, so the attention of
+the latents over the image is a slice of numbers that were needed anyway. Everything is differentiable.
+
+Without a plan the function is ordinary causal attention, which is what the prefill of a prompt needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+NAME = "reason_iad_suffix"
+"""Name under which the function is registered with transformers."""
+
+Layers = tuple[tuple[torch.Tensor, torch.Tensor], ...]
+
+
+class KeyValues:
+    """The keys and values of the tokens being run, per layer; grows when more tokens follow.
+
+    Stands where transformers expects a cache: the decoder layers only call `update`.
+    """
+
+    def __init__(self) -> None:
+        self.layers: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def update(
+        self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append this call's keys and values, (B, key-value heads, T, head size); return all so far."""
+        if layer_idx == len(self.layers):
+            self.layers.append((key, value))
+        else:
+            past_key, past_value = self.layers[layer_idx]
+            self.layers[layer_idx] = (torch.cat((past_key, key), -2), torch.cat((past_value, value), -2))
+        return self.layers[layer_idx]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Number of own tokens so far."""
+        return int(self.layers[layer_idx][0].shape[-2]) if layer_idx < len(self.layers) else 0
+
+
+@dataclass(slots=True)
+class SuffixPlan:
+    """What the attention function needs to know about one suffix evaluation.
+
+    Attributes:
+        prefix: shared keys and values, per layer (1, key-value heads, P, head size).
+        rows: suffix rows whose attention over the image is wanted.
+        image: half-open range of the image tokens in the prefix.
+        capture_layers: decoder layers over which it is averaged.
+        captured: running sum of the attention, (B, len(rows), n).
+    """
+
+    prefix: Layers
+    rows: tuple[int, ...] = ()
+    image: tuple[int, int] = (0, 0)
+    capture_layers: frozenset[int] = frozenset()
+    captured: torch.Tensor | None = field(default=None)
+
+    def mean_attention(self) -> torch.Tensor | None:
+        """(B, len(rows), n), averaged over heads and the chosen layers."""
+        return None if self.captured is None else self.captured / len(self.capture_layers)
+
+
+def suffix_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    plan: SuffixPlan | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention over [shared prefix | own suffix]; plain causal attention without a plan.
+
+    Args:
+        module: the attention layer (gives `layer_idx`).
+        query: (B, heads, T, head size).
+        key, value: (B, key-value heads, S, head size), S >= T own tokens so far.
+        attention_mask: must be None: causality is applied here.
+        scaling: factor on the scores; None: one over the root of the head size.
+        dropout: ignored (the model is frozen).
+        plan: see `SuffixPlan`.
+
+    Returns:
+        (B, T, heads, head size), and None in place of the full attention matrix, which never exists.
+    """
+    del attention_mask, dropout, kwargs
+    batch, heads, length, size = query.shape
+    kv_heads, own = key.shape[1], key.shape[2]
+    scale = size**-0.5 if scaling is None else scaling
+    if plan is None:
+        out = torch.nn.functional.scaled_dot_product_attention(
+            query, key, value, is_causal=length > 1, scale=scale, enable_gqa=heads != kv_heads
+        )
+        return out.transpose(1, 2), None
+
+    layer = int(module.layer_idx)  # type: ignore[arg-type]
+    prefix_key, prefix_value = plan.prefix[layer]
+    groups = heads // kv_heads
+    grouped = query.reshape(batch, kv_heads, groups * length, size).transpose(0, 1)  # (KH, B, G*T, D)
+    rows = grouped.reshape(kv_heads, batch * groups * length, size)
+    past = torch.matmul(rows, prefix_key[0].transpose(-1, -2))  # (KH, B*G*T, P)
+    past = past.view(kv_heads, batch, groups, length, -1)
+    recent = torch.matmul(grouped, key.transpose(0, 1).transpose(-1, -2))  # (KH, B, G*T, S)
+    recent = recent.view(kv_heads, batch, groups, length, own)
+    if length > 1:
+        future = torch.ones(length, own, dtype=torch.bool, device=query.device).triu(own - length + 1)
+        recent = recent.masked_fill(future, float("-inf"))
+    weights = torch.cat((past, recent), -1).mul_(scale).softmax(-1, dtype=torch.float32)
+    width = past.shape[-1]
+    if plan.rows and layer in plan.capture_layers:
+        start, stop = plan.image
+        seen = weights[:, :, :, list(plan.rows), start:stop].mean((0, 2))  # (B, L, n)
+        plan.captured = seen if plan.captured is None else plan.captured + seen
+    weights = weights.to(value.dtype)
+    flat = weights[..., :width].reshape(kv_heads, batch * groups * length, width)
+    out = torch.matmul(flat, prefix_value[0]).view(kv_heads, batch, groups * length, size)
+    own_weights = weights[..., width:].reshape(kv_heads, batch, groups * length, own)
+    out = out + torch.matmul(own_weights, value.transpose(0, 1))
+    out = out.view(kv_heads, batch, groups, length, size).permute(1, 3, 0, 2, 4)  # (B, T, KH, G, D)
+    return out.reshape(batch, length, heads, size), None
+
+
+def register() -> None:
+    """Make the function known to transformers (idempotent)."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, suffix_attention)

@@ -1,0 +1,205 @@
+"""What latent reasoning needs from a model, and nothing else.
+
+A backbone turns a prompt into a prefix (keys and values, computed once), evaluates suffixes of raw embeddings on
+that prefix (latent think tokens, injected patches, answer cue), and decodes text from a state. The reasoning room
+knows this protocol and tensors; only the files beside this one know a model family.
+
+Symbols: B candidates, T suffix length, L latents, P prefix length, n image tokens, d hidden size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+    from reason_iad.prompt import Part, Prompt
+    from reason_iad.schema import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTokens:
+    """One image after the vision tower and the projector.
+
+    Attributes:
+        tokens: (n, d), exactly the rows the decoder reads.
+        rows, columns: grid of the tokens; n = rows * columns, row-major.
+    """
+
+    tokens: torch.Tensor
+    rows: int
+    columns: int
+
+
+class Span(NamedTuple):
+    """Half-open range of positions in a prefix."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A prompt up to some position, as keys and values. Immutable: extending makes a new one.
+
+    Attributes:
+        layers: per decoder layer, keys and values, each (1, key-value heads, P, head size).
+        length: P.
+        next_position: rotary position of the first token after it (on all axes).
+        images: for each image, the range of its tokens.
+        embeddings: (P, d) input embeddings, kept for the uncached reference.
+        positions: (axes, P) rotary positions, kept for the uncached reference.
+        state: anything a family needs beside keys and values.
+    """
+
+    layers: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    length: int
+    next_position: int
+    images: tuple[Span, ...]
+    embeddings: torch.Tensor
+    positions: torch.Tensor
+    state: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuffixQuery:
+    """Which outputs of a suffix are wanted; nothing else is computed.
+
+    Attributes:
+        logits_at: suffix positions whose next-token logits are read.
+        attention_at: suffix positions whose attention over the image tokens is read (empty: none).
+        image: prefix range of those image tokens.
+        layers: decoder layers to average the attention over; None: the upper half.
+    """
+
+    logits_at: tuple[int, ...]
+    attention_at: tuple[int, ...] = ()
+    image: Span | None = None
+    layers: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuffixOutput:
+    """What a suffix evaluation returns.
+
+    Attributes:
+        logits: (B, len(logits_at), V), float32.
+        attention: (B, len(attention_at), n), mean over layers and heads, float32; None if not asked for.
+            Rows sum to the share of attention that falls on the image, so to at most 1.
+    """
+
+    logits: torch.Tensor
+    attention: torch.Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Generated text.
+
+    Attributes:
+        text: without control tokens.
+        tokens: the ids, without the stop token.
+        first_logits: (V,) of the first generated position: shows from which state decoding started.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    first_logits: torch.Tensor = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PatchFeatures:
+    """Features of image patches for the defect expert and the gallery.
+
+    Attributes:
+        features: (rows * columns, c), row-major, float32.
+    """
+
+    features: torch.Tensor
+    rows: int
+    columns: int
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """A frozen multimodal LLM, as latent reasoning sees it. All tensors live on its device."""
+
+    version: ModelVersion
+    hidden_size: int
+    context_length: int
+    embedding_rms: float
+    """Root mean square of the token embeddings: the unit of the noise scale (METHOD section 2)."""
+
+    def embed_image(self, image: Image.Image) -> ImageTokens:
+        """Run the vision tower and the projector once.
+
+        Raises:
+            ImageError: the image cannot be resized into what the tower accepts.
+        """
+        ...
+
+    def patch_features(self, image: Image.Image) -> PatchFeatures:
+        """Patch features of the frozen vision tower, for comparing images (METHOD section 4)."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of a text as content."""
+        ...
+
+    def head(self, prompt: Prompt, images: Sequence[ImageTokens]) -> Prefix:
+        """Everything up to and including the query image: computed once for all questions of an image.
+
+        Raises:
+            PromptError: it does not fit the context window.
+        """
+        ...
+
+    def question(self, head: Prefix, prompt: Prompt) -> Prefix:
+        """The head extended by the question, up to the first latent position (or the answer cue).
+
+        Raises:
+            PromptError: it does not fit the context window.
+        """
+        ...
+
+    def cue(self, prompt: Prompt) -> torch.Tensor:
+        """(C, d) embeddings of what follows the latents: end of the user turn and start of the answer."""
+        ...
+
+    def embed_text(self, parts: Sequence[Part]) -> torch.Tensor:
+        """(T, d) embeddings of content text."""
+        ...
+
+    def think_embedding(self) -> torch.Tensor:
+        """(d,) embedding from which latents start (METHOD section 2)."""
+        ...
+
+    def option_tokens(self, letters: Sequence[str]) -> list[int]:
+        """First token of each answer letter right after the cue.
+
+        Raises:
+            ModelError: two letters share their first token.
+        """
+        ...
+
+    def evaluate(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
+        """Evaluate B suffixes on one shared prefix, without copying the prefix.
+
+        Args:
+            prefix: computed once.
+            suffix: (B, T, d). If it requires grad, so do the outputs.
+            query: what to read.
+        """
+        ...
+
+    def evaluate_uncached(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
+        """The same numbers from one plain full forward per candidate: slow, obviously right (METHOD section 6)."""
+        ...
+
+    def decode(self, prefix: Prefix, suffix: torch.Tensor, max_new_tokens: int) -> Decoded:
+        """Greedy decoding that continues from the state (prefix, suffix (T, d))."""
+        ...

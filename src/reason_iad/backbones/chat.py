@@ -1,0 +1,126 @@
+"""From a typed prompt to token ids, without ever letting content become control.
+
+The chat template of the model is rendered once with private-use sentinels in place of every content part; what
+lies between the sentinels is control text written by the model's makers. Content is tokenised on its own with
+special tokens split into ordinary ones, so `<|im_end|>` in a document is seven harmless pieces of text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reason_iad.errors import ModelError
+from reason_iad.prompt import Data, ImageSlot, LatentSlot, Part, Prompt
+
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_SENTINEL = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A run of token ids."""
+
+    ids: tuple[int, ...]
+
+
+Piece = Tokens | ImageSlot | LatentSlot
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPrompt:
+    """A prompt as pieces, split where caching needs it.
+
+    Attributes:
+        head: up to and including the query image and its closing markup.
+        question: up to the first latent position.
+        cue: everything after the latents, up to the first token of the answer.
+    """
+
+    head: tuple[Piece, ...]
+    question: tuple[Tokens, ...]
+    cue: Tokens
+
+
+def encode_content(tokenizer: Any, text: str) -> tuple[int, ...]:
+    """Token ids of content: control tokens in it are split into ordinary pieces."""
+    clean = text.replace(_OPEN, " ").replace(_CLOSE, " ")
+    return tuple(tokenizer(clean, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+
+def encode_control(tokenizer: Any, text: str) -> tuple[int, ...]:
+    """Token ids of the chat template's own text: control tokens count."""
+    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _template_text(tokenizer: Any, system: str, contents: Sequence[Part]) -> str:
+    """The chat template rendered with a sentinel for each content part."""
+    user = [
+        {"type": "image"} if isinstance(part, ImageSlot) else {"type": "text", "text": f"{_OPEN}{i}{_CLOSE}"}
+        for i, part in enumerate(contents)
+    ]
+    messages = [
+        {"role": "system", "content": [{"type": "text", "text": system}]},
+        {"role": "user", "content": user},
+    ]
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+
+def render(tokenizer: Any, prompt: Prompt, image_token: str) -> RenderedPrompt:
+    """Token ids of a prompt, with slots for images and latents.
+
+    Args:
+        tokenizer: a fast tokenizer with a chat template.
+        prompt: the typed prompt.
+        image_token: the placeholder that the template writes once per image.
+
+    Raises:
+        ModelError: the template drops or reorders parts.
+    """
+    parts = [*prompt.head, *prompt.tail]
+    text = _template_text(tokenizer, prompt.system, parts)
+    pieces: list[Piece] = []
+    images = iter([part for part in parts if isinstance(part, ImageSlot)])
+    seen: list[int] = []
+    cursor = 0
+
+    def control(chunk: str) -> None:
+        runs = chunk.split(image_token)
+        for position, run in enumerate(runs):
+            if position:
+                slot = next(images, None)
+                if slot is None:
+                    raise ModelError("The model's chat template writes more images than the prompt has.")
+                pieces.append(slot)
+            if run:
+                pieces.append(Tokens(encode_control(tokenizer, run)))
+
+    for match in _SENTINEL.finditer(text):
+        control(text[cursor : match.start()])
+        index = int(match.group(1))
+        seen.append(index)
+        part = parts[index]
+        pieces.append(Tokens(encode_content(tokenizer, part.text)) if isinstance(part, Data) else part)
+        cursor = match.end()
+    control(text[cursor:])
+    expected = [i for i, part in enumerate(parts) if not isinstance(part, ImageSlot)]
+    if seen != expected or next(images, None) is not None:
+        raise ModelError("The model's chat template drops or reorders parts of the prompt; it cannot be used.")
+    return _split(pieces, bool(prompt.tail) and isinstance(prompt.tail[-1], LatentSlot))
+
+
+def _split(pieces: list[Piece], latents: bool) -> RenderedPrompt:
+    """Cut after the markup that closes the query image, and at the latents (or before the answer cue)."""
+    last_image = max(i for i, piece in enumerate(pieces) if isinstance(piece, ImageSlot))
+    head_end = last_image + 2  # the closing markup of the image belongs to the head
+    if latents:
+        cut = next(i for i, piece in enumerate(pieces) if isinstance(piece, LatentSlot))
+        question, rest = pieces[head_end:cut], pieces[cut + 1 :]
+    else:
+        question, rest = pieces[head_end:-1], pieces[-1:]
+    cue = tuple(i for piece in rest if isinstance(piece, Tokens) for i in piece.ids)
+    return RenderedPrompt(
+        tuple(pieces[:head_end]), tuple(p for p in question if isinstance(p, Tokens)), Tokens(cue)
+    )

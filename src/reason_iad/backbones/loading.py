@@ -1,0 +1,199 @@
+"""From `--model nano|DIR|HUB_ID` to a backbone; a bad directory is refused before anything heavy is built.
+
+A model directory is hostile input: only safetensors are read, no code from it runs, and its files are checked
+(layout, known class, every shard complete) before transformers sees them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reason_iad.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+    from reason_iad.backbones.base import Backbone
+
+FAMILIES: dict[str, str] = {
+    "qwen2_5_vl": "reason_iad.backbones.qwen2_5_vl:Qwen25VL",
+}
+"""`model_type` of config.json to the class that supports it exactly."""
+
+NANO = Path(__file__).parent.parent / "nano" / "weights"
+"""The embedded model, in the layout of a hub directory."""
+
+DOWNLOADED = ("*.json", "*.safetensors", "*.jinja", "merges.txt", "vocab.json")
+FULL_HASH_LIMIT = 1 << 30
+"""Weight files up to this many bytes in all are hashed whole; of larger ones, header, size and last MiB."""
+_DTYPES = ("auto", "float32", "bfloat16")
+
+
+def load_backbone(model: str = "nano", *, device: str = "auto", dtype: str = "auto") -> Backbone:
+    """Load a frozen multimodal LLM.
+
+    Args:
+        model: 'nano', 'fake' (for tests), a model directory, or a hub id 'owner/name'.
+        device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
+        dtype: 'auto' (float32 on CPU, bfloat16 on CUDA), 'float32' or 'bfloat16'.
+
+    Raises:
+        ModelError: the model cannot be found, is not supported, or its files are broken.
+        ConfigError: device or dtype is unknown or not there.
+    """
+    if dtype not in _DTYPES:
+        raise ConfigError(f"Unknown dtype '{dtype}'; choose one of: {', '.join(_DTYPES)}.")
+    if model == "fake":
+        from reason_iad.backbones.fake import FakeBackbone
+
+        return FakeBackbone()
+    name = model if model == "nano" or not Path(model).exists() else Path(model).resolve().name
+    directory = _directory(model)
+    config = check_directory(directory)
+    where = _device(device)
+    return _build(name, directory, str(config["model_type"]), where, dtype)
+
+
+def check_directory(directory: Path) -> dict[str, Any]:
+    """Check the layout of a model directory; return its config.
+
+    Raises:
+        ModelError: something is missing, broken or not supported.
+    """
+    config = _read_json(directory, "config.json")
+    family = config.get("model_type")
+    if family not in FAMILIES:
+        raise ModelError(
+            f"'{directory.name}' holds a model of type '{family}', which is not supported; "
+            f"supported types: {', '.join(FAMILIES)}."
+        )
+    for needed in ("tokenizer_config.json", "preprocessor_config.json"):
+        if not (directory / needed).is_file():
+            raise ModelError(f"'{directory.name}' has no {needed}; copy the whole model directory.")
+    _check_weights(directory)
+    return config
+
+
+def hash_weights(directory: Path) -> str:
+    """SHA-256 over the weight files (see `FULL_HASH_LIMIT`) and the config."""
+    digest = hashlib.sha256((directory / "config.json").read_bytes())
+    files = sorted(directory.glob("*.safetensors"))
+    whole = sum(file.stat().st_size for file in files) <= FULL_HASH_LIMIT
+    for path in files:
+        size = path.stat().st_size
+        digest.update(f"{path.name}:{size}".encode())
+        with path.open("rb") as stream:
+            if whole:
+                while chunk := stream.read(1 << 20):
+                    digest.update(chunk)
+            else:
+                header = int.from_bytes(stream.read(8), "little")
+                digest.update(stream.read(header))
+                stream.seek(max(0, size - (1 << 20)))
+                digest.update(stream.read())
+    return digest.hexdigest()
+
+
+def _directory(model: str) -> Path:
+    if model == "nano":
+        return NANO
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise ModelError(f"'{model}' is a file; give the model's directory.")
+    if model.count("/") != 1 or model.startswith((".", "/", "~")):
+        raise ModelError(
+            f"There is no model directory '{model}'; give a directory, a hub id 'owner/name', or 'nano'."
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, allow_patterns=list(DOWNLOADED)))
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
+        raise ModelError(
+            f"'{model}' is neither a local directory nor a hub model that can be downloaded now "
+            f"({type(error).__name__}); check the name and the network, or use --model nano."
+        ) from error
+
+
+def _read_json(directory: Path, name: str) -> dict[str, Any]:
+    path = directory / name
+    if not path.is_file():
+        raise ModelError(f"'{directory.name}' has no {name}, so it is not a model directory.")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelError(f"{name} in '{directory.name}' is not valid JSON; copy the model again.") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{name} in '{directory.name}' is not a JSON object; copy the model again.")
+    return value
+
+
+def _check_weights(directory: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    files = sorted(directory.glob("*.safetensors"))
+    if not files:
+        raise ModelError(
+            f"'{directory.name}' has no *.safetensors file; other weight formats can run code and are not loaded."
+        )
+    if (directory / "model.safetensors.index.json").is_file():
+        index = _read_json(directory, "model.safetensors.index.json")
+        named = set(map(str, dict(index.get("weight_map", {})).values()))
+        if absent := sorted(named - {file.name for file in files}):
+            raise ModelError(f"'{directory.name}' lacks the weight file {absent[0]}; copy the model again.")
+    for file in files:
+        try:
+            with safe_open(str(file), framework="pt"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise ModelError(f"{file.name} in '{directory.name}' is truncated or broken; copy it again.") from error
+
+
+def _device(device: str) -> torch.device:
+    import torch
+
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f"Unknown device '{device}'; use auto, cpu, cuda or cuda:N.") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"Device '{device}' was asked for but no CUDA device is available; use --device cpu.")
+    return chosen
+
+
+def _build(name: str, directory: Path, family: str, device: torch.device, dtype: str) -> Backbone:
+    import torch
+    import transformers
+    from transformers import AutoImageProcessor, AutoTokenizer
+
+    from reason_iad.schema import ModelVersion
+
+    module, _, attribute = FAMILIES[family].partition(":")
+    backbone_class = getattr(importlib.import_module(module), attribute)
+    kind = dtype if dtype != "auto" else ("bfloat16" if device.type == "cuda" else "float32")
+    local: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(directory, **local)
+        processor = AutoImageProcessor.from_pretrained(directory, **local)  # type: ignore[no-untyped-call]
+        model, info = getattr(transformers, backbone_class.model_class).from_pretrained(
+            directory, dtype=getattr(torch, kind), use_safetensors=True, output_loading_info=True, **local
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"The model in '{directory.name}' cannot be loaded: {reason}") from error
+    if info["missing_keys"]:
+        key = sorted(map(str, info["missing_keys"]))[0]
+        raise ModelError(f"The weights in '{directory.name}' lack '{key}'; copy the model again.")
+    version = ModelVersion(name=name, family=family, sha256=hash_weights(directory), device=str(device), dtype=kind)
+    backbone: Backbone = backbone_class(model.to(device), tokenizer, processor, version)
+    return backbone

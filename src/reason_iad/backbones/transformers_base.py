@@ -1,0 +1,298 @@
+"""What all transformers-based families share: prefix, suffix evaluation, decoding, and the uncached reference.
+
+A family adds how an image becomes tokens and which rotary positions its tokens take; see `qwen2_5_vl.py`. Rotary
+positions are always passed explicitly: the models' own fall-backs depend on hidden state and are silently wrong for
+suffixes (one-dimensional positions, stale `rope_deltas`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from reason_iad.backbones import attention
+from reason_iad.backbones.attention import KeyValues, SuffixPlan
+from reason_iad.backbones.base import (
+    Decoded,
+    ImageTokens,
+    PatchFeatures,
+    Prefix,
+    Span,
+    SuffixOutput,
+    SuffixQuery,
+)
+from reason_iad.backbones.chat import Piece, RenderedPrompt, Tokens, encode_content, encode_control, render
+from reason_iad.errors import ModelError, PromptError
+from reason_iad.prompt import Data, ImageSlot
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from reason_iad.prompt import Part, Prompt
+    from reason_iad.schema import ModelVersion
+
+THINK_TOKENS = ("<|think|>", "<think>")
+"""Tokens from whose embedding latents start, the first one the tokenizer knows; else the words ' think'."""
+
+
+class TransformersBackbone(ABC):
+    """A frozen transformers model behind the `Backbone` protocol."""
+
+    def __init__(self, model: Any, tokenizer: Any, image_processor: Any, version: ModelVersion) -> None:
+        attention.register()
+        self.model = model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.image_processor = image_processor
+        self.version = version
+        self.device: torch.device = next(model.parameters()).device
+        self._embed: torch.nn.Module = model.get_input_embeddings()
+        weight: torch.Tensor = self._embed.weight
+        self.hidden_size = int(weight.shape[1])
+        self.embedding_rms = float(weight.float().pow(2).mean().sqrt())
+        self.context_length = int(model.config.get_text_config().max_position_embeddings)
+        self._rendered: dict[Prompt, RenderedPrompt] = {}
+        self._use_suffix_attention()
+
+    # -- what a family adds -----------------------------------------------------------------------------------
+
+    image_token: str
+    """The placeholder its chat template writes for an image."""
+
+    @abstractmethod
+    def embed_image(self, image: Image.Image) -> ImageTokens:
+        """Run the vision tower and the projector once."""
+
+    @abstractmethod
+    def patch_features(self, image: Image.Image) -> PatchFeatures:
+        """Patch features of the frozen vision tower."""
+
+    @abstractmethod
+    def image_positions(self, start: int, image: ImageTokens) -> tuple[torch.Tensor, int]:
+        """Rotary positions (axes, n) of an image that begins at `start`, and the position after it."""
+
+    @abstractmethod
+    def text_positions(self, start: int, length: int) -> torch.Tensor:
+        """Rotary positions (axes, length) of text that begins at `start`."""
+
+    @property
+    @abstractmethod
+    def decoder(self) -> Any:
+        """The decoder stack: embeddings in, hidden states out."""
+
+    # -- text --------------------------------------------------------------------------------------------------
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of a text as content."""
+        return len(encode_content(self.tokenizer, text))
+
+    def embed_text(self, parts: Sequence[Part]) -> torch.Tensor:
+        """(T, d) embeddings of content text."""
+        ids = [i for part in parts if isinstance(part, Data) for i in encode_content(self.tokenizer, part.text)]
+        return self._embed_ids(ids)
+
+    def cue(self, prompt: Prompt) -> torch.Tensor:
+        """(C, d) embeddings from the end of the latents to the start of the answer."""
+        return self._embed_ids(self._render(prompt).cue.ids)
+
+    def think_embedding(self) -> torch.Tensor:
+        """(d,) embedding from which latents start."""
+        vocabulary = self.tokenizer.get_vocab()
+        for token in THINK_TOKENS:
+            if token in vocabulary:
+                return self._embed_ids([vocabulary[token]])[0]
+        return self._embed_ids(encode_content(self.tokenizer, " think")).mean(0)
+
+    def option_tokens(self, letters: Sequence[str]) -> list[int]:
+        """First token of each answer letter right after the cue."""
+        firsts = [encode_content(self.tokenizer, letter)[0] for letter in letters]
+        if len(set(firsts)) != len(firsts):
+            raise ModelError(
+                f"The tokenizer of '{self.version.name}' gives two answer letters the same token; "
+                "use fewer options or another model."
+            )
+        return firsts
+
+    # -- prefix ------------------------------------------------------------------------------------------------
+
+    def head(self, prompt: Prompt, images: Sequence[ImageTokens]) -> Prefix:
+        """Everything up to and including the query image."""
+        rows: list[torch.Tensor] = []
+        positions: list[torch.Tensor] = []
+        spans: dict[int, Span] = {}
+        at = length = 0
+        for piece in self._render(prompt).head:
+            if isinstance(piece, ImageSlot):
+                image = images[piece.index]
+                rows.append(image.tokens)
+                axes, after = self.image_positions(at, image)
+                spans[piece.index] = Span(length, length + len(image.tokens))
+            else:
+                rows.append(self._embed_ids(_ids(piece)))
+                axes, after = self.text_positions(at, len(rows[-1])), at + len(rows[-1])
+            positions.append(axes)
+            at, length = after, length + len(rows[-1])
+        self._check_window(length)
+        embeddings, axes = torch.cat(rows), torch.cat(positions, -1)
+        store = KeyValues()
+        with torch.no_grad():
+            self._run(embeddings[None], axes, store)
+        ordered = tuple(spans[i] for i in sorted(spans))
+        return Prefix(tuple(store.layers), length, at, ordered, embeddings, axes)
+
+    def question(self, head: Prefix, prompt: Prompt) -> Prefix:
+        """The head extended by the question, up to the first latent position or the answer cue."""
+        ids = [i for tokens in self._render(prompt).question for i in tokens.ids]
+        return self._extend(head, self._embed_ids(ids))
+
+    def _extend(self, prefix: Prefix, rows: torch.Tensor) -> Prefix:
+        length = prefix.length + len(rows)
+        self._check_window(length)
+        axes = self.text_positions(prefix.next_position, len(rows))
+        store = KeyValues()
+        with torch.no_grad():
+            self._run(rows[None], axes, store, SuffixPlan(prefix.layers))
+        layers = tuple(
+            (torch.cat((key, more_key), -2), torch.cat((value, more_value), -2))
+            for (key, value), (more_key, more_value) in zip(prefix.layers, store.layers, strict=True)
+        )
+        return Prefix(
+            layers,
+            length,
+            prefix.next_position + len(rows),
+            prefix.images,
+            torch.cat((prefix.embeddings, rows)),
+            torch.cat((prefix.positions, axes), -1),
+            prefix.state,
+        )
+
+    # -- suffix ------------------------------------------------------------------------------------------------
+
+    def evaluate(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
+        """Evaluate B suffixes on one shared prefix."""
+        plan = SuffixPlan(prefix.layers)
+        if query.attention_at and query.image is not None:
+            plan.rows, plan.image = query.attention_at, (query.image.start, query.image.stop)
+            plan.capture_layers = self._capture_layers(query)
+        axes = self.text_positions(prefix.next_position, suffix.shape[1])
+        with nullcontext() if suffix.requires_grad else torch.no_grad():
+            hidden = self._run(suffix, axes, KeyValues(), plan)
+            logits = self.model.lm_head(hidden[:, list(query.logits_at)]).float()
+        return SuffixOutput(logits, plan.mean_attention())
+
+    def evaluate_uncached(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
+        """The same numbers from one full forward per candidate, by the model's own eager attention."""
+        axes = torch.cat((prefix.positions, self.text_positions(prefix.next_position, suffix.shape[1])), -1)
+        logits, rows = [], []
+        self.model.set_attn_implementation({"text_config": "eager"})
+        try:
+            for candidate in suffix:
+                out = self.decoder(
+                    inputs_embeds=torch.cat((prefix.embeddings, candidate))[None],
+                    position_ids=axes[:, None],
+                    use_cache=False,
+                    output_attentions=True,
+                )
+                states = out.last_hidden_state[0, prefix.length :]
+                logits.append(self.model.lm_head(states[list(query.logits_at)]).float())
+                if query.attention_at and query.image is not None:
+                    at = [prefix.length + i for i in query.attention_at]
+                    chosen = [out.attentions[i][0].float() for i in sorted(self._capture_layers(query))]
+                    full = torch.stack(chosen).mean((0, 1))  # (S, S)
+                    rows.append(full[at, query.image.start : query.image.stop])
+        finally:
+            self._use_suffix_attention()
+        return SuffixOutput(torch.stack(logits), torch.stack(rows) if rows else None)
+
+    def decode(self, prefix: Prefix, suffix: torch.Tensor, max_new_tokens: int) -> Decoded:
+        """Greedy decoding from the state (prefix, suffix)."""
+        plan, store = SuffixPlan(prefix.layers), KeyValues()
+        stops = self._stop_ids()
+        rows, at = suffix, prefix.next_position
+        tokens: list[int] = []
+        first: torch.Tensor | None = None
+        room = min(max_new_tokens, self.context_length - prefix.length - len(suffix))
+        with torch.no_grad():
+            for _ in range(room):
+                hidden = self._run(rows[None], self.text_positions(at, len(rows)), store, plan)
+                logits = self.model.lm_head(hidden[0, -1]).float()
+                first = logits if first is None else first
+                token = int(logits.argmax())
+                if token in stops:
+                    break
+                tokens.append(token)
+                at, rows = at + len(rows), self._embed_ids([token])
+        if first is None:
+            raise PromptError("The prompt leaves no room for an answer; use fewer references or less knowledge.")
+        text = self.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+        return Decoded(text, tuple(tokens), first)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _run(
+        self, rows: torch.Tensor, axes: torch.Tensor, store: KeyValues, plan: SuffixPlan | None = None
+    ) -> torch.Tensor:
+        """Hidden states (B, T, d) of embeddings (B, T, d) at rotary positions (axes, T)."""
+        positions = axes[:, None].expand(-1, len(rows), -1)
+        out = self.decoder(
+            inputs_embeds=rows,
+            position_ids=positions,
+            attention_mask={"full_attention": None},  # causality lives in the attention function
+            past_key_values=store,
+            use_cache=True,
+            plan=plan,
+        )
+        hidden: torch.Tensor = out.last_hidden_state
+        return hidden
+
+    def _use_suffix_attention(self) -> None:
+        self.model.set_attn_implementation({"text_config": attention.NAME, "vision_config": "sdpa"})
+
+    def _capture_layers(self, query: SuffixQuery) -> frozenset[int]:
+        count = int(self.model.config.get_text_config().num_hidden_layers)
+        chosen = frozenset(range(count // 2, count) if query.layers is None else query.layers)
+        if not chosen or not chosen <= frozenset(range(count)):
+            raise ModelError(
+                f"attention_layers {sorted(chosen)} are not among the model's layers 0 to {count - 1}."
+            )
+        return chosen
+
+    def _render(self, prompt: Prompt) -> RenderedPrompt:
+        if prompt not in self._rendered:
+            if len(self._rendered) > 64:
+                self._rendered.clear()
+            self._rendered[prompt] = render(self.tokenizer, prompt, self.image_token)
+        return self._rendered[prompt]
+
+    def _embed_ids(self, ids: Sequence[int]) -> torch.Tensor:
+        with torch.no_grad():
+            rows: torch.Tensor = self._embed(torch.tensor(list(ids), dtype=torch.long, device=self.device))
+        return rows
+
+    def _stop_ids(self) -> frozenset[int]:
+        eos = self.model.generation_config.eos_token_id
+        ids = set(eos if isinstance(eos, list) else [] if eos is None else [eos])
+        ids |= {self.tokenizer.eos_token_id} - {None}
+        return frozenset(ids | set(encode_control(self.tokenizer, "<|im_end|>")[:1]))
+
+    def _check_window(self, length: int) -> None:
+        if length >= self.context_length:
+            raise PromptError(
+                f"The prompt has {length} tokens but '{self.version.name}' reads at most {self.context_length}; "
+                "use fewer references, less knowledge or a shorter question."
+            )
+
+
+def _ids(piece: Piece) -> tuple[int, ...]:
+    if not isinstance(piece, Tokens):
+        raise ModelError("The model's chat template puts the think tokens before the inspected image.")
+    return piece.ids
+
+
+def weight_files(directory: Path) -> list[Path]:
+    """The safetensors files of a model directory, sorted."""
+    return sorted(directory.glob("*.safetensors"))

@@ -1,0 +1,144 @@
+"""Every default of the method, once, with where it comes from.
+
+Sources: [paper] Reason-IAD, arXiv 2602.09850; [LTPO] Ye et al., ICLR 2026; [DMLR] Liu et al., arXiv 2512.12623;
+[ours] a choice of this project, switchable back to the papers' variant. This module imports neither torch nor
+transformers, so that options can be checked before anything heavy is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
+
+from reason_iad.errors import ConfigError
+
+Estimator = Literal["score", "gradient"]
+AttentionCorrection = Literal["none", "neutral"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningConfig:
+    """Test-time optimisation of the latent think tokens and the injection of image patches.
+
+    Raises:
+        ConfigError: a value is out of its range.
+    """
+
+    latents: int = 4  # L [paper]
+    steps: int = 10  # S [paper]
+    candidates: int = 4  # N; [ours] pairs on one shared prefix. Papers: 1
+    antithetic: bool = True  # (+eps, -eps) [ours]
+    leave_one_out: bool = True  # baseline b [ours]; papers: b = 0
+    sigma: float = 0.1  # relative to the RMS of the token embeddings [ours]; papers: absolute
+    sigma_decay: float = 0.95  # per step [LTPO]
+    learning_rate: float = 0.05  # eta, relative to the RMS squared (see estimators.py) [ours]
+    estimator: Estimator = "score"  # [paper]; "gradient" backpropagates through the suffix
+    top_k: int = 10  # k of the truncated entropy [paper]
+    latent_weight: float = 1.0  # weight of the confidence at the latent positions [paper]
+    answer_weight: float = 1.0  # weight of the confidence at the answer position [ours]; papers: 0
+    stability_weight: float = 0.5  # weight of the stability reward [ours]; papers: 0
+    reward_threshold: float | None = 0.98  # stop early at this confidence [LTPO]; None: never
+    patience: int | None = 4  # stop after so many steps without a better reward [ours]; None: never
+    inject: bool = True  # dynamic visual injection [paper]
+    patches_per_step: int = 2  # m [paper]
+    max_patches: int = 16  # per latent position [paper]
+    attention_layers: tuple[int, ...] | None = None  # which decoder layers; None: the upper half [ours]
+    attention_correction: AttentionCorrection = "neutral"  # against attention sinks [ours]; papers: "none"
+    map_prior: bool = True  # attention times the expert's calibrated map [ours]; papers: off
+
+    def __post_init__(self) -> None:
+        checks = {
+            "latents must be between 1 and 64": 1 <= self.latents <= 64,
+            "steps must be between 0 and 1000": 0 <= self.steps <= 1000,
+            "candidates must be between 1 and 256": 1 <= self.candidates <= 256,
+            "candidates must be even when antithetic is on": not self.antithetic or self.candidates % 2 == 0,
+            "candidates must be at least 2 when leave_one_out is on": not self.leave_one_out
+            or self.candidates >= 2,
+            "sigma must be above 0": self.sigma > 0,
+            "sigma_decay must be in (0, 1]": 0 < self.sigma_decay <= 1,
+            "learning_rate must not be negative": self.learning_rate >= 0,
+            "estimator must be 'score' or 'gradient'": self.estimator in ("score", "gradient"),
+            "top_k must be at least 2": self.top_k >= 2,
+            "latent_weight and answer_weight must not be negative, nor both 0": min(
+                self.latent_weight, self.answer_weight
+            )
+            >= 0
+            and self.latent_weight + self.answer_weight > 0,
+            "stability_weight must not be negative": self.stability_weight >= 0,
+            "patches_per_step must be at least 1": self.patches_per_step >= 1,
+            "max_patches must not be negative": self.max_patches >= 0,
+            "patience must be at least 1": self.patience is None or self.patience >= 1,
+            "attention_correction must be 'none' or 'neutral'": self.attention_correction in ("none", "neutral"),
+        }
+        for message, holds in checks.items():
+            if not holds:
+                raise ConfigError(f"Reasoning option out of range: {message}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A named way to answer, on the same weights and the same prompt."""
+
+    name: str
+    knowledge: bool
+    chain_of_thought: bool = False
+    reasoning: ReasoningConfig | None = None
+
+
+_PAPERS = ReasoningConfig(
+    candidates=1, antithetic=False, leave_one_out=False, answer_weight=0.0, stability_weight=0.0,
+    attention_correction="none", map_prior=False, patience=None,
+)  # fmt: skip
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("direct", knowledge=False),
+        Method("cot", knowledge=False, chain_of_thought=True),
+        Method("knowledge", knowledge=True),
+        Method("latent", knowledge=True, reasoning=ReasoningConfig(inject=False)),
+        Method("full", knowledge=True, reasoning=ReasoningConfig()),
+        # The papers' own settings, for comparison.
+        Method("ltpo", knowledge=False, reasoning=replace(_PAPERS, inject=False)),
+        Method("dmlr", knowledge=False, reasoning=_PAPERS),
+        Method("paper", knowledge=True, reasoning=_PAPERS),
+    )
+}
+"""Each row adds one thing to a row above it: knowledge, then latent reasoning, then injection ('full')."""
+
+
+@dataclass(frozen=True, slots=True)
+class InspectorConfig:
+    """Everything around the reasoning loop."""
+
+    method: str = "full"
+    threshold: float = 0.5  # verdict 'defect' at or above this probability
+    seed: int = 0
+    knowledge_share: float = 0.5  # share of the context window that retrieved knowledge may fill [ours]
+    knowledge_entries: int = 8  # at most so many entries in one prompt [ours]
+    max_references: int = 1  # references shown to the model; all given ones calibrate the map (MMAD one-shot)
+    category_score: float = 0.5  # least cosine to accept a category from the gallery [ours]
+    category_margin: float = 0.02  # least lead over the next category [ours]
+    explanation_tokens: int = 96
+    thought_tokens: int = 128  # chain of thought ('cot')
+    reasoning: ReasoningConfig | None = field(default=None)  # overrides the method's own
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ConfigError(f"Unknown method '{self.method}'; choose one of: {', '.join(METHODS)}.")
+        if not 0 < self.threshold <= 1:
+            raise ConfigError(f"threshold is {self.threshold}; it must be above 0 and at most 1.")
+        if not 0 < self.knowledge_share < 1:
+            raise ConfigError(f"knowledge_share is {self.knowledge_share}; it must be between 0 and 1.")
+
+    def reasoning_config(self) -> ReasoningConfig | None:
+        """The reasoning configuration in force: the explicit one, else the method's."""
+        preset = METHODS[self.method].reasoning
+        return self.reasoning if self.reasoning is not None and preset is not None else preset
+
+    def sha256(self) -> str:
+        """Hash of the configuration in force, stable across processes."""
+        effective = asdict(self) | {"reasoning": asdict(r) if (r := self.reasoning_config()) else None}
+        return hashlib.sha256(json.dumps(effective, sort_keys=True).encode()).hexdigest()

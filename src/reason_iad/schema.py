@@ -1,0 +1,246 @@
+"""The data that moves between rooms and out of the door: one inspection, and the evidence for every claim in it.
+
+`Inspection` is what `Inspector.inspect` returns and what `--json` writes. Its JSON schema is published in
+`docs/inspection.schema.json` and versioned by `SCHEMA_VERSION` (semantic: a new field raises the minor number,
+anything a reader could trip over raises the major one).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SCHEMA_VERSION = "1.0"
+
+Verdict = Literal["pass", "defect"]
+EntryKind = Literal["normal", "tolerance", "defect"]
+PLACES: tuple[str, ...] = (
+    "top left", "top center", "top right",
+    "middle left", "center", "middle right",
+    "bottom left", "bottom center", "bottom right",
+)  # fmt: skip
+"""The nine parts of an image in reading order, as MMAD's localisation questions name them."""
+
+
+class Record(BaseModel):
+    """Base of every result type: immutable, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entry(Record):
+    """One piece of knowledge: what normal looks like, one tolerance, or one known defect type of a category."""
+
+    id: str = Field(description="Stable id, unique in a store: 'category/kind/slug'.")
+    category: str
+    kind: EntryKind
+    name: str = Field(description="Short name, e.g. the defect type; 'normal' for the normal appearance.")
+    text: str = Field(description="The description, plain text.")
+    severity: str | None = None
+    cause: str | None = None
+    action: str | None = None
+    source: str = Field(description="Where it comes from: a file name (and heading), never an absolute path.")
+
+
+class RetrievedEntry(Record):
+    """An entry with the score that retrieval gave it (larger is better; BM25 or cosine, see `scorer`)."""
+
+    entry: Entry
+    score: float
+    scorer: Literal["bm25", "cosine", "category"]
+
+
+class CategoryEvidence(Record):
+    """How the category of the part was decided."""
+
+    name: str | None = Field(description="None: the category is unknown.")
+    origin: Literal["given", "gallery", "unknown"]
+    score: float | None = Field(None, description="Cosine similarity to the nearest gallery entry, in [-1, 1].")
+    margin: float | None = Field(None, description="Score minus that of the best other category.")
+
+
+class Box(Record):
+    """A rectangle in pixels of the inspected image (after EXIF rotation); x2 and y2 are exclusive."""
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+
+class Region(Record):
+    """Where the defect is."""
+
+    box: Box | None = Field(description="From the anomaly map against the references; None without references.")
+    place: str = Field(description="One of the nine `PLACES`.")
+    place_probability: float = Field(description="Probability the model gives to that place, in [0, 1].")
+
+
+class ReferenceEvidence(Record):
+    """A normal reference image that was used."""
+
+    name: str
+    sha256: str
+    width: int
+    height: int
+
+
+class InjectedPatch(Record):
+    """An image patch that was injected into the latent reasoning and kept."""
+
+    question: str = Field(description="Key of the answer it belongs to: 'detection', 'type', 'place', ...")
+    latent: int = Field(description="Index of the think token it follows, from 0.")
+    step: int = Field(description="Optimisation step at which it was kept, from 1.")
+    row: int
+    column: int
+    box: Box
+    attention: float = Field(description="Selection weight at that step (attention, corrected as configured).")
+
+
+class StepRecord(Record):
+    """One optimisation step of the think tokens (METHOD section 2). Step 0 is the initial, unperturbed state."""
+
+    step: int
+    reward: float = Field(description="Best reward among the candidates of this step.")
+    best_reward: float = Field(description="Best reward so far.")
+    mean_reward: float
+    confidence: float = Field(description="R_conf of the step's best candidate.")
+    stability: float = Field(description="Jensen-Shannon divergence to the running mean, in [0, 1] (base 2).")
+    entropy: tuple[float, ...] = Field(description="Truncated entropy H_k at each latent position, in [0, 1].")
+    answer_entropy: float = Field(description="Normalised entropy over the options, in [0, 1].")
+    patches: int = Field(description="Patches injected in the best state so far, over all latents.")
+    sigma: float = Field(description="Noise scale of the step, relative to the embedding RMS.")
+
+
+class Answer(Record):
+    """The distribution over the options of one question, and how it came about."""
+
+    key: str = Field(description="'detection', 'type', 'place', 'explanation' or 'question'.")
+    question: str
+    options: dict[str, str] = Field(default_factory=dict, description="Letter to option text; empty if open.")
+    choice: str | None = Field(None, description="The most probable letter; None for an open question.")
+    probabilities: dict[str, float] = Field(default_factory=dict, description="Over the letters; sums to 1.")
+    text: str = Field("", description="The option chosen, or the generated text of an open question.")
+    reasoning_text: str | None = Field(None, description="Generated chain of thought (method 'cot' only).")
+    steps: tuple[StepRecord, ...] = ()
+    stopped: str | None = Field(None, description="Why the loop ended: 'steps', 'threshold' or 'patience'.")
+    initial_probabilities: dict[str, float] = Field(
+        default_factory=dict, description="Of the initial latent state, before any optimisation."
+    )
+
+
+class MapEvidence(Record):
+    """The calibrated anomaly map against the references (METHOD section 4), on the grid of patch features."""
+
+    rows: int
+    columns: int
+    values: tuple[float, ...] = Field(description="Row-major, each in [0, 1]; 0 is normal, 1 clearly not.")
+    gate_passed: bool = Field(description="False: the map may say where, but not whether.")
+    calibrated_on: int = Field(description="Number of references the calibration used.")
+
+
+class Evidence(Record):
+    """Everything the verdict rests on."""
+
+    category: CategoryEvidence
+    knowledge: tuple[RetrievedEntry, ...] = ()
+    references: tuple[ReferenceEvidence, ...] = ()
+    patches: tuple[InjectedPatch, ...] = ()
+    anomaly_map: MapEvidence | None = None
+    answers: tuple[Answer, ...] = ()
+
+
+class ModelVersion(Record):
+    """Which weights answered."""
+
+    name: str
+    family: str
+    sha256: str = Field(description="Over the weight files.")
+    device: str
+    dtype: str
+
+
+class Versions(Record):
+    """What is needed to run this inspection again."""
+
+    package: str
+    torch: str
+    transformers: str
+    model: ModelVersion
+    knowledge_sha256: str | None = Field(None, description="Over the entries of the store; None if unused.")
+    config_sha256: str = Field(description="Over the configuration as used, with the seed.")
+
+
+class InputImage(Record):
+    """The image that was inspected."""
+
+    name: str
+    sha256: str = Field(description="Of the file, or of the pixel array if no file was given.")
+    width: int
+    height: int
+
+
+class Inspection(Record):
+    """One inspected image: verdict, reasons, evidence.
+
+    `probability` is the model's probability that the part is defective, in [0, 1], from the distribution over the
+    options of the detection question at the best latent state. It is not calibrated on a held-out set.
+    """
+
+    schema_version: str = SCHEMA_VERSION
+    image: InputImage
+    verdict: Verdict
+    probability: float = Field(ge=0.0, le=1.0)
+    threshold: float = Field(ge=0.0, le=1.0, description="Verdict is 'defect' at or above it.")
+    method: str
+    seed: int
+    defect_type: str | None = Field(None, description="Name of the defect type; None for a pass.")
+    severity: str | None = None
+    region: Region | None = None
+    explanation: str = ""
+    evidence: Evidence
+    timings_ms: dict[str, float] = Field(description="Wall-clock milliseconds per phase, and 'total'.")
+    versions: Versions
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the inspection as JSON text that follows the published schema."""
+        return self.model_dump_json(indent=indent)
+
+    def save_report(
+        self, path: str | Path, image: Image.Image | str | Path, references: tuple[Any, ...] = ()
+    ) -> Path:
+        """Write the self-contained HTML report of this inspection.
+
+        Args:
+            path: the HTML file to write (replaced atomically).
+            image: the inspected image (path, PIL image or array): results carry hashes, not pixels.
+            references: the references in the order of `evidence.references`.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        from reason_iad.report import save_report
+
+        return save_report(self, path, image=image, references=references)
+
+
+class Reply(Record):
+    """The answer to a free question about an image (`Inspector.ask`)."""
+
+    schema_version: str = SCHEMA_VERSION
+    image: InputImage
+    method: str
+    seed: int
+    answer: Answer
+    evidence: Evidence
+    timings_ms: dict[str, float]
+    versions: Versions
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the reply as JSON text."""
+        return self.model_dump_json(indent=indent)
