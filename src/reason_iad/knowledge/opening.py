@@ -1,0 +1,104 @@
+"""`--knowledge`: a store, a folder of files, one file, or nothing (the knowledge in the package).
+ Files are indexed once: the store built from them is kept in the user's cache under the hash of their
+content, so an edited file is a new store and two processes can never see half of one. Where nothing can be
+written the index is built in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from reason_iad.errors import KnowledgeError
+from reason_iad.knowledge.files import knowledge_files, read_documents
+from reason_iad.knowledge.lance import MARKER
+from reason_iad.knowledge.store import LAYOUT, KnowledgeStore
+
+BUILTIN = Path(__file__).parent / "builtin"
+_KEEP_SECONDS = 30 * 24 * 3600
+
+
+def open_knowledge(path: str | Path | None) -> KnowledgeStore:
+    """Open knowledge for reading.
+
+    Args: path: a store, a folder of knowledge files, or one file; None: the knowledge that comes with the
+        package.
+
+    Raises:
+        KnowledgeError: nothing usable is there.
+    """
+    path = BUILTIN if path is None else Path(path)
+    if not path.exists():
+        raise KnowledgeError(f"The knowledge '{path}' does not exist; give a store, a folder or a file.")
+    if (path / MARKER).exists():
+        return KnowledgeStore.open(path)
+    return _cached(knowledge_files(path) if path.is_dir() else [path])
+
+
+def cache_folder() -> Path:
+    """REASON_IAD_CACHE, else the user's cache folder."""
+    if configured := os.environ.get("REASON_IAD_CACHE"):
+        return Path(configured).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "reason-iad"
+
+
+def default_store() -> Path:
+    """Where `reason-iad knowledge add` keeps knowledge unless told otherwise."""
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "reason-iad" / "knowledge"
+
+
+def _cached(files: Sequence[Path]) -> KnowledgeStore:
+    folder = cache_folder() / "knowledge"
+    target = folder / _content_hash(files)
+    with contextlib.suppress(KnowledgeError):
+        store = KnowledgeStore.open(target)
+        with contextlib.suppress(OSError):
+            os.utime(target)  # used today; see _prune
+        return store
+    documents = read_documents(files)  # before anything is written: a bad file costs nothing
+    building = folder / f".{target.name[:16]}.{os.getpid()}.{time.time_ns()}"
+    try:
+        store = KnowledgeStore.create(building)
+    except KnowledgeError:
+        store = KnowledgeStore.memory()
+    for document in documents:
+        store.add_document(document)
+    if store.location != str(building):
+        return store
+    del store
+    try:
+        if target.exists():  # damaged, or another process was faster; what it built is the same
+            with contextlib.suppress(KnowledgeError):
+                return KnowledgeStore.open(target)
+            shutil.rmtree(target, ignore_errors=True)
+        with contextlib.suppress(OSError):  # lost the race
+            building.rename(target)
+        return KnowledgeStore.open(target)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+        _prune(folder)
+
+
+def _content_hash(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256(f"layout {LAYOUT}\n".encode())
+    for file in files:
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise KnowledgeError(f"Cannot read '{file}' ({error.strerror}); check its permissions.") from None
+        digest.update(f"{file.name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _prune(folder: Path) -> None:
+    """Forget stores (and leavings of killed builds) that nobody has opened for a month."""
+    oldest = time.time() - _KEEP_SECONDS
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.stat().st_mtime < oldest:
+                shutil.rmtree(path, ignore_errors=True)

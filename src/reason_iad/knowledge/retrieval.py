@@ -1,0 +1,104 @@
+"""METHOD section 1, step 1: the entries most useful for (category, question), under a budget of tokens.
+ Notable: an entry that does not fit is left out whole, never cut; and when the category is known its entries
+are all candidates, matched by the question or not, so a verdict about a category sees the defect types it can
+have.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+
+from reason_iad.errors import ConfigError, KnowledgeError
+from reason_iad.knowledge.store import KnowledgeStore
+from reason_iad.knowledge.text import fold, sanitize
+from reason_iad.prompt import knowledge_line
+from reason_iad.schema import Entry, RetrievedEntry
+
+
+def retrieve(
+    store: KnowledgeStore,
+    *,
+    category: str | None,
+    question: str,
+    count_tokens: Callable[[str], int],
+    budget: int,
+    limit: int,
+) -> tuple[RetrievedEntry, ...]:
+    """Choose the knowledge for one prompt.
+ With a category: its normal appearance first, then tolerances and defects by BM25 against the question, then
+    those that no word matched (defects before tolerances, in the author's order, score 0). Without: BM25 over
+    all.
+
+    Args:
+        store: the knowledge.
+        category: name or alias; None if unknown.
+        question: what is asked about the image.
+        count_tokens: tokens that a text takes in the prompt.
+        budget: at most so many tokens for all lines (`reason_iad.prompt.knowledge_line`, one per entry).
+        limit: at most so many entries.
+
+    Raises:
+        KnowledgeError: the store does not know the category.
+        ConfigError: the budget or the limit is negative.
+    """
+    if budget < 0 or limit < 0:
+        raise ConfigError(f"Knowledge budget {budget} and limit {limit} must not be negative.")
+    if category is None:
+        ranked: Iterable[RetrievedEntry] = store.search(question, limit=max(limit * 4, 1))
+    else:
+        ranked = _of_category(store, resolve_category(store, category), question)
+    chosen: list[RetrievedEntry] = []
+    lines: list[str] = []
+    for candidate in ranked:
+        if len(chosen) >= limit:
+            break
+        line = knowledge_line(candidate.entry)
+        # Counted together: tokens may join across a line's end.
+        if count_tokens("\n".join([*lines, line])) <= budget:
+            chosen.append(candidate)
+            lines.append(line)
+    return tuple(chosen)
+
+
+def resolve_category(store: KnowledgeStore, name: str) -> str:
+    """The category that `name` means; case, spaces and punctuation do not count.
+
+    Raises:
+        KnowledgeError: none does; the message lists the nearest names.
+    """
+    known = {
+        fold(n): category for category, others in store.categories().items() for n in (category, *others)
+    }
+    key = fold(name)
+    if key in known:
+        return known[key]
+    shown = sanitize(name)[:80]
+    if not known:
+        raise KnowledgeError(f"Unknown category '{shown}': the knowledge store '{store.location}' is empty.")
+    nearest = dict.fromkeys(known[match] for match in difflib.get_close_matches(key, known, n=5, cutoff=0.5))
+    if nearest:
+        raise KnowledgeError(f"Unknown category '{shown}'; did you mean: {', '.join(nearest)}?")
+    categories = sorted(set(known.values()))
+    more = f" and {len(categories) - 12} more" if len(categories) > 12 else ""
+    raise KnowledgeError(f"Unknown category '{shown}'; known are: {', '.join(categories[:12])}{more}.")
+
+
+def _of_category(store: KnowledgeStore, category: str, question: str) -> list[RetrievedEntry]:
+    entries = store.entries(category)
+    matched = {
+        found.entry.id: found for found in store.search(question, category=category, limit=len(entries))
+    }
+
+    def rank(entry: Entry) -> tuple[int, float, int]:
+        found = matched.get(entry.id)
+        return (
+            0 if entry.kind == "normal" else 1 if found else 2,
+            -found.score if found else 0.0,
+            0 if entry.kind == "defect" else 1,
+        )
+
+    return [
+        matched.get(entry.id) or RetrievedEntry(entry=entry, score=0.0, scorer="category")
+        for entry in sorted(entries, key=rank)  # stable: the author's order settles the rest
+    ]

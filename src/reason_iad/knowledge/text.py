@@ -1,0 +1,52 @@
+"""Text that other people wrote: cleaned once, before anything else sees it.
+ Notable: `sanitize` never removes words. Chat control tokens such as `<|im_end|>` stay as the characters they
+are (backbones tokenise knowledge with control tokens disabled); only our own markers, which are ordinary text
+to every tokenizer, are made harmless here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_JOINERS = "\u200c\u200d"  # needed to spell Persian and Indic words, so they stay
+_MARKER = re.compile(
+    rf"[\[［](?P<inside>[\s{_JOINERS}/／]*{'[' + _JOINERS + ']*'.join('knowledge')}[\s{_JOINERS}]*)[\]］]",
+    re.IGNORECASE,
+)
+
+
+def sanitize(text: str) -> str:
+    """Return `text` on one line, without control characters and without the prompt's own markers.
+
+    Whitespace and control characters fold to single spaces; invisible format characters (direction overrides,
+    zero-width spaces, byte order marks) and lone surrogates vanish; `[knowledge]` and `[/knowledge]` become
+    `(knowledge)` and `(/knowledge)`. Idempotent.
+    """
+    kept: list[str] = []
+    for character in unicodedata.normalize("NFC", text):
+        group = unicodedata.category(character)
+        if group in ("Cc", "Zl", "Zp") or character.isspace():
+            kept.append(" ")
+        elif group not in ("Cf", "Cs") or character in _JOINERS:
+            kept.append(character)
+    return _MARKER.sub(r"(\g<inside>)", " ".join("".join(kept).split()))
+
+
+def slug(name: str) -> str:
+    """Return `name` as an id part: lower case letters and digits of any script, hyphens between words.
+
+    >>> slug("Mouse bite (edge)")
+    'mouse-bite-edge'
+    """
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "-".join(re.findall(r"[^\W_]+", folded))
+
+
+def fold(name: str) -> str:
+    """Return the key under which names are compared: case, spaces, hyphens and punctuation do not count.
+
+    >>> fold("Ball-screw spindle") == fold("ball_screw_spindle")
+    True
+    """
+    return slug(name).replace("-", "")
