@@ -1,5 +1,6 @@
 """Search by meaning: entries and the query as vectors, compared by cosine in LanceDB (the `dense` extra).
- Notable: vectors are derived data. They stand in a table of their own, one per embedder, keyed by entry and
+
+Notable: vectors are derived data. They stand in a table of their own, one per embedder, keyed by entry and
 text, and are brought up to date before a search, so adding knowledge never needs an embedder and a changed
 text never keeps an old vector.
 """
@@ -7,6 +8,7 @@ text never keeps an old vector.
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from reason_iad.errors import KnowledgeError, MissingExtraError
 from reason_iad.knowledge import lance
+from reason_iad.knowledge.text import slug
 
 if TYPE_CHECKING:
     from reason_iad.knowledge.store import KnowledgeStore
@@ -45,25 +48,31 @@ class StaticEmbedder:
 
     def __init__(self, directory: str | Path) -> None:
         directory = Path(directory)
-        try:
-            from model2vec import StaticModel
-        except ImportError:
-            raise MissingExtraError("Searching knowledge by meaning", "dense") from None
+        library = _model2vec()
         if not (directory / "model.safetensors").is_file():  # a missing folder would be taken for a hub id
             raise KnowledgeError(
-                f"'{directory}' is not a model2vec directory (no model.safetensors); download one and give its path."
+                f"'{directory}' is not a model2vec directory (no model.safetensors); give the path of one."
             )
         try:
-            self._model = StaticModel.from_pretrained(directory)
+            self._model = library.StaticModel.from_pretrained(directory)
         except Exception as error:
-            message = f"Cannot load the text embedding model '{directory}' ({type(error).__name__}); download it anew."
-            raise KnowledgeError(message) from error
+            reason = type(error).__name__
+            raise KnowledgeError(
+                f"Cannot load the text embedding model '{directory}' ({reason}); download it anew."
+            ) from error
         weights = (directory / "model.safetensors").read_bytes()
         self.name = f"{directory.name}@{hashlib.sha256(weights).hexdigest()[:16]}"
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of the texts, shape (n, d)."""
         return np.asarray(self._model.encode(list(texts)), dtype=np.float32)
+
+
+def _model2vec() -> Any:
+    try:
+        return importlib.import_module("model2vec")
+    except ImportError:
+        raise MissingExtraError("Searching knowledge by meaning", "dense") from None
 
 
 def search_dense(
@@ -76,10 +85,7 @@ def search_dense(
         KnowledgeError: no embedder was given, or it made vectors that cannot be used.
     """
     if embedder is None:
-        try:
-            import model2vec  # noqa: F401
-        except ImportError:
-            raise MissingExtraError("Searching knowledge by meaning", "dense") from None
+        _model2vec()
         raise KnowledgeError(
             "Searching by meaning needs a text embedding model; pass embedder=StaticEmbedder(DIR)."
         )
@@ -112,8 +118,6 @@ def _fresh_vectors(store: KnowledgeStore, embedder: Embedder) -> Any | None:
         return table
     stale = [i for i in texts if known.get(i) != hashes[i]]
     vectors = _vectors(embedder, [texts[i] for i in stale])
-    from reason_iad.knowledge.text import slug
-
     rows = [
         {
             "id": i, "text_sha256": hashes[i], "category_key": slug(entries[i].category), "kind": entries[i].kind,

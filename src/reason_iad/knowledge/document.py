@@ -1,5 +1,6 @@
 """What a knowledge file says, checked: from plain data to `Entry` objects, with every problem named.
- Both file formats (`yaml_format.py`, `markdown_format.py`) end in the same plain data and a map from places
+
+Both file formats (`yaml_format.py`, `markdown_format.py`) end in the same plain data and a map from places
 in it to line numbers; everything after that is here, so a rule holds for both.
 """
 
@@ -88,13 +89,10 @@ def _clean(value: object) -> object:
     return sanitize(value) if isinstance(value, str) else value
 
 
-def _text(limit: int) -> Any:
-    return Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=limit)]
-
-
-Name = _text(MAX_NAME)
-Detail = _text(MAX_DETAIL)
-Text = _text(MAX_TEXT)
+_CLEAN = BeforeValidator(_clean)
+Name = Annotated[str, _CLEAN, StringConstraints(min_length=1, max_length=MAX_NAME)]
+Detail = Annotated[str, _CLEAN, StringConstraints(min_length=1, max_length=MAX_DETAIL)]
+Text = Annotated[str, _CLEAN, StringConstraints(min_length=1, max_length=MAX_TEXT)]
 Aliases = Annotated[list[Name], Field(max_length=MAX_ALIASES)]
 
 
@@ -147,9 +145,7 @@ def _rules(parsed: _Category, raw: RawDocument, shown: str) -> Iterable[Problem]
     if count == 0:
         yield Problem(shown, None, "there is nothing in it; describe the normal part or at least one defect.")
     if count > MAX_ENTRIES:
-        yield Problem(
-            shown, None, f"it has {count} entries; a file may have {MAX_ENTRIES}, so split the category."
-        )
+        yield Problem(shown, None, f"it has {count} entries; a file may have {MAX_ENTRIES}, so split the category.")
     if not slug(parsed.category):
         yield Problem(shown, raw.line(("category",)), "the category needs a letter or a digit in its name.")
     seen: dict[str, str] = {}

@@ -52,9 +52,7 @@ def knowledge_files(folder: str | Path) -> list[Path]:
     try:
         inside = sorted(folder.iterdir())
     except OSError as error:
-        raise KnowledgeError(
-            f"Cannot read the folder '{folder}' ({error.strerror}); check the path."
-        ) from None
+        raise KnowledgeError(f"Cannot read the folder '{folder}' ({error.strerror}); check the path.") from None
     found = [
         path
         for path in inside
@@ -108,9 +106,7 @@ def _claims(document: Document, shown: str, owners: dict[str, tuple[str, str]]) 
     for name in (document.category, *document.aliases):
         file, category = owners.setdefault(fold(name), (shown, document.category))
         if file != shown:
-            message = (
-                f"'{name}' already names the category '{category}' of {file}; merge the files or rename one."
-            )
+            message = f"'{name}' already names the category '{category}' of {file}; merge the files or rename one."
             yield Problem(shown, None, message)
 
 

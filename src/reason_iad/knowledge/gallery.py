@@ -1,6 +1,6 @@
-"""The reference gallery: which category an image belongs to, by the nearest known image (METHOD section 1,
-step 1).
- Notable: vectors come from the caller and only mean something beside vectors of the same model, so a gallery
+"""The reference gallery: the category of an image, by the nearest known images (METHOD section 1, step 1).
+
+Notable: vectors come from the caller and only mean something beside vectors of the same model, so a gallery
 records which model made them and refuses any other. The search is exact (no approximate index), and new
 images are found as soon as they are added.
 """
@@ -68,9 +68,7 @@ class Gallery:
             KnowledgeError: something is there, or it cannot be written.
         """
         if not model or dimension < 1:
-            raise KnowledgeError(
-                "A reference gallery needs the id of its model and a dimension of at least 1."
-            )
+            raise KnowledgeError("A reference gallery needs the id of its model and a dimension of at least 1.")
         path = Path(path)
         marker = {"format": _FORMAT, "version": LAYOUT, "model": model, "dimension": dimension}
         lance.build_folder(path, marker, lambda location: _make_table(location, dimension), _WHAT)
@@ -187,9 +185,7 @@ class Gallery:
             )
         length = float(np.linalg.norm(values))
         if not math.isfinite(length) or length == 0.0:
-            raise KnowledgeError(
-                f"The embedding of {what} is zero or not finite; check the image and the model."
-            )
+            raise KnowledgeError(f"The embedding of {what} is zero or not finite; check the image and the model.")
         return [float(value) for value in (values / length).astype(np.float32)]
 
 

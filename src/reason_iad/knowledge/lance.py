@@ -1,5 +1,6 @@
 """The few things that the knowledge store and the reference gallery both do with LanceDB.
- Notable: a store is a folder with a marker file beside LanceDB's tables, made complete in a sibling folder
+
+Notable: a store is a folder with a marker file beside LanceDB's tables, made complete in a sibling folder
 and then renamed, so a folder with a marker is always a whole store. LanceDB itself commits by writing a new
 manifest, so a process killed in the middle of a write leaves the version before it.
 """
@@ -65,9 +66,7 @@ def build_folder(path: Path, marker: dict[str, Any], fill: Callable[[str], None]
         KnowledgeError: `path` is taken or cannot be written.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise KnowledgeError(
-            f"Cannot make a {what} at '{path}': something is there already; choose another path."
-        )
+        raise KnowledgeError(f"Cannot make a {what} at '{path}': something is there already; choose another path.")
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,11 +75,9 @@ def build_folder(path: Path, marker: dict[str, Any], fill: Callable[[str], None]
             fill(str(temporary))
         (temporary / MARKER).write_text(json.dumps(marker, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         temporary.chmod(0o777 & ~_umask())  # mkdtemp makes private folders
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
-        raise KnowledgeError(
-            f"Cannot make a {what} at '{path}' ({error.strerror}); check the path."
-        ) from None
+        raise KnowledgeError(f"Cannot make a {what} at '{path}' ({error.strerror}); check the path.") from None
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""Knowledge in Markdown: YAML front matter, then `# Normal`, `# Tolerances` and `# Defects` with `## name`
-sections.
- Notable: the body is read through markdown-it's tokens, so emphasis, links, entities and comments behave as
+"""Knowledge in Markdown: YAML front matter, then the headings `# Normal`, `# Tolerances` and `# Defects`.
+
+Notable: the body is read through markdown-it's tokens, so emphasis, links, entities and comments behave as
 in any other Markdown. Only the plain text of a block is kept. A line `Severity: …`, `Cause: …`, `Action: …`
 or `Aliases: …` inside a defect's section (bold or in a list, if the author likes) fills that field;
 everything else is its description.
@@ -63,9 +63,7 @@ def _split(text: str, shown: str) -> tuple[str, str, int]:
         for number, line in enumerate(lines[1:], start=1):
             if line.strip() == _FENCE:
                 return "\n".join(lines[1:number]) + "\n", "\n".join(lines[number + 1 :]), number + 2
-        raise KnowledgeFileError(
-            [Problem(shown, 1, "the front matter has no end; close it with a line '---'.")]
-        )
+        raise KnowledgeFileError([Problem(shown, 1, "the front matter has no end; close it with a line '---'.")])
     message = "it must begin with front matter: a line '---', 'category: …', a line '---'."
     raise KnowledgeFileError([Problem(shown, 1, message)])
 
@@ -146,11 +144,7 @@ class _Reader:
             self.section = name if name in _SECTIONS else "unknown"
             if name not in _SECTIONS:
                 close = difflib.get_close_matches(name, _SECTIONS, n=1)
-                mend = (
-                    f"did you mean '# {close[0].title()}'?"
-                    if close
-                    else "use Normal, Tolerances and Defects."
-                )
+                mend = f"did you mean '# {close[0].title()}'?" if close else "use Normal, Tolerances and Defects."
                 self._problem(heading.number, f"'# {heading.text}' is not a section; {mend}")
             elif name in data:
                 self._problem(
@@ -179,9 +173,7 @@ class _Reader:
             self._tolerance(line)
         elif self.section == "defects":
             if not data["defects"]:
-                self._problem(
-                    line.number, "text under '# Defects' before a defect's name; add '## name' above it."
-                )
+                self._problem(line.number, "text under '# Defects' before a defect's name; add '## name' above it.")
                 self.section = "unknown"
             else:
                 self._detail(line, data["defects"][-1], len(data["defects"]) - 1)
@@ -203,9 +195,7 @@ class _Reader:
         text = line.text
         if colon and name in _DETAILS:
             if name in defect:
-                self._problem(
-                    line.number, f"'{head.strip()}' is given twice for '{defect['name']}'; keep one."
-                )
+                self._problem(line.number, f"'{head.strip()}' is given twice for '{defect['name']}'; keep one.")
             self.field, text = name, rest
             self.raw.lines[("defects", index, name)] = line.number
         field = self.field or "description"

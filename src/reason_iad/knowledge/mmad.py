@@ -1,6 +1,7 @@
 """Knowledge in the layout of MMAD's `domain_knowledge.json`: data set → category → kind → text.
- The kind 'good' describes the normal part, every other one a defect type. MMAD's texts open with a title and
-the word "Description:"; the title becomes another name of the entry's source, the word goes.
+
+The kind 'good' describes the normal part, every other one a defect type. MMAD's texts open with a title in
+angle brackets and the word "Description:"; both go, because the kind is the entry's name.
 """
 
 from __future__ import annotations
@@ -46,9 +47,7 @@ def import_mmad(path: str | Path) -> list[Entry]:
             for kind, text in _mapping(kinds, path, f"{dataset}/{category}").items():
                 entry = _entry(path, dataset, name, category, kind, text)
                 if entry.id in entries:
-                    raise KnowledgeError(
-                        f"'{path}': {dataset}/{category}/{kind} is there twice; keep one of them."
-                    )
+                    raise KnowledgeError(f"'{path}': {dataset}/{category}/{kind} is there twice; keep one of them.")
                 entries[entry.id] = entry
     if not entries:
         raise KnowledgeError(f"'{path}' holds no knowledge; check that it is MMAD's domain_knowledge.json.")
@@ -60,16 +59,12 @@ def _load(path: Path) -> dict[str, Any]:
         raise KnowledgeError(f"'{path}' is not a file; give the path of domain_knowledge.json.")
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise KnowledgeError(
-                f"'{path}' is larger than {MAX_BYTES >> 20} MiB; check that it is the right file."
-            )
+            raise KnowledgeError(f"'{path}' is larger than {MAX_BYTES >> 20} MiB; check that it is the right file.")
         data = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_unique)
     except OSError as error:
         raise KnowledgeError(f"Cannot read '{path}' ({error.strerror}); check its permissions.") from None
     except json.JSONDecodeError as error:
-        raise KnowledgeError(
-            f"'{path}', line {error.lineno}: not JSON ({error.msg}); download it again."
-        ) from None
+        raise KnowledgeError(f"'{path}', line {error.lineno}: not JSON ({error.msg}); download it again.") from None
     except (UnicodeDecodeError, RecursionError):
         raise KnowledgeError(f"'{path}' is not JSON in UTF-8; check that it is the right file.") from None
     except _DuplicateKeyError as error:

@@ -1,5 +1,6 @@
 """`--knowledge`: a store, a folder of files, one file, or nothing (the knowledge in the package).
- Files are indexed once: the store built from them is kept in the user's cache under the hash of their
+
+Files are indexed once: the store built from them is kept in the user's cache under the hash of their
 content, so an edited file is a new store and two processes can never see half of one. Where nothing can be
 written the index is built in memory.
 """

@@ -1,5 +1,6 @@
 """METHOD section 1, step 1: the entries most useful for (category, question), under a budget of tokens.
- Notable: an entry that does not fit is left out whole, never cut; and when the category is known its entries
+
+Notable: an entry that does not fit is left out whole, never cut; and when the category is known its entries
 are all candidates, matched by the question or not, so a verdict about a category sees the defect types it can
 have.
 """
@@ -26,21 +27,21 @@ def retrieve(
     limit: int,
 ) -> tuple[RetrievedEntry, ...]:
     """Choose the knowledge for one prompt.
- With a category: its normal appearance first, then tolerances and defects by BM25 against the question, then
-    those that no word matched (defects before tolerances, in the author's order, score 0). Without: BM25 over
-    all.
+    With a category: its normal appearance first, then tolerances and defects by BM25 against the question, then
+       those that no word matched (defects before tolerances, in the author's order, score 0). Without: BM25 over
+       all.
 
-    Args:
-        store: the knowledge.
-        category: name or alias; None if unknown.
-        question: what is asked about the image.
-        count_tokens: tokens that a text takes in the prompt.
-        budget: at most so many tokens for all lines (`reason_iad.prompt.knowledge_line`, one per entry).
-        limit: at most so many entries.
+       Args:
+           store: the knowledge.
+           category: name or alias; None if unknown.
+           question: what is asked about the image.
+           count_tokens: tokens that a text takes in the prompt.
+           budget: at most so many tokens for all lines (`reason_iad.prompt.knowledge_line`, one per entry).
+           limit: at most so many entries.
 
-    Raises:
-        KnowledgeError: the store does not know the category.
-        ConfigError: the budget or the limit is negative.
+       Raises:
+           KnowledgeError: the store does not know the category.
+           ConfigError: the budget or the limit is negative.
     """
     if budget < 0 or limit < 0:
         raise ConfigError(f"Knowledge budget {budget} and limit {limit} must not be negative.")
@@ -67,9 +68,7 @@ def resolve_category(store: KnowledgeStore, name: str) -> str:
     Raises:
         KnowledgeError: none does; the message lists the nearest names.
     """
-    known = {
-        fold(n): category for category, others in store.categories().items() for n in (category, *others)
-    }
+    known = {fold(n): category for category, others in store.categories().items() for n in (category, *others)}
     key = fold(name)
     if key in known:
         return known[key]
@@ -86,9 +85,7 @@ def resolve_category(store: KnowledgeStore, name: str) -> str:
 
 def _of_category(store: KnowledgeStore, category: str, question: str) -> list[RetrievedEntry]:
     entries = store.entries(category)
-    matched = {
-        found.entry.id: found for found in store.search(question, category=category, limit=len(entries))
-    }
+    matched = {found.entry.id: found for found in store.search(question, category=category, limit=len(entries))}
 
     def rank(entry: Entry) -> tuple[int, float, int]:
         found = matched.get(entry.id)

@@ -102,9 +102,7 @@ class KnowledgeStore:
             KnowledgeError: a name already means another category, or the write failed.
         """
         names = {document.category: document.aliases, **document.entry_aliases}
-        stale = (
-            f"category_key = {lance.quoted(slug(document.category))} AND file = {lance.quoted(document.file)}"
-        )
+        stale = f"category_key = {lance.quoted(slug(document.category))} AND file = {lance.quoted(document.file)}"
         return self._write(list(document.entries), names, stale=stale)
 
     def entries(self, category: str | None = None) -> list[Entry]:
@@ -220,7 +218,8 @@ class KnowledgeStore:
         count = len(self)
         if not count:
             return {}
-        query = self._table.search(MatchQuery(text, column="search")).select(["id", "_score"]).limit(count)
+        match: Any = MatchQuery
+        query = self._table.search(match(text, column="search")).select(["id", "_score"]).limit(count)
         if where:
             query = query.where(where, prefilter=True)
         return {row["id"]: float(row["_score"]) for row in query.to_arrow().to_pylist()}
@@ -244,9 +243,7 @@ class KnowledgeStore:
 
     def _check_names(self, categories: Iterable[str], aliases: Mapping[str, Sequence[str]]) -> None:
         """A name may mean one category only."""
-        taken = {
-            fold(name): known for known, others in self.categories().items() for name in (known, *others)
-        }
+        taken = {fold(name): known for known, others in self.categories().items() for name in (known, *others)}
         for category in sorted(categories):
             for name in (category, *aliases.get(category, ())):
                 owner = taken.setdefault(fold(name), category)
@@ -294,8 +291,8 @@ def _row(entry: Entry, position: int, aliases: Mapping[str, Sequence[str]]) -> d
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     # Cleaned on the way out too: a store may come from somebody else.
-    return Entry(
-        **{name: sanitize(v) if isinstance(v := row[name], str) else v for name in Entry.model_fields},
+    return Entry.model_validate(
+        {name: sanitize(v) if isinstance(v := row[name], str) else v for name in Entry.model_fields}
     )
 
 

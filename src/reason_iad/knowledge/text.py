@@ -1,5 +1,6 @@
 """Text that other people wrote: cleaned once, before anything else sees it.
- Notable: `sanitize` never removes words. Chat control tokens such as `<|im_end|>` stay as the characters they
+
+Notable: `sanitize` never removes words. Chat control tokens such as `<|im_end|>` stay as the characters they
 are (backbones tokenise knowledge with control tokens disabled); only our own markers, which are ordinary text
 to every tokenizer, are made harmless here.
 """

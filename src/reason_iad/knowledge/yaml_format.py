@@ -1,5 +1,6 @@
 """Knowledge in YAML: parsed into nodes, never constructed.
- Notable: nodes give line numbers, and every scalar is read as the text that was written, so `name: no` is the
+
+Notable: nodes give line numbers, and every scalar is read as the text that was written, so `name: no` is the
 word "no" and `severity: 2` the text "2". Nothing is instantiated, whatever tags a file carries. Anchors and
 aliases are refused where they stand, which rules out the exponential "alias bomb"; so are duplicate keys and
 deep nesting.
