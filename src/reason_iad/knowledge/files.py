@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from reason_iad.errors import KnowledgeError
 from reason_iad.knowledge.document import Document, KnowledgeFileError, Problem, RawDocument, build_document
 from reason_iad.knowledge.markdown_format import parse_markdown
 from reason_iad.knowledge.text import fold
@@ -46,13 +45,13 @@ def knowledge_files(folder: str | Path) -> list[Path]:
     """The knowledge files directly in a folder, by name; README files and hidden ones are not knowledge.
 
     Raises:
-        KnowledgeError: the folder cannot be read or has none.
+        KnowledgeFileError: the folder cannot be read or has none.
     """
     folder = Path(folder)
     try:
         inside = sorted(folder.iterdir())
     except OSError as error:
-        raise KnowledgeError(f"Cannot read the folder '{folder}' ({error.strerror}); check the path.") from None
+        raise _refuse(str(folder), f"the folder cannot be read ({error.strerror}); check the path.") from None
     found = [
         path
         for path in inside
@@ -63,7 +62,7 @@ def knowledge_files(folder: str | Path) -> list[Path]:
     ]
     if not found:
         endings = ", ".join(f"*{suffix}" for suffix in PARSERS)
-        raise KnowledgeError(f"'{folder}' holds no knowledge files ({endings}); add one file per category.")
+        raise _refuse(str(folder), f"it holds no knowledge files ({endings}); add one file per category.")
     return found
 
 
@@ -87,8 +86,8 @@ def scan(paths: Iterable[str | Path]) -> tuple[list[Document], list[Problem]]:
     for path in paths:
         try:
             files = knowledge_files(path) if Path(path).is_dir() else [Path(path)]
-        except KnowledgeError as error:
-            problems.append(Problem(str(path), None, str(error)))
+        except KnowledgeFileError as error:
+            problems.extend(error.problems)
             continue
         for file in files:
             try:

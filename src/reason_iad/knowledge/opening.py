@@ -67,8 +67,7 @@ def _cached(files: Sequence[Path]) -> KnowledgeStore:
         store = KnowledgeStore.create(building)
     except KnowledgeError:
         store = KnowledgeStore.memory()
-    for document in documents:
-        store.add_document(document)
+    store.add_documents(documents)
     if store.location != str(building):
         return store
     del store

@@ -89,11 +89,12 @@ class KnowledgeStore:
         Raises:
             KnowledgeError: an id occurs twice, a name already means another category, or the write failed.
         """
-        return self._write(list(entries), aliases or {}, stale=None)
+        return self._write(list(entries), aliases or {}, None)
 
-    def add_document(self, document: Document) -> int:
-        """Add a knowledge file. Entries that an earlier version of the same file brought, and that are no
-        longer in it, go.
+    def add_documents(self, documents: Iterable[Document]) -> int:
+        """Add knowledge files, in one commit.
+
+        Entries that an earlier version of the same file brought, and that are no longer in it, go.
 
         Returns:
             How many entries were written.
@@ -101,9 +102,15 @@ class KnowledgeStore:
         Raises:
             KnowledgeError: a name already means another category, or the write failed.
         """
-        names = {document.category: document.aliases, **document.entry_aliases}
-        stale = f"category_key = {lance.quoted(slug(document.category))} AND file = {lance.quoted(document.file)}"
-        return self._write(list(document.entries), names, stale=stale)
+        documents = list(documents)
+        names: dict[str, Sequence[str]] = {}
+        for document in documents:
+            names |= {document.category: document.aliases, **document.entry_aliases}
+        stale = " OR ".join(
+            f"(category_key = {lance.quoted(slug(document.category))} AND file = {lance.quoted(document.file)})"
+            for document in documents
+        )
+        return self._write([entry for document in documents for entry in document.entries], names, stale)
 
     def entries(self, category: str | None = None) -> list[Entry]:
         """All entries, or those of one category (its name, not an alias), in the order they were written

@@ -1,0 +1,223 @@
+"""`reason-iad knowledge`: write, import, look at, search and check knowledge.
+
+Thin: parse, call, print. Results go to stdout, tables on a terminal and tab-separated lines in a pipe; what happened
+goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from reason_iad.knowledge import KnowledgeStore
+    from reason_iad.knowledge.dense import Embedder
+
+EXIT_PROBLEMS = 2
+
+_PATH = click.Path(path_type=Path)
+_write_store = click.option(
+    "--store", type=_PATH, metavar="DIR", help="The store to change (default: your own, made when first needed)."
+)
+_read_store = click.option(
+    "--store",
+    type=_PATH,
+    metavar="DIR_OR_STORE",
+    help="A store or a folder of knowledge files (default: your own store, else what the package ships).",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_category = click.option("--category", metavar="NAME", help="Only this category (name or alias).")
+
+
+@click.group()
+def knowledge() -> None:
+    """Write, import, search and check knowledge.
+
+    One Markdown or YAML file per category; docs/knowledge.md shows how to write one.
+    """
+
+
+@knowledge.command()
+@click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILE...")
+@_write_store
+def add(files: tuple[Path, ...], store: Path | None) -> None:
+    """Add knowledge files, or folders of them, to a store.
+
+    A file that was added before replaces what it brought then.
+    """
+    from reason_iad.knowledge import read_documents
+
+    documents = read_documents(files)  # all are good before the store is touched
+    target = _writable(store)
+    count = target.add_documents(documents)
+    names = ", ".join(document.category for document in documents)
+    _say(f"Added {_entries(count)} ({names}) to {target.location}; use it with --knowledge.")
+
+
+@knowledge.command("import")
+@click.argument("file", type=_PATH)
+@click.option("--format", "format_name", type=click.Choice(["mmad"]), required=True, help="Layout of FILE.")
+@_write_store
+def import_(file: Path, format_name: str, store: Path | None) -> None:
+    """Import knowledge from another layout: 'mmad' is MMAD's domain_knowledge.json."""
+    from reason_iad.knowledge import import_mmad
+
+    entries = {"mmad": import_mmad}[format_name](file)
+    target = _writable(store)
+    count = target.add(entries)
+    categories = len({entry.category for entry in entries})
+    _say(f"Imported {_entries(count)} on {categories} categories into {target.location}; use it with --knowledge.")
+
+
+@knowledge.command("list")
+@_category
+@_read_store
+@_json
+def list_(category: str | None, store: Path | None, as_json: bool) -> None:
+    """List entries, or those of one category."""
+    from reason_iad.knowledge import resolve_category
+
+    source = _readable(store)
+    entries = source.entries(resolve_category(source, category) if category else None)
+    if as_json:
+        _print_json([entry.model_dump() for entry in entries])
+    elif entries:
+        _print_table(("id", "severity", "text"), [(e.id, e.severity or "", e.text) for e in entries])
+    else:
+        _say(f"'{source.location}' is empty; 'reason-iad knowledge add' fills it.")
+
+
+@knowledge.command()
+@click.argument("entry_id", metavar="ID")
+@_read_store
+@_json
+def show(entry_id: str, store: Path | None, as_json: bool) -> None:
+    """Show one entry in full."""
+    entry = _readable(store).get(entry_id)
+    if as_json:
+        _print_json(entry.model_dump())
+        return
+    for name, value in entry.model_dump().items():
+        if value:
+            click.echo(f"{name + ':':<10} {value}")
+
+
+@knowledge.command()
+@click.argument("query")
+@_category
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many.")
+@click.option(
+    "--dense",
+    type=_PATH,
+    metavar="MODEL_DIR",
+    help="Search by meaning, with a local model2vec model (needs the extra 'dense').",
+)
+@_read_store
+@_json
+def search(
+    query: str, category: str | None, limit: int, dense: Path | None, store: Path | None, as_json: bool
+) -> None:
+    """Search entries by words (BM25), or by meaning (--dense). Best first."""
+    from reason_iad.knowledge import resolve_category
+
+    embedder: Embedder | None = None
+    if dense is not None:
+        from reason_iad.knowledge.dense import StaticEmbedder
+
+        embedder = StaticEmbedder(dense)
+    source = _readable(store)
+    found = source.search(
+        query,
+        category=resolve_category(source, category) if category else None,
+        limit=limit,
+        mode="dense" if embedder else "bm25",
+        embedder=embedder,
+    )
+    if as_json:
+        _print_json([each.model_dump() for each in found])
+    elif found:
+        _print_table(("score", "id", "text"), [(f"{f.score:.3f}", f.entry.id, f.entry.text) for f in found])
+    else:
+        _say("Nothing found; try other words.")
+
+
+@knowledge.command()
+@click.argument("paths", nargs=-1, required=True, type=_PATH, metavar="FILE|DIR...")
+@click.pass_context
+def check(context: click.Context, paths: tuple[Path, ...]) -> None:
+    """Check knowledge files and list every problem; exit code 2 if there is any."""
+    from reason_iad.knowledge import scan
+
+    documents, problems = scan(paths)
+    for problem in problems:
+        click.echo(str(problem))
+    if problems:
+        _say(f"{len(problems)} problem{'s' * (len(problems) != 1)}.")
+        context.exit(EXIT_PROBLEMS)
+    count = sum(len(document.entries) for document in documents)
+    _say(f"{len(documents)} file{'s' * (len(documents) != 1)} with {_entries(count)}: no problems.")
+
+
+@knowledge.command()
+@click.argument("category")
+@_write_store
+def remove(category: str, store: Path | None) -> None:
+    """Remove a category (name or alias) from a store."""
+    from reason_iad.knowledge import KnowledgeStore, resolve_category
+    from reason_iad.knowledge.opening import default_store
+
+    target = KnowledgeStore.open(store or default_store())
+    name = resolve_category(target, category)
+    _say(f"Removed {_entries(target.remove(name))} of '{name}' from {target.location}.")
+
+
+def _writable(store: Path | None) -> KnowledgeStore:
+    from reason_iad.knowledge import KnowledgeStore
+    from reason_iad.knowledge.opening import default_store
+
+    path = store or default_store()
+    empty = not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    return KnowledgeStore.create(path) if empty else KnowledgeStore.open(path)
+
+
+def _readable(store: Path | None) -> KnowledgeStore:
+    from reason_iad.knowledge import open_knowledge
+    from reason_iad.knowledge.opening import default_store
+
+    own = default_store()
+    return open_knowledge(store or (own if own.exists() else None))
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _print_json(content: object) -> None:
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on a terminal; lines with tabs (entries hold none) for other programs."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            click.echo("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold")
+    for name in header:
+        table.add_column(name, no_wrap=True)  # cut at the window's edge; 'show' has the whole
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # Text: entries are data, not markup
+    Console().print(table)
