@@ -60,8 +60,10 @@ class CategoryEvidence(Record):
 
     name: str | None = Field(description="None: the category is unknown.")
     origin: Literal["given", "gallery", "unknown"]
-    score: float | None = Field(None, description="Cosine similarity to the nearest gallery entry, in [-1, 1].")
-    margin: float | None = Field(None, description="Score minus that of the best other category.")
+    score: float | None = Field(
+        default=None, description="Cosine similarity to the nearest gallery entry, in [-1, 1]."
+    )
+    margin: float | None = Field(default=None, description="Score minus that of the best other category.")
 
 
 class Box(Record):
@@ -123,12 +125,12 @@ class Answer(Record):
     key: str = Field(description="'detection', 'type', 'place', 'explanation' or 'question'.")
     question: str
     options: dict[str, str] = Field(default_factory=dict, description="Letter to option text; empty if open.")
-    choice: str | None = Field(None, description="The most probable letter; None for an open question.")
+    choice: str | None = Field(default=None, description="The most probable letter; None for an open question.")
     probabilities: dict[str, float] = Field(default_factory=dict, description="Over the letters; sums to 1.")
-    text: str = Field("", description="The option chosen, or the generated text of an open question.")
-    reasoning_text: str | None = Field(None, description="Generated chain of thought (method 'cot' only).")
+    text: str = Field(default="", description="The option chosen, or the generated text of an open question.")
+    reasoning_text: str | None = Field(default=None, description="Generated chain of thought (method 'cot' only).")
     steps: tuple[StepRecord, ...] = ()
-    stopped: str | None = Field(None, description="Why the loop ended: 'steps', 'threshold' or 'patience'.")
+    stopped: str | None = Field(default=None, description="Why the loop ended: 'steps', 'threshold' or 'patience'.")
     initial_probabilities: dict[str, float] = Field(
         default_factory=dict, description="Of the initial latent state, before any optimisation."
     )
@@ -172,7 +174,7 @@ class Versions(Record):
     torch: str
     transformers: str
     model: ModelVersion
-    knowledge_sha256: str | None = Field(None, description="Over the entries of the store; None if unused.")
+    knowledge_sha256: str | None = Field(default=None, description="Over the entries of the store; None if unused.")
     config_sha256: str = Field(description="Over the configuration as used, with the seed.")
 
 
@@ -199,7 +201,7 @@ class Inspection(Record):
     threshold: float = Field(ge=0.0, le=1.0, description="Verdict is 'defect' at or above it.")
     method: str
     seed: int
-    defect_type: str | None = Field(None, description="Name of the defect type; None for a pass.")
+    defect_type: str | None = Field(default=None, description="Name of the defect type; None for a pass.")
     severity: str | None = None
     region: Region | None = None
     explanation: str = ""

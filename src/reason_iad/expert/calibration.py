@@ -1,0 +1,124 @@
+"""A map that means something: calibrated against normal variation, and silent when it cannot tell.
+
+theta_low is the 0.99 quantile of normal-against-normal residuals, theta_high = theta_low + 3 (theta_low - median);
+the map is clipped between them to [0, 1]. The coherence gate compares the largest connected region above theta_low
+with the same on normals: a map that fails it may say where, but not whether (METHOD section 4).
+
+Normal-against-normal needs two references. With one [ours], the residuals come from jittered copies of it, scaled
+up to the query's own median residual: jitter alone knows nothing of the variation between two parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from reason_iad.backbones.base import PatchFeatures
+from reason_iad.errors import ConfigError
+from reason_iad.expert.distance import residual_map
+from reason_iad.schema import Box
+
+QUANTILE = 0.99
+AREA_SLACK = 0.01
+RADIUS = 0.15
+"""References show the part in about the same place: a patch is compared within 15 % of the image side [ours]."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyMap:
+    """A calibrated map of one image.
+
+    Attributes:
+        values: (rows, columns) in [0, 1].
+        gate_passed: whether the map may speak about there being a defect.
+        area: share of the image that the largest connected region above theta_low covers.
+        calibrated_on: number of references.
+    """
+
+    values: torch.Tensor
+    gate_passed: bool
+    area: float
+    calibrated_on: int
+
+    def on_grid(self, rows: int, columns: int) -> torch.Tensor:
+        """The map on another grid, (rows * columns,): the largest value that falls into each cell."""
+        pooled = torch.nn.functional.adaptive_max_pool2d(self.values[None, None], (rows, columns))
+        return pooled.flatten()
+
+    def box(self, width: int, height: int) -> Box | None:
+        """The weightiest region above theta_low, in pixels of a width x height image; None without one."""
+        labels, count = ndimage.label(self.values.numpy() > 0, structure=np.ones((3, 3)))
+        if not count:
+            return None
+        mass = ndimage.sum_labels(self.values.numpy(), labels, range(1, count + 1))
+        window = ndimage.find_objects(labels)[int(np.argmax(mass))]
+        rows, columns = self.values.shape
+        y, x = window
+        return Box(
+            x1=x.start * width // columns,
+            y1=y.start * height // rows,
+            x2=-(-x.stop * width // columns),
+            y2=-(-y.stop * height // rows),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Expert:
+    """Calibrated on normal references; compares one query at a time.
+
+    Attributes:
+        normals: their features.
+        residuals: normal-against-normal residual maps.
+        calibrated_on: number of real references among them.
+    """
+
+    normals: tuple[PatchFeatures, ...]
+    residuals: tuple[torch.Tensor, ...]
+    calibrated_on: int
+
+    def inspect(self, query: PatchFeatures) -> AnomalyMap:
+        """The calibrated map of a query image."""
+        raw = residual_map(query, self.normals, RADIUS)
+        normal = torch.cat([residual.flatten() for residual in self.residuals])
+        scale = 1.0
+        if self.calibrated_on == 1:
+            scale = max(1.0, float(raw.median()) / max(float(normal.median()), 1e-6))
+        low = float(normal.quantile(QUANTILE)) * scale
+        high = low + 3 * (low - float(normal.median()) * scale)
+        values = ((raw - low) / max(high - low, 1e-6)).clamp(0, 1).cpu()
+        area = largest_region(values > 0)
+        normal_areas = torch.tensor([largest_region(residual * scale > low) for residual in self.residuals])
+        gate = area > float(normal_areas.quantile(QUANTILE)) + AREA_SLACK
+        return AnomalyMap(values, gate, area, self.calibrated_on)
+
+
+def build_expert(normals: Sequence[PatchFeatures], jittered: Sequence[PatchFeatures] = ()) -> Expert:
+    """Calibrate on normal references.
+
+    Args:
+        normals: features of at least one reference.
+        jittered: features of slightly changed copies of it; needed when there is only one.
+
+    Raises:
+        ConfigError: there is nothing to calibrate on.
+    """
+    if not normals or (len(normals) == 1 and not jittered):
+        raise ConfigError("The defect expert needs at least two references, or one and jittered copies of it.")
+    if len(normals) == 1:
+        residuals = [residual_map(copy, normals, RADIUS) for copy in jittered]
+    else:
+        residuals = [
+            residual_map(one, [other for j, other in enumerate(normals) if j != i], RADIUS)
+            for i, one in enumerate(normals)
+        ]
+    return Expert(tuple(normals), tuple(residuals), len(normals))
+
+
+def largest_region(above: torch.Tensor) -> float:
+    """Share of the image covered by the largest 8-connected region of a (rows, columns) mask, in [0, 1]."""
+    labels, count = ndimage.label(above.cpu().numpy(), structure=np.ones((3, 3)))
+    return float(np.bincount(labels.ravel())[1:].max() / labels.size) if count else 0.0
