@@ -92,18 +92,20 @@ class Conditions:
     Attributes:
         config: hash of the configuration in force, with method, threshold and seed.
         references: hashes of the reference images, in order.
-        category: as given by the user; '' if it was left to the gallery.
         question: the free question; '' without one.
-        model: hash of the weights.
+        model: name of the model.
+        weights: hash of its weights.
         knowledge: hash of the knowledge entries; '' without knowledge.
+        category: name of the category if it was given; '' if it was left to the gallery.
     """
 
-    config: str
-    references: tuple[str, ...]
-    category: str
-    question: str
+    config: str | None = None
+    references: tuple[str, ...] | None = None
+    question: str | None = None
     model: str | None = None
+    weights: str | None = None
     knowledge: str | None = None
+    category: str | None = None
 
     @classmethod
     def of(cls, result: Inspection) -> Conditions:
@@ -113,10 +115,11 @@ class Conditions:
         return cls(
             config=result.versions.config_sha256,
             references=tuple(reference.sha256 for reference in result.evidence.references),
-            category=(category.name or "") if category.origin == "given" else "",
             question=next(questions, ""),
-            model=result.versions.model.sha256,
+            model=result.versions.model.name,
+            weights=result.versions.model.sha256,
             knowledge=result.versions.knowledge_sha256 or "",
+            category=(category.name or "") if category.origin == "given" else "",
         )
 
     def differences(self, other: Conditions) -> list[str]:
@@ -153,14 +156,20 @@ class ResultLog:
         return cls(path)
 
     @classmethod
-    def resume(cls, path: Path, paths: Iterable[Path]) -> ResultLog:
+    def resume(cls, path: Path, paths: Iterable[Path], conditions: Conditions) -> ResultLog:
         """Go on with a log; a missing or empty file begins one.
 
         What is left of a line that was cut off is removed, and so are the lines of those `paths` that have to
         be inspected again: they failed, or the file changed since.
 
+        Args:
+            path: the log.
+            paths: the images that are to be inspected.
+            conditions: what is known of the run to come before its model is loaded.
+
         Raises:
-            OutputError: the file is not such a log, or cannot be read or written.
+            OutputError: the file is not such a log, was made under other conditions, or cannot be written; it
+                is then unchanged.
         """
         result = cls(path)
         lines = read_lines_tolerant(path)
@@ -176,6 +185,7 @@ class ResultLog:
             if outcome.image.name not in hashes or hashes[outcome.image.name] == outcome.image.sha256:
                 kept.append(line)
                 result._done[outcome.image.name] = outcome.verdict
+        result.require(conditions)
         content = "".join(f"{line}\n" for line in kept)
         if not path.exists() or path.read_bytes() != content.encode():
             write_atomic(path, content)

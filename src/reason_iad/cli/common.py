@@ -35,6 +35,12 @@ class Engine:
     dtype: str
     config: InspectorConfig
 
+    @property
+    def model_name(self) -> str:
+        """The name that results will give the model."""
+        path = Path(self.model).expanduser()
+        return path.resolve().name if self.model != "nano" and path.exists() else self.model
+
     def load(self) -> Inspector:
         """Load the model (seconds)."""
         from reason_iad.inspector import Inspector

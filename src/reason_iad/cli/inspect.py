@@ -201,16 +201,13 @@ def _open_log(engine: Engine, job: Job) -> ResultLog | None:
         return None
     if not job.resume:
         return ResultLog.create(job.json, overwrite=job.overwrite)
-    log = ResultLog.resume(job.json, job.paths)
-    log.require(
-        Conditions(
-            config=engine.config.sha256(),
-            references=tuple(file_sha256(reference) for reference in job.references),
-            category=job.category or "",
-            question=job.question or "",
-        )
+    conditions = Conditions(
+        config=engine.config.sha256(),
+        references=tuple(file_sha256(reference) for reference in job.references),
+        question=job.question or "",
+        model=engine.model_name,
     )
-    return log
+    return ResultLog.resume(job.json, job.paths, conditions)
 
 
 def _write_line(log: ResultLog | None, outcome: Outcome) -> None:

@@ -1,0 +1,69 @@
+"""`reason-iad ask`, with options as the documentation writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reason_iad.schema import Reply
+
+from .conftest import Run
+from .stub import StubInspector
+
+Make = Callable[..., Path]
+
+
+def test_open_question(run: Run, make_image: Make) -> None:
+    result = run("ask", make_image(), "What is it?")
+    assert result.exit_code == 0
+    assert "A plate." in result.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["{part}", "How many?", "--options", "A) four", "B) eight"],
+        ["{part}", "How many?", "--options", "four", "eight", "--seed", "1"],
+        ["{part}", "How many?", "--options", "four", "--options", "eight"],
+        ["--options", "four", "--options", "eight", "{part}", "How many?"],
+        ["--options=four", "--options=eight", "--", "{part}", "How many?"],
+    ],
+)
+def test_options(words: list[str], run: Run, make_image: Make) -> None:
+    part = str(make_image())
+    result = run("ask", *(word.format(part=part) for word in words), "--json", "-") if "--" not in words else None
+    if result is None:
+        result = run("ask", "--json", "-", *(word.format(part=part) for word in words))
+    reply = Reply.model_validate_json(result.stdout)
+    assert reply.answer.options == {"A": "four", "B": "eight"}
+    assert reply.answer.question == "How many?"
+
+
+def test_probabilities_are_shown(run: Run, make_image: Make) -> None:
+    out = run("ask", make_image(), "How many?", "--options", "A) four", "B) eight").stdout
+    assert "B) eight" in out and "0.900" in out and "0.100" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["  "], "question"),
+        (["Which?", "--options", "only one"], "two"),
+        (["Which?", "--options", "B) one", "A) two"], "order"),
+        (["Which?", "--json", "nowhere/out.json"], "nowhere"),
+        (["Which?", "--reference", "missing.png"], "missing.png"),
+    ],
+)
+def test_input_errors(words: list[str], named: str, run: Run, make_image: Make, stubs: list[StubInspector]) -> None:
+    result = run("ask", make_image(), *words)
+    assert result.exit_code == 2
+    assert named in result.stderr
+    assert not stubs
+
+
+def test_json_file(run: Run, make_image: Make, tmp_path: Path) -> None:
+    out = tmp_path / "reply.json"
+    assert run("ask", make_image(), "What?", "--json", out, "--quiet").stdout == ""
+    assert Reply.model_validate_json(out.read_text()).answer.text == "A plate."

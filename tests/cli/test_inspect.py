@@ -1,0 +1,171 @@
+"""`reason-iad inspect`: exit codes, outputs, and everything that is refused before a model is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reason_iad.schema import Inspection
+
+from .conftest import Run
+from .stub import StubInspector
+
+Make = Callable[..., Path]
+
+
+def lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_exit_code_is_the_verdict(run: Run, make_image: Make) -> None:
+    assert run("inspect", make_image("good.png", 60)).exit_code == 0
+    assert run("inspect", make_image("bad.png", 200)).exit_code == 1
+
+
+def test_summary_names_what_where_and_why(run: Run, make_image: Make) -> None:
+    out = run("inspect", make_image("bad.png", 200)).stdout
+    for part in ("DEFECT", "bad.png", "glare", "minor", "top left", "too bright", "plate/defect/glare"):
+        assert part in out
+    assert "\x1b" not in out  # no colours where nobody can see them
+
+
+def test_json_document_of_one_image(run: Run, make_image: Make, tmp_path: Path) -> None:
+    part, out = make_image(brightness=200), tmp_path / "out.json"
+    assert run("inspect", part, "--json", out).exit_code == 1
+    result = Inspection.model_validate_json(out.read_text())
+    assert result.image.name == str(part)
+    assert out.read_text().startswith("{\n  ")
+    assert run("inspect", part, "--json", out).exit_code == 1  # a document is replaced as a whole
+
+
+def test_json_to_standard_output_is_nothing_but_json(run: Run, make_image: Make) -> None:
+    result = run("inspect", make_image(brightness=200), "--json", "-")
+    assert Inspection.model_validate_json(result.stdout).verdict == "defect"
+    assert "DEFECT" in result.stderr
+
+
+def test_several_images_print_one_line_each(run: Run, make_image: Make) -> None:
+    paths = [make_image(f"{i}.png", brightness) for i, brightness in enumerate((50, 200, 60))]
+    result = run("inspect", *paths)
+    assert result.exit_code == 1
+    assert [line["image"]["name"] for line in lines(result.stdout)] == [str(p) for p in paths]  # type: ignore[index]
+
+
+def test_a_folder_is_many_images_even_if_it_holds_one(run: Run, make_image: Make) -> None:
+    part = make_image("folder/one.png", 50)
+    result = run("inspect", part.parent)
+    assert [line["verdict"] for line in lines(result.stdout)] == ["pass"]
+
+
+def test_a_failed_image_stops_nothing_and_wins_over_a_defect(run: Run, make_image: Make, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"not an image")
+    paths = (make_image("a.png", 200), broken, tmp_path / "missing.png", make_image("z.png", 50))
+    result = run("inspect", *paths)
+    assert result.exit_code == 3
+    found = lines(result.stdout)
+    assert [line.get("verdict", "failed") for line in found] == ["defect", "failed", "failed", "pass"]
+    assert set(found[1]) == {"schema_version", "image", "error"}
+    assert "broken.png" in str(found[1]["error"])
+    assert "1 pass, 1 defect, 2 failed" in result.stderr
+
+
+def test_one_bad_image_is_an_input_error(run: Run, tmp_path: Path, stubs: list[StubInspector]) -> None:
+    result = run("inspect", tmp_path / "missing.png")
+    assert result.exit_code == 2
+    assert "missing.png" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not stubs  # known without a model
+
+
+def test_options_reach_the_inspector(run: Run, make_image: Make, stubs: list[StubInspector]) -> None:
+    words = ["--method", "paper", "--seed", 7, "--threshold", 0.9, "--steps", 3, "--candidates", 1, "--sigma", 0.2]
+    assert run("inspect", make_image(brightness=200), *words).exit_code == 0
+    config = stubs[0].config
+    assert (config.method, config.seed, config.threshold) == ("paper", 7, 0.9)
+    assert config.reasoning is not None
+    assert (config.reasoning.steps, config.reasoning.candidates, config.reasoning.sigma) == (3, 1, 0.2)
+    assert config.reasoning.answer_weight == 0.0  # the rest is still the papers'
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--threshold", "1.5"], "threshold"),
+        (["--sigma", "0"], "sigma"),
+        (["--candidates", "3"], "candidates"),
+        (["--method", "direct", "--steps", "5"], "--steps"),
+        (["--method", "magic"], "magic"),
+        (["--device", "tpu"], "tpu"),
+        (["--model", "no/such/model"], "no/such/model"),
+        (["--model", "weights.bin"], "weights.bin"),
+        (["--knowledge", "nowhere"], "nowhere"),
+        (["--json", "nowhere/out.json"], "nowhere"),
+        (["--report", "nowhere/out.html"], "nowhere"),
+        (["--resume"], "--json"),
+        (["--reference", "missing.png"], "missing.png"),
+        (["--no-such-option"], "--no-such-option"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_model_is_loaded(
+    words: list[str], named: str, run: Run, make_image: Make, stubs: list[StubInspector]
+) -> None:
+    result = run("inspect", make_image(), *words)
+    assert result.exit_code == 2
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not stubs
+
+
+def test_an_output_never_replaces_an_input(run: Run, make_image: Make) -> None:
+    part = make_image()
+    before = part.read_bytes()
+    for option in ("--json", "--report"):
+        result = run("inspect", part, option, part, "--overwrite")
+        assert result.exit_code == 2
+        assert "input" in result.stderr
+    assert part.read_bytes() == before
+
+
+def test_several_reports_need_a_folder(run: Run, make_image: Make, tmp_path: Path) -> None:
+    result = run("inspect", make_image("a.png"), make_image("b.png"), "--report", tmp_path / "out.html")
+    assert result.exit_code == 2
+    assert "folder" in result.stderr
+
+
+def test_references_as_several_values_or_repeated_or_a_folder(run: Run, make_image: Make) -> None:
+    part, one, two = make_image("part.png"), make_image("good/1.png", 99), make_image("good/2.png", 98)
+    for words in (
+        [part, "--reference", one, two],
+        [part, "--reference", one, two, "--category", "plate"],
+        ["--reference", one, "--reference", two, part],
+        [part, f"--reference={one}", f"--reference={two}"],
+        [part, "--reference", one.parent],
+    ):
+        result = run("inspect", *words, "--json", "-")
+        found = Inspection.model_validate_json(result.stdout)
+        assert found.image.name == str(part)
+        assert [reference.name for reference in found.evidence.references] == ["1.png", "2.png"]
+
+
+def test_a_bug_does_not_look_like_a_verdict(run: Run, make_image: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*args: object, **options: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(StubInspector, "inspect", crash)
+    result = run("inspect", make_image())
+    assert result.exit_code == 70
+    assert "Traceback" not in result.stderr
+    assert "Traceback" in run("--debug", "inspect", make_image()).stderr
+    several = run("inspect", make_image("a.png"), make_image("b.png"))
+    assert several.exit_code == 3
+    assert "ZeroDivisionError" in several.stdout
+
+
+def test_names_with_spaces_and_other_letters(run: Run, make_image: Make, tmp_path: Path) -> None:
+    part, out = make_image("Prüf teil 部品.png", 200), tmp_path / "Ergebnis 結果.json"
+    assert run("inspect", part, "--json", out).exit_code == 1
+    assert Inspection.model_validate_json(out.read_text("utf-8")).image.name == str(part)

@@ -1,0 +1,163 @@
+"""The shape of the house (docs/architecture.md): who may import whom, and what may not be in the code at all."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parent.parent / "src"
+PACKAGE = "reason_iad"
+MODULES = {
+    ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(SRC.rglob("*.py"))
+}
+
+ROOMS: dict[str, set[str]] = {
+    # the ground floor: contracts, and files
+    "errors": set(),
+    "schema": {"report"},  # Inspection.save_report, a convenience; imported when it is called
+    "config": {"errors"},
+    "prompt": {"errors", "schema"},
+    "files": {"errors"},
+    "images": {"errors"},
+    # the rooms: they do not know each other
+    "reasoning": {"backbones.base", "config", "schema", "errors"},
+    "knowledge": {"errors", "files", "prompt", "schema"},
+    "backbones": {"config", "errors", "prompt", "schema"},
+    "expert": {"backbones.base", "errors", "schema"},
+    "report": {"errors", "files", "images", "schema"},
+    "nano.world": {"errors", "schema"},
+    # the stairs: they tell the story and know the rooms
+    "answering": {"backbones.base", "config", "errors", "prompt", "reasoning", "schema"},
+    "inspector": {
+        "answering", "backbones", "config", "errors", "expert", "images", "knowledge", "prompt", "report", "schema",
+    },
+    "batch": {"errors", "files", "images", "schema"},
+    "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
+    # the workshop where the embedded model is made: uses the rooms, is used by none
+    "nano": {"backbones", "config", "errors", "expert", "files", "images", "inspector", "knowledge", "nano.world",
+             "prompt", "reasoning", "schema"},
+    "__init__": {"config", "errors", "inspector", "schema"},
+    "__main__": {"cli"},
+}  # fmt: skip
+"""Room (a module or a folder) to what it may import of this package; `cli` may import anything."""
+
+
+def room_of(module: str) -> str:
+    """The room a module is in: the longest name in the table that it begins with."""
+    name = module.removeprefix(PACKAGE).removeprefix(".") or "__init__"
+    fits = [room for room in (*ROOMS, "cli") if name == room or name.startswith(f"{room}.")]
+    return max(fits, key=len, default="")
+
+
+def imports(path: Path, *, top_level: bool = False) -> Iterator[str]:
+    """Full names of the modules that a file imports; with `top_level`, only what importing it really runs."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in _executed(tree) if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: imports are absolute here"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in MODULES else str(node.module)
+
+
+def _executed(tree: ast.AST) -> Iterator[ast.AST]:
+    """Nodes outside functions and `if TYPE_CHECKING` blocks."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        yield node
+        yield from _executed(node)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_one_way(module: str) -> None:
+    room = room_of(module)
+    assert room, f"{module} is in no room; add it to the table and to docs/architecture.md"
+    if room == "cli":
+        return
+    for name in imports(MODULES[module]):
+        if not name.startswith(PACKAGE):
+            continue
+        target = name.removeprefix(PACKAGE).removeprefix(".")
+        allowed = {room, *ROOMS[room]}
+        if target and not any(target == other or target.startswith(f"{other}.") for other in allowed):
+            pytest.fail(f"{module} imports {name}; {room} may import only: {', '.join(sorted(ROOMS[room]))}")
+
+
+@pytest.mark.parametrize(
+    ("library", "rooms"),
+    [
+        ("torch", {"backbones", "reasoning", "expert", "answering", "inspector", "doctor", "nano", "cli"}),
+        ("transformers", {"backbones", "nano", "inspector"}),  # the inspector asks for its version only
+        ("lancedb", {"knowledge"}),
+        ("matplotlib", {"report"}),
+        ("jinja2", {"report"}),
+        ("click", {"cli"}),
+        ("rich", {"cli"}),
+    ],
+)
+def test_a_library_stays_in_its_rooms(library: str, rooms: set[str]) -> None:
+    users = {
+        room_of(module) for module, path in MODULES.items() if library in {n.split(".")[0] for n in imports(path)}
+    }
+    assert {room.split(".")[0] for room in users} <= rooms
+
+
+@pytest.mark.parametrize("heavy", ["torch", "transformers", "lancedb", "pyarrow", "matplotlib", "scipy"])
+def test_the_ground_floor_is_light(heavy: str) -> None:
+    for room in (
+        "",
+        "errors",
+        "schema",
+        "config",
+        "prompt",
+        "files",
+        "images",
+        "batch",
+        "doctor",
+        "cli",
+        "__main__",
+    ):
+        name = f"{PACKAGE}.{room}".rstrip(".")
+        assert heavy not in {n.split(".")[0] for n in imports(MODULES[name], top_level=True)}, name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_long_file_says_why(module: str) -> None:
+    text = MODULES[module].read_text(encoding="utf-8").splitlines()
+    assert len(text) <= 400 or any(line.startswith("# long because:") for line in text[:30]), f"{len(text)} lines"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_says_what_it_is(module: str) -> None:
+    assert ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_unsafe(module: str) -> None:
+    path = MODULES[module]
+    used = {name.split(".")[0] for name in imports(path)}
+    assert not used & {"pickle", "torchvision", "dill", "joblib", "marshal", "shelve"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg == "trust_remote_code":
+            assert isinstance(node.value, ast.Constant) and node.value.value is False
+        if isinstance(node, ast.Call):
+            call = ast.unparse(node.func)
+            assert call not in ("yaml.load", "yaml.full_load", "yaml.unsafe_load", "torch.load", "eval", "exec"), (
+                call
+            )
+
+
+def test_no_path_of_one_machine() -> None:
+    pattern = re.compile(r"[\"'](/(?:home|root|work|opt|Users|mnt)/[^\"']*|[A-Z]:\\\\)")
+    for path in MODULES.values():
+        assert not pattern.search(path.read_text(encoding="utf-8")), path

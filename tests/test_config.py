@@ -1,0 +1,106 @@
+"""Every default of the method stands in config.py; what is out of range is refused when it is built."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import pytest
+
+from reason_iad.config import METHODS, InspectorConfig, ReasoningConfig
+from reason_iad.errors import ConfigError, ReasonIADError
+
+
+def test_the_papers_defaults() -> None:
+    """METHOD section 2 and 3: L = 4, S = 10, k = 10, m = 2, 16 patches, decay 0.95."""
+    config = ReasoningConfig()
+    assert (config.latents, config.steps, config.top_k) == (4, 10, 10)
+    assert (config.patches_per_step, config.max_patches, config.sigma_decay) == (2, 16, 0.95)
+
+
+def test_the_papers_variant_has_none_of_our_changes() -> None:
+    for name in ("ltpo", "dmlr", "paper"):
+        papers = METHODS[name].reasoning
+        assert papers is not None
+        assert (papers.candidates, papers.antithetic, papers.leave_one_out) == (1, False, False)
+        assert (papers.answer_weight, papers.stability_weight) == (0.0, 0.0)
+        assert (papers.attention_correction, papers.map_prior) == ("none", False)
+    assert METHODS["ltpo"].reasoning is not None and not METHODS["ltpo"].reasoning.inject
+    assert METHODS["dmlr"].reasoning is not None and METHODS["dmlr"].reasoning.inject
+
+
+def test_each_method_adds_one_thing() -> None:
+    direct, knowledge, latent, full = (METHODS[name] for name in ("direct", "knowledge", "latent", "full"))
+    assert not direct.knowledge and direct.reasoning is None
+    assert knowledge.knowledge and knowledge.reasoning is None
+    assert latent.knowledge and latent.reasoning is not None and not latent.reasoning.inject
+    assert full.knowledge and full.reasoning == replace(latent.reasoning, inject=True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"latents": 0},
+        {"latents": 65},
+        {"steps": -1},
+        {"candidates": 0},
+        {"candidates": 3},
+        {"candidates": 1, "antithetic": False},
+        {"sigma": 0.0},
+        {"sigma": float("nan")},
+        {"sigma_decay": 0.0},
+        {"sigma_decay": 1.01},
+        {"learning_rate": -0.1},
+        {"estimator": "magic"},
+        {"top_k": 1},
+        {"patches_per_step": 0},
+        {"max_patches": -1},
+        {"patience": 0},
+        {"attention_correction": "some"},
+    ],
+)
+def test_reasoning_options_out_of_range(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        ReasoningConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"method": "magic"}, {"threshold": 0.0}, {"threshold": 1.1}, {"knowledge_share": 1.0}]
+)
+def test_inspector_options_out_of_range(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=str(next(iter(wrong.values()))) + "|" + next(iter(wrong))):
+        InspectorConfig(**wrong)
+    assert issubclass(ConfigError, ReasonIADError)
+
+
+def test_own_reasoning_options_override_the_methods_only_where_it_reasons() -> None:
+    mine = ReasoningConfig(steps=3)
+    assert InspectorConfig(method="full", reasoning=mine).reasoning_config() == mine
+    assert InspectorConfig(method="direct", reasoning=mine).reasoning_config() is None
+    assert InspectorConfig(method="latent").reasoning_config() == METHODS["latent"].reasoning
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        ReasoningConfig().steps = 3  # type: ignore[misc]
+
+
+def test_hash_is_that_of_what_is_in_force() -> None:
+    """Spelled out or left to the method, the same settings are the same; any other setting is not."""
+    base = InspectorConfig()
+    assert base.sha256() == InspectorConfig(reasoning=ReasoningConfig()).sha256()
+    others = [
+        InspectorConfig(seed=1),
+        InspectorConfig(threshold=0.6),
+        InspectorConfig(method="latent"),
+        InspectorConfig(reasoning=ReasoningConfig(sigma=0.2)),
+    ]
+    assert len({base.sha256(), *(other.sha256() for other in others)}) == 5
+
+
+def test_hash_is_the_same_in_every_process() -> None:
+    code = "from reason_iad.config import InspectorConfig; print(InspectorConfig(seed=3).sha256())"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert found == InspectorConfig(seed=3).sha256()

@@ -1,0 +1,68 @@
+"""The published JSON: its schemas are those of the models, and what the models write follows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+
+from cli.stub import StubInspector
+from reason_iad.batch import Failure
+from reason_iad.cli.schema import NAMES, schema_text
+from reason_iad.schema import PLACES, SCHEMA_VERSION, Inspection, Reply
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_published_schema_equals_the_model(name: str) -> None:
+    published = (DOCS / f"{name}.schema.json").read_text(encoding="utf-8")
+    assert published == schema_text(name), "the models changed: run `make schema`, and see SCHEMA_VERSION"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_schema_is_valid_and_versioned(name: str) -> None:
+    schema = json.loads(schema_text(name))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["$id"].endswith(f":{SCHEMA_VERSION}")
+
+
+def test_what_is_written_follows_the_schema(make_image: Callable[..., Path]) -> None:
+    part, stub = make_image(brightness=200), StubInspector()
+    written = {
+        "inspection": stub.inspect(part, references=[part], category="plate", question="Why?").to_json(),
+        "reply": stub.ask(part, "Which?", options=("one", "two")).to_json(),
+        "failure": Failure(image="part.png", error="It is broken.").model_dump_json(),
+    }
+    for name, text in written.items():
+        jsonschema.validate(json.loads(text), json.loads(schema_text(name)))
+
+
+def test_results_survive_the_round_trip(make_image: Callable[..., Path]) -> None:
+    part, stub = make_image(brightness=200), StubInspector()
+    inspection, reply = stub.inspect(part), stub.ask(part, "What?")
+    assert Inspection.model_validate_json(inspection.to_json()) == inspection
+    assert Reply.model_validate_json(reply.to_json(indent=2)) == reply
+
+
+def test_unknown_and_impossible_values_are_refused(make_image: Callable[..., Path]) -> None:
+    good = json.loads(StubInspector().inspect(make_image()).to_json())
+    for change in ({"probability": 1.5}, {"verdict": "maybe"}, {"surprise": 1}):
+        with pytest.raises(ValidationError):
+            Inspection.model_validate(good | change)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(good | change, json.loads(schema_text("inspection")))
+
+
+def test_results_cannot_be_changed(make_image: Callable[..., Path]) -> None:
+    with pytest.raises(ValidationError):
+        StubInspector().inspect(make_image()).verdict = "pass"
+
+
+def test_places_are_the_nine_parts_in_reading_order() -> None:
+    assert len(set(PLACES)) == 9
+    assert PLACES[0] == "top left" and PLACES[4] == "center" and PLACES[8] == "bottom right"
