@@ -1,7 +1,7 @@
 """`reason-iad knowledge`: write, import, look at, search and check knowledge.
 
-Thin: parse, call, print. Results go to stdout, tables on a terminal and tab-separated lines in a pipe; what happened
-goes to stderr.
+Thin: parse, call, print. Results go to stdout, tables on a terminal and tab-separated lines in a pipe; what
+happened goes to stderr.
 """
 
 from __future__ import annotations

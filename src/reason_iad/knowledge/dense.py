@@ -130,10 +130,10 @@ def _fresh_vectors(store: KnowledgeStore, embedder: Embedder) -> Any | None:
             table = store.connection.create_table(name, schema=_schema(vectors.shape[1]))
         if rows:
             merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(rows)
+            lance.commit(lambda: merge.execute(rows))
         if gone := [i for i in known if i not in hashes]:
             table.delete(f"id IN ({', '.join(lance.quoted(i) for i in gone)})")
-        table.optimize()
+        lance.optimize(table)
     return table
 
 

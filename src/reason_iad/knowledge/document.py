@@ -211,9 +211,9 @@ def _problem(details: Mapping[str, Any], raw: RawDocument, shown: str) -> Proble
         close = difflib.get_close_matches(str(place[-1]), known, n=1)
         mend = f"did you mean '{close[0]}'?" if close else f"use {', '.join(known)}."
         message = f"{where} is not a known field; {mend}"
-    elif kind == "string_too_short":
+    elif kind == "too_short":
         message = f"{where} is empty; write it or remove it."
-    elif kind == "string_too_long":
+    elif kind == "too_long" and isinstance(details["input"], str):
         message = f"{where} is longer than {context['max_length']} characters; shorten it."
     elif kind == "too_long":
         message = f"{where} has more than {context['max_length']} items; keep the important ones."

@@ -111,9 +111,9 @@ class Gallery:
             return 0
         with lance.writing(self.path, _WHAT):
             merge = self._table.merge_insert("sha256").when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(list(rows.values()))
+            lance.commit(lambda: merge.execute(list(rows.values())))
             if len(rows) > 1 or self._table.version % _OPTIMIZE_EVERY == 0:
-                self._table.optimize()
+                lance.optimize(self._table)
         return len(rows)
 
     def classify(

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -21,10 +24,12 @@ from reason_iad.errors import KnowledgeError
 
 MARKER = "reason-iad.json"
 MEMORY = "memory://"
+_ATTEMPTS = 20
 
 
 def connect(location: str) -> Any:
-    """A LanceDB connection that sees what other processes have written since."""
+    """A LanceDB connection that sees what other processes have written since, and is quiet."""
+    os.environ.setdefault("LANCEDB_LOG", "error")  # read on import; it warns where two processes meet
     import lancedb
 
     return lancedb.connect(location, read_consistency_interval=timedelta(0))
@@ -89,9 +94,34 @@ def writing(path: Path | str, what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = re.split(r"\n|, /", str(error))[0][:200] or type(error).__name__  # without LanceDB's own paths
         message = f"Cannot write the {what} '{path}' ({reason}); check free space and permissions."
         raise KnowledgeError(message) from error
+
+
+def commit(operation: Callable[[], Any]) -> None:
+    """Run a LanceDB write; begin it again when another process has committed in between."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            operation()
+            return
+        except (OSError, RuntimeError, ValueError) as error:
+            if "conflict" not in str(error).lower() or attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0.0, 0.05 * (attempt + 1)))
+
+
+def optimize(table: Any) -> None:
+    """Bring a table's index up to date and fold small files together.
+
+    Searches are right without it (rows not yet in the index are scanned), so another process's commit in between
+    is no reason to fail: that process optimises, too.
+    """
+    try:
+        table.optimize()
+    except (OSError, RuntimeError, ValueError) as error:
+        if "conflict" not in str(error).lower():
+            raise
 
 
 def open_table(connection: Any, name: str, path: Path | str, what: str) -> Any:

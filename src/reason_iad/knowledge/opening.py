@@ -64,24 +64,25 @@ def _cached(files: Sequence[Path]) -> KnowledgeStore:
     documents = read_documents(files)  # before anything is written: a bad file costs nothing
     building = folder / f".{target.name[:16]}.{os.getpid()}.{time.time_ns()}"
     try:
-        store = KnowledgeStore.create(building)
-    except KnowledgeError:
+        KnowledgeStore.create(building).add_documents(documents)
+        return _move(building, target)
+    except KnowledgeError:  # a read-only or a full disk
         store = KnowledgeStore.memory()
-    store.add_documents(documents)
-    if store.location != str(building):
+        store.add_documents(documents)
         return store
-    del store
-    try:
-        if target.exists():  # damaged, or another process was faster; what it built is the same
-            with contextlib.suppress(KnowledgeError):
-                return KnowledgeStore.open(target)
-            shutil.rmtree(target, ignore_errors=True)
-        with contextlib.suppress(OSError):  # lost the race
-            building.rename(target)
-        return KnowledgeStore.open(target)
     finally:
         shutil.rmtree(building, ignore_errors=True)
         _prune(folder)
+
+
+def _move(building: Path, target: Path) -> KnowledgeStore:
+    if target.exists():  # damaged, or another process was faster; what that one built is the same
+        with contextlib.suppress(KnowledgeError):
+            return KnowledgeStore.open(target)
+        shutil.rmtree(target, ignore_errors=True)
+    with contextlib.suppress(OSError):  # lost the race
+        building.rename(target)
+    return KnowledgeStore.open(target)
 
 
 def _content_hash(files: Sequence[Path]) -> str:

@@ -183,8 +183,8 @@ class KnowledgeStore:
         count = int(self._table.count_rows(where))
         if count:
             with lance.writing(self.location, _WHAT):
-                self._table.delete(where)
-                self._table.optimize()
+                lance.commit(lambda: self._table.delete(where))
+                lance.optimize(self._table)
         return count
 
     def categories(self) -> dict[str, tuple[str, ...]]:
@@ -244,8 +244,8 @@ class KnowledgeStore:
             merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
             if stale is not None:
                 merge = merge.when_not_matched_by_source_delete(stale)
-            merge.execute(rows)
-            self._table.optimize()  # brings the full-text index up to date; until then new rows are scanned
+            lance.commit(lambda: merge.execute(rows))
+            lance.optimize(self._table)
         return len(rows)
 
     def _check_names(self, categories: Iterable[str], aliases: Mapping[str, Sequence[str]]) -> None:

@@ -11,10 +11,8 @@ import re
 import unicodedata
 
 _JOINERS = "\u200c\u200d"  # needed to spell Persian and Indic words, so they stay
-_MARKER = re.compile(
-    rf"[\[［](?P<inside>[\s{_JOINERS}/／]*{'[' + _JOINERS + ']*'.join('knowledge')}[\s{_JOINERS}]*)[\]］]",
-    re.IGNORECASE,
-)
+_WORD = f"[{_JOINERS}]*".join("knowledge")
+_MARKER = re.compile(rf"[\[［](?P<inside>[\s{_JOINERS}/／]*{_WORD}[\s{_JOINERS}]*)[\]］]", re.IGNORECASE)
 
 
 def sanitize(text: str) -> str:
