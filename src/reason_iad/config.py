@@ -52,7 +52,7 @@ class ReasoningConfig:
         checks = {
             "latents must be between 1 and 64": 1 <= self.latents <= 64,
             "steps must be between 0 and 1000": 0 <= self.steps <= 1000,
-            "candidates must be between 1 and 256": 1 <= self.candidates <= 256,
+            "candidates must be between 1 and 4096": 1 <= self.candidates <= 4096,
             "candidates must be even when antithetic is on": not self.antithetic or self.candidates % 2 == 0,
             "candidates must be at least 2 when leave_one_out is on": not self.leave_one_out
             or self.candidates >= 2,

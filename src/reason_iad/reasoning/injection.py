@@ -14,6 +14,9 @@ import torch
 Patches = tuple[tuple[int, ...], ...]
 """For each latent, the indices of its injected image tokens in the order they were chosen."""
 
+NEUTRAL_SMOOTHING = 0.1
+"""Share of the mean neutral attention added to the divisor, against division by almost nothing [ours]."""
+
 PRIOR_FLOOR = 0.05
 """Least factor of the expert's map, so that attention still ranks the patches where the map is silent [ours]."""
 
@@ -65,7 +68,7 @@ def selection_weights(
     Args:
         attention: (L, n) of the latents over the image tokens.
         neutral: (L, n) under a neutral prompt, or None. Sinks get attention under any prompt, so attention is
-            divided by it (plus its mean, against division by almost nothing).
+            divided by it (smoothed by `NEUTRAL_SMOOTHING`).
         prior: (n,) calibrated anomaly map in [0, 1], or None.
 
     Returns:
@@ -73,7 +76,7 @@ def selection_weights(
     """
     weights = attention
     if neutral is not None:
-        weights = weights / (neutral + neutral.mean(-1, keepdim=True))
+        weights = weights / (neutral + NEUTRAL_SMOOTHING * neutral.mean(-1, keepdim=True))
     if prior is not None and bool((prior > 0).any()):
         weights = weights * (PRIOR_FLOOR + (1 - PRIOR_FLOOR) * prior)
     return weights

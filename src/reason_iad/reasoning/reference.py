@@ -148,7 +148,7 @@ def _add_patches(
         weights = seen[row].tolist()
         if neutral is not None:
             mean = sum(neutral[row].tolist()) / len(weights)
-            weights = [w / (n + mean) for w, n in zip(weights, neutral[row].tolist(), strict=True)]
+            weights = [w / (n + 0.1 * mean) for w, n in zip(weights, neutral[row].tolist(), strict=True)]
         if prior is not None and max(prior.tolist()) > 0:
             weights = [w * (0.05 + 0.95 * h) for w, h in zip(weights, prior.tolist(), strict=True)]
         ranked = sorted((i for i in range(len(weights)) if i not in chosen), key=lambda i: -weights[i])

@@ -1,0 +1,197 @@
+"""One inspection end to end, on the fake backbone (and the embedded model where it says so)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reason_iad import Inspection, Inspector, InspectorConfig
+from reason_iad.backbones import load_backbone
+from reason_iad.config import METHODS
+from reason_iad.errors import ImageError, KnowledgeError, PromptError
+from reason_iad.expert.embedding import image_embedding
+from reason_iad.knowledge import Gallery, open_knowledge
+
+YAML = """
+category: bracket
+aliases: [steel bracket]
+normal: A flat grey bracket with two round holes.
+defects:
+  - {name: dent, description: A hollow in the surface., severity: major, cause: Handling., action: Reject.}
+  - {name: burr, description: A sharp raised edge at a hole., severity: minor, cause: Dull tool., action: Rework.}
+"""
+
+
+@pytest.fixture
+def knowledge(tmp_path: Path) -> Path:
+    folder = tmp_path / "knowledge"
+    folder.mkdir()
+    (folder / "bracket.yaml").write_text(YAML)
+    return folder
+
+
+@pytest.fixture
+def part(make_image: Callable[..., Path]) -> Path:
+    return make_image("part.png", 90)
+
+
+@pytest.fixture
+def good(make_image: Callable[..., Path]) -> list[Path]:
+    return [make_image("good 1.png", 120), make_image("good 2.png", 130)]
+
+
+def inspector(method: str = "full", **options: object) -> Inspector:
+    threshold = options.pop("threshold", 0.001)
+    config = InspectorConfig(method=method, threshold=threshold)  # type: ignore[arg-type]
+    return Inspector.from_pretrained("fake", config=config, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_inspects(method: str, part: Path, good: list[Path], knowledge: Path) -> None:
+    result = inspector(method, knowledge=knowledge).inspect(part, references=good, category="steel bracket")
+    assert result.verdict == "defect"
+    assert result.method == method
+    assert result.defect_type in ("dent", "burr")
+    assert result.severity == {"dent": "major", "burr": "minor"}[result.defect_type or ""]
+    assert result.region is not None
+    assert bool(result.evidence.knowledge) == METHODS[method].knowledge
+    by_key = {answer.key: answer for answer in result.evidence.answers}
+    assert set(by_key) == {"detection", "type", "place", "explanation"}
+    for answer in by_key.values():
+        assert not answer.probabilities or sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert bool(answer.steps) == (METHODS[method].reasoning is not None)
+    assert (by_key["detection"].reasoning_text is not None) == METHODS[method].chain_of_thought
+    assert Inspection.model_validate_json(result.to_json()) == result
+
+
+def test_a_pass_has_no_type_and_no_region(part: Path) -> None:
+    result = inspector(threshold=1.0).inspect(part)
+    assert (result.verdict, result.defect_type, result.region) == ("pass", None, None)
+    assert {answer.key for answer in result.evidence.answers} == {"detection", "explanation"}
+
+
+def test_path_pil_and_array_give_the_same_answer(part: Path) -> None:
+    look = inspector()
+    from_path, from_pil, from_array = (
+        look.inspect(image) for image in (part, Image.open(part), np.asarray(Image.open(part)))
+    )
+    assert from_path.probability == from_pil.probability == from_array.probability
+
+
+def test_the_same_seed_gives_the_same_output(part: Path, good: list[Path]) -> None:
+    def run() -> Inspection:
+        result = inspector().inspect(part, references=good, category="pcb")
+        return result.model_copy(update={"timings_ms": {}})
+
+    assert run().to_json() == run().to_json()
+
+
+def test_what_is_injected_is_in_the_evidence(part: Path, good: list[Path]) -> None:
+    evidence = inspector().inspect(part, references=good, category="pcb").evidence
+    detection = next(answer for answer in evidence.answers if answer.key == "detection")
+    kept = [patch for patch in evidence.patches if patch.question == "detection"]
+    assert len(kept) == detection.steps[-1].patches
+    for patch in evidence.patches:
+        assert 0 <= patch.box.x1 < patch.box.x2 <= 32
+        assert 0 <= patch.box.y1 < patch.box.y2 <= 32
+
+
+def test_references_are_cited_and_calibrate_the_map(part: Path, good: list[Path]) -> None:
+    evidence = inspector().inspect(part, references=good).evidence
+    assert [reference.name for reference in evidence.references] == ["good 1.png", "good 2.png"]
+    assert evidence.anomaly_map is not None
+    assert evidence.anomaly_map.calibrated_on == 2
+    assert len(evidence.anomaly_map.values) == evidence.anomaly_map.rows * evidence.anomaly_map.columns
+    assert inspector().inspect(part).evidence.anomaly_map is None
+
+
+def test_knowledge_changes_the_prompt_of_methods_that_read_it(part: Path, knowledge: Path) -> None:
+    def probability(method: str, store: Path | None) -> float:
+        category = "bracket" if store is not None else None
+        return inspector(method, knowledge=store).inspect(part, category=category).probability
+
+    assert probability("knowledge", knowledge) != probability("direct", knowledge)
+
+
+def test_an_unknown_category_is_refused_where_it_matters(part: Path, knowledge: Path) -> None:
+    with pytest.raises(KnowledgeError, match="brackett.*bracket"):
+        inspector(knowledge=knowledge).inspect(part, category="brackett")
+    result = inspector("direct", knowledge=knowledge).inspect(part, category="brackett")
+    assert result.evidence.category.name == "brackett"
+    assert result.defect_type is None
+
+
+def test_knowledge_stays_within_its_share_of_the_window(part: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "long"
+    folder.mkdir()
+    defects = "\n".join(
+        f"  - {{name: kind {i}, description: {'long words ' * 30}, severity: major, cause: c, action: a}}"
+        for i in range(20)
+    )
+    (folder / "x.yaml").write_text(f"category: x\nnormal: Plain.\ndefects:\n{defects}\n")
+    backbone = load_backbone("fake")
+    backbone.context_length = 1200
+    result = Inspector(backbone, open_knowledge(folder)).inspect(part, category="x")
+    shown = result.evidence.knowledge
+    assert 0 < len(shown) < 8
+    assert sum(len(found.entry.text) for found in shown) < 600
+
+
+def test_a_prompt_longer_than_the_window_is_refused(part: Path) -> None:
+    backbone = load_backbone("fake")
+    backbone.context_length = 200
+    with pytest.raises(PromptError, match="at most 200"):
+        Inspector(backbone).inspect(part)
+    with pytest.raises(PromptError, match="at most 4096"):
+        inspector().ask(part, "why? " * 2000)
+
+
+def test_ask_with_and_without_options(part: Path) -> None:
+    look = inspector()
+    reply = look.ask(part, "Which colour?", options=["A) red", "B) blue", "C) green"])
+    assert reply.answer.text in ("red", "blue", "green")
+    assert list(reply.answer.probabilities) == ["A", "B", "C"]
+    assert look.ask(part, "What is it?").answer.options == {}
+
+
+def test_a_further_question_is_answered_beside_the_others(part: Path) -> None:
+    with_question = inspector().inspect(part, question="What is it?")
+    without = inspector().inspect(part)
+    assert with_question.evidence.answers[-1].key == "question"
+    assert with_question.probability == without.probability, "a further question changes no other answer"
+
+
+def test_bad_references_name_themselves(part: Path, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"gone\.png"):
+        inspector().inspect(part, references=[tmp_path / "gone.png"])
+
+
+def test_the_category_comes_from_the_gallery(make_image: Callable[..., Path], tmp_path: Path) -> None:
+    backbone = load_backbone("fake")
+
+    def vector(path: Path) -> object:
+        return image_embedding(backbone.patch_features(Image.open(path).convert("RGB")))
+
+    dark, light = make_image("dark.png", 40), make_image("light.png", 215)
+    sha = backbone.version.sha256
+    first = vector(dark)
+    gallery = Gallery.create(tmp_path / "gallery", model=sha, dimension=len(first))  # type: ignore[arg-type]
+    gallery.add("pcb", first, "dark.png", "1" * 64)  # type: ignore[arg-type]
+    gallery.add("gear", vector(light), "light.png", "2" * 64)  # type: ignore[arg-type]
+    look = Inspector(backbone, open_knowledge(None), gallery=gallery)
+    found = look.inspect(make_image("query.png", 44)).evidence.category
+    assert (found.name, found.origin) == ("pcb", "gallery")
+    assert (found.margin or 0) > 0.02
+    strict = InspectorConfig(category_margin=1.9)
+    unknown = Inspector(backbone, open_knowledge(None), strict, gallery).inspect(make_image("query.png", 44))
+    assert (unknown.evidence.category.name, unknown.evidence.category.origin) == (None, "unknown")
+
+
+def test_timings_name_every_phase(part: Path, good: list[Path]) -> None:
+    timings = inspector().inspect(part, references=good).timings_ms
+    assert {"load", "retrieve", "map", "vision", "prefix", "detection", "explanation", "total"} <= set(timings)
+    assert sum(value for name, value in timings.items() if name != "total") <= timings["total"] * 1.01
