@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reason_iad.answering import Answered, Scene, answer_question
 from reason_iad.config import METHODS, InspectorConfig
 from reason_iad.errors import KnowledgeError
+from reason_iad.galleries import open_gallery
 from reason_iad.images import LoadedImage, load_image
 from reason_iad.prompt import (
     Prompt,
@@ -99,8 +100,8 @@ class Inspector:
             config: see `InspectorConfig`.
             device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
             dtype: 'auto', 'float32' or 'bfloat16'.
-            gallery: a reference gallery, from which the category is found when it is not given; None: the
-                default gallery if there is one for this model.
+            gallery: normal images from which the category is found when it is not given: a folder with one
+                sub-folder per category, or a gallery store.
 
         Raises:
             ModelError: the model cannot be loaded.
@@ -112,7 +113,7 @@ class Inspector:
 
         store = open_knowledge(knowledge)
         backbone = load_backbone(model, device=device, dtype=dtype)
-        return cls(backbone, store, config, _open_gallery(gallery, backbone.version.sha256))
+        return cls(backbone, store, config, None if gallery is None else open_gallery(gallery, backbone))
 
     def inspect(
         self,
@@ -406,13 +407,3 @@ class _Recent(OrderedDict[str, T]):
         while len(self) > self._size:
             self.popitem(last=False)
         return self[key]
-
-
-def _open_gallery(path: str | Path | None, model: str) -> Gallery | None:
-    from reason_iad.knowledge import Gallery
-    from reason_iad.knowledge.opening import default_store
-
-    chosen = Path(path) if path is not None else default_store().parent / "gallery" / model[:16]
-    if path is None and not chosen.exists():
-        return None
-    return Gallery.open(chosen, model=model)

@@ -1,0 +1,93 @@
+"""Open the reference gallery of a model: a gallery store, or plainly a folder with one sub-folder per category.
+
+A folder is embedded once and kept in the user's cache, keyed by the images and the model, so a second run opens it
+at once. Built beside its place and renamed: an interrupted build leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reason_iad.errors import KnowledgeError
+
+if TYPE_CHECKING:
+    from reason_iad.backbones.base import Backbone
+    from reason_iad.images import LoadedImage
+    from reason_iad.knowledge import Gallery
+
+
+def open_gallery(path: str | Path, backbone: Backbone) -> Gallery:
+    """Open or build a gallery.
+
+    Args:
+        path: a gallery store made with this model, or a folder `DIR/<category>/*.png` of normal images.
+        backbone: whose vision tower embeds the images.
+
+    Raises:
+        KnowledgeError: there is neither, or the store was made with another model.
+        ImageError: an image in the folder cannot be read.
+    """
+    from reason_iad.images import load_image
+    from reason_iad.knowledge import Gallery
+    from reason_iad.knowledge.opening import cache_folder
+
+    path = Path(path)
+    model = backbone.version.sha256
+    folders = sorted(entry for entry in path.iterdir() if _is_category(entry)) if path.is_dir() else []
+    if not folders or (path / "images.lance").exists():
+        return Gallery.open(path, model=model)
+    images = [(folder.name, load_image(file)) for folder in folders for file in _files(folder)]
+    target = cache_folder() / "galleries" / _key(model, images)
+    if not target.exists():
+        _build(target, backbone, images)
+    return Gallery.open(target, model=model)
+
+
+def _is_category(entry: Path) -> bool:
+    return entry.is_dir() and not entry.name.startswith((".", "_"))
+
+
+def _files(folder: Path) -> list[Path]:
+    from reason_iad.images import find_images
+
+    return find_images([folder])
+
+
+def _key(model: str, images: list[tuple[str, LoadedImage]]) -> str:
+    digest = hashlib.sha256(model.encode())
+    for category, image in images:
+        digest.update(f"\0{category}\0{image.sha256}".encode())
+    return digest.hexdigest()[:32]
+
+
+def _build(target: Path, backbone: Backbone, images: list[tuple[str, LoadedImage]]) -> None:
+    from reason_iad.expert.embedding import image_embedding
+    from reason_iad.knowledge import Gallery
+    from reason_iad.knowledge.gallery import GalleryImage
+
+    rows = [
+        GalleryImage(category, image_embedding(backbone.patch_features(image.pixels)), image.name, image.sha256)
+        for category, image in images
+    ]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
+    except OSError as error:
+        raise KnowledgeError(
+            f"The gallery cache '{target.parent}' cannot be written; set REASON_IAD_CACHE."
+        ) from error
+    try:
+        gallery = Gallery.create(scratch / "gallery", model=backbone.version.sha256, dimension=len(rows[0].vector))
+        gallery.add_many(rows)
+        try:
+            os.rename(scratch / "gallery", target)
+        except OSError:
+            if not target.exists():  # else another process was faster
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
