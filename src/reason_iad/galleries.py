@@ -7,7 +7,6 @@ at once. Built beside its place and renamed: an interrupted build leaves nothing
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -85,7 +84,7 @@ def _build(target: Path, backbone: Backbone, images: list[tuple[str, LoadedImage
         gallery = Gallery.create(scratch / "gallery", model=backbone.version.sha256, dimension=len(rows[0].vector))
         gallery.add_many(rows)
         try:
-            os.rename(scratch / "gallery", target)
+            (scratch / "gallery").rename(target)
         except OSError:
             if not target.exists():  # else another process was faster
                 raise
