@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from knowledge.conftest import MARKDOWN, YAML
 
+from knowledge.conftest import MARKDOWN, YAML
 from reason_iad.errors import KnowledgeError
 from reason_iad.knowledge import KnowledgeFileError, read_document, read_documents, scan
 from reason_iad.knowledge.files import knowledge_files

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from knowledge.conftest import METAL, WOOD, entry
 
+from knowledge.conftest import METAL, WOOD, entry
 from reason_iad.errors import KnowledgeError
 from reason_iad.knowledge import KnowledgeStore, read_document
 
@@ -29,12 +29,15 @@ store = KnowledgeStore.open(sys.argv[1])
 """
 
 
+def environment() -> dict[str, str]:
+    """For a child process that imports the package from the source tree."""
+    source = str(Path(__file__).parents[2] / "src")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH", "")]))}
+
+
 def start(code: str, *arguments: str | Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", _PRELUDE + code, *map(str, arguments)]
-    path = os.pathsep.join(filter(None, ["src", os.environ.get("PYTHONPATH", "")]))
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
 
 
 def test_entries_come_back_as_they_went_in_also_after_opening_again(store: KnowledgeStore) -> None:

@@ -21,7 +21,7 @@ from reason_iad.knowledge.lance import MARKER
 from reason_iad.knowledge.store import LAYOUT, KnowledgeStore
 
 BUILTIN = Path(__file__).parent / "builtin"
-_KEEP_SECONDS = 30 * 24 * 3600
+_ABANDONED_SECONDS = 24 * 3600
 
 
 def open_knowledge(path: str | Path | None) -> KnowledgeStore:
@@ -57,10 +57,7 @@ def _cached(files: Sequence[Path]) -> KnowledgeStore:
     folder = cache_folder() / "knowledge"
     target = folder / _content_hash(files)
     with contextlib.suppress(KnowledgeError):
-        store = KnowledgeStore.open(target)
-        with contextlib.suppress(OSError):
-            os.utime(target)  # used today; see _prune
-        return store
+        return KnowledgeStore.open(target)
     documents = read_documents(files)  # before anything is written: a bad file costs nothing
     building = folder / f".{target.name[:16]}.{os.getpid()}.{time.time_ns()}"
     try:
@@ -72,7 +69,7 @@ def _cached(files: Sequence[Path]) -> KnowledgeStore:
         return store
     finally:
         shutil.rmtree(building, ignore_errors=True)
-        _prune(folder)
+        _sweep(folder)
 
 
 def _move(building: Path, target: Path) -> KnowledgeStore:
@@ -96,10 +93,10 @@ def _content_hash(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _prune(folder: Path) -> None:
-    """Forget stores (and leavings of killed builds) that nobody has opened for a month."""
-    oldest = time.time() - _KEEP_SECONDS
+def _sweep(folder: Path) -> None:
+    """Remove what builds left that were killed. Finished indexes stay: a server may have one open for months."""
+    oldest = time.time() - _ABANDONED_SECONDS
     with contextlib.suppress(OSError):
-        for path in folder.iterdir():
+        for path in folder.glob(".*"):
             if path.stat().st_mtime < oldest:
                 shutil.rmtree(path, ignore_errors=True)
