@@ -96,7 +96,7 @@ def entry(category: str, name: str, text: str, kind: EntryKind = "defect", file:
 
 WOOD = [
     entry("wood", "normal", "Even grain in one direction.", "normal"),
-    entry("wood", "tolerance", "Slow changes of colour are natural.", "tolerance"),
+    entry("wood", "tolerance", "Slow changes are natural.", "tolerance"),
     entry("wood", "scratch", "A thin line crosses the grain."),
     entry("wood", "hole", "A dark round opening with a sharp edge."),
     entry("wood", "crack", "A dark narrow opening along the grain."),

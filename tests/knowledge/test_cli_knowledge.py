@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,8 +121,6 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
 ) -> None:
     result = cli(*arguments)
     assert result.exit_code == 2
-    import re
-
     assert re.search(says, result.stderr)
     assert "Traceback" not in result.output
 

@@ -29,8 +29,8 @@ LAYOUT: dict[str, Any] = {
 def test_kinds_names_texts_and_sources(write: Write) -> None:
     entries = {entry.id: entry for entry in import_mmad(write("made_up.json", json.dumps(LAYOUT)))}
     assert list(entries) == [
-        "tea-cup/defect/broken-handle", "tea-cup/normal/normal", "seta-spoon/normal/normal", "seta-spoon/defect/bad",
-        "setb-spoon/normal/normal",
+        "tea-cup/defect/broken-handle", "tea-cup/normal/normal", "seta-spoon/normal/normal",
+        "seta-spoon/defect/bad", "setb-spoon/normal/normal",
     ]  # fmt: skip
     broken = entries["tea-cup/defect/broken-handle"]
     assert (broken.category, broken.kind, broken.name) == ("tea cup", "defect", "broken handle")

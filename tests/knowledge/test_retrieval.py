@@ -60,14 +60,14 @@ def test_without_a_category_only_matches_count(both: KnowledgeStore) -> None:
 def test_an_entry_that_does_not_fit_is_skipped_whole(both: KnowledgeStore) -> None:
     normal = words(knowledge_line(WOOD[0]))
     tolerance = words(knowledge_line(WOOD[1]))
-    assert tolerance < words(knowledge_line(WOOD[2]))
+    assert all(tolerance < words(knowledge_line(each)) for each in WOOD[2:])
     assert ids(both, "wood", "zebra", budget=normal) == ["wood/normal/normal"]
     assert ids(both, "wood", "zebra", budget=normal + tolerance) == [
         "wood/normal/normal",
         "wood/tolerance/tolerance",
     ]
-    assert ids(both, "wood", "zebra", budget=normal - 1) == []
-    assert ids(both, "wood", "zebra", budget=0) == []
+    assert ids(both, "wood", "zebra", budget=tolerance) == ["wood/tolerance/tolerance"]  # nothing before it fits
+    assert ids(both, "wood", "zebra", budget=tolerance - 1) == []
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
