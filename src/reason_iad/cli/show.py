@@ -52,9 +52,10 @@ def show_reply(result: Reply, *, err: bool = False) -> None:
 
 
 def _knowledge(entries: tuple[RetrievedEntry, ...]) -> list[tuple[str, str]]:
-    shown = [f"{e.entry.id} ({e.scorer} {e.score:.2f})" for e in entries[:_KNOWLEDGE_SHOWN]]
-    more = [f"and {len(entries) - _KNOWLEDGE_SHOWN} more"] if len(entries) > _KNOWLEDGE_SHOWN else []
-    return [("knowledge", ", ".join(shown + more))] if entries else []
+    lines = [f"{e.entry.id} ({e.scorer} {e.score:.2f})" for e in entries[:_KNOWLEDGE_SHOWN]]
+    if len(entries) > _KNOWLEDGE_SHOWN:
+        lines.append(f"and {len(entries) - _KNOWLEDGE_SHOWN} more")
+    return [("" if i else "knowledge", line) for i, line in enumerate(lines)]
 
 
 def _how(method: str, seed: int, versions: Versions, timings_ms: dict[str, float]) -> list[tuple[str, str]]:

@@ -1,0 +1,55 @@
+"""The command line down to the fake backbone: everything is real but the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+from click.testing import CliRunner
+
+from reason_iad.cli import main
+from reason_iad.cli.schema import schema_text
+from reason_iad.schema import Reply
+
+Make = Callable[..., Path]
+
+
+def test_inspect_with_report_and_json(make_image: Make, tmp_path: Path) -> None:
+    part, good = make_image("part.png", 120, 64), make_image("good.png", 121, 64)
+    report, out = tmp_path / "out.html", tmp_path / "out.json"
+    words = ["inspect", part, "--reference", good, "--category", "pcb", "--model", "fake", "--report", report]
+    result = CliRunner().invoke(main, [*map(str, words), "--json", str(out), "--steps", "2"])
+    assert result.exit_code in (0, 1), result.output
+    content = json.loads(out.read_text())
+    jsonschema.validate(content, json.loads(schema_text("inspection")))
+    assert result.exit_code == (content["verdict"] == "defect")
+    assert {step["step"] for step in content["evidence"]["answers"][0]["steps"]} <= {0, 1, 2}
+    assert "part.png" in report.read_text()
+
+
+def test_batch_with_a_folder_of_reports(make_image: Make, tmp_path: Path) -> None:
+    folder = make_image("in/sub/b.png", 90, 64).parent.parent
+    make_image("in/a.png", 120, 64)
+    words = ["inspect", folder, "--model", "fake", "--method", "direct", "--report", tmp_path / "reports"]
+    result = CliRunner().invoke(main, [*map(str, words), "--json", str(tmp_path / "out.jsonl"), "--seed", "1"])
+    assert result.exit_code in (0, 1), result.output
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
+    found = sorted(str(path.relative_to(tmp_path / "reports")) for path in (tmp_path / "reports").rglob("*.html"))
+    assert len(found) == 2 and found[0].endswith("a.png.html") and found[1].endswith("sub/b.png.html")
+
+
+def test_ask(make_image: Make) -> None:
+    part = str(make_image("part.png", 120, 64))
+    words = ["ask", part, "Is it bright?", "--options", "yes", "no", "--model", "fake", "--json", "-"]
+    reply = Reply.model_validate_json(CliRunner().invoke(main, words).stdout)
+    assert abs(sum(reply.answer.probabilities.values()) - 1) < 1e-5
+
+
+def test_unknown_category_names_the_mend(make_image: Make) -> None:
+    words = ["inspect", str(make_image("part.png", 120, 64)), "--model", "fake", "--category", "no such thing"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "no such thing" in result.stderr
+    assert "Traceback" not in result.stderr
