@@ -5,11 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from knowledge.conftest import MARKDOWN, YAML
 from reason_iad.errors import KnowledgeError
 from reason_iad.knowledge import KnowledgeFileError, read_document, read_documents, scan
 from reason_iad.knowledge.files import knowledge_files
+from reason_iad.knowledge.text import sanitize
 
 Write = Callable[..., Path]
 
@@ -207,3 +210,29 @@ def test_two_files_cannot_claim_one_name(write: Write) -> None:
     second = write("b.yaml", "category: PCB\nnormal: y\n")
     with pytest.raises(KnowledgeFileError, match=r"b\.yaml: 'PCB' already names the category 'board' of .*a\.yaml"):
         read_documents([first, second])
+
+
+PIECES = st.sampled_from(
+    ["category: a", "normal: x", "---", "# Normal", "# Defects", "## b", "# Tolerances", "- x", "  - y: z",
+     "Cause: c", "defects:", "- name: n", "  description: d", "aliases: [", "]", "{", "}", "&a", "*a", "!!str x",
+     "? k", ": v", "|", ">", "'", '"', "\t", "%YAML 1.1", "...", "<<: x", "<!--", "-->", "```", "[a](b", "\x00",
+     "\x85", "\ud800", "null"]
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lines=st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=12), suffix=st.sampled_from([".md", ".yaml"])
+)
+def test_any_file_is_read_or_refused_with_a_sentence(tmp_path: Path, lines: list[str], suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+    try:
+        document = read_document(path)
+    except KnowledgeFileError as error:
+        assert error.problems
+        assert all(problem.message.endswith((".", "?", ".)")) for problem in error.problems), str(error)
+        assert "\n" not in str(error)
+    else:
+        assert document.entries
+        assert all(entry.text == sanitize(entry.text) for entry in document.entries)

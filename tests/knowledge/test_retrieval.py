@@ -4,10 +4,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from knowledge.conftest import METAL, WOOD
+from knowledge.conftest import METAL, WOOD, entry
 from reason_iad.errors import ConfigError, KnowledgeError
 from reason_iad.knowledge import KnowledgeStore, resolve_category, retrieve
-from reason_iad.prompt import knowledge_line
+from reason_iad.prompt import (
+    detection_question,
+    explanation_question,
+    knowledge_line,
+    place_question,
+    type_question,
+)
 
 
 def words(text: str) -> int:
@@ -46,6 +52,28 @@ def test_a_question_without_matching_words_still_sees_the_defect_types(both: Kno
         "wood/normal/normal", "wood/defect/scratch", "wood/defect/hole", "wood/defect/crack",
         "wood/tolerance/tolerance",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        detection_question().text, type_question(("a", "b")).text, place_question().text,
+        explanation_question().text, "wood defect", "Is there any defect in the Timber?",
+    ],
+)  # fmt: skip
+def test_words_that_every_question_has_favour_no_entry(question: str) -> None:
+    store = KnowledgeStore.memory()
+    wordy = entry("wood", "stain", "The image shows where a defect matters; inspect and explain the verdict.")
+    store.add([*WOOD, wordy], aliases={"wood": ["timber"]})
+    assert ids(store, "wood", question) == [
+        "wood/normal/normal", "wood/defect/scratch", "wood/defect/hole", "wood/defect/crack", "wood/defect/stain",
+        "wood/tolerance/tolerance",
+    ]  # fmt: skip
+    assert ids(store, "wood", question + " A crack?")[1] == "wood/defect/crack"
+
+
+def test_without_a_category_a_standard_question_finds_nothing_rather_than_anything(both: KnowledgeStore) -> None:
+    assert ids(both, None, detection_question().text) == []
 
 
 def test_only_the_category_is_used(both: KnowledgeStore) -> None:

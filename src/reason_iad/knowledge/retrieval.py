@@ -1,20 +1,35 @@
 """METHOD section 1, step 1: the entries most useful for (category, question), under a budget of tokens.
 
-Notable: an entry that does not fit is left out whole, never cut; and when the category is known its entries
-are all candidates, matched by the question or not, so a verdict about a category sees the defect types it can
-have.
+Notable: an entry that does not fit is left out whole, never cut. When the category is known its entries are all
+candidates, matched by the question or not, so a verdict about a category sees the defect types it can have. Words
+that say nothing about one entry match nothing: those of the standard questions ("Is there a defect in the inspected
+image?") and the name of the category, which all of its entries share.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
 
 from reason_iad.errors import ConfigError, KnowledgeError
 from reason_iad.knowledge.store import KnowledgeStore
 from reason_iad.knowledge.text import fold, sanitize
-from reason_iad.prompt import knowledge_line
+from reason_iad.prompt import (
+    detection_question,
+    explanation_question,
+    knowledge_line,
+    place_question,
+    type_question,
+)
 from reason_iad.schema import Entry, RetrievedEntry
+
+_QUESTIONS = (detection_question(), type_question(("a", "b")), place_question(), explanation_question())
+_IDLE = frozenset(
+    ["any", "category", "kind", "object", "picture", "type"]
+    + [word for question in _QUESTIONS for word in re.findall(r"\w+", question.text.casefold())]
+)
+"""Words of questions about any image of any part [ours]."""
 
 
 def retrieve(
@@ -46,7 +61,7 @@ def retrieve(
     if budget < 0 or limit < 0:
         raise ConfigError(f"Knowledge budget {budget} and limit {limit} must not be negative.")
     if category is None:
-        ranked: Iterable[RetrievedEntry] = store.search(question, limit=max(limit * 4, 1))
+        ranked: Iterable[RetrievedEntry] = store.search(_telling(question), limit=max(limit * 4, 1))
     else:
         ranked = _of_category(store, resolve_category(store, category), question)
     chosen: list[RetrievedEntry] = []
@@ -83,9 +98,16 @@ def resolve_category(store: KnowledgeStore, name: str) -> str:
     raise KnowledgeError(f"Unknown category '{shown}'; known are: {', '.join(categories[:12])}{more}.")
 
 
+def _telling(question: str, names: Iterable[str] = ()) -> str:
+    """The question without its idle words and without words of `names`."""
+    idle = _IDLE | {word for name in names for word in re.findall(r"\w+", name.casefold())}
+    return " ".join(word for word in re.findall(r"\w[\w-]*", question) if word.casefold() not in idle)
+
+
 def _of_category(store: KnowledgeStore, category: str, question: str) -> list[RetrievedEntry]:
     entries = store.entries(category)
-    matched = {found.entry.id: found for found in store.search(question, category=category, limit=len(entries))}
+    words = _telling(question, (category, *store.categories()[category]))
+    matched = {found.entry.id: found for found in store.search(words, category=category, limit=len(entries))}
 
     def rank(entry: Entry) -> tuple[int, float, int]:
         found = matched.get(entry.id)
