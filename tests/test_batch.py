@@ -59,7 +59,7 @@ def test_a_log_refuses_a_result_of_another_kind(make_image: Make, tmp_path: Path
     part = make_image()
     log.append(StubInspector().inspect(part))
     before = log.path.read_bytes()
-    with pytest.raises(OutputError, match="another model"):
+    with pytest.raises(OutputError, match="model nano instead of other"):
         log.append(StubInspector("other").inspect(part))
     assert log.path.read_bytes() == before
 
@@ -67,4 +67,4 @@ def test_a_log_refuses_a_result_of_another_kind(make_image: Make, tmp_path: Path
 def test_only_what_is_known_is_compared() -> None:
     known = Conditions(config="a", references=("r",), question="", model="nano", weights="w")
     assert known.differences(Conditions()) == []
-    assert known.differences(Conditions(weights="v", references=())) == ["references", "weights"]
+    assert known.differences(Conditions(weights="v", references=())) == ["other references", "other weights"]

@@ -28,6 +28,17 @@ from reason_iad.schema import SCHEMA_VERSION, Inspection, Record, Verdict
 log = logging.getLogger(__name__)
 
 
+_OTHER = {
+    "config": "other reasoning options",
+    "references": "other references",
+    "question": "another question",
+    "weights": "other weights",
+    "knowledge": "other knowledge",
+    "category": "another category",
+}
+"""How a difference is named whose values say nothing to a reader, or are long."""
+
+
 class Failure(Record):
     """An image that could not be inspected. Its line in a log is replaced when the run is resumed."""
 
@@ -90,7 +101,8 @@ class Conditions:
     """What all results of one log have in common. None: not known (yet), and then not compared.
 
     Attributes:
-        config: hash of the configuration in force, with method, threshold and seed.
+        method, threshold, seed: as in the result.
+        config: hash of the whole configuration in force.
         references: hashes of the reference images, in order.
         question: the free question; '' without one.
         model: name of the model.
@@ -99,6 +111,9 @@ class Conditions:
         category: name of the category if it was given; '' if it was left to the gallery.
     """
 
+    method: str | None = None
+    threshold: float | None = None
+    seed: int | None = None
     config: str | None = None
     references: tuple[str, ...] | None = None
     question: str | None = None
@@ -113,6 +128,9 @@ class Conditions:
         category = result.evidence.category
         questions = (answer.question for answer in result.evidence.answers if answer.key == "question")
         return cls(
+            method=result.method,
+            threshold=result.threshold,
+            seed=result.seed,
             config=result.versions.config_sha256,
             references=tuple(reference.sha256 for reference in result.evidence.references),
             question=next(questions, ""),
@@ -123,10 +141,14 @@ class Conditions:
         )
 
     def differences(self, other: Conditions) -> list[str]:
-        """Names of what differs, as a user would say it."""
-        names = {"config": "configuration (method, threshold, seed or reasoning options)"}
-        pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
-        return [names.get(name, name) for name, a, b in pairs if None not in (a, b) and a != b]
+        """What differs, as a user would say it: 'seed 0 instead of 1', 'other references'."""
+        pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
+        differing = {name: pair for name, pair in pairs.items() if None not in pair and pair[0] != pair[1]}
+        if differing.keys() & {"method", "threshold", "seed"}:
+            differing.pop("config", None)  # it differs because of them
+        return [
+            _OTHER.get(name, f"{name} {mine} instead of {theirs}") for name, (mine, theirs) in differing.items()
+        ]
 
 
 class ResultLog:
@@ -205,8 +227,8 @@ class ResultLog:
             return
         if differences := self._conditions.differences(conditions):
             raise OutputError(
-                f"'{printable(self.path)}' was made with another {', another '.join(differences)}; "
-                "resume with the same one, or choose another file."
+                f"'{printable(self.path)}' was made with {' and '.join(differences)}; "
+                "resume with the same, or choose another file."
             )
 
     def append(self, outcome: Outcome) -> None:

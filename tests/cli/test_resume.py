@@ -56,7 +56,7 @@ def test_weights_that_changed_under_the_same_name_are_another_model(
     monkeypatch.setattr(StubInspector, "weights", "retrained")
     result = run("inspect", parts, "--json", out, "--resume")
     assert result.exit_code == 2
-    assert "another weights" in result.stderr
+    assert "other weights" in result.stderr
 
 
 def test_resume_of_a_finished_run_loads_no_model(
@@ -112,14 +112,15 @@ def test_lines_of_other_images_stay(run: Run, parts: Path, out: Path, make_image
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["--threshold", "0.9"], "configuration"),
-        (["--seed", "1"], "configuration"),
-        (["--method", "direct"], "configuration"),
-        (["--model", "fake"], "model"),
-        (["--knowledge", "."], "knowledge"),
-        (["--category", "plate"], "category"),
-        (["--question", "Why?"], "question"),
-        (["--reference", "{parts}/0.png"], "references"),
+        (["--threshold", "0.9"], "threshold 0.5 instead of 0.9"),
+        (["--seed", "1"], "seed 0 instead of 1"),
+        (["--method", "direct"], "method full instead of direct"),
+        (["--steps", "3"], "other reasoning options"),
+        (["--model", "fake"], "model nano instead of fake"),
+        (["--knowledge", "."], "other knowledge"),
+        (["--category", "plate"], "another category"),
+        (["--question", "Why?"], "another question"),
+        (["--reference", "{parts}/0.png"], "other references"),
     ],
 )
 def test_results_of_two_kinds_never_meet(words: list[str], named: str, run: Run, parts: Path, out: Path) -> None:
@@ -128,7 +129,7 @@ def test_results_of_two_kinds_never_meet(words: list[str], named: str, run: Run,
     out.write_text(before)
     result = run("inspect", parts, "--json", out, "--resume", *(word.format(parts=parts) for word in words))
     assert result.exit_code == 2
-    assert f"another {named}" in result.stderr
+    assert f"was made with {named};" in result.stderr
     assert out.read_text() == before
 
 

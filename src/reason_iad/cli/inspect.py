@@ -202,6 +202,9 @@ def _open_log(engine: Engine, job: Job) -> ResultLog | None:
     if not job.resume:
         return ResultLog.create(job.json, overwrite=job.overwrite)
     conditions = Conditions(
+        method=engine.config.method,
+        threshold=engine.config.threshold,
+        seed=engine.config.seed,
         config=engine.config.sha256(),
         references=tuple(file_sha256(reference) for reference in job.references),
         question=job.question or "",
@@ -247,7 +250,8 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
 
         def advance(outcome: Outcome) -> None:
             if isinstance(outcome, Failure):
-                console.print(f"{outcome.image}: {outcome.error}", style="red", markup=False)
+                named = "" if outcome.image in outcome.error else f"{outcome.image}: "
+                console.print(f"{named}{outcome.error}", style="red", markup=False)
             progress.advance(task)
 
         yield advance
