@@ -1,0 +1,344 @@
+"""What latent reasoning costs, three ways on the same weights, alternating in one process.
+
+(a) as the closest public code runs it: every step runs the vision tower and the whole sequence twice, with all
+    attention weights; (b) a clean uncached loop: vision once, fused attention, logits only where they are read;
+(c) ours: prefix once, a step costs its suffix, all candidates in one batch on the shared prefix.
+
+    python benchmarks/latent_loop.py                                  # nano shape on the CPU
+    python benchmarks/latent_loop.py --shape 80m --tokens 256
+    python benchmarks/latent_loop.py --shape qwen2.5-vl-7b --device cuda --dtype bfloat16
+
+Prints a table of medians and writes the same as JSON. On a noisy machine only the ratios mean something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from shapes import SHAPES, build
+
+from reason_iad.backbones.base import Prefix, SuffixQuery
+from reason_iad.backbones.chat import encode_content
+from reason_iad.backbones.qwen2_5_vl import Qwen25VL
+from reason_iad.config import ReasoningConfig
+from reason_iad.prompt import Data, ImageSlot, Prompt, Question, build_prompt, detection_question
+from reason_iad.reasoning import Problem, assemble, reason
+
+STEPS, LATENTS, NEW_TOKENS, TEXT_TOKENS = 10, 4, 16, 400
+Split = dict[str, float]
+
+
+class Watch:
+    """Seconds per phase, with the device waited for."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.split = device, dict[str, float]()
+        self._last = self._now()
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def lap(self, phase: str) -> None:
+        now = self._now()
+        self.split[phase] = self.split.get(phase, 0.0) + now - self._last
+        self._last = now
+
+
+def make_prompt(backbone: Qwen25VL, question: Question) -> Prompt:
+    """About `TEXT_TOKENS` tokens of knowledge, one image, one question."""
+    words, text = "a gap interrupts a conductor, reject the board; ", ""
+    while len(encode_content(backbone.tokenizer, text)) < TEXT_TOKENS:
+        text += words
+    return build_prompt((Data(text), ImageSlot(0), Data("\n")), question, latents=True)
+
+
+def config_of(candidates: int) -> ReasoningConfig:
+    """Ten steps whatever the rewards are, so that every way does the same work."""
+    return ReasoningConfig(
+        steps=STEPS, latents=LATENTS, candidates=candidates, antithetic=candidates > 1,
+        leave_one_out=candidates > 1, reward_threshold=None, patience=None, attention_correction="none",
+        map_prior=False, patches_per_step=1, max_patches=2,
+    )  # fmt: skip
+
+
+def ours(
+    backbone: Qwen25VL, image: Image.Image, questions: Sequence[Question], candidates: int, shared: bool = True
+) -> Split:
+    """(c) one inspection with all its questions."""
+    watch = Watch(backbone.device)
+    head: Prefix | None = None
+    for question in questions:
+        prompt = make_prompt(backbone, question)
+        if head is None or not shared:
+            query = backbone.embed_image(image)
+            watch.lap("vision")
+            head = backbone.head(prompt, [query])
+        problem = Problem(
+            backbone.question(head, prompt), backbone.cue(prompt), query.tokens, head.images[-1],
+            tuple(backbone.option_tokens("AB")),
+        )  # fmt: skip
+        watch.lap("prefill")
+        thought = reason(backbone, problem, config_of(candidates), 0)
+        watch.lap("steps")
+        best = assemble(thought.best.latents[None], thought.best.patches, problem.tokens, problem.cue)
+        _decode_exactly(backbone, problem.prefix, best.rows[0])
+        watch.lap("decode")
+    return watch.split
+
+
+def direct(backbone: Qwen25VL, image: Image.Image, questions: Sequence[Question]) -> Split:
+    """Answering without any reasoning: the same prefix and the same decoding."""
+    watch = Watch(backbone.device)
+    head: Prefix | None = None
+    for question in questions:
+        prompt = make_prompt(backbone, question)
+        if head is None:
+            query = backbone.embed_image(image)
+            watch.lap("vision")
+            head = backbone.head(prompt, [query])
+        prefix = backbone.question(head, prompt)
+        watch.lap("prefill")
+        _decode_exactly(backbone, prefix, backbone.cue(prompt))
+        watch.lap("decode")
+    return watch.split
+
+
+def _decode_exactly(backbone: Qwen25VL, prefix: Prefix, rows: torch.Tensor) -> None:
+    """Random weights may stop at once; decode the full length whatever they say."""
+    stops, backbone._stop_ids = backbone._stop_ids, frozenset  # type: ignore[method-assign,assignment]
+    try:
+        backbone.decode(prefix, rows, NEW_TOKENS)
+    finally:
+        backbone._stop_ids = stops  # type: ignore[method-assign]
+
+
+def _inputs(backbone: Qwen25VL, image: Image.Image, question: Question) -> tuple[Any, Prefix, torch.Tensor]:
+    prompt = make_prompt(backbone, question)
+    batch = backbone.image_processor(images=[image], return_tensors="pt")
+    query = backbone.embed_image(image)
+    prefix = backbone.question(backbone.head(prompt, [query]), prompt)
+    return batch, prefix, backbone.cue(prompt)
+
+
+def public(backbone: Qwen25VL, image: Image.Image, questions: Sequence[Question], candidates: int) -> Split:
+    """(a) vision tower and whole sequence twice per candidate step, all attention weights, all logits."""
+    model, device = backbone.model, backbone.device
+    split: Split = {}
+    model.set_attn_implementation({"text_config": "eager", "vision_config": "sdpa"})
+    try:
+        for question in questions:
+            batch, prefix, cue = _PREPARED(backbone, image, question)
+            watch = Watch(device)
+            pixels = batch["pixel_values"].to(device, model.model.visual.dtype)
+            grid = batch["image_grid_thw"].to(device)
+            rms = backbone.embedding_rms
+            latents = backbone.think_embedding().expand(LATENTS, -1)
+
+            def full(rows: torch.Tensor, weights: bool) -> Any:
+                model.model.visual(pixels, grid_thw=grid)  # noqa: B023
+                row = torch.cat((prefix.embeddings, rows))[None]  # noqa: B023
+                axes = torch.cat((prefix.positions, backbone.text_positions(prefix.next_position, len(rows))), -1)  # noqa: B023
+                return model.lm_head(
+                    model.model.language_model(
+                        inputs_embeds=row, position_ids=axes[:, None], use_cache=False, output_attentions=weights
+                    ).last_hidden_state
+                )
+
+            with torch.no_grad():
+                for _ in range(STEPS):
+                    for _ in range(candidates):
+                        rows = torch.cat((latents + 0.1 * rms * torch.randn_like(latents), cue))
+                        full(rows, True)
+                        full(rows, False)
+                watch.lap("steps")
+                rows = torch.cat((latents, cue))
+                full(rows, False)
+                watch.lap("prefill")
+                _generate(backbone, prefix, rows)
+                watch.lap("decode")
+            for phase, seconds in watch.split.items():
+                split[phase] = split.get(phase, 0.0) + seconds
+    finally:
+        backbone._use_suffix_attention()
+    return split
+
+
+def clean(backbone: Qwen25VL, image: Image.Image, questions: Sequence[Question], candidates: int) -> Split:
+    """(b) vision once per inspection, fused attention, logits only where read; no cache in the loop."""
+    model, device = backbone.model, backbone.device
+    split: Split = {}
+    model.set_attn_implementation({"text_config": "sdpa", "vision_config": "sdpa"})
+    try:
+        for question in questions:
+            _, prefix, cue = _PREPARED(backbone, image, question)
+            watch = Watch(device)
+            backbone.embed_image(image)
+            watch.lap("vision")
+            latents = backbone.think_embedding().expand(LATENTS, -1)
+            axes = torch.cat(
+                (prefix.positions, backbone.text_positions(prefix.next_position, LATENTS + len(cue))), -1
+            )
+            read = [*range(prefix.length, prefix.length + LATENTS), prefix.length + LATENTS + len(cue) - 1]
+            with torch.no_grad():
+                for _ in range(STEPS):
+                    for _ in range(candidates):
+                        noise = 0.1 * backbone.embedding_rms * torch.randn_like(latents)
+                        row = torch.cat((prefix.embeddings, latents + noise, cue))[None]
+                        out = model.model.language_model(
+                            inputs_embeds=row, position_ids=axes[:, None], use_cache=False
+                        )
+                        model.lm_head(out.last_hidden_state[:, read])
+                watch.lap("steps")
+                _generate(backbone, prefix, torch.cat((latents, cue)))
+                watch.lap("decode")
+            for phase, seconds in watch.split.items():
+                split[phase] = split.get(phase, 0.0) + seconds
+    finally:
+        backbone._use_suffix_attention()
+    return split
+
+
+def _generate(backbone: Qwen25VL, prefix: Prefix, rows: torch.Tensor) -> None:
+    """Prefill and greedy decoding with transformers' own cache."""
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=backbone.model.config.get_text_config())
+    embeddings = torch.cat((prefix.embeddings, rows))[None]
+    axes = torch.cat((prefix.positions, backbone.text_positions(prefix.next_position, len(rows))), -1)
+    at = prefix.next_position + len(rows)
+    for _ in range(NEW_TOKENS):
+        out = backbone.model.model.language_model(
+            inputs_embeds=embeddings, position_ids=axes[:, None], past_key_values=cache, use_cache=True
+        )
+        token = backbone.model.lm_head(out.last_hidden_state[:, -1:]).argmax(-1)
+        embeddings = backbone.model.get_input_embeddings()(token)
+        axes, at = backbone.text_positions(at, 1), at + 1
+
+
+_CACHE: dict[tuple[int, str], tuple[Any, Prefix, torch.Tensor]] = {}
+
+
+def _PREPARED(backbone: Qwen25VL, image: Image.Image, question: Question) -> tuple[Any, Prefix, torch.Tensor]:  # noqa: N802
+    """Inputs of the baselines, prepared outside their timing (this favours them)."""
+    key = (id(backbone), question.text)
+    if key not in _CACHE:
+        backbone._use_suffix_attention()
+        _CACHE.clear() if len(_CACHE) > 8 else None
+        implementation = backbone.model.model.language_model.config._attn_implementation
+        del implementation
+        _CACHE[key] = _inputs(backbone, image, question)
+    return _CACHE[key]
+
+
+def step_seconds(backbone: Qwen25VL, image: Image.Image, candidates: int, repeats: int) -> float:
+    """Median of one scoring evaluation alone."""
+    prompt = make_prompt(backbone, detection_question())
+    query = backbone.embed_image(image)
+    prefix = backbone.question(backbone.head(prompt, [query]), prompt)
+    rows = torch.cat((backbone.think_embedding().expand(LATENTS, -1), backbone.cue(prompt)))
+    suffix = rows.expand(candidates, -1, -1).clone()
+    wanted = SuffixQuery((*range(LATENTS), len(rows) - 1), tuple(range(LATENTS)), prefix.images[-1])
+    times = []
+    for _ in range(repeats):
+        watch = Watch(backbone.device)
+        backbone.evaluate(prefix, suffix, wanted)
+        watch.lap("step")
+        times.append(watch.split["step"])
+    return statistics.median(times)
+
+
+def compare(ways: dict[str, Callable[[], Split]], runs: int) -> dict[str, Split]:
+    """Medians per phase and in total, the ways taking turns."""
+    splits: dict[str, list[Split]] = {name: [] for name in ways}
+    for turn in range(runs + 1):
+        for name, way in ways.items():
+            split = way()
+            if turn:  # the first turn warms up
+                splits[name].append(split | {"total": sum(split.values())})
+    return {
+        name: {phase: statistics.median(run.get(phase, 0.0) for run in taken) for phase in taken[0]}
+        for name, taken in splits.items()
+    }
+
+
+def main() -> None:
+    """Run the comparison and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=SHAPES, default="nano")
+    parser.add_argument("--tokens", type=int, nargs="+", default=[64, 256, 1024])
+    parser.add_argument("--candidates", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--skip-uncached", action="store_true", help="Only what does not need (a) and (b).")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    device = torch.device(options.device)
+    rows: list[dict[str, Any]] = []
+    five = [Question(f"q{i}", f"Question {i}: is there a defect of kind {i}?", ("Yes", "No")) for i in range(5)]
+    for tokens in options.tokens:
+        backbone = build(options.shape, device, getattr(torch, options.dtype), tokens)
+        side = int(tokens**0.5) * 28
+        array = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
+        image, one = Image.fromarray(array), [detection_question()]
+        for candidates in options.candidates:
+            ways: dict[str, Callable[[], Split]] = {
+                "ours": lambda n=candidates: ours(backbone, image, one, n),  # noqa: B023
+                "direct": lambda: direct(backbone, image, one),  # noqa: B023
+            }
+            if not options.skip_uncached and candidates == 1:
+                ways["clean"] = lambda: clean(backbone, image, one, 1)  # noqa: B023
+                ways["public"] = lambda: public(backbone, image, one, 1)  # noqa: B023
+            rows.append({"tokens": tokens, "candidates": candidates, "questions": 1} | compare(ways, options.runs))
+            _show(rows[-1])
+        ways = {
+            "ours": lambda: ours(backbone, image, five, 1),  # noqa: B023
+            "separate": lambda: ours(backbone, image, five, 1, shared=False),  # noqa: B023
+        }
+        rows.append({"tokens": tokens, "candidates": 1, "questions": 5} | compare(ways, options.runs))
+        _show(rows[-1])
+        steps = {n: step_seconds(backbone, image, n, 4 * options.runs) for n in (1, 8)}
+        print(f"    one step alone: {1e3 * steps[1]:.2f} ms with 1 candidate, {steps[8] / steps[1]:.2f} x with 8")
+        rows.append({"tokens": tokens, "step_seconds": steps})
+    if options.json:
+        about = {"shape": options.shape, "threads": options.threads, "device": _device_name(device)}
+        about |= {"dtype": options.dtype, "torch": torch.__version__, "steps": STEPS, "latents": LATENTS}
+        options.json.write_text(json.dumps({"about": about, "rows": rows}, indent=1))
+
+
+def _show(row: dict[str, Any]) -> None:
+    print(f"{row['tokens']} visual tokens, {row['candidates']} candidate(s), {row['questions']} question(s)")
+    for name in ("public", "clean", "separate", "ours", "direct"):
+        if name not in row:
+            continue
+        split = row[name]
+        phases = ", ".join(f"{phase} {1e3 * s:.1f}" for phase, s in split.items() if phase != "total")
+        ratio = split["total"] / row["ours"]["total"]
+        loop = f", loop {split['steps'] / row['ours']['steps']:.1f} x" if "steps" in split else ""
+        print(f"    {name:9s} {1e3 * split['total']:9.1f} ms  {ratio:6.2f} x ours{loop}   ({phases})")
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""One image under examination: the scene is set once, questions are asked, and the evidence gathers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from reason_iad.answering import Answered, Scene, answer_question
+from reason_iad.images import load_image
+from reason_iad.prompt import Question, build_head, build_prompt, detection_question, place_question, type_question
+from reason_iad.schema import (
+    Answer,
+    Entry,
+    Evidence,
+    InjectedPatch,
+    InputImage,
+    MapEvidence,
+    ReferenceEvidence,
+    Region,
+)
+
+if TYPE_CHECKING:
+    from reason_iad.expert import AnomalyMap
+    from reason_iad.prompt import Prompt
+    from reason_iad.workbench import Workbench
+
+
+class Examination:
+    """One image under inspection: the scene, and the evidence that gathers as questions are asked."""
+
+    def __init__(
+        self, bench: Workbench, image: Any, references: Sequence[Any], category: str | None, about: str = ""
+    ) -> None:
+        self.bench, self.clock = bench, _Clock()
+        config, backbone = bench.config, bench.backbone
+        with self.clock.phase("load"):
+            self.image = load_image(image)
+            self.references = [load_image(reference) for reference in references]
+        with self.clock.phase("retrieve"):
+            self.category = bench.category(category, self.image)
+            words = about or f"{self.category.name or ''} defect"
+            self.knowledge = bench.retrieve(self.category.name, words)
+        with self.clock.phase("map"):
+            self.map = self._anomaly_map()
+        shown = self.references[: config.max_references]
+        with self.clock.phase("vision"):
+            tokens = [bench.embed(reference) for reference in shown]
+            query = backbone.embed_image(self.image.pixels)
+        entries = [retrieved.entry for retrieved in self.knowledge]
+        parts = build_head(entries, len(shown), self.category.name)
+        with self.clock.phase("prefix"):
+            prompt: Prompt = build_prompt(parts, detection_question(), latents=False)
+            head = backbone.head(prompt, [*tokens, query])
+        prior = None
+        if self.map is not None:
+            prior = self.map.on_grid(query.rows, query.columns).to(query.tokens.device)
+        self.scene = Scene(backbone, parts, head, query, prior, self.image.width, self.image.height)
+        self.answers: list[Answer] = []
+        self.patches: list[InjectedPatch] = []
+
+    def ask(self, question: Question) -> Answer:
+        """Answer a question about the scene, and keep the evidence."""
+        bench = self.bench
+        thinking_aloud = bench.method.chain_of_thought and question.options
+        limit = bench.config.thought_tokens if thinking_aloud else bench.config.explanation_tokens
+        with self.clock.phase(question.key):
+            answered: Answered = answer_question(
+                self.scene, question, bench.method, bench.reasoning, bench.config.seed, limit
+            )
+        self.answers.append(answered.answer)
+        self.patches += answered.patches
+        return answered.answer
+
+    def known_defects(self) -> list[Entry]:
+        """Defect types the knowledge lists for this category, as shown to the model, else as stored."""
+        shown = [found.entry for found in self.knowledge if found.entry.kind == "defect"]
+        mine = [entry for entry in shown if entry.category == self.category.name]
+        store, name = self.bench.knowledge, self.category.name
+        if mine or store is None or name is None or name not in store.categories():
+            return mine
+        return [entry for entry in store.entries(name) if entry.kind == "defect"][:8]
+
+    def defect_type(self, known: list[Entry]) -> Entry | None:
+        """Which of the known defect types it is; None if fewer than two are known."""
+        if len(known) < 2:
+            return known[0] if known else None
+        chosen = self.ask(type_question([entry.name for entry in known])).text
+        return next(entry for entry in known if entry.name == chosen)
+
+    def region(self) -> Region:
+        """Where it is: the model's place, and the box of the anomaly map."""
+        answer = self.ask(place_question())
+        box = None if self.map is None else self.map.box(self.image.width, self.image.height)
+        probability = answer.probabilities[answer.choice] if answer.choice else 0.0
+        return Region(box=box, place=answer.text, place_probability=probability)
+
+    def evidence(self) -> Evidence:
+        """Everything the result rests on."""
+        found = None
+        if self.map is not None:
+            found = MapEvidence(
+                rows=self.map.values.shape[0],
+                columns=self.map.values.shape[1],
+                values=tuple(round(value, 4) for value in self.map.values.flatten().tolist()),
+                gate_passed=self.map.gate_passed,
+                calibrated_on=self.map.calibrated_on,
+            )
+        return Evidence(
+            category=self.category,
+            knowledge=self.knowledge,
+            references=tuple(
+                ReferenceEvidence(name=r.name, sha256=r.sha256, width=r.width, height=r.height)
+                for r in self.references
+            ),
+            patches=tuple(self.patches),
+            anomaly_map=found,
+            answers=tuple(self.answers),
+        )
+
+    def input_image(self) -> InputImage:
+        """Name and hash of the inspected image."""
+        image = self.image
+        return InputImage(name=image.name, sha256=image.sha256, width=image.width, height=image.height)
+
+    def _anomaly_map(self) -> AnomalyMap | None:
+        if not self.references:
+            return None
+        expert = self.bench.expert(self.references)
+        return expert.inspect(self.bench.backbone.patch_features(self.image.pixels))
+
+
+class _Clock:
+    """Wall-clock milliseconds per phase."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._phases: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._phases[name] = self._phases.get(name, 0.0) + (time.perf_counter() - start) * 1000
+
+    def finish(self) -> dict[str, float]:
+        total = (time.perf_counter() - self._start) * 1000
+        return {name: round(value, 2) for name, value in (*self._phases.items(), ("total", total))}

@@ -1,0 +1,123 @@
+"""What stays between inspections: the model, the knowledge, and what was computed from references."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from reason_iad.config import METHODS, InspectorConfig
+from reason_iad.errors import KnowledgeError
+from reason_iad.images import LoadedImage
+from reason_iad.schema import CategoryEvidence, RetrievedEntry
+
+if TYPE_CHECKING:
+    from reason_iad.backbones.base import Backbone, ImageTokens
+    from reason_iad.expert import Expert
+    from reason_iad.knowledge import Gallery, KnowledgeStore
+
+CACHED_IMAGES = 32
+"""Reference images whose tokens are kept."""
+CACHED_EXPERTS = 4
+"""Sets of references whose calibrated expert is kept."""
+
+T = TypeVar("T")
+
+
+class Workbench:
+    """The tools of an inspector, and the steps before the first question (METHOD section 1).
+
+    Attributes:
+        backbone: the frozen model.
+        knowledge: the store, or None.
+        gallery: where categories are found, or None.
+        config: the configuration in force.
+        method, reasoning: what it resolves to.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        knowledge: KnowledgeStore | None,
+        config: InspectorConfig,
+        gallery: Gallery | None,
+    ) -> None:
+        self.backbone, self.knowledge, self.gallery, self.config = backbone, knowledge, gallery, config
+        self.method = METHODS[config.method]
+        self.reasoning = config.reasoning_config()
+        self.knowledge_sha256 = None if knowledge is None else knowledge.sha256()
+        self._tokens: _Recent[ImageTokens] = _Recent(CACHED_IMAGES)
+        self._experts: _Recent[Expert] = _Recent(CACHED_EXPERTS)
+
+    def category(self, given: str | None, image: LoadedImage) -> CategoryEvidence:
+        """The category: as given, else the nearest in the gallery, else unknown."""
+        if given is not None:
+            return CategoryEvidence(name=self._resolved(given), origin="given", score=None, margin=None)
+        if self.gallery is None:
+            return CategoryEvidence(name=None, origin="unknown", score=None, margin=None)
+        from reason_iad.expert.embedding import image_embedding
+
+        vector = image_embedding(self.backbone.patch_features(image.pixels))
+        return self.gallery.classify(
+            vector, min_score=self.config.category_score, min_margin=self.config.category_margin
+        )
+
+    def _resolved(self, given: str) -> str:
+        from reason_iad.knowledge import resolve_category
+
+        if self.knowledge is None:
+            return given
+        try:
+            return resolve_category(self.knowledge, given)
+        except KnowledgeError:
+            if self.method.knowledge:
+                raise
+            return given
+
+    def retrieve(self, category: str | None, question: str) -> tuple[RetrievedEntry, ...]:
+        """Knowledge for the prompt, within its share of the context window."""
+        if self.knowledge is None or not self.method.knowledge:
+            return ()
+        from reason_iad.knowledge import retrieve
+
+        return retrieve(
+            self.knowledge,
+            category=category if category is not None and category in self.knowledge.categories() else None,
+            question=question,
+            count_tokens=self.backbone.count_tokens,
+            budget=int(self.backbone.context_length * self.config.knowledge_share),
+            limit=self.config.knowledge_entries,
+        )
+
+    def embed(self, image: LoadedImage) -> ImageTokens:
+        """Tokens of a reference, kept for the next inspection."""
+        return self._tokens.get(image.sha256, lambda: self.backbone.embed_image(image.pixels))
+
+    def expert(self, references: Sequence[LoadedImage]) -> Expert:
+        """The defect expert, calibrated on these references once."""
+        from reason_iad.expert import build_expert
+        from reason_iad.expert.jitter import jittered_copies
+
+        def build() -> Expert:
+            features = [self.backbone.patch_features(reference.pixels) for reference in references]
+            single = references[0].pixels if len(references) == 1 else None
+            copies = [] if single is None else jittered_copies(single)
+            return build_expert(features, [self.backbone.patch_features(copy) for copy in copies])
+
+        return self._experts.get(":".join(reference.sha256 for reference in references), build)
+
+
+class _Recent(OrderedDict[str, T]):
+    """A small cache that forgets the least recently used."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size = size
+
+    def get(self, key: str, make: Callable[[], T]) -> T:  # type: ignore[override]
+        if key not in self:
+            self[key] = make()
+        self.move_to_end(key)
+        while len(self) > self._size:
+            self.popitem(last=False)
+        return self[key]
