@@ -34,8 +34,9 @@ ROOMS: dict[str, set[str]] = {
     # the stairs: they tell the story and know the rooms
     "answering": {"backbones.base", "config", "errors", "prompt", "reasoning", "schema"},
     "galleries": {"backbones.base", "errors", "expert", "images", "knowledge"},
-    "inspector": {"answering", "backbones", "config", "errors", "expert", "galleries", "images", "knowledge",
-                  "prompt", "report", "schema"},
+    "workbench": {"backbones.base", "config", "errors", "expert", "images", "knowledge", "schema"},
+    "examination": {"answering", "expert", "images", "prompt", "schema", "workbench"},
+    "inspector": {"backbones", "config", "examination", "galleries", "knowledge", "prompt", "schema", "workbench"},
     "batch": {"errors", "files", "images", "schema"},
     "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
     # the workshop where the embedded model is made: uses the rooms, is used by none
