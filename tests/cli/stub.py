@@ -35,7 +35,6 @@ class StubInspector:
     """Takes the place of `Inspector`; remembers how it was made and what it was asked."""
 
     weights = "0123"
-    knowledge = None
 
     def __init__(self, model: str = "nano", config: InspectorConfig | None = None, **how: Any) -> None:
         self.model, self.config, self.how = model, config or InspectorConfig(), how

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,17 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from reason_iad.cli.common import Engine, engine_options
-from reason_iad.errors import OutputError
+from reason_iad.errors import KnowledgeError, OutputError
 
 if TYPE_CHECKING:
-    from reason_iad.inspector import Inspector
+    from reason_iad.knowledge import KnowledgeStore
     from reason_iad.nano.world import Sample
     from reason_iad.schema import Inspection
 
 _SIZE = 336  # pixels each way
 _FIRST_SEED = 900_000_000  # far from the seeds that training and evaluation draw
 _SEEDS_PER_PART = 1000
-_ROW = "{:<4} {:<16} {:<34} {:<34} {:>6} {:>7}"
+_ROW = "{:<3} {:<15} {:<28} {:<28} {:>5} {:>6}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,15 @@ def demo(engine: Engine, out: Path, count: int, first: int) -> None:  # fmt: ski
     ones it has never seen.
     """
     from reason_iad.files import write_atomic
+    from reason_iad.knowledge import open_knowledge
 
     _make_folder(out)
     click.echo("Loading the model ...", err=True)
-    inspector = engine.load()
+    inspector, store = engine.load(), open_knowledge(engine.knowledge)
     click.echo(_ROW.format("", "part", "truth", "verdict", "prob.", "time"))
     results, right = [], 0
     for drawn in _draw(out, first, count):
-        result = inspector.inspect(drawn.part, references=[drawn.good], category=_category(inspector, drawn.sample))
+        result = inspector.inspect(drawn.part, references=[drawn.good], category=_category(store, drawn.sample))
         result.save_report(out / f"{drawn.name}.html", image=drawn.part, references=(drawn.good,))
         results.append(result)
         agrees = (result.verdict == "defect") == bool(drawn.sample.defects)
@@ -93,7 +95,7 @@ def _draw(out: Path, first: int, count: int) -> Iterator[Drawn]:
 
     from reason_iad.nano.world import FAMILIES, make_sample
 
-    families = list(FAMILIES)
+    families = [name for name, family in FAMILIES.items() if not family.held_out]
     for number in range(first, first + count):
         seed = _FIRST_SEED + number * _SEEDS_PER_PART
         while True:
@@ -108,10 +110,14 @@ def _draw(out: Path, first: int, count: int) -> Iterator[Drawn]:
         yield drawn
 
 
-def _category(inspector: Inspector, sample: Sample) -> str | None:
-    """The part's name if the knowledge has it."""
-    known = inspector.knowledge.categories() if inspector.knowledge else {}
-    return next((name for name in (sample.object_name, sample.family) if name in known), None)
+def _category(store: KnowledgeStore, sample: Sample) -> str | None:
+    """What the knowledge calls the part; None if it does not know it."""
+    from reason_iad.knowledge import resolve_category
+
+    for name in (sample.family, sample.object_name):
+        with suppress(KnowledgeError):
+            return resolve_category(store, name)
+    return None
 
 
 def _show(drawn: Drawn, result: Inspection, agrees: bool) -> None:
@@ -122,7 +128,7 @@ def _show(drawn: Drawn, result: Inspection, agrees: bool) -> None:
         found = f"{result.defect_type or 'defect'}{place}"
     row = _ROW.format(
         "ok" if agrees else "no",
-        drawn.sample.object_name,
+        drawn.sample.family,
         truth,
         found,
         f"{result.probability:.2f}",
