@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reason_iad.config import InspectorConfig
 from reason_iad.knowledge import open_knowledge, resolve_category, retrieve, scan
 from reason_iad.knowledge.opening import BUILTIN
 
@@ -11,7 +12,7 @@ CATEGORIES = (
     "pcb", "metal surface", "magnetic tile", "molded commutator surface", "ball screw spindle", "fabric", "wood",
     "leather", "ceramic tile", "pill", "bottle", "label", "assembly", "gear", "glass", "cable", "grid",
 )  # fmt: skip
-PCB_DEFECTS = ("open circuit", "short", "mousebite", "spur", "pin-hole", "spurious copper")
+PCB_DEFECTS = ("open circuit", "short circuit", "mousebite", "spur", "pin-hole", "spurious copper")
 
 
 def test_no_problems_and_complete() -> None:
@@ -34,6 +35,23 @@ def test_every_category_of_the_demo_is_there(name: str) -> None:
     store = open_knowledge(None)
     category = resolve_category(store, name)
     assert any(entry.kind == "defect" for entry in store.entries(category))
+
+
+def test_every_defect_type_fits_one_prompt_with_the_normal_part() -> None:
+    store = open_knowledge(None)
+    for category in store.categories():
+        count = sum(entry.kind == "defect" for entry in store.entries(category))
+        assert count + 1 <= InspectorConfig().knowledge_entries, category
+
+
+def test_everything_the_procedural_world_draws_is_described() -> None:
+    from reason_iad.nano.world import FAMILIES
+
+    store = open_knowledge(None)
+    for family in FAMILIES.values():
+        entries = store.entries(resolve_category(store, family.category))
+        assert {entry.name for entry in entries} >= set(family.kinds), family.name
+        resolve_category(store, family.name)
 
 
 def test_the_kinds_of_bare_boards() -> None:

@@ -56,11 +56,11 @@ def test_json_can_be_read_back(cli: Callable[..., Result]) -> None:
 def test_reading_uses_what_the_package_ships_until_there_is_a_store(
     cli: Callable[..., Result], write: Write
 ) -> None:
-    assert cli("show", "pcb/defect/short").exit_code == 0
+    assert cli("show", "pcb/defect/short-circuit").exit_code == 0
     cli("add", write("board.md", MARKDOWN.replace("pcb, ", "")))
-    missing = cli("show", "pcb/defect/short")
+    missing = cli("show", "pcb/defect/short-circuit")
     assert missing.exit_code == 2
-    assert "No entry 'pcb/defect/short'" in missing.stderr
+    assert "No entry 'pcb/defect/short-circuit'" in missing.stderr
 
 
 def test_a_store_or_a_folder_of_ones_own(cli: Callable[..., Result], write: Write, tmp_path: Path) -> None:

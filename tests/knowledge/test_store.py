@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -264,3 +265,11 @@ except KnowledgeError as error:
     assert out.startswith(f"Cannot write the knowledge store '{store.location}'")
     assert out.count("\n") == 1
     assert KnowledgeStore.open(store.location).entries() == WOOD
+
+
+def test_threads_may_share_a_store(store: KnowledgeStore) -> None:
+    store.add([*WOOD, *METAL])
+    expected = store.search("thin line")
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: store.search("thin line"), range(32)))
+    assert results == [expected] * 32
