@@ -29,14 +29,13 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from shapes import SHAPES, build
-
 from reason_iad.backbones.base import Prefix, SuffixQuery
 from reason_iad.backbones.chat import encode_content
 from reason_iad.backbones.qwen2_5_vl import Qwen25VL
 from reason_iad.config import ReasoningConfig
 from reason_iad.prompt import Data, ImageSlot, Prompt, Question, build_prompt, detection_question
 from reason_iad.reasoning import Problem, assemble, reason
+from shapes import SHAPES, build
 
 STEPS, LATENTS, NEW_TOKENS, TEXT_TOKENS = 10, 4, 16, 400
 Split = dict[str, float]
@@ -55,6 +54,7 @@ class Watch:
         return time.perf_counter()
 
     def lap(self, phase: str) -> None:
+        """Book the time since the last lap on a phase."""
         now = self._now()
         self.split[phase] = self.split.get(phase, 0.0) + now - self._last
         self._last = now
@@ -143,7 +143,7 @@ def public(backbone: Qwen25VL, image: Image.Image, questions: Sequence[Question]
     model.set_attn_implementation({"text_config": "eager", "vision_config": "sdpa"})
     try:
         for question in questions:
-            batch, prefix, cue = _PREPARED(backbone, image, question)
+            batch, prefix, cue = _prepared(backbone, image, question)
             watch = Watch(device)
             pixels = batch["pixel_values"].to(device, model.model.visual.dtype)
             grid = batch["image_grid_thw"].to(device)
@@ -186,7 +186,7 @@ def clean(backbone: Qwen25VL, image: Image.Image, questions: Sequence[Question],
     model.set_attn_implementation({"text_config": "sdpa", "vision_config": "sdpa"})
     try:
         for question in questions:
-            _, prefix, cue = _PREPARED(backbone, image, question)
+            _, prefix, cue = _prepared(backbone, image, question)
             watch = Watch(device)
             backbone.embed_image(image)
             watch.lap("vision")
@@ -234,14 +234,13 @@ def _generate(backbone: Qwen25VL, prefix: Prefix, rows: torch.Tensor) -> None:
 _CACHE: dict[tuple[int, str], tuple[Any, Prefix, torch.Tensor]] = {}
 
 
-def _PREPARED(backbone: Qwen25VL, image: Image.Image, question: Question) -> tuple[Any, Prefix, torch.Tensor]:  # noqa: N802
+def _prepared(backbone: Qwen25VL, image: Image.Image, question: Question) -> tuple[Any, Prefix, torch.Tensor]:
     """Inputs of the baselines, prepared outside their timing (this favours them)."""
     key = (id(backbone), question.text)
     if key not in _CACHE:
         backbone._use_suffix_attention()
-        _CACHE.clear() if len(_CACHE) > 8 else None
-        implementation = backbone.model.model.language_model.config._attn_implementation
-        del implementation
+        if len(_CACHE) > 8:
+            _CACHE.clear()
         _CACHE[key] = _inputs(backbone, image, question)
     return _CACHE[key]
 
