@@ -15,7 +15,7 @@ from reason_iad.galleries import open_gallery
 
 @pytest.fixture
 def folder(make_image: Callable[..., Path], tmp_path: Path) -> Path:
-    for category, brightness in (("pcb", 40), ("gear", 215)):
+    for category, brightness in (("pcb", 40), ("magnetic_tile", 215)):
         for shade in (0, 5):
             make_image(f"gallery/{category}/{shade}.png", brightness + shade)
     return tmp_path / "gallery"
@@ -23,9 +23,10 @@ def folder(make_image: Callable[..., Path], tmp_path: Path) -> Path:
 
 def test_the_category_is_found_from_a_folder(folder: Path, make_image: Callable[..., Path]) -> None:
     inspector = Inspector.from_pretrained("fake", gallery=folder)
-    for category, brightness in (("pcb", 43), ("gear", 212)):
-        found = inspector.inspect(make_image("part.png", brightness)).evidence.category
-        assert (found.name, found.origin) == (category, "gallery")
+    for category, brightness in (("pcb", 43), ("magnetic tile", 212)):
+        evidence = inspector.inspect(make_image("part.png", brightness)).evidence
+        assert (evidence.category.name, evidence.category.origin) == (category, "gallery")
+        assert {found.entry.category for found in evidence.knowledge} == {category}, "the folder's name is resolved"
 
 
 def test_a_folder_is_embedded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +35,7 @@ def test_a_folder_is_embedded_once(folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(backbone, "patch_features", None)  # embedding again would fail
     again = open_gallery(folder, backbone)
     assert again.path == first.path
-    assert again.categories() == {"gear": 2, "pcb": 2}
+    assert again.categories() == {"magnetic_tile": 2, "pcb": 2}
 
 
 def test_a_new_image_makes_a_new_gallery(folder: Path, make_image: Callable[..., Path]) -> None:

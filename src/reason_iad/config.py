@@ -41,6 +41,7 @@ class ReasoningConfig:
     stability_weight: float = 0.5  # weight of the stability reward [ours]; papers: 0
     reward_threshold: float | None = 0.98  # stop early at this confidence [LTPO]; None: never
     patience: int | None = 4  # stop after so many steps without a better reward [ours]; None: never
+    budget_ms: float | None = None  # stop after so much wall-clock time, at the best state so far [ours]
     inject: bool = True  # dynamic visual injection [paper]
     patches_per_step: int = 2  # m [paper]
     max_patches: int = 16  # per latent position [paper]
@@ -69,6 +70,7 @@ class ReasoningConfig:
             "stability_weight must not be negative": self.stability_weight >= 0,
             "patches_per_step must be at least 1": self.patches_per_step >= 1,
             "max_patches must not be negative": self.max_patches >= 0,
+            "budget_ms must be above 0": self.budget_ms is None or self.budget_ms > 0,
             "patience must be at least 1": self.patience is None or self.patience >= 1,
             "attention_correction must be 'none' or 'neutral'": self.attention_correction in ("none", "neutral"),
         }

@@ -130,7 +130,9 @@ class Answer(Record):
     text: str = Field(default="", description="The option chosen, or the generated text of an open question.")
     reasoning_text: str | None = Field(default=None, description="Generated chain of thought (method 'cot' only).")
     steps: tuple[StepRecord, ...] = ()
-    stopped: str | None = Field(default=None, description="Why the loop ended: 'steps', 'threshold' or 'patience'.")
+    stopped: str | None = Field(
+        default=None, description="Why the loop ended: 'steps', 'threshold', 'patience' or 'budget'."
+    )
     initial_probabilities: dict[str, float] = Field(
         default_factory=dict, description="Of the initial latent state, before any optimisation."
     )

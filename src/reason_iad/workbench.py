@@ -58,9 +58,17 @@ class Workbench:
         from reason_iad.expert.embedding import image_embedding
 
         vector = image_embedding(self.backbone.patch_features(image.pixels))
-        return self.gallery.classify(
+        found = self.gallery.classify(
             vector, min_score=self.config.category_score, min_margin=self.config.category_margin
         )
+        if found.name is None or self.knowledge is None:
+            return found
+        from reason_iad.knowledge import resolve_category
+
+        try:  # a gallery's names are folder names: 'magnetic_tile' for 'magnetic tile'
+            return found.model_copy(update={"name": resolve_category(self.knowledge, found.name)})
+        except KnowledgeError:
+            return found
 
     def _resolved(self, given: str) -> str:
         from reason_iad.knowledge import resolve_category

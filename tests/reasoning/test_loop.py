@@ -205,6 +205,14 @@ def test_early_stopping(backbone: Backbone) -> None:
     assert reason(backbone, problem, replace(FULL, steps=0), 0).stopped == "steps"
 
 
+def test_a_budget_ends_the_search_at_the_best_state_so_far(backbone: Backbone) -> None:
+    problem = make_problem(backbone)
+    thought = reason(backbone, problem, replace(FULL, steps=1000, budget_ms=30.0), 0)
+    assert thought.stopped == "budget"
+    assert 1 <= len(thought.steps) < 1000
+    assert thought.best.reward >= thought.initial.reward
+
+
 def test_a_step_costs_its_suffix_only(backbone: Backbone) -> None:
     problem, spy = make_problem(backbone), Spy(backbone)
     reason(spy, problem, FULL, seed=0)  # type: ignore[arg-type]

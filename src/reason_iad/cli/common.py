@@ -67,7 +67,7 @@ def engine_options(command: F) -> F:
             model=check_model(options.pop("model")),
             config=make_config(
                 **{name: options.pop(name, None) for name in ("method", "threshold", "seed")},
-                **{name: options.pop(name) for name in ("steps", "candidates", "sigma")},
+                **{name: options.pop(name) for name in ("steps", "candidates", "sigma", "budget_ms")},
             ),
             device=check_device(options.pop("device")),
             **{name: options.pop(name) for name in ("knowledge", "gallery", "dtype")},
@@ -89,6 +89,8 @@ def engine_options(command: F) -> F:
             click.option("--steps", type=int, help="Optimisation steps of the think tokens."),
             click.option("--candidates", type=int, help="Candidates per step."),
             click.option("--sigma", type=float, help="Noise scale, relative to the token embeddings."),
+            click.option("--budget-ms", type=float,
+                         help="Stop reasoning about a question after so many milliseconds."),
             click.option("--seed", type=click.IntRange(min=0), default=defaults.seed, show_default=True,
                          help="Seed of the noise."),
             click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]",
@@ -109,18 +111,19 @@ def make_config(
     steps: int | None,
     candidates: int | None,
     sigma: float | None,
+    budget_ms: float | None = None,
 ) -> InspectorConfig:
     """The configuration that options ask for.
 
     Raises:
         ConfigError: a value is out of its range, or the method has no use for it.
     """
-    changes = {"steps": steps, "candidates": candidates, "sigma": sigma}
+    changes = {"steps": steps, "candidates": candidates, "sigma": sigma, "budget_ms": budget_ms}
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     preset = METHODS[method].reasoning
     if given and preset is None:
         raise ConfigError(
-            f"--{next(iter(given))} has no effect with the method '{method}', which does not optimise think "
+            f"--{next(iter(given)).replace('_', '-')} has no effect with the method '{method}', which does not optimise think "
             f"tokens; choose one of: {', '.join(name for name, m in METHODS.items() if m.reasoning)}."
         )
     config = InspectorConfig(

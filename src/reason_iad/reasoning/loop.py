@@ -8,6 +8,7 @@ patches, and move the mean along the estimated gradient. A step costs its suffix
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import torch
@@ -115,6 +116,7 @@ class _Loop:
 
     def __init__(self, backbone: Backbone, problem: Problem, config: ReasoningConfig, seed: int) -> None:
         self.backbone, self.problem, self.config = backbone, problem, config
+        self.started = time.perf_counter()
         self.generator = torch.Generator().manual_seed(seed)
         self.latents = backbone.think_embedding().expand(config.latents, -1).clone()
         self.accepted: torch.Tensor | None = None
@@ -135,6 +137,9 @@ class _Loop:
         for step in range(1, config.steps + 1):
             if self._certain(best):
                 stopped = "threshold"
+                break
+            if config.budget_ms is not None and self._elapsed_ms() >= config.budget_ms:
+                stopped = "budget"
                 break
             sigma = config.sigma * config.sigma_decay ** (step - 1)
             if config.inject and attention is None:
@@ -244,6 +249,9 @@ class _Loop:
             self.accepted = state.answer
         else:
             self.accepted = self.accepted + (state.answer - self.accepted) / self.accepted_count
+
+    def _elapsed_ms(self) -> float:
+        return (time.perf_counter() - self.started) * 1000
 
     def _certain(self, best: State) -> bool:
         threshold = self.config.reward_threshold
