@@ -1,11 +1,12 @@
 # From a bare clone: `make demo` and `make test` build .venv on first use; later runs start at once.
-# Variables: PYTHON (to build .venv with), TESTS (what `make test` runs), PYTEST_ARGS, DEMO_OUT.
+# Variables: PYTHON (to build .venv with), TESTS (what `make test` runs), WORKERS, PYTEST_ARGS, DEMO_OUT.
 
 PYTHON    ?= python3
 VENV      := .venv
 STAMP     := $(VENV)/.installed
 BIN       := $(VENV)/bin
 TESTS     ?= tests
+WORKERS   ?= 2
 DEMO_OUT  ?= demo-out
 CODE      := src tests benchmarks
 
@@ -19,7 +20,7 @@ demo: $(STAMP) ## inspect images made on the spot; reports in DEMO_OUT
 	$(BIN)/reason-iad demo --out $(DEMO_OUT)
 
 test: $(STAMP) ## run the tests
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
 
 lint: $(STAMP) ## check style, format and types
 	$(BIN)/ruff check $(CODE)
