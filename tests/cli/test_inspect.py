@@ -136,6 +136,24 @@ def test_several_reports_need_a_folder(run: Run, make_image: Make, tmp_path: Pat
     assert "folder" in result.stderr
 
 
+def test_a_folder_for_reports_that_cannot_be_made_is_said_first(
+    run: Run, make_image: Make, tmp_path: Path, stubs: list[StubInspector]
+) -> None:
+    (tmp_path / "file").write_text("")
+    result = run("inspect", make_image("a.png"), make_image("b.png"), "--report", tmp_path / "file" / "reports")
+    assert result.exit_code == 2
+    assert "--report" in result.stderr
+    assert not stubs
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_an_output_error_not_a_verdict(run: Run, make_image: Make) -> None:
+    for parts in ([make_image("a.png", 200)], [make_image("a.png", 200), make_image("b.png")]):
+        result = run("inspect", *parts, "--json", "/dev/full", "--overwrite")
+        assert result.exit_code == 2
+        assert "disk is full" in result.stderr
+
+
 def test_references_as_several_values_or_repeated_or_a_folder(run: Run, make_image: Make) -> None:
     part, one, two = make_image("part.png"), make_image("good/1.png", 99), make_image("good/2.png", 98)
     for words in (

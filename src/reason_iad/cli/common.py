@@ -123,8 +123,8 @@ def make_config(
     preset = METHODS[method].reasoning
     if given and preset is None:
         raise ConfigError(
-            f"--{next(iter(given)).replace('_', '-')} has no effect with the method '{method}', which does not optimise think "
-            f"tokens; choose one of: {', '.join(name for name, m in METHODS.items() if m.reasoning)}."
+            f"--{next(iter(given)).replace('_', '-')} has no effect with the method '{method}', which does not "
+            f"optimise think tokens; choose one of: {', '.join(name for name, m in METHODS.items() if m.reasoning)}."
         )
     config = InspectorConfig(
         method=method, seed=seed, reasoning=replace(preset, **given) if given and preset else None
@@ -161,6 +161,22 @@ def check_device(device: str) -> str:
     if not _DEVICE.fullmatch(device):
         raise ConfigError(f"Unknown device '{device}'; choose auto, cpu, cuda or cuda:N.")
     return device
+
+
+def make_folder(path: Path, option: str) -> None:
+    """Make a folder for outputs, before the long part.
+
+    Raises:
+        OutputError: it cannot be made, or not be written to; the message names the option.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder '{path}' cannot be made ({error.strerror}); choose another {option}."
+        ) from None
+    if not os.access(path, os.W_OK):
+        raise OutputError(f"The folder '{path}' cannot be written to; choose another {option}.")
 
 
 def check_output(path: Path, inputs: tuple[Path, ...]) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reason_iad.cli.common import Engine, engine_options
-from reason_iad.errors import KnowledgeError, OutputError
+from reason_iad.cli.common import Engine, engine_options, make_folder
+from reason_iad.errors import KnowledgeError
 
 if TYPE_CHECKING:
     from reason_iad.knowledge import KnowledgeStore
@@ -66,7 +66,7 @@ def demo(engine: Engine, out: Path, count: int, first: int) -> None:  # fmt: ski
     from reason_iad.files import write_atomic
     from reason_iad.knowledge import open_knowledge
 
-    _make_folder(out)
+    make_folder(out, "--out")
     click.echo("Loading the model ...", err=True)
     inspector, store = engine.load(), open_knowledge(engine.knowledge)
     click.echo(_ROW.format("", "part", "truth", "verdict", "prob.", "time"))
@@ -80,13 +80,6 @@ def demo(engine: Engine, out: Path, count: int, first: int) -> None:  # fmt: ski
         _show(drawn, result, agrees)
     write_atomic(out / "results.jsonl", "".join(f"{result.to_json()}\n" for result in results))
     click.echo(f"\n{right} of {count} verdicts are right; images, HTML reports and results.jsonl are in {out}.")
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder '{out}' cannot be made ({error.strerror}); choose another --out.") from None
 
 
 def _draw(out: Path, first: int, count: int) -> Iterator[Drawn]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, fail
-from reason_iad.cli.common import Engine, check_output, engine_options
+from reason_iad.cli.common import Engine, check_output, engine_options, make_folder
 from reason_iad.cli.values import ManyValues
 from reason_iad.errors import OutputError
 
@@ -136,6 +136,8 @@ def _check_outputs(job: Job) -> None:
         check_output(job.report, inputs)
     elif job.report.is_file() or job.report.suffix.lower() in (".html", ".htm"):
         raise OutputError(f"--report '{job.report}' is one file; give a folder for several reports.")
+    else:
+        make_folder(job.report, "--report")
 
 
 def _inspect_one(engine: Engine, job: Job) -> int:
@@ -226,12 +228,7 @@ def _write_report(job: Job, path: Path, result: Inspection) -> None:
         return
     relative = path.absolute().relative_to(job.root)
     target = job.report / relative.with_name(relative.name + ".html")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"The folder '{target.parent}' cannot be made ({error.strerror}); choose another --report."
-        ) from None
+    make_folder(target.parent, "--report")
     result.save_report(target, image=path, references=job.references)
 
 
