@@ -122,9 +122,11 @@ def make_config(
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     preset = METHODS[method].reasoning
     if given and preset is None:
+        option = next(iter(given)).replace("_", "-")
+        reasoning = ", ".join(name for name, each in METHODS.items() if each.reasoning)
         raise ConfigError(
-            f"--{next(iter(given)).replace('_', '-')} has no effect with the method '{method}', which does not "
-            f"optimise think tokens; choose one of: {', '.join(name for name, m in METHODS.items() if m.reasoning)}."
+            f"--{option} has no effect with the method '{method}', which does not optimise think tokens; "
+            f"choose one of: {reasoning}."
         )
     config = InspectorConfig(
         method=method, seed=seed, reasoning=replace(preset, **given) if given and preset else None
