@@ -20,6 +20,7 @@ Name: reason-iad
 Version: 9.9
 Provides-Extra: dense
 Provides-Extra: quick
+Provides-Extra: dev
 Requires-Dist: click>=8.1
 Requires-Dist: numpy{numpy}
 Requires-Dist: no-such-library-at-all; extra == 'dense'
@@ -44,6 +45,7 @@ def by_name(checks: Iterator[Check]) -> dict[str, Check]:
 def test_a_missing_extra_is_a_note_with_the_command_that_mends_it(installed: Path) -> None:
     found = by_name(doctor._extras())
     assert found["extra quick"].status == "ok"
+    assert "extra dev" not in found
     assert found["extra dense"].status == "note"
     assert found["extra dense"].mend == "pip install 'reason-iad[dense]'"
     assert "no-such-library-at-all" in found["extra dense"].detail

@@ -121,6 +121,8 @@ def _extras() -> Iterator[Check]:
     except importlib.metadata.PackageNotFoundError:
         return
     for extra in extras:
+        if extra == "dev":  # for those who change the package; `make` brings it
+            continue
         missing = [name for name, specifier in _requirements(extra) if _problem(name, specifier)]
         if missing:
             mend = f"pip install '{DISTRIBUTION}[{extra}]'"
@@ -209,7 +211,7 @@ def _models() -> Iterator[Check]:
     """Downloaded models of a family that is supported."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    from reason_iad.backbones.loading import FAMILIES
+    from reason_iad.backbones.loading import FAMILIES, NANO
 
     found: set[str] = set()
     for config in Path(HF_HUB_CACHE).glob("models--*/snapshots/*/config.json"):
@@ -219,7 +221,8 @@ def _models() -> Iterator[Check]:
             continue
         if isinstance(content, dict) and content.get("model_type") in FAMILIES:
             found.add(config.parts[-4].removeprefix("models--").replace("--", "/"))
-    yield Check("models found", "ok", ", ".join(["nano (embedded)", *sorted(found)]))
+    embedded = ["nano (embedded)"] if NANO.is_dir() else []
+    yield Check("models found", "ok", ", ".join([*embedded, *sorted(found)]) or "none")
 
 
 def _knowledge(path: Path | None) -> Iterator[Check]:
