@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,34 @@ from reason_iad.backbones.base import Prefix, SuffixQuery
 from reason_iad.backbones.chat import render
 from reason_iad.prompt import ImageSlot, build_head, build_prompt, detection_question
 
-BUILDERS = {"qwen2_5_vl": tiny.qwen2_5_vl}
+
+@dataclass(frozen=True)
+class Case:
+    """How to make a tiny model of a family, and what its own forward wants.
+
+    Attributes:
+        build: saves a tiny random model in a directory.
+        types: name of the input that marks image tokens, if there is one.
+        side: side of a square image that becomes a grid of 6 x 6 tokens.
+    """
+
+    build: Callable[[Path], Path]
+    types: str | None = None
+    side: int = 168
+
+    def pixels(self, backbone: Any, images: list[Image.Image]) -> dict[str, torch.Tensor]:
+        """What the model's own image processor feeds."""
+        return dict(backbone.image_processor(images=images, return_tensors="pt"))
+
+    def features(self, backbone: Any, pixels: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+        """The rows the model's own forward puts in the place of each image."""
+        return list(backbone.model.model.get_image_features(**pixels).pooler_output)
+
+
+CASES = {
+    "qwen2_5_vl": Case(tiny.qwen2_5_vl, types="mm_token_type_ids"),
+    "qwen2_vl": Case(tiny.qwen2_vl, types="mm_token_type_ids"),
+}
 
 
 def picture(seed: int, width: int, height: int) -> Image.Image:
@@ -25,12 +54,27 @@ def picture(seed: int, width: int, height: int) -> Image.Image:
 
 
 def test_every_family_is_covered_here() -> None:
-    assert set(BUILDERS) == set(FAMILIES)
+    assert set(CASES) == set(FAMILIES)
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
-def backbone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backbone:
-    return load_backbone(str(BUILDERS[request.param](tmp_path_factory.mktemp(request.param))), device="cpu")
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def case(family: str) -> Case:
+    return CASES[family]
+
+
+@pytest.fixture(scope="module")
+def directory(family: str, case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return case.build(tmp_path_factory.mktemp(family))
+
+
+@pytest.fixture(scope="module")
+def backbone(directory: Path) -> Backbone:
+    return load_backbone(str(directory), device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +91,18 @@ def prefix(backbone: Backbone, images: list[Image.Image]) -> Prefix:
     return backbone.question(backbone.head(PROMPT, tokens), PROMPT)
 
 
-def own_inputs(backbone: Any, images: list[Image.Image]) -> dict[str, torch.Tensor]:
-    """What the model's own processor would feed: ids with expanded placeholders, pixels, grids, token types."""
-    batch = backbone.image_processor(images=images, return_tensors="pt")
-    rendered = render(backbone.tokenizer, PROMPT, backbone.image_token)
+def own_inputs(case: Case, backbone: Any, images: list[Image.Image], tail: tuple[int, ...]) -> dict[str, Any]:
+    """What the model's own processor would feed: ids with one placeholder per image row, pixels, token types."""
+    pixels = case.pixels(backbone, images)
+    counts = [len(rows) for rows in case.features(backbone, pixels)]
+    rendered = render(backbone.tokenizer, PROMPT, backbone.markup)
     placeholder = backbone.tokenizer.convert_tokens_to_ids(backbone.image_token)
     ids: list[int] = []
     for piece in (*rendered.head, *rendered.question):
-        if isinstance(piece, ImageSlot):
-            ids += [placeholder] * (int(batch["image_grid_thw"][piece.index].prod()) // 4)
-        else:
-            ids += piece.ids  # type: ignore[union-attr]
-    row = torch.tensor([ids])
-    return dict(batch) | {"input_ids": row, "mm_token_type_ids": (row == placeholder).int()}
+        ids += [placeholder] * counts[piece.index] if isinstance(piece, ImageSlot) else piece.ids  # type: ignore
+    row = torch.tensor([[*ids, *tail]])
+    types = {} if case.types is None else {case.types: (row == placeholder).int()}
+    return pixels | types | {"input_ids": row}
 
 
 def suffix_rows(backbone: Backbone, count: int, spread: float = 0.1) -> torch.Tensor:
@@ -68,54 +111,72 @@ def suffix_rows(backbone: Backbone, count: int, spread: float = 0.1) -> torch.Te
     return rows + spread * torch.randn(count, *rows.shape)
 
 
-def test_prefix_equals_the_models_own_forward(backbone: Any, images: list[Image.Image], prefix: Prefix) -> None:
-    inputs = own_inputs(backbone, images)
-    assert inputs["input_ids"].shape[1] == prefix.length
+def test_prefix_equals_the_models_own_forward(
+    case: Case, backbone: Any, images: list[Image.Image], prefix: Prefix
+) -> None:
     cue = backbone.cue(PROMPT)
+    inputs = own_inputs(case, backbone, images, render(backbone.tokenizer, PROMPT, backbone.markup).cue.ids)
+    assert inputs["input_ids"].shape[1] == prefix.length + len(cue)
     fast = backbone.evaluate(prefix, cue[None], SuffixQuery((len(cue) - 1,))).logits[0, 0]
-    rendered = render(backbone.tokenizer, PROMPT, backbone.image_token)
-    tail = torch.tensor([rendered.cue.ids])
-    inputs["input_ids"] = torch.cat((inputs["input_ids"], tail), 1)
-    types = inputs["mm_token_type_ids"]
-    inputs["mm_token_type_ids"] = torch.cat((types, torch.zeros_like(tail, dtype=types.dtype)), 1)
+    backbone.model.set_attn_implementation("eager")
     with torch.no_grad():
         own = backbone.model(**inputs).logits[0, -1]
+        other = backbone.model(**inputs | case.pixels(backbone, images[::-1])).logits[0, -1]
+    backbone._use_suffix_attention()
     assert (fast - own).abs().max() < 1e-4
     assert own.std() > 0.1, "the comparison must be able to fail"
+    assert (own - other).abs().max() > 1e-3, "the images must matter"
 
 
-def test_explicit_positions_equal_the_models_own(backbone: Any, images: list[Image.Image], prefix: Prefix) -> None:
-    inputs = own_inputs(backbone, images)
-    own, delta = backbone.model.model.get_rope_index(
-        inputs["input_ids"], inputs["mm_token_type_ids"], image_grid_thw=inputs["image_grid_thw"]
-    )
-    assert torch.equal(own[:, 0], prefix.positions)
-    assert prefix.next_position == prefix.length + int(delta)
-    assert not torch.equal(own[0, 0], own[1, 0]), "positions must really be three-dimensional"
+def test_explicit_positions_equal_the_models_own(
+    case: Case, backbone: Any, images: list[Image.Image], prefix: Prefix
+) -> None:
+    seen: list[torch.Tensor] = []
+
+    def read(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        seen.append(kwargs["position_ids"] if "position_ids" in kwargs else args[1])
+
+    hook = backbone.decoder.rotary_emb.register_forward_pre_hook(read, with_kwargs=True)
+    backbone.model(**own_inputs(case, backbone, images, (65,)))
+    hook.remove()
+    own = seen[0].reshape(-1, prefix.length + 1)
+    assert torch.equal(own[:, :-1], prefix.positions)
+    assert (own[:, -1] == prefix.next_position).all()
+    if len(own) > 1:
+        assert not torch.equal(own[0], own[1]), "positions must really be three-dimensional"
 
 
-def test_image_tokens_equal_the_models_own(backbone: Any, images: list[Image.Image]) -> None:
-    batch = backbone.image_processor(images=images, return_tensors="pt")
-    own = backbone.model.model.get_image_features(batch["pixel_values"], batch["image_grid_thw"]).pooler_output
-    for image, rows, grid in zip(images, own, batch["image_grid_thw"], strict=True):
+def test_image_tokens_equal_the_models_own(case: Case, backbone: Any, images: list[Image.Image]) -> None:
+    own = case.features(backbone, case.pixels(backbone, images))
+    for image, rows in zip(images, own, strict=True):
         tokens = backbone.embed_image(image)
-        assert (tokens.tokens - rows).abs().max() < 1e-5
-        assert (tokens.rows, tokens.columns) == (int(grid[1]) // 2, int(grid[2]) // 2)
+        assert tokens.rows * tokens.columns == len(tokens.tokens)
+        assert (backbone.image_rows(tokens) - rows).abs().max() < 1e-5
 
 
-def test_image_tokens_map_to_their_places(backbone: Any) -> None:
+def test_image_tokens_map_to_their_places(case: Case, backbone: Any) -> None:
     """Brightening one cell changes the token at that cell most."""
-    base = np.full((168, 168, 3), 90, np.uint8)
+    cell = case.side // 6
+    base = np.full((case.side, case.side, 3), 90, np.uint8)
     changed = base.copy()
-    changed[56:84, 112:140] = 250  # row 2, column 4 of a 6 x 6 grid
-    tokens = [backbone.embed_image(Image.fromarray(array)).tokens for array in (base, changed)]
-    difference = (tokens[0] - tokens[1]).norm(dim=-1)
+    changed[2 * cell : 3 * cell, 4 * cell : 5 * cell] = 250  # row 2, column 4
+    tokens = [backbone.embed_image(Image.fromarray(array)) for array in (base, changed)]
+    assert (tokens[0].rows, tokens[0].columns) == (6, 6)
+    difference = (tokens[0].tokens - tokens[1].tokens).norm(dim=-1)
     assert divmod(int(difference.argmax()), 6) == (2, 4)
 
 
-def test_cached_equals_uncached(backbone: Backbone, prefix: Prefix) -> None:
+def test_patch_features_cover_the_image(case: Case, backbone: Any) -> None:
+    seen = backbone.patch_features(picture(0, case.side, case.side))
+    assert seen.features.dtype == torch.float32
+    assert len(seen.features) == seen.rows * seen.columns
+    assert seen.rows == seen.columns
+
+
+def test_cached_equals_uncached(backbone: Any, prefix: Prefix) -> None:
     suffix = suffix_rows(backbone, 3)
-    query = SuffixQuery((0, 1, 2, 3, suffix.shape[1] - 1), (0, 1, 2, 3), prefix.images[-1], (0, 2, 3))
+    layers = (backbone.attention_layers[0], *backbone.attention_layers[-2:])
+    query = SuffixQuery((0, 1, 2, 3, suffix.shape[1] - 1), (0, 1, 2, 3), prefix.images[-1], layers)
     fast = backbone.evaluate(prefix, suffix, query)
     plain = backbone.evaluate_uncached(prefix, suffix, query)
     assert fast.attention is not None
@@ -174,10 +235,10 @@ def test_decoding_equals_generating_without_a_cache(backbone: Any, prefix: Prefi
     assert len(decoded.tokens) > 0
 
 
-def test_bfloat16_runs(backbone: Any, tmp_path: Path) -> None:
-    del backbone
-    model = load_backbone(str(tiny.qwen2_5_vl(tmp_path)), device="cpu", dtype="bfloat16")
+def test_bfloat16_runs(directory: Path) -> None:
+    model = load_backbone(str(directory), device="cpu", dtype="bfloat16")
     head = model.head(PROMPT, [model.embed_image(picture(0, 60, 60)), model.embed_image(picture(1, 60, 60))])
-    out = model.evaluate(model.question(head, PROMPT), model.cue(PROMPT)[None], SuffixQuery((0,)))
+    cue = model.cue(PROMPT).expand(2, -1, -1)
+    out = model.evaluate(model.question(head, PROMPT), cue, SuffixQuery((0,)))
     assert out.logits.dtype == torch.float32
     assert torch.isfinite(out.logits).all()

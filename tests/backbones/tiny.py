@@ -36,38 +36,73 @@ def byte_tokenizer() -> Any:
     return tokenizer
 
 
+TEXT = {
+    "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 2048, "bos_token_id": None, "initializer_range": 0.2,
+}  # fmt: skip
+MROPE = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}}
+PIXELS = {
+    "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2, "min_pixels": 56 * 56, "max_pixels": 168 * 168,
+    "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711],
+}  # fmt: skip
+
+
+def save(directory: Path, model: Any, tokenizer: Any, processor: str, pixels: dict[str, Any]) -> Path:
+    """Write a model in the layout of the hub: `processor` is the prefix of its processor classes."""
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    named = {"processor_class": f"{processor}Processor"}
+    (directory / "preprocessor_config.json").write_text(json.dumps(pixels | named))
+    (directory / "processor_config.json").write_text(json.dumps(named))
+    return directory
+
+
+def qwen_ids(tokenizer: Any) -> dict[str, int]:
+    """The ids a Qwen-VL config names."""
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIALS}
+    return {
+        "image_token_id": ids["<|image_pad|>"], "video_token_id": ids["<|video_pad|>"],
+        "vision_start_token_id": ids["<|vision_start|>"], "vision_end_token_id": ids["<|vision_end|>"],
+    }  # fmt: skip
+
+
 def qwen2_5_vl(directory: Path, seed: int = 0) -> Path:
     """Save a tiny random Qwen2.5-VL whose config files name the hub's classes."""
     import torch
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
     tokenizer = byte_tokenizer()
-    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIALS}
+    own = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
     config = Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer), "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 4,
-            "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 2048,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]},
-            "bos_token_id": None, "eos_token_id": ids["<|im_end|>"], "initializer_range": 0.2,
-        },
+        text_config=TEXT | MROPE | own,
         vision_config={
             "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": 64,
             "window_size": 56, "fullatt_block_indexes": [1], "initializer_range": 0.2,
         },
-        image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"],
+        **qwen_ids(tokenizer),
     )  # fmt: skip
     torch.manual_seed(seed)
     model = Qwen2_5_VLForConditionalGeneration(config)
-    model.generation_config.eos_token_id = ids["<|im_end|>"]
-    model.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
-    processor = {
-        "image_processor_type": "Qwen2VLImageProcessor", "processor_class": "Qwen2_5_VLProcessor",
-        "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2,
-        "min_pixels": 56 * 56, "max_pixels": 168 * 168,
-        "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711],
-    }  # fmt: skip
-    (directory / "preprocessor_config.json").write_text(json.dumps(processor))
-    (directory / "processor_config.json").write_text(json.dumps({"processor_class": "Qwen2_5_VLProcessor"}))
-    return directory
+    pixels = PIXELS | {"image_processor_type": "Qwen2VLImageProcessor"}
+    return save(directory, model, tokenizer, "Qwen2_5_VL", pixels)
+
+
+def qwen2_vl(directory: Path, seed: int = 0) -> Path:
+    """Save a tiny random Qwen2-VL, with sliding windows in its upper layers."""
+    import torch
+    from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
+
+    tokenizer = byte_tokenizer()
+    own = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
+    window = {"use_sliding_window": True, "sliding_window": 24, "max_window_layers": 2}
+    config = Qwen2VLConfig(
+        text_config=TEXT | MROPE | own | window,
+        vision_config={
+            "depth": 2, "embed_dim": 32, "hidden_size": 64, "mlp_ratio": 2, "num_heads": 2, "initializer_range": 0.2,
+        },
+        **qwen_ids(tokenizer),
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    model = Qwen2VLForConditionalGeneration(config)
+    return save(directory, model, tokenizer, "Qwen2VL", PIXELS | {"image_processor_type": "Qwen2VLImageProcessor"})

@@ -5,7 +5,8 @@ step share one prefix: its keys are read once for all of them, by folding candid
 the rows of one matrix product. The softmax spans [prefix | own suffix]; only suffix rows exist, so the attention of
 the latents over the image is a slice of numbers that were needed anyway. Everything is differentiable.
 
-Without a plan the function is ordinary causal attention, which is what the prefill of a prompt needs.
+Without a plan the function is ordinary causal attention, which is what the prefill of a prompt needs. Sliding windows
+and blocks that see themselves whole are applied exactly; what cannot be (sinks, capped scores) is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+
+from reason_iad.errors import ModelError
 
 NAME = "reason_iad_suffix"
 """Name under which the function is registered with transformers."""
@@ -78,6 +81,8 @@ def suffix_attention(
     scaling: float | None = None,
     dropout: float = 0.0,
     plan: SuffixPlan | None = None,
+    sliding_window: int | None = None,
+    blocks: tuple[tuple[int, int], ...] = (),
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention over [shared prefix | own suffix]; plain causal attention without a plan.
@@ -90,18 +95,27 @@ def suffix_attention(
         scaling: factor on the scores; None: one over the root of the head size.
         dropout: ignored (the model is frozen).
         plan: see `SuffixPlan`.
+        sliding_window: a token sees itself and the `sliding_window - 1` tokens before it; None: all.
+        blocks: half-open ranges (images) whose tokens also see the later tokens of their range; prefill only.
+        kwargs: refused where they would change the result.
 
     Returns:
         (B, T, heads, head size), and None in place of the full attention matrix, which never exists.
     """
-    del attention_mask, dropout, kwargs
+    del attention_mask, dropout
+    for unknown in ("s_aux", "softcap"):  # attention sinks, capped scores
+        if kwargs.get(unknown) is not None:
+            raise ModelError(f"The model's attention uses '{unknown}', which is not supported; use another model.")
     batch, heads, length, size = query.shape
     kv_heads, own = key.shape[1], key.shape[2]
     scale = size**-0.5 if scaling is None else scaling
     if plan is None:
+        windowed = sliding_window is not None and own > sliding_window
+        mask = visible(length, query.device, sliding_window, blocks) if windowed or blocks else None
         out = torch.nn.functional.scaled_dot_product_attention(
-            query, key, value, is_causal=length > 1, scale=scale, enable_gqa=heads != kv_heads
-        )
+            query, key, value, mask, is_causal=mask is None and length > 1, scale=scale,
+            enable_gqa=heads != kv_heads,
+        )  # fmt: skip
         return out.transpose(1, 2), None
 
     layer = int(module.layer_idx)  # type: ignore[arg-type]
@@ -116,6 +130,12 @@ def suffix_attention(
     if length > 1:
         future = torch.ones(length, own, dtype=torch.bool, device=query.device).triu(own - length + 1)
         recent = recent.masked_fill(future, float("-inf"))
+    if sliding_window is not None and prefix_key.shape[-2] + own > sliding_window:
+        first = prefix_key.shape[-2] + own - length - sliding_window + 1  # oldest token row 0 still sees
+        oldest = torch.arange(first, first + length, device=query.device)[:, None]
+        at = torch.arange(prefix_key.shape[-2] + own, device=query.device)
+        past = past.masked_fill(at[: past.shape[-1]] < oldest, float("-inf"))
+        recent = recent.masked_fill(at[past.shape[-1] :] < oldest, float("-inf"))
     weights = torch.cat((past, recent), -1).mul_(scale).softmax(-1, dtype=torch.float32)
     width = past.shape[-1]
     if plan.rows and layer in plan.capture_layers:
@@ -129,6 +149,17 @@ def suffix_attention(
     out = out + torch.matmul(own_weights, value.transpose(0, 1))
     out = out.view(kv_heads, batch, groups, length, size).permute(1, 3, 0, 2, 4)  # (B, T, KH, G, D)
     return out.reshape(batch, length, heads, size), None
+
+
+def visible(
+    length: int, device: torch.device, window: int | None = None, blocks: tuple[tuple[int, int], ...] = ()
+) -> torch.Tensor:
+    """Which tokens of a prompt see which, (T, T) bool: (earlier or of the same block) and within the window."""
+    at = torch.arange(length, device=device)
+    seen = at[None] <= at[:, None]
+    for start, stop in blocks:
+        seen[start:stop, start:stop] = True
+    return seen if window is None else seen & (at[None] > at[:, None] - window)
 
 
 def register() -> None:

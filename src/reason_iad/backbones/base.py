@@ -27,12 +27,14 @@ class ImageTokens:
 
     Attributes:
         tokens: (n, d), exactly the rows the decoder reads.
-        rows, columns: grid of the tokens; n = rows * columns, row-major.
+        rows, columns: grid of the tokens over the whole image; n = rows * columns, row-major.
+        extra: what the decoder of a family reads beside them (deep-stack features, line ends).
     """
 
     tokens: torch.Tensor
     rows: int
     columns: int
+    extra: Any = None
 
 
 class Span(NamedTuple):
@@ -53,7 +55,7 @@ class Prefix:
         images: for each image, the range of its tokens.
         embeddings: (P, d) input embeddings, kept for the uncached reference.
         positions: (axes, P) rotary positions, kept for the uncached reference.
-        state: anything a family needs beside keys and values.
+        state: what a family needs beside keys and values (recurrent states, deep-stack features).
     """
 
     layers: tuple[tuple[torch.Tensor, torch.Tensor], ...]

@@ -30,6 +30,23 @@ Piece = Tokens | ImageSlot | LatentSlot
 
 
 @dataclass(frozen=True, slots=True)
+class ImageMarkup:
+    """How an image is written.
+
+    Attributes:
+        written: what the chat template writes for it.
+        expanded: what the model's own processor puts in its place, with `token` once where the image's rows go.
+        token: the placeholder of one row.
+        inline: write the image where it stands in the text, past a template that would move it to the front.
+    """
+
+    written: str
+    token: str
+    expanded: str = ""
+    inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RenderedPrompt:
     """A prompt as pieces, split where caching needs it.
 
@@ -55,39 +72,44 @@ def encode_control(tokenizer: Any, text: str) -> tuple[int, ...]:
     return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _template_text(tokenizer: Any, system: str, contents: Sequence[Part]) -> str:
-    """The chat template rendered with a sentinel for each content part."""
+def _template_text(tokenizer: Any, system: str, contents: Sequence[Part], markup: ImageMarkup) -> str:
+    """The chat template rendered with a sentinel for each content part, images as the processor writes them."""
+    picture = {"type": "text", "text": markup.written} if markup.inline else {"type": "image"}
     user = [
-        {"type": "image"} if isinstance(part, ImageSlot) else {"type": "text", "text": f"{_OPEN}{i}{_CLOSE}"}
+        picture if isinstance(part, ImageSlot) else {"type": "text", "text": f"{_OPEN}{i}{_CLOSE}"}
         for i, part in enumerate(contents)
     ]
     messages = [
         {"role": "system", "content": [{"type": "text", "text": system}]},
         {"role": "user", "content": user},
     ]
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    # Templates of thinking models open a thought unless told not to; the others ignore the option.
+    text = tokenizer.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+    )
+    return str(text).replace(markup.written, markup.expanded or markup.token)
 
 
-def render(tokenizer: Any, prompt: Prompt, image_token: str) -> RenderedPrompt:
+def render(tokenizer: Any, prompt: Prompt, markup: ImageMarkup) -> RenderedPrompt:
     """Token ids of a prompt, with slots for images and latents.
 
     Args:
         tokenizer: a fast tokenizer with a chat template.
         prompt: the typed prompt.
-        image_token: the placeholder that the template writes once per image.
+        markup: how the model writes an image.
 
     Raises:
         ModelError: the template drops or reorders parts.
     """
     parts = [*prompt.head, *prompt.tail]
-    text = _template_text(tokenizer, prompt.system, parts)
+    text = _template_text(tokenizer, prompt.system, parts, markup)
     pieces: list[Piece] = []
     images = iter([part for part in parts if isinstance(part, ImageSlot)])
     seen: list[int] = []
     cursor = 0
 
     def control(chunk: str) -> None:
-        runs = chunk.split(image_token)
+        runs = chunk.split(markup.token)
         for position, run in enumerate(runs):
             if position:
                 slot = next(images, None)

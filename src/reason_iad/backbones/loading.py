@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FAMILIES: dict[str, str] = {
     "qwen2_5_vl": "reason_iad.backbones.qwen2_5_vl:Qwen25VL",
+    "qwen2_vl": "reason_iad.backbones.qwen2_vl:Qwen2VL",
 }
 """`model_type` of config.json to the class that supports it exactly."""
 

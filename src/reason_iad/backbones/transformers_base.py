@@ -26,7 +26,7 @@ from reason_iad.backbones.base import (
     SuffixOutput,
     SuffixQuery,
 )
-from reason_iad.backbones.chat import Piece, RenderedPrompt, Tokens, encode_content, encode_control, render
+from reason_iad.backbones.chat import ImageMarkup, Piece, RenderedPrompt, Tokens, encode_content, render
 from reason_iad.errors import ModelError, PromptError
 from reason_iad.prompt import Data, ImageSlot
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 THINK_TOKENS = ("<|think|>", "<think>")
 """Tokens from whose embedding latents start, the first one the tokenizer knows; else the words ' think'."""
+
+TURN_ENDS = ("<|im_end|>", "<|endoftext|>", "<end_of_turn>", "<end_of_utterance>", "<|eot_id|>", "<|user|>")
+"""Tokens that end an answer, as far as the tokenizer knows them, beside those the model names itself."""
 
 
 class TransformersBackbone(ABC):
@@ -53,15 +56,27 @@ class TransformersBackbone(ABC):
         self._embed: torch.nn.Module = model.get_input_embeddings()
         weight: torch.Tensor = self._embed.weight
         self.hidden_size = int(weight.shape[1])
-        self.embedding_rms = float(weight.float().pow(2).mean().sqrt())
+        scale = float(getattr(self._embed, "embed_scale", 1.0))  # some families scale what they look up
+        self.embedding_rms = scale * float(weight.float().pow(2).mean().sqrt())
         self.context_length = int(model.config.get_text_config().max_position_embeddings)
         self._rendered: dict[Prompt, RenderedPrompt] = {}
         self._use_suffix_attention()
 
     # -- what a family adds -----------------------------------------------------------------------------------
 
+    model_class: str
+    """Name of the transformers class."""
+
     image_token: str
-    """The placeholder its chat template writes for an image."""
+    """The token that stands for one patch of an image in the model's own input."""
+
+    answer_prefix = ""
+    """What the model writes between the answer cue and an answer letter."""
+
+    @property
+    def markup(self) -> ImageMarkup:
+        """What the chat template writes for an image, and what the model's processor makes of it."""
+        return ImageMarkup(self.image_token, self.image_token)
 
     @abstractmethod
     def embed_image(self, image: Image.Image) -> ImageTokens:
@@ -80,9 +95,38 @@ class TransformersBackbone(ABC):
         """Rotary positions (axes, length) of text that begins at `start`."""
 
     @property
-    @abstractmethod
     def decoder(self) -> Any:
         """The decoder stack: embeddings in, hidden states out."""
+        return self.model.model.language_model
+
+    @property
+    def attention_layers(self) -> tuple[int, ...]:
+        """Decoder layers that have attention."""
+        return tuple(range(int(self.model.config.get_text_config().num_hidden_layers)))
+
+    def image_rows(self, image: ImageTokens) -> torch.Tensor:
+        """(m, d) rows that the decoder reads for an image; the first n are its tokens."""
+        return image.tokens
+
+    def head_inputs(self, images: Sequence[ImageTokens], spans: Sequence[Span], length: int) -> dict[str, Any]:
+        """Further inputs of the decoder for the pass over the head; kept in `Prefix.state`."""
+        del images, spans, length
+        return {}
+
+    def plain_inputs(self, prefix: Prefix, length: int) -> dict[str, Any]:
+        """The same for the model's own attention over `length` tokens that begin with the prefix."""
+        del prefix, length
+        return {}
+
+    def new_store(self, prefix: Prefix | None = None, batch: int = 1) -> KeyValues:
+        """A store for the tokens of a prompt, or for those that follow a prefix."""
+        del prefix, batch
+        return KeyValues()
+
+    def state_after(self, store: KeyValues, state: Any) -> Any:
+        """`Prefix.state` after more tokens; `state` is the one before them, or the inputs of the head."""
+        del store
+        return state
 
     # -- text --------------------------------------------------------------------------------------------------
 
@@ -101,15 +145,14 @@ class TransformersBackbone(ABC):
 
     def think_embedding(self) -> torch.Tensor:
         """(d,) embedding from which latents start."""
-        vocabulary = self.tokenizer.get_vocab()
         for token in THINK_TOKENS:
-            if token in vocabulary:
-                return self._embed_ids([vocabulary[token]])[0]
+            if (index := self._token_id(token)) is not None:
+                return self._embed_ids([index])[0]
         return self._embed_ids(encode_content(self.tokenizer, " think")).mean(0)
 
     def option_tokens(self, letters: Sequence[str]) -> list[int]:
         """First token of each answer letter right after the cue."""
-        firsts = [encode_content(self.tokenizer, letter)[0] for letter in letters]
+        firsts = [encode_content(self.tokenizer, self.answer_prefix + letter)[0] for letter in letters]
         if len(set(firsts)) != len(firsts):
             raise ModelError(
                 f"The tokenizer of '{self.version.name}' gives two answer letters the same token; "
@@ -128,7 +171,7 @@ class TransformersBackbone(ABC):
         for piece in self._render(prompt).head:
             if isinstance(piece, ImageSlot):
                 image = images[piece.index]
-                rows.append(image.tokens)
+                rows.append(self.image_rows(image))
                 axes, after = self.image_positions(at, image)
                 spans[piece.index] = Span(length, length + len(image.tokens))
             else:
@@ -138,11 +181,13 @@ class TransformersBackbone(ABC):
             at, length = after, length + len(rows[-1])
         self._check_window(length)
         embeddings, axes = torch.cat(rows), torch.cat(positions, -1)
-        store = KeyValues()
-        with torch.no_grad():
-            self._run(embeddings[None], axes, store)
         ordered = tuple(spans[i] for i in sorted(spans))
-        return Prefix(tuple(store.layers), length, at, ordered, embeddings, axes)
+        extra = self.head_inputs([images[i] for i in sorted(spans)], ordered, length)
+        store = self.new_store()
+        with torch.no_grad():
+            self._run(embeddings[None], axes, store, **extra)
+        state = self.state_after(store, extra or None)
+        return Prefix(tuple(store.layers), length, at, ordered, embeddings, axes, state)
 
     def question(self, head: Prefix, prompt: Prompt) -> Prefix:
         """The head extended by the question, up to the first latent position or the answer cue."""
@@ -153,9 +198,9 @@ class TransformersBackbone(ABC):
         length = prefix.length + len(rows)
         self._check_window(length)
         axes = self.text_positions(prefix.next_position, len(rows))
-        store = KeyValues()
+        store = self.new_store(prefix)
         with torch.no_grad():
-            self._run(rows[None], axes, store, SuffixPlan(prefix.layers))
+            self._run(rows[None], axes, store, plan=SuffixPlan(prefix.layers))
         layers = tuple(
             (torch.cat((key, more_key), -2), torch.cat((value, more_value), -2))
             for (key, value), (more_key, more_value) in zip(prefix.layers, store.layers, strict=True)
@@ -167,7 +212,7 @@ class TransformersBackbone(ABC):
             prefix.images,
             torch.cat((prefix.embeddings, rows)),
             torch.cat((prefix.positions, axes), -1),
-            prefix.state,
+            self.state_after(store, prefix.state),
         )
 
     # -- suffix ------------------------------------------------------------------------------------------------
@@ -180,7 +225,7 @@ class TransformersBackbone(ABC):
             plan.capture_layers = self._capture_layers(query)
         axes = self.text_positions(prefix.next_position, suffix.shape[1])
         with nullcontext() if suffix.requires_grad else torch.no_grad():
-            hidden = self._run(suffix, axes, KeyValues(), plan)
+            hidden = self._run(suffix, axes, self.new_store(prefix, len(suffix)), plan=plan)
             logits = self.model.lm_head(hidden[:, list(query.logits_at)]).float()
         return SuffixOutput(logits, plan.mean_attention())
 
@@ -188,20 +233,23 @@ class TransformersBackbone(ABC):
         """The same numbers from one full forward per candidate, by the model's own eager attention."""
         axes = torch.cat((prefix.positions, self.text_positions(prefix.next_position, suffix.shape[1])), -1)
         logits, rows = [], []
+        extra = self.plain_inputs(prefix, axes.shape[1])
         self.model.set_attn_implementation({"text_config": "eager"})
         try:
             for candidate in suffix:
                 out = self.decoder(
                     inputs_embeds=torch.cat((prefix.embeddings, candidate))[None],
-                    position_ids=axes[:, None],
+                    position_ids=_position_ids(axes, 1),
                     use_cache=False,
                     output_attentions=True,
+                    **extra,
                 )
                 states = out.last_hidden_state[0, prefix.length :]
                 logits.append(self.model.lm_head(states[list(query.logits_at)]).float())
                 if query.attention_at and query.image is not None:
                     at = [prefix.length + i for i in query.attention_at]
-                    chosen = [out.attentions[i][0].float() for i in sorted(self._capture_layers(query))]
+                    layers = [self.attention_layers.index(i) for i in sorted(self._capture_layers(query))]
+                    chosen = [out.attentions[i][0].float() for i in layers]
                     full = torch.stack(chosen).mean((0, 1))  # (S, S)
                     rows.append(full[at, query.image.start : query.image.stop])
         finally:
@@ -210,7 +258,7 @@ class TransformersBackbone(ABC):
 
     def decode(self, prefix: Prefix, suffix: torch.Tensor, max_new_tokens: int) -> Decoded:
         """Greedy decoding from the state (prefix, suffix)."""
-        plan, store = SuffixPlan(prefix.layers), KeyValues()
+        plan, store = SuffixPlan(prefix.layers), self.new_store(prefix)
         stops = self._stop_ids()
         rows, at = suffix, prefix.next_position
         tokens: list[int] = []
@@ -218,7 +266,7 @@ class TransformersBackbone(ABC):
         room = min(max_new_tokens, self.context_length - prefix.length - len(suffix))
         with torch.no_grad():
             for _ in range(room):
-                hidden = self._run(rows[None], self.text_positions(at, len(rows)), store, plan)
+                hidden = self._run(rows[None], self.text_positions(at, len(rows)), store, plan=plan)
                 logits = self.model.lm_head(hidden[0, -1]).float()
                 first = logits if first is None else first
                 token = int(logits.argmax())
@@ -233,18 +281,15 @@ class TransformersBackbone(ABC):
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _run(
-        self, rows: torch.Tensor, axes: torch.Tensor, store: KeyValues, plan: SuffixPlan | None = None
-    ) -> torch.Tensor:
+    def _run(self, rows: torch.Tensor, axes: torch.Tensor, store: KeyValues, **extra: Any) -> torch.Tensor:
         """Hidden states (B, T, d) of embeddings (B, T, d) at rotary positions (axes, T)."""
-        positions = axes[:, None].expand(-1, len(rows), -1)
         out = self.decoder(
             inputs_embeds=rows,
-            position_ids=positions,
-            attention_mask={"full_attention": None},  # causality lives in the attention function
+            position_ids=_position_ids(axes, len(rows)),
+            attention_mask=None,  # causality lives in the attention function
             past_key_values=store,
             use_cache=True,
-            plan=plan,
+            **extra,
         )
         hidden: torch.Tensor = out.last_hidden_state
         return hidden
@@ -253,11 +298,12 @@ class TransformersBackbone(ABC):
         self.model.set_attn_implementation({"text_config": attention.NAME, "vision_config": "sdpa"})
 
     def _capture_layers(self, query: SuffixQuery) -> frozenset[int]:
-        count = int(self.model.config.get_text_config().num_hidden_layers)
-        chosen = frozenset(range(count // 2, count) if query.layers is None else query.layers)
-        if not chosen or not chosen <= frozenset(range(count)):
+        there = self.attention_layers
+        chosen = frozenset(there[len(there) // 2 :] if query.layers is None else query.layers)
+        if not chosen or not chosen <= frozenset(there):
             raise ModelError(
-                f"attention_layers {sorted(chosen)} are not among the model's layers 0 to {count - 1}."
+                f"attention_layers {sorted(chosen)} are not among the model's layers with attention, "
+                f"{', '.join(map(str, there))}."
             )
         return chosen
 
@@ -265,7 +311,7 @@ class TransformersBackbone(ABC):
         if prompt not in self._rendered:
             if len(self._rendered) > 64:
                 self._rendered.clear()
-            self._rendered[prompt] = render(self.tokenizer, prompt, self.image_token)
+            self._rendered[prompt] = render(self.tokenizer, prompt, self.markup)
         return self._rendered[prompt]
 
     def _embed_ids(self, ids: Sequence[int]) -> torch.Tensor:
@@ -275,9 +321,13 @@ class TransformersBackbone(ABC):
 
     def _stop_ids(self) -> frozenset[int]:
         eos = self.model.generation_config.eos_token_id
-        ids = set(eos if isinstance(eos, list) else [] if eos is None else [eos])
-        ids |= {self.tokenizer.eos_token_id} - {None}
-        return frozenset(ids | set(encode_control(self.tokenizer, "<|im_end|>")[:1]))
+        ids = set(eos if isinstance(eos, list) else [eos]) | {self.tokenizer.eos_token_id}
+        return frozenset((ids | {self._token_id(token) for token in TURN_ENDS}) - {None})
+
+    def _token_id(self, token: str) -> int | None:
+        """Id of a token of the vocabulary, None if there is no such token."""
+        index = self.tokenizer.convert_tokens_to_ids(token)
+        return None if index is None or index == self.tokenizer.unk_token_id else int(index)
 
     def _check_window(self, length: int) -> None:
         if length >= self.context_length:
@@ -291,6 +341,11 @@ def _ids(piece: Piece) -> tuple[int, ...]:
     if not isinstance(piece, Tokens):
         raise ModelError("The model's chat template puts the think tokens before the inspected image.")
     return piece.ids
+
+
+def _position_ids(axes: torch.Tensor, batch: int) -> torch.Tensor:
+    """Rotary positions as the decoders take them: (B, T) where there is one axis, else (axes, B, T)."""
+    return axes.expand(batch, -1) if len(axes) == 1 else axes[:, None].expand(-1, batch, -1)
 
 
 def weight_files(directory: Path) -> list[Path]:
