@@ -1,0 +1,53 @@
+"""The text the tokenizer learns from: what training will say, and the knowledge that ships with the package."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from reason_iad import prompt
+from reason_iad.nano.facts import DefectFacts, Facts
+from reason_iad.nano.questions import Vocabulary, make_items
+from reason_iad.nano.scene import make_scene
+from reason_iad.schema import PLACES
+
+_SHARES = (0.002, 0.01, 0.03, 0.1)
+
+
+def made_up_facts(vocabulary: Vocabulary, families: tuple[str, ...], rng: random.Random) -> Facts:
+    """Facts without a picture: enough for text."""
+    defects = []
+    if rng.random() < 0.6:
+        kind = rng.choice(sorted(vocabulary.kinds))
+        defects = [DefectFacts(kind, rng.choice(_SHARES), "major", rng.choice(PLACES))]
+    empty = np.zeros(36, np.float32)
+    return Facts(0, rng.choice(families), rng.choice(vocabulary.objects), tuple(defects), empty, np.full(36, -1))
+
+
+def corpus(vocabulary: Vocabulary, families: tuple[str, ...], scenes: int = 6000) -> Iterator[str]:
+    """Texts in about the shares in which the model meets them.
+
+    Args:
+        vocabulary: of the world.
+        families: of the world.
+        scenes: how many to write.
+    """
+    rng = random.Random("corpus")
+    for _ in range(scenes):
+        scene = make_scene(made_up_facts(vocabulary, families, rng), vocabulary.kinds, rng)
+        yield from (prompt.knowledge_line(entry) + "\n" for entry in scene.entries)
+        for item in make_items(scene, vocabulary, rng, 4):
+            part = prompt.build_tail(item.question, latents=False)[0]
+            assert isinstance(part, prompt.Data)
+            yield part.text
+            yield item.answer
+    builtin = Path(prompt.__file__).parent / "knowledge" / "builtin"
+    texts = [path.read_text(encoding="utf-8") for path in sorted(builtin.glob("*.md"))]
+    letters = "\n".join(f"{letter}) {letter}" for letter in prompt.LETTERS)
+    for _ in range(40):
+        yield letters
+        yield from texts
+        yield f"system\n{prompt.SYSTEM}\nuser\nassistant\n[knowledge]\n[/knowledge]\nPart: \nGood: \nInspected: \n"

@@ -1,0 +1,107 @@
+"""What is true of a drawn sample: small, picklable, and all that questions and targets are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reason_iad.nano.architecture import CELL
+from reason_iad.schema import PLACES
+
+SIZES = ("tiny", "small", "medium", "large")
+_SIZE_LIMITS = (0.004, 0.015, 0.05)  # shares of the image area between the size classes
+_FULL_CELL = 16  # defective pixels from which a cell counts wholly as defective
+
+
+@dataclass(frozen=True, slots=True)
+class DefectFacts:
+    """One defect: kind, share of the image area in [0, 1], severity, and one of the nine places."""
+
+    kind: str
+    share: float
+    severity: str
+    place: str
+
+    @property
+    def size(self) -> str:
+        """One of `SIZES`."""
+        return SIZES[sum(self.share >= limit for limit in _SIZE_LIMITS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One sample without its pixels.
+
+    Attributes:
+        seed: of the sample.
+        family, object_name: what the part is.
+        defects: largest first; empty for a good part.
+        coverage: (rows * columns,) float32 in [0, 1], how much of each image token's cell is defective.
+        kinds: (rows * columns,) kind index of the defect in that cell, -1 where there is none.
+    """
+
+    seed: int
+    family: str
+    object_name: str
+    defects: tuple[DefectFacts, ...]
+    coverage: npt.NDArray[np.float32]
+    kinds: npt.NDArray[np.int64]
+
+    @property
+    def defective(self) -> bool:
+        """Whether the part has a defect."""
+        return bool(self.defects)
+
+    @property
+    def main(self) -> DefectFacts:
+        """The largest defect."""
+        return self.defects[0]
+
+
+def _cells(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Defective pixels per image token, as a share of `_FULL_CELL`, at most 1."""
+    rows, columns = mask.shape[0] // CELL, mask.shape[1] // CELL
+    cells = mask[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL).sum((1, 3))
+    clipped: npt.NDArray[np.float32] = np.minimum(cells.reshape(-1) / _FULL_CELL, 1.0).astype(np.float32)
+    return clipped
+
+
+def facts_of(sample: Any, kind_index: dict[str, int]) -> Facts:
+    """Read the facts off a `world.Sample`."""
+    defects = sorted(sample.defects, key=lambda defect: -defect.mask_area)
+    area = sample.mask.size
+    coverage = _cells(sample.mask)
+    kinds = np.full(coverage.shape, -1, dtype=np.int64)
+    columns = sample.mask.shape[1] // CELL
+    for defect in reversed(defects):  # the largest writes last
+        x1, y1, x2, y2 = (int(value) for value in defect.box)
+        for row in range(y1 // CELL, min((max(y2, y1 + 1) - 1) // CELL + 1, columns)):
+            kinds[row * columns + x1 // CELL : row * columns + (max(x2, x1 + 1) - 1) // CELL + 1] = kind_index[
+                defect.kind
+            ]
+    kinds[coverage <= 0] = -1
+    return Facts(
+        seed=int(sample.seed),
+        family=str(sample.family),
+        object_name=str(sample.object_name),
+        defects=tuple(
+            DefectFacts(d.kind, _share(d.mask_area, area), str(d.severity), _place(d.place)) for d in defects
+        ),
+        coverage=coverage,
+        kinds=kinds,
+    )
+
+
+def _share(mask_area: float, pixels: int) -> float:
+    """Mask area as a share of the image."""
+    return float(mask_area) / pixels if mask_area > 1 else float(mask_area)
+
+
+def _place(place: str) -> str:
+    """The place, checked."""
+    if place not in PLACES:
+        raise ValueError(f"'{place}' is not one of the nine places.")
+    return place

@@ -1,0 +1,105 @@
+"""What is told about a sample before any question: knowledge entries, names, category, reference.
+
+In about half of the scenes the defect types carry names nobody knows, so that only the retrieved text says what
+they mean. A scene never tells anything false.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from reason_iad.nano.facts import Facts
+from reason_iad.nano.names import distinct_names
+from reason_iad.nano.wording import GENERIC_NORMAL, KindText, describe
+from reason_iad.schema import Entry
+
+PlainName = str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the model is told.
+
+    Attributes:
+        facts: of the sample.
+        entries: knowledge, in the order shown; empty without knowledge.
+        entry_kinds: world kind of each entry; None for the normal one.
+        names: what each kind in question is called here.
+        reference: whether the good reference is shown.
+        category: the name of the part, if told.
+        renamed: whether the names are invented.
+    """
+
+    facts: Facts
+    entries: tuple[Entry, ...]
+    entry_kinds: tuple[str | None, ...]
+    names: dict[str, str]
+    reference: bool
+    category: str | None
+    renamed: bool
+
+    def name(self, kind: str) -> str:
+        """What a kind is called here."""
+        return self.names[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class SceneOdds:
+    """How often what happens. Evaluation sets them to 0 or 1."""
+
+    knowledge: float = 0.7
+    renamed: float = 0.5
+    reference: float = 0.85
+    category: float = 0.5
+
+
+def make_scene(
+    facts: Facts, kinds: dict[str, KindText], rng: random.Random, odds: SceneOdds | None = None
+) -> Scene:
+    """Draw a scene for a sample.
+
+    Args:
+        facts: the sample.
+        kinds: every kind that may be mentioned, with its texts.
+        rng: the source of all choices.
+        odds: how often what happens.
+    """
+    odds = odds or SceneOdds()
+    present = list(dict.fromkeys(defect.kind for defect in facts.defects))
+    others = [kind for kind in kinds if kind not in present]
+    rng.shuffle(others)
+    shown = present[:2] + others[: rng.choice((2, 3, 3, 4, 4, 5, 6)) + 1 - min(len(present), 2)]
+    knowledge = rng.random() < odds.knowledge
+    renamed = knowledge and rng.random() < odds.renamed
+    rng.shuffle(shown)
+    names = {kind: text.name for kind, text in kinds.items()}
+    if renamed:
+        fresh = distinct_names(rng, len(shown), frozenset(names.values()))
+        names = dict(zip(shown, fresh, strict=True))
+    category = facts.object_name if rng.random() < odds.category else None
+    entries: list[tuple[Entry, str | None]] = []
+    if knowledge:
+        entries = [(_entry(facts, names[kind], describe(kinds[kind], rng)), kind) for kind in shown]
+        if rng.random() < 0.7:
+            entries.insert(0, (_entry(facts, "normal", rng.choice(GENERIC_NORMAL)), None))
+    if not renamed:
+        names = {kind: names[kind] for kind in ([*shown] if knowledge else [*present, *others])}
+    return Scene(
+        facts=facts,
+        entries=tuple(entry for entry, _ in entries),
+        entry_kinds=tuple(kind for _, kind in entries),
+        names=names,
+        reference=rng.random() < odds.reference,
+        category=category,
+        renamed=renamed,
+    )
+
+
+def _entry(facts: Facts, name: str, text: str) -> Entry:
+    """A knowledge entry about the part of the sample."""
+    kind = "normal" if name == "normal" else "defect"
+    slug = "-".join(name.lower().split())
+    return Entry(
+        id=f"{facts.family}/{kind}/{slug}", category=facts.family, kind=kind, name=name, text=text, source="world"
+    )  # type: ignore[arg-type]

@@ -1,0 +1,95 @@
+"""Text for pairs: scenes, questions and packed sequences, in worker processes. Imports no torch."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from reason_iad.nano.encoding import Encoder
+from reason_iad.nano.facts import Facts
+from reason_iad.nano.packing import Indexes, LatentOdds, PackedBatch, collate, pack
+from reason_iad.nano.pairs import PairBatch, Purpose, family_index, kind_index, pair_batch
+from reason_iad.nano.questions import Vocabulary, make_items
+from reason_iad.nano.scene import SceneOdds, make_scene
+from reason_iad.nano.tokenizer import load_tokenizer
+from reason_iad.nano.wording import kind_texts
+
+
+@dataclass(frozen=True, slots=True)
+class TextSetup:
+    """What text is made with; passed to workers with every job.
+
+    Attributes:
+        tokenizer: folder of the tokenizer.
+        branches: questions per sequence.
+        grid: rows and columns of the image tokens.
+        odds, latents: how scenes and latent blocks are drawn.
+    """
+
+    tokenizer: str
+    branches: int
+    grid: tuple[int, int]
+    odds: SceneOdds = SceneOdds()
+    latents: LatentOdds = LatentOdds()
+
+
+@cache
+def _encoder(folder: str) -> Encoder:
+    return Encoder(load_tokenizer(Path(folder)))
+
+
+@cache
+def world_vocabulary() -> Vocabulary:
+    """Every kind and object name of the world that training may mention."""
+    from reason_iad.nano.world import FAMILIES, KINDS
+
+    families = {name: family for name, family in FAMILIES.items() if not family.held_out}
+    kinds = {name: kind for name, kind in KINDS.items() if not kind.held_out}
+    names = sorted({str(family.object_name) for family in families.values()})
+    return Vocabulary(kind_texts(kinds), tuple(names))
+
+
+def text_batches(
+    facts: Sequence[Facts], pairs: Sequence[int], seed: int, setup: TextSetup, size: int
+) -> list[PackedBatch]:
+    """Scenes and questions for some batches of pairs, sequences of like length together.
+
+    Args:
+        facts: of the pairs.
+        pairs: their rows in the pool.
+        seed: of this text; the same seed makes the same text.
+        setup: how.
+        size: sequences per batch.
+    """
+    vocabulary, indexes = world_vocabulary(), Indexes(kind_index(), family_index())
+    encoder = _encoder(setup.tokenizer)
+    rows = []
+    for number, (fact, pair) in enumerate(zip(facts, pairs, strict=True)):
+        rng = random.Random(f"text/{seed}/{number}")
+        scene = make_scene(fact, vocabulary.kinds, rng, setup.odds)
+        items = make_items(scene, vocabulary, rng, setup.branches)
+        rows.append((pack(scene, items, encoder, indexes, setup.grid, rng, setup.latents), scene, pair))
+    if len(rows) > size:
+        rows.sort(key=lambda row: len(row[0].ids))  # padding is work, too
+    batches = [
+        collate([r[0] for r in run], [r[1] for r in run], [r[2] for r in run], indexes)
+        for run in (rows[first : first + size] for first in range(0, len(rows), size))
+    ]
+    random.Random(f"order/{seed}").shuffle(batches)
+    return batches
+
+
+def text_batch(facts: Sequence[Facts], pairs: Sequence[int], seed: int, setup: TextSetup) -> PackedBatch:
+    """Scenes and questions for one batch of pairs, in their order."""
+    return text_batches(facts, pairs, seed, setup, len(facts))[0]
+
+
+def joint_batch(
+    first: int, count: int, purpose: Purpose, size: int, seed: int, setup: TextSetup
+) -> tuple[PairBatch, PackedBatch]:
+    """Fresh pairs with their text."""
+    pairs = pair_batch(first, count, purpose, size)
+    return pairs, text_batch(pairs.facts, range(count), seed, setup)

@@ -1,0 +1,1 @@
+"""How nano is trained: stages with their own objectives, resumable at any moment."""

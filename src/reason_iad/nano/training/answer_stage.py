@@ -1,0 +1,241 @@
+"""Stages two and three: the decoder learns to compare, to read and to answer; then everything together.
+
+In the answer stage the tower is frozen: the tokens of a pool of pairs are computed once and asked about several
+times, with fresh text each time, because images are dear and text is cheap. The joint stage draws fresh pairs and
+trains the tower too, gently.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from reason_iad.nano.packing import TASKS, TEXT, LatentOdds, PackedBatch
+from reason_iad.nano.pairs import PairBatch, pair_batch
+from reason_iad.nano.decoder import PackedDecoder
+from reason_iad.nano.encoding import IMAGE, THINK, Encoder
+from reason_iad.nano.metrics import auc, balanced_accuracy
+from reason_iad.nano.texts import TextSetup, joint_batch, text_batch, text_batches
+from reason_iad.nano.tokenizer import load_tokenizer
+from reason_iad.nano.tower import encode
+from reason_iad.nano.training.decoder_heads import DecoderHeads, Inputs, letter_logits
+
+from reason_iad.prompt import LETTERS
+
+if TYPE_CHECKING:
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    from reason_iad.nano.facts import Facts
+    from reason_iad.nano.training.prefetch import Workers
+    from reason_iad.nano.training.settings import TrainSettings
+
+TOKEN_RMS = 0.3
+"""Scale given to image tokens when the decoder first meets them."""
+GROUP = 4
+"""Batches whose text is made together, so that sequences of like length share a batch."""
+
+
+@torch.no_grad()
+def image_tokens(model: Any, batch: PairBatch, device: str) -> Tensor:
+    """(B, 2n, d) tokens of the references and then of the queries."""
+    references = encode(model.model.visual, torch.from_numpy(batch.references).to(device))
+    queries = encode(model.model.visual, torch.from_numpy(batch.queries).to(device))
+    return torch.cat((references, queries), dim=1)
+
+
+@torch.no_grad()
+def standardize_tokens(model: Any, tokens: Tensor) -> None:
+    """Fold a mean of zero and one common scale per channel into the tower's last layer."""
+    flat = tokens.float().flatten(0, -2)
+    factor = TOKEN_RMS / flat.std(0).clamp_min(1e-4)
+    last = model.model.visual.merger.mlp[2]
+    last.bias.copy_((last.bias - flat.mean(0)) * factor)
+    last.weight.mul_(factor[:, None])
+
+
+class AnswerStage:
+    """Objective, data and measures of both stages.
+
+    Args:
+        model: the whole model.
+        settings: of the run.
+        tokenizer: folder of the tokenizer.
+        joint: train the tower too, on fresh pairs.
+    """
+
+    def __init__(
+        self, model: Qwen2_5_VLForConditionalGeneration, settings: TrainSettings, tokenizer: str, *, joint: bool
+    ) -> None:
+        self.name = "joint" if joint else "answer"
+        self.model, self.settings, self.joint = model, settings, joint
+        self.heads: nn.Module = DecoderHeads(settings.model.width, settings.model.depth)
+        self.decoder = PackedDecoder(model.model.language_model, compile_layers=settings.compile)
+        side = settings.size // 28
+        self.setup = TextSetup(tokenizer, settings.branches, (side, side))
+        encoder = Encoder(load_tokenizer(Path(tokenizer)))
+        self.letters = [encoder.letter(letter) for letter in LETTERS]
+        self._checks: list[PackedBatch] | None = None
+
+    def prepare(self, validation: list[PairBatch]) -> None:
+        """Before the very first step: put the image tokens on the decoder's scale."""
+        if self.joint:
+            return
+        tokens = [image_tokens(self.model, batch, self.settings.device) for batch in validation[:4]]
+        standardize_tokens(self.model, torch.cat(tokens))
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameter groups with their peak learning rates."""
+        rate = self.settings.rate * (0.5 if self.joint else 1.0)
+        decoder = [*self.model.model.language_model.parameters(), *self.heads.parameters()]
+        groups = [{"params": decoder, "peak": rate}]
+        if self.joint:
+            groups.append({"params": list(self.model.model.visual.parameters()), "peak": self.settings.joint_tower_rate})
+        return groups
+
+    def batches(self, workers: Workers, first_step: int) -> Iterator[tuple[Any, PackedBatch]]:
+        """Image tokens (or fresh pairs) with packed text."""
+        return self._fresh(workers, first_step) if self.joint else self._pooled(workers, first_step)
+
+    def _fresh(self, workers: Workers, first_step: int) -> Iterator[tuple[PairBatch, PackedBatch]]:
+        count, size, seed = self.settings.batch, self.settings.size, self.settings.seed
+
+        def arguments() -> Iterator[tuple[Any, ...]]:
+            step = first_step
+            while True:
+                yield 50_000_000 + step * count, count, "train", size, 1_000_000_000 + seed + step, self.setup
+                step += 1
+
+        return workers.map(joint_batch, arguments())
+
+    def _pooled(self, workers: Workers, first_step: int) -> Iterator[tuple[Tensor, PackedBatch]]:
+        pool, batch, group = self.settings.pool, self.settings.batch, self.settings.batch * GROUP
+        per_round = pool * self.settings.reuse // batch
+        number, offset = divmod(first_step, per_round)
+        while True:
+            tokens, facts = self._fill(workers, number)
+            order: list[int] = []
+            for epoch in range(self.settings.reuse):
+                order += random.Random(f"order/{number}/{epoch}").sample(range(pool), pool)
+
+            def arguments(number: int = number, offset: int = offset) -> Iterator[tuple[Any, ...]]:
+                for index in range(offset // GROUP, per_round // GROUP):
+                    rows = order[index * group : (index + 1) * group]
+                    yield [facts[row] for row in rows], rows, number * per_round + index, self.setup, batch
+
+            skip = offset % GROUP
+            for batches in workers.map(text_batches, arguments()):
+                for packed in batches[skip:]:
+                    yield tokens, packed
+                skip = 0
+            number, offset = number + 1, 0
+
+    def _fill(self, workers: Workers, number: int) -> tuple[Tensor, list[Facts]]:
+        """The tokens of one pool of pairs, in half precision, and their facts."""
+        pool, size = self.settings.pool, self.settings.size
+        chunk = min(64, pool)
+        first = 20_000_000 + number * pool
+        runs = [(first + offset, chunk, "train", size) for offset in range(0, pool, chunk)]
+        tokens, facts = [], []
+        for batch in workers.map(pair_batch, runs):
+            with torch.autocast(self.settings.device.split(":")[0], torch.bfloat16, enabled=self.settings.half):
+                tokens.append(image_tokens(self.model, batch, self.settings.device).half())
+            facts += batch.facts
+        return torch.cat(tokens), facts
+
+    def _inputs(self, source: Any, packed: PackedBatch, seed: int | None) -> Inputs:
+        """Embeddings of a batch: text, image tokens, latents with their noise."""
+        device = self.settings.device
+        if isinstance(source, PairBatch):
+            references = encode(self.model.model.visual, torch.from_numpy(source.references).to(device))
+            queries = encode(self.model.model.visual, torch.from_numpy(source.queries).to(device))
+            pool = torch.cat((references, queries), dim=1).float()
+        else:
+            pool = source
+        pair = pool[torch.from_numpy(packed.pairs).to(pool.device)].to(device).float()  # (B, 2n, d)
+        ids, sources = torch.from_numpy(packed.ids).to(device), torch.from_numpy(packed.sources).to(device)
+        table = self.model.model.language_model.embed_tokens.weight
+        embeddings = nn.functional.embedding(ids, table)
+        chosen = pair.gather(1, sources.clamp_min(0)[..., None].expand(-1, -1, pair.shape[-1]))
+        embeddings = torch.where((sources != TEXT)[..., None], chosen, embeddings)
+        if seed is not None:
+            rows = torch.nonzero(ids == THINK, as_tuple=True)
+            generator = torch.Generator().manual_seed(seed)
+            rms = table.detach().float().pow(2).mean().sqrt()
+            draw = torch.randn(len(rows[0]), pair.shape[-1], generator=generator).to(device)
+            scale = torch.from_numpy(packed.noise).to(device)[rows]
+            embeddings = embeddings.index_put(rows, draw * scale[:, None] * rms, accumulate=True)
+        return Inputs(embeddings, pair, (ids == IMAGE) & (sources != TEXT))
+
+    def _states(self, inputs: Inputs, packed: PackedBatch) -> list[Tensor]:
+        device = self.settings.device
+        segments = torch.from_numpy(packed.segments).to(device)
+        return self.decoder(inputs.embeddings, segments, torch.from_numpy(packed.positions).to(device))
+
+    def loss(self, batch: tuple[Any, PackedBatch], step: int) -> tuple[Tensor, dict[str, float]]:
+        """Loss of one step and what it is made of."""
+        source, packed = batch
+        inputs = self._inputs(source, packed, self.settings.seed * 1_000_003 + step)
+        states = self._states(inputs, packed)
+        heads = self.heads
+        assert isinstance(heads, DecoderHeads)
+        return heads.loss(states, inputs, packed, self.model.model.language_model.embed_tokens.weight)
+
+    def checks(self, validation: list[PairBatch]) -> list[PackedBatch]:
+        """The fixed validation text, without latents."""
+        if self._checks is None:
+            setup = TextSetup(
+                self.setup.tokenizer, self.setup.branches, self.setup.grid, latents=LatentOdds(share=0.0)
+            )
+            self._checks = [
+                text_batch(batch.facts, range(len(batch.facts)), -1 - number, setup)
+                for number, batch in enumerate(validation)
+            ]
+        return self._checks
+
+    @torch.no_grad()
+    def validate(self, batches: list[PairBatch]) -> dict[str, float]:
+        """Accuracy per task, detection AUC, and the dense targets' measures."""
+        tasks: list[np.ndarray[Any, Any]] = []
+        cover: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
+        heads, table = self.heads, self.model.model.language_model.embed_tokens.weight
+        assert isinstance(heads, DecoderHeads)
+        for batch, packed in zip(batches, self.checks(batches), strict=True):
+            inputs = self._inputs(batch, packed, None)
+            states = self._states(inputs, packed)
+            logits = letter_logits(states[-1], packed, table, self.letters).float().cpu().numpy()
+            tasks.append(np.stack([packed.letters[:, 4], packed.letters[:, 3], *self._judge(packed, logits)], axis=1))
+            cover.append((heads.cover(states, packed).float().cpu().numpy(), packed.coverage))
+        return self._summary(np.concatenate(tasks), cover)
+
+    def _judge(self, packed: PackedBatch, logits: np.ndarray[Any, Any]) -> tuple[Any, Any, Any]:
+        """Right or wrong, whether the sample is defective, and the score of 'Yes' where the order is the product's."""
+        right = np.zeros(len(logits))
+        score = np.full(len(logits), np.nan)
+        for row, (_, _, token, options, task) in enumerate(packed.letters):
+            letters = logits[row, :options]
+            right[row] = float(self.letters[int(letters.argmax())] == token)
+            if TASKS[task] == "detection":
+                score[row] = letters[0] - letters[1]
+        return right, packed.labels[packed.letters[:, 0], 0], score
+
+    @staticmethod
+    def _summary(rows: np.ndarray[Any, Any], cover: list[tuple[Any, Any]]) -> dict[str, float]:
+        """Accuracies from rows (task, options, right, defective, score)."""
+        result = {}
+        for index, task in enumerate(TASKS):
+            chosen = rows[rows[:, 0] == index]
+            if len(chosen):
+                result[task] = float(chosen[:, 2].mean())
+        detection = rows[rows[:, 0] == TASKS.index("detection")]
+        guessed = np.where(detection[:, 2] > 0, detection[:, 3], 1 - detection[:, 3])
+        result["detection_balanced"] = balanced_accuracy(guessed, detection[:, 3])
+        scores, truth = np.concatenate([c[0] for c in cover]), np.concatenate([c[1] for c in cover])
+        result["cover_auc"] = auc(scores, truth >= 0.25)
+        result["cover_image_auc"] = auc(scores.max(1), truth.max(1) > 0)
+        return result

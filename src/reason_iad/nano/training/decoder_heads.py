@@ -1,0 +1,152 @@
+"""Targets inside the decoder, each at the layer by which it should be known.
+
+Layer by layer: the query's tokens differ from the reference's (regression; the only target that the query alone
+cannot predict), then what and where the defect is, then which kind each name stands for, then which option is right.
+The letter, asked once per branch, comes last. The heads are thrown away.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from reason_iad.nano.packing import PackedBatch
+from reason_iad.nano.training.heads import FAMILY_SLOTS, KIND_SLOTS, coverage_loss, kind_loss
+
+WEIGHTS = {
+    "answer": 1.0, "difference": 0.5, "cover": 0.6, "kind": 0.3, "cell": 0.1, "report": 0.3, "line": 0.15,
+    "option_kind": 0.3, "option_right": 0.5,
+}  # fmt: skip
+
+
+class Inputs(NamedTuple):
+    """What goes into the decoder.
+
+    Attributes:
+        embeddings: (B, S, d).
+        pair: (B, 2n, d) image tokens, reference first.
+        image: (B, S) which positions hold image tokens.
+    """
+
+    embeddings: Tensor
+    pair: Tensor
+    image: Tensor
+
+
+def rows_at(states: Tensor, rows: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]) -> Tensor:
+    """(N, d) states of N (sequence, position) pairs."""
+    device = states.device
+    return states[torch.from_numpy(rows).to(device), torch.from_numpy(positions).to(device)]
+
+
+def span(states: Tensor, first: npt.NDArray[np.int64], count: int) -> Tensor:
+    """(B, count, d) states from `first` on."""
+    index = torch.from_numpy(first).to(states.device)[:, None] + torch.arange(count, device=states.device)
+    return states.gather(1, index[..., None].expand(-1, -1, states.shape[-1]))
+
+
+def letter_logits(last: Tensor, packed: PackedBatch, table: Tensor, letters: list[int]) -> Tensor:
+    """(Q, 26) logits of the letters A to Z at every lettered answer."""
+    states = rows_at(last, packed.letters[:, 0], packed.letters[:, 1])
+    return F.linear(states, table[torch.tensor(letters, device=table.device)])
+
+
+class DecoderHeads(nn.Module):
+    """All heads of the answer stages.
+
+    Args:
+        width: of the decoder.
+        depth: its layers.
+    """
+
+    def __init__(self, width: int, depth: int) -> None:
+        super().__init__()
+        self.layer_line = max(1, depth // 3) - 1
+        self.layer_image = max(1, (depth + 1) // 2) - 1
+        self.layer_report = max(1, 2 * depth // 3) - 1
+        self.layer_option = max(1, depth - 1) - 1
+        self.image = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9))
+        self.difference = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
+        self.report = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9 + FAMILY_SLOTS))
+        self.line = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
+        self.option_kind = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
+        self.option_right = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
+
+    def cover(self, states: list[Tensor], packed: PackedBatch) -> Tensor:
+        """(B, n) cover logits at the query's tokens."""
+        logits: Tensor = self.image(span(states[self.layer_image], packed.query, packed.coverage.shape[1]))[..., 0]
+        return logits
+
+    def loss(
+        self, states: list[Tensor], inputs: Inputs, packed: PackedBatch, table: Tensor
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Weighted sum of the answers' cross-entropy and all dense targets, and the parts."""
+        parts = {"answer": self._answer(states[-1], packed, table)}
+        parts |= self._image(states, inputs, packed)
+        parts |= self._report(states[self.layer_report], packed)
+        parts |= self._text(states, packed)
+        total = torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
+        return total, {name: float(value.detach()) for name, value in parts.items()}
+
+    @staticmethod
+    def _answer(last: Tensor, packed: PackedBatch, table: Tensor) -> Tensor:
+        device = last.device
+        logits = F.linear(rows_at(last, packed.targets[:, 0], packed.targets[:, 1]), table).float()
+        loss = F.cross_entropy(logits, torch.from_numpy(packed.targets[:, 2]).to(device), reduction="none")
+        weights = torch.from_numpy(packed.weights).to(device)
+        return (loss * weights).sum() / weights.sum()
+
+    def _image(self, states: list[Tensor], inputs: Inputs, packed: PackedBatch) -> dict[str, Tensor]:
+        device = inputs.pair.device
+        count = packed.coverage.shape[1]
+        query = span(states[self.layer_image], packed.query, count)
+        coverage, kinds = torch.from_numpy(packed.coverage).to(device), torch.from_numpy(packed.kinds).to(device)
+        logits = self.image(query).float()
+        side = int(count**0.5)
+        steps = torch.arange(side, device=device) * 3 // side
+        cells = (steps[:, None] * 3 + steps).flatten().expand(len(coverage), -1)
+        parts = {
+            "cover": coverage_loss(logits[..., 0], coverage),
+            "kind": kind_loss(logits[..., 1 : 1 + KIND_SLOTS], kinds, coverage),
+            "cell": F.cross_entropy(logits[..., -9:].flatten(0, 1), cells.flatten()),
+        }
+        shown = torch.from_numpy(packed.reference >= 0).to(device)
+        if bool(shown.any()):
+            target = (inputs.pair[:, count:] - inputs.pair[:, :count]).detach()[shown]
+            scale = target.pow(2).mean().clamp_min(1e-6)
+            parts["difference"] = (self.difference(query[shown]).float() - target).pow(2).mean() / scale
+        return parts
+
+    def _report(self, states: Tensor, packed: PackedBatch) -> dict[str, Tensor]:
+        device = states.device
+        logits = self.report(rows_at(states, np.arange(len(packed.report)), packed.report)).float()
+        labels = torch.from_numpy(packed.labels).to(device)
+        kind, place = logits[:, 1 : 1 + KIND_SLOTS], logits[:, 1 + KIND_SLOTS : 10 + KIND_SLOTS]
+        loss = F.binary_cross_entropy_with_logits(logits[:, 0], labels[:, 0].float())
+        loss = loss + F.cross_entropy(logits[:, 10 + KIND_SLOTS :], labels[:, 3])
+        if bool((labels[:, 0] > 0).any()):
+            loss = loss + F.cross_entropy(kind, labels[:, 1], ignore_index=-1)
+            loss = loss + F.cross_entropy(place, labels[:, 2], ignore_index=-1)
+        return {"report": loss}
+
+    def _text(self, states: list[Tensor], packed: PackedBatch) -> dict[str, Tensor]:
+        parts: dict[str, Tensor] = {}
+        device = states[0].device
+        if len(packed.lines):
+            logits = self.line(rows_at(states[self.layer_line], packed.lines[:, 0], packed.lines[:, 1])).float()
+            parts["line"] = F.cross_entropy(logits, torch.from_numpy(packed.lines[:, 2]).to(device))
+        if len(packed.options):
+            where = packed.options[:, 0], packed.options[:, 1]
+            right = torch.from_numpy(packed.options[:, 2]).to(device).float()
+            logits = self.option_right(rows_at(states[self.layer_option], *where)).float()[:, 0]
+            parts["option_right"] = F.binary_cross_entropy_with_logits(logits, right)
+            kinds = torch.from_numpy(packed.options[:, 3]).to(device)
+            if bool((kinds >= 0).any()):
+                named = self.option_kind(rows_at(states[self.layer_image], *where)).float()
+                parts["option_kind"] = F.cross_entropy(named, kinds, ignore_index=-1)
+        return parts

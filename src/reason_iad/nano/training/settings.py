@@ -1,0 +1,63 @@
+"""Every choice of a training run, in one place; written beside the checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from reason_iad.errors import ConfigError
+from reason_iad.nano.architecture import CELL, NanoConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """A run. Defaults are those of the packaged weights.
+
+    Attributes:
+        minutes: trained time of the whole run, across resumes.
+        steps: steps per stage instead of minutes (tests, exactly repeatable runs).
+        device: 'cpu' or 'cuda'.
+        workers: processes that make data; 0 makes it in the training process.
+        shards: threads that each compute the gradient of a batch; an update takes the mean. On a CPU that others
+            use too, two shards with one thread each are far faster than one with two: nothing waits inside an op.
+        size: pixels each way, a multiple of 28.
+        shares: share of the minutes for the stages 'tower', 'answer' and 'joint'.
+    """
+
+    minutes: float = 60.0
+    steps: tuple[int, int, int] | None = None
+    device: str = "cpu"
+    workers: int = 1
+    threads: int | None = None
+    shards: int = 2
+    seed: int = 0
+    size: int = 168
+    model: NanoConfig = field(default_factory=NanoConfig)
+    shares: tuple[float, float, float] = (0.25, 0.60, 0.15)
+    tower_batch: int = 16
+    tower_rate: float = 1.5e-3
+    batch: int = 8
+    branches: int = 6
+    rate: float = 1.2e-3
+    joint_tower_rate: float = 2e-4
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    pool: int = 4096  # pairs whose image tokens are kept and asked about again
+    reuse: int = 3  # how often each of them is asked about, with fresh text
+    half: bool = True  # bfloat16 autocast
+    compile: bool = False
+    save_every: float = 120.0  # seconds between checkpoints
+    validate_every: float = 240.0  # seconds between measurements
+    validation_pairs: int = 512
+
+    def __post_init__(self) -> None:
+        checks: dict[str, Any] = {
+            "minutes must be above 0": self.minutes > 0,
+            "device must be 'cpu' or 'cuda'": self.device.split(":")[0] in ("cpu", "cuda"),
+            "workers must not be negative": self.workers >= 0,
+            f"size must be a multiple of {CELL}": self.size >= CELL and self.size % CELL == 0,
+            "pool must be a multiple of four batches": self.pool % (4 * self.batch) == 0,
+        }
+        for message, holds in checks.items():
+            if not holds:
+                raise ConfigError(f"Training option out of range: {message}.")
