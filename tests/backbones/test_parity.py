@@ -45,6 +45,8 @@ class Case:
 CASES = {
     "qwen2_5_vl": Case(tiny.qwen2_5_vl, types="mm_token_type_ids"),
     "qwen2_vl": Case(tiny.qwen2_vl, types="mm_token_type_ids"),
+    "qwen3_vl": Case(tiny.qwen3_vl, types="mm_token_type_ids", side=192),
+    "qwen3_5": Case(tiny.qwen3_5, types="mm_token_type_ids", side=192),
 }
 
 

@@ -99,10 +99,60 @@ def qwen2_vl(directory: Path, seed: int = 0) -> Path:
     config = Qwen2VLConfig(
         text_config=TEXT | MROPE | own | window,
         vision_config={
-            "depth": 2, "embed_dim": 32, "hidden_size": 64, "mlp_ratio": 2, "num_heads": 2, "initializer_range": 0.2,
+            "depth": 2, "embed_dim": 32, "hidden_size": 64, "mlp_ratio": 2, "num_heads": 2,
+            "initializer_range": 0.2,
         },
         **qwen_ids(tokenizer),
     )  # fmt: skip
     torch.manual_seed(seed)
     model = Qwen2VLForConditionalGeneration(config)
     return save(directory, model, tokenizer, "Qwen2VL", PIXELS | {"image_processor_type": "Qwen2VLImageProcessor"})
+
+
+QWEN3_TOWER = {
+    "depth": 3, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": 64,
+    "num_position_embeddings": 64, "initializer_range": 0.2,
+}  # fmt: skip
+QWEN3_PIXELS = {
+    "image_processor_type": "Qwen2VLImageProcessorFast",
+    "patch_size": 16, "temporal_patch_size": 2, "merge_size": 2, "size": {"shortest_edge": 64 * 64, "longest_edge": 192 * 192},
+    "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
+}  # fmt: skip
+
+
+def qwen3_vl(directory: Path, seed: int = 0) -> Path:
+    """Save a tiny random Qwen3-VL with two deep-stack layers."""
+    import torch
+    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+
+    tokenizer = byte_tokenizer()
+    own = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id, "head_dim": 16}
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
+    config = Qwen3VLConfig(
+        text_config=TEXT | own | {"rope_parameters": rope},
+        vision_config=QWEN3_TOWER | {"deepstack_visual_indexes": [0, 1]},
+        **qwen_ids(tokenizer),
+    )
+    torch.manual_seed(seed)
+    return save(directory, Qwen3VLForConditionalGeneration(config), tokenizer, "Qwen3VL", QWEN3_PIXELS)
+
+
+def qwen3_5(directory: Path, seed: int = 0) -> Path:
+    """Save a tiny random Qwen3.5: linear attention, and full attention in two layers of six."""
+    import torch
+    from transformers import Qwen3_5Config, Qwen3_5ForConditionalGeneration
+
+    tokenizer = byte_tokenizer()
+    own = {
+        "vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id, "head_dim": 32,
+        "num_hidden_layers": 6, "layer_types": ["linear_attention", "linear_attention", "full_attention"] * 2,
+        "linear_key_head_dim": 8, "linear_value_head_dim": 8, "linear_num_key_heads": 2,
+        "linear_num_value_heads": 4,
+        "rope_parameters": {
+            "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5,
+            "mrope_section": [4, 2, 2], "mrope_interleaved": True,
+        },
+    }  # fmt: skip
+    config = Qwen3_5Config(text_config=TEXT | own, vision_config=QWEN3_TOWER, **qwen_ids(tokenizer))
+    torch.manual_seed(seed)
+    return save(directory, Qwen3_5ForConditionalGeneration(config), tokenizer, "Qwen3VL", QWEN3_PIXELS)

@@ -5,8 +5,8 @@ step share one prefix: its keys are read once for all of them, by folding candid
 the rows of one matrix product. The softmax spans [prefix | own suffix]; only suffix rows exist, so the attention of
 the latents over the image is a slice of numbers that were needed anyway. Everything is differentiable.
 
-Without a plan the function is ordinary causal attention, which is what the prefill of a prompt needs. Sliding windows
-and blocks that see themselves whole are applied exactly; what cannot be (sinks, capped scores) is refused.
+Without a plan the function is ordinary causal attention, which is what the prefill of a prompt needs. Sliding
+windows and blocks that see themselves whole are applied exactly; sinks and capped scores are refused.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ class KeyValues:
             past_key, past_value = self.layers[layer_idx]
             self.layers[layer_idx] = (torch.cat((past_key, key), -2), torch.cat((past_value, value), -2))
         return self.layers[layer_idx]
+
+    def all_layers(self) -> Layers:
+        """Per decoder layer."""
+        return tuple(self.layers)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Number of own tokens so far."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FAMILIES: dict[str, str] = {
     "qwen2_5_vl": "reason_iad.backbones.qwen2_5_vl:Qwen25VL",
     "qwen2_vl": "reason_iad.backbones.qwen2_vl:Qwen2VL",
+    "qwen3_vl": "reason_iad.backbones.qwen3_vl:Qwen3VL",
+    "qwen3_5": "reason_iad.backbones.qwen3_5:Qwen35",
 }
 """`model_type` of config.json to the class that supports it exactly."""
 

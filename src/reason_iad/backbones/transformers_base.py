@@ -187,7 +187,7 @@ class TransformersBackbone(ABC):
         with torch.no_grad():
             self._run(embeddings[None], axes, store, **extra)
         state = self.state_after(store, extra or None)
-        return Prefix(tuple(store.layers), length, at, ordered, embeddings, axes, state)
+        return Prefix(store.all_layers(), length, at, ordered, embeddings, axes, state)
 
     def question(self, head: Prefix, prompt: Prompt) -> Prefix:
         """The head extended by the question, up to the first latent position or the answer cue."""
@@ -203,7 +203,7 @@ class TransformersBackbone(ABC):
             self._run(rows[None], axes, store, plan=SuffixPlan(prefix.layers))
         layers = tuple(
             (torch.cat((key, more_key), -2), torch.cat((value, more_value), -2))
-            for (key, value), (more_key, more_value) in zip(prefix.layers, store.layers, strict=True)
+            for (key, value), (more_key, more_value) in zip(prefix.layers, store.all_layers(), strict=True)
         )
         return Prefix(
             layers,
@@ -321,8 +321,8 @@ class TransformersBackbone(ABC):
 
     def _stop_ids(self) -> frozenset[int]:
         eos = self.model.generation_config.eos_token_id
-        ids = set(eos if isinstance(eos, list) else [eos]) | {self.tokenizer.eos_token_id}
-        return frozenset((ids | {self._token_id(token) for token in TURN_ENDS}) - {None})
+        ids = [*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id]
+        return frozenset(i for i in (*ids, *map(self._token_id, TURN_ENDS)) if i is not None)
 
     def _token_id(self, token: str) -> int | None:
         """Id of a token of the vocabulary, None if there is no such token."""
