@@ -1,0 +1,118 @@
+"""Small drawing tools: noise, blobs, lines, and coordinates."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pictures
+from PIL import ImageDraw
+from scipy import ndimage
+
+from reason_iad.nano.world.types import Image, Mask
+
+Field = npt.NDArray[np.float32]
+"""(S, S)."""
+REFERENCE_SIZE = 168
+"""Lengths in the families are in pixels of a picture of this size."""
+
+
+@lru_cache(maxsize=8)
+def grid(size: int) -> tuple[Field, Field]:
+    """(y, x) of every pixel, in pixels."""
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    return y, x
+
+
+def scale(size: int) -> float:
+    """Pixels per pixel of the reference size."""
+    return size / REFERENCE_SIZE
+
+
+def noise(rng: np.random.Generator, size: int, sigma: float, amplitude: float) -> Field:
+    """Smooth noise with the given standard deviation; `sigma` is its grain in reference pixels."""
+    field: Field = rng.standard_normal((size, size), dtype=np.float32)
+    if sigma:
+        field = ndimage.gaussian_filter(field, sigma * scale(size), mode="wrap", truncate=2.5)
+    return field * np.float32(amplitude / (float(field.std()) + 1e-6))
+
+
+def colour(rng: np.random.Generator, low: float, high: float) -> npt.NDArray[np.float32]:
+    """A random colour, (3,)."""
+    return rng.uniform(low, high, 3).astype(np.float32)
+
+
+def rgb(values: Any) -> tuple[int, int, int]:
+    """A colour as Pillow wants it."""
+    red, green, blue = (int(value) for value in values)
+    return red, green, blue
+
+
+def flat(size: int, values: Any) -> Image:
+    """A picture of one colour."""
+    return np.broadcast_to(np.asarray(values, np.float32), (size, size, 3)).copy()
+
+
+def bitmap(size: int) -> tuple[Pictures.Image, ImageDraw.ImageDraw]:
+    """An empty one-channel picture to draw masks on."""
+    picture = Pictures.new("L", (size, size), 0)
+    return picture, ImageDraw.Draw(picture)
+
+
+def as_mask(picture: Pictures.Image) -> Mask:
+    """Drawn pixels."""
+    return np.asarray(picture) > 127
+
+
+def spot(rng: np.random.Generator, part: Mask) -> tuple[int, int] | None:
+    """(y, x) of a random pixel of a mask."""
+    inside = np.flatnonzero(part)
+    if not len(inside):
+        return None
+    y, x = divmod(int(inside[rng.integers(len(inside))]), part.shape[1])
+    return y, x
+
+
+def disc(size: int, y: float, x: float, radius: float) -> Mask:
+    """A filled circle."""
+    rows, columns = grid(size)
+    return (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
+
+
+def blob(rng: np.random.Generator, size: int, y: float, x: float, area: float) -> Mask:
+    """An irregular round patch; `area` is its share of the image."""
+    radius = max(np.sqrt(area / np.pi) * size, 1.0)
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    wobble = 1 + 0.25 * np.sin(2 * angles + rng.uniform(0, 6)) + 0.15 * np.sin(3 * angles + rng.uniform(0, 6))
+    points = [(x + radius * w * np.cos(a), y + radius * w * np.sin(a)) for a, w in zip(angles, wobble, strict=True)]
+    picture, draw = bitmap(size)
+    draw.polygon(points, fill=255)
+    return as_mask(picture)
+
+
+def stroke(
+    rng: np.random.Generator, size: int, y: float, x: float, length: float, width: float, jag: float
+) -> Mask:
+    """A line that starts at (y, x) and turns at random by `jag` radians per eighth."""
+    angle = rng.uniform(0, 2 * np.pi)
+    points = [(x, y)]
+    for _ in range(8):
+        angle += rng.normal(0, jag)
+        x, y = x + np.cos(angle) * length / 8, y + np.sin(angle) * length / 8
+        points.append((x, y))
+    picture, draw = bitmap(size)
+    draw.line(points, fill=255, width=max(1, round(width)))
+    return as_mask(picture)
+
+
+def soften(mask: Mask, sigma: float) -> Field:
+    """A mask with a soft border, (S, S) in [0, 1]."""
+    result: Field = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
+    return result
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """A number whose logarithm is uniform."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
