@@ -50,7 +50,7 @@ def test_everything_the_procedural_world_draws_is_described() -> None:
     store = open_knowledge(None)
     for family in FAMILIES.values():
         entries = store.entries(resolve_category(store, family.category))
-        assert {entry.name for entry in entries} >= set(family.kinds), family.name
+        assert {entry.name for entry in entries} >= set(family.defects), family.name
         resolve_category(store, family.name)
 
 

@@ -9,6 +9,8 @@ from reason_iad.nano.world.drawing import as_mask, bitmap, disc, scale, spot
 from reason_iad.nano.world.types import Canvas, Design, Image, Mask
 
 TRIES = 30
+LEAST_PIXELS = 6
+"""Pixels that a defect must change to be one; fewer in pictures smaller than the reference size."""
 
 
 def design(rng: np.random.Generator, size: int) -> Design:
@@ -58,7 +60,7 @@ def _paint(board: Design, copper: Mask) -> Image:
 def _change(canvas: Canvas, board: Design, copper: Mask) -> Mask | None:
     """Adopt new copper; None if hardly anything changed."""
     changed: Mask = copper ^ canvas.layers["copper"]
-    if int(changed.sum()) < 6:
+    if int(changed.sum()) < LEAST_PIXELS * min(1.0, scale(canvas.size)):
         return None
     canvas.layers["copper"] = copper
     canvas.image = _paint(board, copper)

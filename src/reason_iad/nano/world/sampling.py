@@ -18,6 +18,8 @@ WORLD = 1
 """Part of every seed: raise it when the same seed no longer draws the same sample."""
 SEVERAL = 0.08
 """Share of defective parts with two or three defects."""
+ATTEMPTS = 100
+"""Designs that are tried until one has room for a kind that was asked for."""
 ALIGNED = 0.65
 """Share of samples whose references lie where the query lies."""
 MAJOR, CRITICAL = 0.003, 0.015
@@ -70,7 +72,7 @@ def _draw(
     rng: np.random.Generator, family: Family, kinds: list[str], size: int, probability: float, sure: bool
 ) -> tuple[Design, Canvas, list[tuple[str, Mask]]]:
     """A design and a part of it with its defects; if one is `sure` to be wanted, a design that has room for it."""
-    while True:
+    for _ in range(ATTEMPTS):
         design = family.design(rng, size)
         canvas = family.render(rng, design, size)
         found: list[tuple[str, Mask]] = []
@@ -79,6 +81,7 @@ def _draw(
                 found += _add_defect(rng, canvas, design, family, kinds)
         if found or not sure:
             return design, canvas, found
+    raise ConfigError(f"No '{family.name}' of {size} pixels had room for '{kinds[0]}'; ask for a larger size.")
 
 
 def _family(rng: np.random.Generator, split: Split, name: str | None) -> Family:
