@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -112,10 +113,8 @@ def test_code_in_a_model_directory_does_not_run(copy: Path, tmp_path: Path) -> N
     config = json.loads((copy / "tokenizer_config.json").read_text())
     config["auto_map"] = {"AutoTokenizer": ["evil.Tokenizer", "evil.Tokenizer"]}
     (copy / "tokenizer_config.json").write_text(json.dumps(config))
-    try:
+    with contextlib.suppress(ModelError):
         load_backbone(str(copy), device="cpu")
-    except ModelError:
-        pass
     assert not mark.exists()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny
+import tiny_tiles
 import torch
 from PIL import Image
 
@@ -42,11 +43,49 @@ class Case:
         return list(backbone.model.model.get_image_features(**pixels).pooler_output)
 
 
+@dataclass(frozen=True)
+class TileCase(Case):
+    """A family with one square tile of 48 pixels per image, made by an option of its image processor."""
+
+    side: int = 48
+    one_tile: tuple[str, ...] = ()
+
+    def pixels(self, backbone: Any, images: list[Image.Image]) -> dict[str, torch.Tensor]:
+        options = dict.fromkeys(self.one_tile, False)
+        batch = dict(backbone.image_processor(images=images, return_tensors="pt", **options))
+        return {name: value for name, value in batch.items() if name.startswith("pixel")}
+
+
+class IdeficsCase(TileCase):
+    """Images of one prompt are a list within a list, and their rows come as one."""
+
+    def pixels(self, backbone: Any, images: list[Image.Image]) -> dict[str, torch.Tensor]:
+        return super().pixels(backbone, [images])  # type: ignore[list-item]
+
+    def features(self, backbone: Any, pixels: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+        (rows,) = super().features(backbone, pixels)
+        return list(rows.chunk(pixels["pixel_values"].shape[1]))
+
+
+class LlavaCase(TileCase):
+    """Images are made square before the processor sees them, and are of one prompt."""
+
+    def pixels(self, backbone: Any, images: list[Image.Image]) -> dict[str, torch.Tensor]:
+        square = [image.resize((48, 48), Image.Resampling.BICUBIC) for image in images]
+        return dict(backbone.image_processor(images=[square], return_tensors="pt"))
+
+
 CASES = {
     "qwen2_5_vl": Case(tiny.qwen2_5_vl, types="mm_token_type_ids"),
     "qwen2_vl": Case(tiny.qwen2_vl, types="mm_token_type_ids"),
     "qwen3_vl": Case(tiny.qwen3_vl, types="mm_token_type_ids", side=192),
     "qwen3_5": Case(tiny.qwen3_5, types="mm_token_type_ids", side=192),
+    "glm4v": Case(tiny.glm4v, types="mm_token_type_ids"),
+    "internvl": TileCase(tiny_tiles.internvl, one_tile=("crop_to_patches",)),
+    "llava_onevision": LlavaCase(tiny_tiles.llava_onevision),
+    "idefics3": IdeficsCase(tiny_tiles.idefics3, one_tile=("do_image_splitting",)),
+    "smolvlm": IdeficsCase(tiny_tiles.smolvlm, one_tile=("do_image_splitting",)),
+    "gemma3": TileCase(tiny_tiles.gemma3, types="token_type_ids", one_tile=("do_pan_and_scan",)),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,23 @@ SPECIALS = [
 ]  # fmt: skip
 
 
-def byte_tokenizer() -> Any:
-    """A byte-level tokenizer without merges, as a Qwen2 fast tokenizer."""
+def byte_tokenizer(
+    specials: Sequence[str] = SPECIALS, template: str | None = CHATML, eos: str = "<|im_end|>"
+) -> Any:
+    """A byte-level tokenizer with one merge per answer letter and the space before it."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    core = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
+    merges = [("\u0120", letter) for letter in "ABCDEFGHI"]
+    vocabulary = [*alphabet, *("".join(pair) for pair in merges)]
+    core = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(vocabulary)}, merges=merges))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>",
-        additional_special_tokens=SPECIALS,
-    )  # fmt: skip
-    tokenizer.chat_template = CHATML
+        tokenizer_object=core, eos_token=eos, pad_token=specials[0], additional_special_tokens=list(specials)
+    )
+    tokenizer.chat_template = template
     return tokenizer
 
 
@@ -115,7 +119,8 @@ QWEN3_TOWER = {
 }  # fmt: skip
 QWEN3_PIXELS = {
     "image_processor_type": "Qwen2VLImageProcessorFast",
-    "patch_size": 16, "temporal_patch_size": 2, "merge_size": 2, "size": {"shortest_edge": 64 * 64, "longest_edge": 192 * 192},
+    "patch_size": 16, "temporal_patch_size": 2, "merge_size": 2,
+    "size": {"shortest_edge": 64 * 64, "longest_edge": 192 * 192},
     "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
 }  # fmt: skip
 
@@ -146,6 +151,7 @@ def qwen3_5(directory: Path, seed: int = 0) -> Path:
     own = {
         "vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id, "head_dim": 32,
         "num_hidden_layers": 6, "layer_types": ["linear_attention", "linear_attention", "full_attention"] * 2,
+        "initializer_range": 0.1,
         "linear_key_head_dim": 8, "linear_value_head_dim": 8, "linear_num_key_heads": 2,
         "linear_num_value_heads": 4,
         "rope_parameters": {
@@ -156,3 +162,34 @@ def qwen3_5(directory: Path, seed: int = 0) -> Path:
     config = Qwen3_5Config(text_config=TEXT | own, vision_config=QWEN3_TOWER, **qwen_ids(tokenizer))
     torch.manual_seed(seed)
     return save(directory, Qwen3_5ForConditionalGeneration(config), tokenizer, "Qwen3VL", QWEN3_PIXELS)
+
+
+def glm4v(directory: Path, seed: int = 0) -> Path:
+    """Save a tiny random GLM-4.1V."""
+    import torch
+    from transformers import Glm4vConfig, Glm4vForConditionalGeneration
+
+    specials = ["<|endoftext|>", "<|user|>", "<|begin_of_image|>", "<|image|>", "<|end_of_image|>", "<|video|>"]
+    chat = (
+        "[gMASK]<sop>{% for m in messages %}<|{{ m.role }}|>\n{% for c in m.content %}"
+        "{% if c.type == 'image' %}<|begin_of_image|><|image|><|end_of_image|>{% else %}{{ c.text }}{% endif %}"
+        "{% endfor %}{% endfor %}{% if add_generation_prompt %}<|assistant|>\n"
+        "{% if enable_thinking is defined and not enable_thinking %}<think></think>\n{% endif %}{% endif %}"
+    )
+    tokenizer = byte_tokenizer(specials, chat, "<|endoftext|>")
+    ids = dict(zip(specials, tokenizer.convert_tokens_to_ids(specials), strict=True))
+    own = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
+    config = Glm4vConfig(
+        text_config=TEXT | MROPE | own,
+        vision_config={
+            "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": 64,
+            "image_size": 112, "initializer_range": 0.2,
+        },
+        image_token_id=ids["<|image|>"], video_token_id=ids["<|video|>"],
+        image_start_token_id=ids["<|begin_of_image|>"], image_end_token_id=ids["<|end_of_image|>"],
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    model = Glm4vForConditionalGeneration(config)
+    size = {"shortest_edge": 2 * 56 * 56, "longest_edge": 2 * 168 * 168}
+    pixels = PIXELS | {"image_processor_type": "Glm4vImageProcessor", "size": size}
+    return save(directory, model, tokenizer, "Glm4v", pixels)

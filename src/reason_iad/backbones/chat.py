@@ -74,20 +74,25 @@ def encode_control(tokenizer: Any, text: str) -> tuple[int, ...]:
 
 def _template_text(tokenizer: Any, system: str, contents: Sequence[Part], markup: ImageMarkup) -> str:
     """The chat template rendered with a sentinel for each content part, images as the processor writes them."""
-    picture = {"type": "text", "text": markup.written} if markup.inline else {"type": "image"}
-    user = [
-        picture if isinstance(part, ImageSlot) else {"type": "text", "text": f"{_OPEN}{i}{_CLOSE}"}
-        for i, part in enumerate(contents)
-    ]
+    user: list[dict[str, str]] = []
+    for i, part in enumerate(contents):
+        if isinstance(part, ImageSlot) and not markup.inline:
+            user.append({"type": "image"})
+            continue
+        text = markup.written if isinstance(part, ImageSlot) else f"{_OPEN}{i}{_CLOSE}"
+        if user and user[-1]["type"] == "text":  # one item: some templates put a newline before each
+            user[-1]["text"] += text
+        else:
+            user.append({"type": "text", "text": text})
     messages = [
         {"role": "system", "content": [{"type": "text", "text": system}]},
         {"role": "user", "content": user},
     ]
     # Templates of thinking models open a thought unless told not to; the others ignore the option.
-    text = tokenizer.apply_chat_template(
+    rendered = tokenizer.apply_chat_template(
         messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
     )
-    return str(text).replace(markup.written, markup.expanded or markup.token)
+    return str(rendered).replace(markup.written, markup.expanded or markup.token)
 
 
 def render(tokenizer: Any, prompt: Prompt, markup: ImageMarkup) -> RenderedPrompt:

@@ -1,7 +1,7 @@
 """A first-class fake: a tiny random attention model with the whole protocol, without transformers or weights.
 
-One attention layer and tied output embeddings, seeded. It sees images (as coloured cells) and reads text (as bytes);
-its answers depend on both, so everything around the model can be tested with it. Its verdicts mean nothing.
+One attention layer and tied output embeddings, seeded. It sees images (as coloured cells) and reads text (as
+bytes); its answers depend on both, so everything around the model can be tested with it. Its verdicts mean nothing.
 """
 
 from __future__ import annotations

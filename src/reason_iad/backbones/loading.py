@@ -24,8 +24,26 @@ FAMILIES: dict[str, str] = {
     "qwen2_vl": "reason_iad.backbones.qwen2_vl:Qwen2VL",
     "qwen3_vl": "reason_iad.backbones.qwen3_vl:Qwen3VL",
     "qwen3_5": "reason_iad.backbones.qwen3_5:Qwen35",
+    "internvl": "reason_iad.backbones.internvl:InternVL",
+    "llava_onevision": "reason_iad.backbones.llava_onevision:LlavaOnevision",
+    "idefics3": "reason_iad.backbones.idefics3:Idefics3",
+    "smolvlm": "reason_iad.backbones.idefics3:SmolVLM",
+    "gemma3": "reason_iad.backbones.gemma3:Gemma3",
+    "glm4v": "reason_iad.backbones.glm4v:Glm4V",
 }
 """`model_type` of config.json to the class that supports it exactly."""
+
+_QUERIES = "its image tokens are learned queries, so a token has no place in the image"
+REFUSED: dict[str, str] = {
+    "blip-2": _QUERIES,
+    "instructblip": _QUERIES,
+    "idefics2": _QUERIES,
+    "idefics": "its image is read by cross-attention, so there are no image tokens to inject",
+    "mllama": "its image is read by cross-attention, so there are no image tokens to inject",
+    "paligemma": "its prompt is read in both directions, so no part of it can be computed before the question",
+    "gemma3n": "its layers look up token ids, which a latent token does not have",
+}
+"""`model_type` of families that cannot be supported exactly, with the reason."""
 
 NANO = Path(__file__).parent.parent / "nano" / "weights"
 """The embedded model, in the layout of a hub directory."""
@@ -58,7 +76,7 @@ def load_backbone(model: str = "nano", *, device: str = "auto", dtype: str = "au
     directory = _directory(model)
     config = check_directory(directory)
     where = _device(device)
-    return _build(name, directory, str(config["model_type"]), where, dtype)
+    return _build(name, directory, config, where, dtype)
 
 
 def check_directory(directory: Path) -> dict[str, Any]:
@@ -69,12 +87,19 @@ def check_directory(directory: Path) -> dict[str, Any]:
     """
     config = _read_json(directory, "config.json")
     family = config.get("model_type")
+    if (why := REFUSED.get(str(family))) is not None:
+        raise ModelError(
+            f"'{directory.name}' holds a model of type '{family}', which cannot be supported: {why}; "
+            f"use one of: {', '.join(FAMILIES)}."
+        )
     if family not in FAMILIES:
         raise ModelError(
             f"'{directory.name}' holds a model of type '{family}', which is not supported; "
             f"supported types: {', '.join(FAMILIES)}."
         )
-    for needed in ("tokenizer_config.json", "preprocessor_config.json"):
+    processor = directory / "processor_config.json"  # newer directories keep the image processor in it
+    nested = processor.is_file() and "image_processor" in _read_json(directory, processor.name)
+    for needed in ("tokenizer_config.json", *(() if nested else ("preprocessor_config.json",))):
         if not (directory / needed).is_file():
             raise ModelError(f"'{directory.name}' has no {needed}; copy the whole model directory.")
     _check_weights(directory)
@@ -173,15 +198,34 @@ def _device(device: str) -> torch.device:
     return chosen
 
 
-def _build(name: str, directory: Path, family: str, device: torch.device, dtype: str) -> Backbone:
+def _family_class(directory: Path, config: dict[str, Any]) -> Any:
+    module, _, attribute = FAMILIES[config["model_type"]].partition(":")
+    family = getattr(importlib.import_module(module), attribute)
+    text = config.get("text_config")
+    if (why := family.unsupported(text if isinstance(text, dict) else config)) is not None:
+        raise ModelError(f"The model in '{directory.name}' cannot be supported: {why}; use another model.")
+    return family
+
+
+def _use_chat_template(directory: Path, tokenizer: Any) -> None:
+    """Take the template of the model's processor where it has its own: the tokenizer's may know text only."""
+    for name in ("processor_config.json", "chat_template.json"):
+        template = _read_json(directory, name).get("chat_template") if (directory / name).is_file() else None
+        if isinstance(template, str):
+            tokenizer.chat_template = template
+            return
+    if tokenizer.chat_template is None:
+        raise ModelError(f"'{directory.name}' has no chat template; use an instruction-tuned model.")
+
+
+def _build(name: str, directory: Path, config: dict[str, Any], device: torch.device, dtype: str) -> Backbone:
     import torch
     import transformers
     from transformers import AutoImageProcessor, AutoTokenizer
 
     from reason_iad.schema import ModelVersion
 
-    module, _, attribute = FAMILIES[family].partition(":")
-    backbone_class = getattr(importlib.import_module(module), attribute)
+    backbone_class = _family_class(directory, config)
     kind = dtype if dtype != "auto" else ("bfloat16" if device.type == "cuda" else "float32")
     local: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -197,6 +241,8 @@ def _build(name: str, directory: Path, family: str, device: torch.device, dtype:
     if info["missing_keys"]:
         key = sorted(map(str, info["missing_keys"]))[0]
         raise ModelError(f"The weights in '{directory.name}' lack '{key}'; copy the model again.")
+    _use_chat_template(directory, tokenizer)
+    family = str(config["model_type"])
     version = ModelVersion(name=name, family=family, sha256=hash_weights(directory), device=str(device), dtype=kind)
     backbone: Backbone = backbone_class(model.to(device), tokenizer, processor, version)
     return backbone

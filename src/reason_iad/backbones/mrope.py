@@ -34,6 +34,8 @@ class MropeBackbone(TransformersBackbone):
     """A family whose image processor gives `pixel_values` and `image_grid_thw`."""
 
     image_token = "<|image_pad|>"  # noqa: S105
+    counted_frames = 1
+    """How often the image processor counts the pixels of a still image against its limits."""
 
     def embed_image(self, image: Image.Image) -> ImageTokens:
         """Run the vision tower and the merger once."""
@@ -42,7 +44,8 @@ class MropeBackbone(TransformersBackbone):
 
     def patch_features(self, image: Image.Image) -> PatchFeatures:
         """Merged patch tokens of the image scaled to `FEATURE_PIXELS`, (rows * columns, d) float32."""
-        size = {"shortest_edge": FEATURE_PIXELS, "longest_edge": FEATURE_PIXELS}
+        pixels = FEATURE_PIXELS * self.counted_frames
+        size = {"shortest_edge": pixels, "longest_edge": pixels}
         seen = self.tower(image, size=size)
         return PatchFeatures(seen.output.pooler_output.float(), seen.rows, seen.columns)
 

@@ -73,6 +73,12 @@ class TransformersBackbone(ABC):
     answer_prefix = ""
     """What the model writes between the answer cue and an answer letter."""
 
+    @classmethod
+    def unsupported(cls, text: dict[str, Any]) -> str | None:
+        """Why a model of the family cannot be supported exactly, from the text part of its config, or None."""
+        del text
+        return None
+
     @property
     def markup(self) -> ImageMarkup:
         """What the chat template writes for an image, and what the model's processor makes of it."""
