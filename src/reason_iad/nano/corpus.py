@@ -10,8 +10,8 @@ import numpy as np
 
 from reason_iad import prompt
 from reason_iad.nano.facts import DefectFacts, Facts
-from reason_iad.nano.questions import Vocabulary, make_items
-from reason_iad.nano.scene import make_scene
+from reason_iad.nano.questions import make_items
+from reason_iad.nano.scene import Vocabulary, make_scene
 from reason_iad.schema import PLACES
 
 _SHARES = (0.002, 0.01, 0.03, 0.1)
@@ -37,7 +37,7 @@ def corpus(vocabulary: Vocabulary, families: tuple[str, ...], scenes: int = 6000
     """
     rng = random.Random("corpus")
     for _ in range(scenes):
-        scene = make_scene(made_up_facts(vocabulary, families, rng), vocabulary.kinds, rng)
+        scene = make_scene(made_up_facts(vocabulary, families, rng), vocabulary, rng)
         yield from (prompt.knowledge_line(entry) + "\n" for entry in scene.entries)
         for item in make_items(scene, vocabulary, rng, 4):
             part = prompt.build_tail(item.question, latents=False)[0]
@@ -47,7 +47,8 @@ def corpus(vocabulary: Vocabulary, families: tuple[str, ...], scenes: int = 6000
     builtin = Path(prompt.__file__).parent / "knowledge" / "builtin"
     texts = [path.read_text(encoding="utf-8") for path in sorted(builtin.glob("*.md"))]
     letters = "\n".join(f"{letter}) {letter}" for letter in prompt.LETTERS)
-    for _ in range(40):
+    for _ in range(1000):  # every answer letter becomes one token
         yield letters
+    for _ in range(20):
         yield from texts
         yield f"system\n{prompt.SYSTEM}\nuser\nassistant\n[knowledge]\n[/knowledge]\nPart: \nGood: \nInspected: \n"

@@ -90,4 +90,64 @@ LOOKS: dict[str, tuple[str, ...]] = {
         "A dark brown, scorched area.",
         "The surface is charred by heat.",
     ),
+    "dent": (
+        "A shallow hollow, one side light and the other in shadow.",
+        "The surface is pressed in at one place.",
+    ),
+    "bubble": (
+        "A round spot with a bright ring, enclosed in the material.",
+        "An enclosed pocket of air, seen as a small circle.",
+    ),
+    "misprint": (
+        "Some of the printing is missing, smeared or doubled.",
+        "Letters or bars are incomplete.",
+    ),
+    "missing tooth": (
+        "One tooth of the wheel is gone; there is a wide gap.",
+        "The row of teeth has a hole.",
+    ),
+    "loose thread": (
+        "A single yarn lies across the weave.",
+        "A thin curved thread that is not part of the pattern.",
+    ),
+    "wrong part": (
+        "A component has been swapped for another one.",
+        "At one place sits a piece of a different color or shape.",
+    ),
+    "misplaced part": (
+        "A component has been shifted from where it belongs.",
+        "One piece is out of its position.",
+    ),
+    "fray": (
+        "An area near the edge looks rough and crumbled.",
+        "The rim is ragged, with many small notches.",
+    ),
+    "uneven": (
+        "A wide area is lighter or darker than the rest, without a border.",
+        "The shade of the surface changes slowly where it should not.",
+    ),
+    "chip": (
+        "A small flake is broken out of the edge.",
+        "The border has a small sharp gap.",
+    ),
+    "color": (
+        "A part of the object has a color it should not have.",
+        "The color differs from the reference over an area.",
+    ),
+    "fold": (
+        "A straight crease, one side light and the other dark.",
+        "The material has been folded and a line remains.",
+    ),
+    "missing wire": (
+        "One of the wires is not there.",
+        "The cross-section shows one wire less than the reference.",
+    ),
+    "cut insulation": (
+        "The outer sheath has a slit.",
+        "The jacket around the wires is opened by a cut.",
+    ),
+    "blocked opening": (
+        "One of the openings is closed with material.",
+        "A mesh of the grid is filled.",
+    ),
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from reason_iad.nano import wording
 from reason_iad.nano.explanation import explain_defect, explain_good
 from reason_iad.nano.facts import SIZES
-from reason_iad.nano.scene import Scene
+from reason_iad.nano.scene import Scene, Vocabulary
 from reason_iad.nano.wording import KindText
 from reason_iad.prompt import (
     LETTERS,
@@ -44,14 +44,6 @@ class Item:
     answer: str
     correct: int | None = None
     option_kinds: tuple[str | None, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """What may be mentioned: kinds with their texts, and the names of all objects."""
-
-    kinds: dict[str, KindText]
-    objects: tuple[str, ...]
 
 
 def _choice(

@@ -14,7 +14,19 @@ from reason_iad.nano.names import distinct_names
 from reason_iad.nano.wording import GENERIC_NORMAL, KindText, describe
 from reason_iad.schema import Entry
 
-PlainName = str
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What may be mentioned.
+
+    Attributes:
+        kinds: defect kinds with their texts.
+        objects: names of all objects.
+        siblings: per family, the kinds it can have.
+    """
+
+    kinds: dict[str, KindText]
+    objects: tuple[str, ...]
+    siblings: dict[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +64,27 @@ class SceneOdds:
     renamed: float = 0.5
     reference: float = 0.85
     category: float = 0.5
+    siblings: float = 0.6
 
 
 def make_scene(
-    facts: Facts, kinds: dict[str, KindText], rng: random.Random, odds: SceneOdds | None = None
+    facts: Facts, vocabulary: Vocabulary, rng: random.Random, odds: SceneOdds | None = None
 ) -> Scene:
     """Draw a scene for a sample.
 
     Args:
         facts: the sample.
-        kinds: every kind that may be mentioned, with its texts.
+        vocabulary: what may be mentioned.
         rng: the source of all choices.
         odds: how often what happens.
     """
-    odds = odds or SceneOdds()
+    odds, kinds = odds or SceneOdds(), vocabulary.kinds
     present = list(dict.fromkeys(defect.kind for defect in facts.defects))
     others = [kind for kind in kinds if kind not in present]
     rng.shuffle(others)
+    if rng.random() < odds.siblings:  # as a real category lists them: those that this part can have
+        own = vocabulary.siblings.get(facts.family, frozenset())
+        others.sort(key=lambda kind: kind not in own)
     shown = present[:2] + others[: rng.choice((2, 3, 3, 4, 4, 5, 6)) + 1 - min(len(present), 2)]
     knowledge = rng.random() < odds.knowledge
     renamed = knowledge and rng.random() < odds.renamed
@@ -84,7 +100,7 @@ def make_scene(
         if rng.random() < 0.7:
             entries.insert(0, (_entry(facts, "normal", rng.choice(GENERIC_NORMAL)), None))
     if not renamed:
-        names = {kind: names[kind] for kind in ([*shown] if knowledge else [*present, *others])}
+        names = {kind: names[kind] for kind in shown}
     return Scene(
         facts=facts,
         entries=tuple(entry for entry, _ in entries),

@@ -12,8 +12,8 @@ from reason_iad.nano.encoding import Encoder
 from reason_iad.nano.facts import Facts
 from reason_iad.nano.packing import Indexes, LatentOdds, PackedBatch, collate, pack
 from reason_iad.nano.pairs import PairBatch, Purpose, family_index, kind_index, pair_batch
-from reason_iad.nano.questions import Vocabulary, make_items
-from reason_iad.nano.scene import SceneOdds, make_scene
+from reason_iad.nano.questions import make_items
+from reason_iad.nano.scene import SceneOdds, Vocabulary, make_scene
 from reason_iad.nano.tokenizer import load_tokenizer
 from reason_iad.nano.wording import kind_texts
 
@@ -49,7 +49,8 @@ def world_vocabulary() -> Vocabulary:
     families = {name: family for name, family in FAMILIES.items() if not family.held_out}
     kinds = {name: kind for name, kind in KINDS.items() if not kind.held_out}
     names = sorted({str(family.object_name) for family in families.values()})
-    return Vocabulary(kind_texts(kinds), tuple(names))
+    siblings = {name: frozenset(family.defects) for name, family in families.items()}
+    return Vocabulary(kind_texts(kinds), tuple(names), siblings)
 
 
 def text_batches(
@@ -69,7 +70,7 @@ def text_batches(
     rows = []
     for number, (fact, pair) in enumerate(zip(facts, pairs, strict=True)):
         rng = random.Random(f"text/{seed}/{number}")
-        scene = make_scene(fact, vocabulary.kinds, rng, setup.odds)
+        scene = make_scene(fact, vocabulary, rng, setup.odds)
         items = make_items(scene, vocabulary, rng, setup.branches)
         rows.append((pack(scene, items, encoder, indexes, setup.grid, rng, setup.latents), scene, pair))
     if len(rows) > size:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 TOKEN_RMS = 0.3
 """Scale given to image tokens when the decoder first meets them."""
+TEXT_RMS = 0.1
+"""Scale given to text tokens then: at the usual 0.02 the first layer's output would drown them."""
+
 GROUP = 4
 """Batches whose text is made together, so that sequences of like length share a batch."""
 
@@ -83,11 +86,14 @@ class AnswerStage:
         self._checks: list[PackedBatch] | None = None
 
     def prepare(self, validation: list[PairBatch]) -> None:
-        """Before the very first step: put the image tokens on the decoder's scale."""
+        """Before the very first step: put image and text tokens on one scale."""
         if self.joint:
             return
         tokens = [image_tokens(self.model, batch, self.settings.device) for batch in validation[:4]]
         standardize_tokens(self.model, torch.cat(tokens))
+        with torch.no_grad():
+            table = self.model.model.language_model.embed_tokens.weight
+            table.mul_(TEXT_RMS / table.pow(2).mean().sqrt())
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameter groups with their peak learning rates."""

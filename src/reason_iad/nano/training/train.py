@@ -12,12 +12,14 @@ import torch
 from reason_iad.errors import ConfigError
 from reason_iad.nano.architecture import build_model
 from reason_iad.nano.corpus import corpus
+from reason_iad.nano.package import package_model
 from reason_iad.nano.pairs import family_index
 from reason_iad.nano.texts import world_vocabulary
 from reason_iad.nano.tokenizer import SPECIAL, save_tokenizer, train_tokenizer
 from reason_iad.nano.training.answer_stage import AnswerStage
 from reason_iad.nano.training.budget import Budget
 from reason_iad.nano.training.checkpoint import load_checkpoint, newest_checkpoint
+from reason_iad.nano.training.curves import draw_curves
 from reason_iad.nano.training.loop import Runner, Stage
 from reason_iad.nano.training.prefetch import Workers
 from reason_iad.nano.training.settings import TrainSettings
@@ -34,14 +36,16 @@ def load_weights(model: Qwen2_5_VLForConditionalGeneration, tensors: dict[str, A
         raise ConfigError("The checkpoint belongs to a model of another shape; resume with the same options.")
 
 
-def train(out: Path, settings: TrainSettings, *, resume: bool = False, stages: tuple[str, ...] = ("tower", "answer", "joint")) -> None:
+def train(out: Path, settings: TrainSettings, *, resume: bool = False) -> Path:
     """Train, or go on training, in a directory.
 
     Args:
         out: directory of the run: log, checkpoints, and at the end the packaged model in `model/`.
         settings: the run.
         resume: go on from the newest checkpoint of `out`.
-        stages: which stages to run.
+
+    Returns:
+        The directory of the packaged model.
 
     Raises:
         ConfigError: the directory holds a run and `resume` is off.
@@ -61,8 +65,9 @@ def train(out: Path, settings: TrainSettings, *, resume: bool = False, stages: t
     model.to(settings.device)
     with Workers(settings.workers) as workers:
         runner = Runner(out, settings, model, workers)
+        stage: Stage | None = None
         for index, name in enumerate(("tower", "answer", "joint")):
-            if index < state["stage"] or name not in stages:
+            if index < state["stage"]:
                 continue
             here = index == state["stage"] and bool(tensors)
             budget = Budget(
@@ -70,8 +75,13 @@ def train(out: Path, settings: TrainSettings, *, resume: bool = False, stages: t
                 settings.steps[index] if settings.steps else None,
                 state["seconds"] if here else 0.0,
             )
-            stage = _stage(name, model, settings, out)
+            torch.manual_seed(settings.seed + 1 + index)
+            previous, stage = stage, _stage(name, model, settings, out)
+            if name == "joint" and previous is not None:  # the same heads go on
+                stage.heads.load_state_dict(previous.heads.state_dict())
             runner.run(stage, index, budget, state["step"] if here else 0, tensors if here else None)
+    draw_curves(out / "log.jsonl", out / "curves.png")
+    return package_model(model, out / "tokenizer", out / "model", settings.size)
 
 
 def make_tokenizer(folder: Path, vocab_size: int, context: int, scenes: int = 6000) -> None:

@@ -1,0 +1,64 @@
+"""`reason-iad nano`: train the embedded model, and measure it. Thin: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.group()
+def nano() -> None:
+    """Train and measure the embedded model."""
+
+
+@nano.command()
+@click.option("--minutes", type=float, default=60.0, show_default=True, help="Trained time, across resumes.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--out", type=_PATH, required=True, metavar="DIR", help="Log, checkpoints, and the model in DIR/model.")
+@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint of DIR.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that make data.")
+@click.option("--shards", type=int, default=2, show_default=True, help="Threads that compute gradients.")
+@click.option("--compile", "compile_", is_flag=True, help="Compile parts of the decoder; needs a C++ compiler.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def train(
+    minutes: float, device: str, out: Path, resume: bool, workers: int, shards: int, compile_: bool, seed: int
+) -> None:
+    """Train a model from nothing, on images made by a program.
+
+    Kill it whenever you like; --resume goes on where the last checkpoint was written.
+    """
+    from reason_iad.nano.training.settings import TrainSettings
+    from reason_iad.nano.training.train import train as run
+
+    threads = 1 if device == "cpu" else None
+    settings = TrainSettings(
+        minutes=minutes, device=device, workers=workers, threads=threads, shards=shards if device == "cpu" else 1,
+        compile=compile_, seed=seed,
+    )  # fmt: skip
+    model = run(out, settings, resume=resume)
+    click.echo(f"The model is in {model}; use it with --model {model}.")
+
+
+@nano.command()
+@click.option("--model", default="nano", show_default=True, metavar="NAME_OR_DIR")
+@click.option(
+    "--split",
+    type=click.Choice(["new", "held_out", "renamed"]),
+    multiple=True,
+    help="What to measure (default: everything).",
+)
+@click.option("-n", "--n", "count", type=int, default=500, show_default=True, help="Image pairs per split.")
+@click.option("--out", type=_PATH, metavar="DIR", help="Also write the tables there, as Markdown and JSON.")
+def evaluate(model: str, split: tuple[str, ...], count: int, out: Path | None) -> None:
+    """Measure a model on images it has never seen; prints the tables of the model card."""
+    from reason_iad.nano.evaluate import evaluate as run
+    from reason_iad.nano.evaluate import write_tables
+
+    tables = run(model, split or ("new", "held_out", "renamed"), count)
+    if out is not None:
+        write_tables(tables, out)
+    for table in tables:
+        click.echo(table.markdown())

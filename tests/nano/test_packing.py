@@ -1,0 +1,91 @@
+"""Packed sequences compute what separate ones would, at the positions the model itself would use."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+
+from reason_iad.nano.decoder import PackedDecoder
+from reason_iad.nano.encoding import IMAGE, STOP, THINK
+from reason_iad.nano.packing import LatentOdds, Packed, collate, pack
+from reason_iad.nano.questions import make_items
+from reason_iad.nano.scene import make_scene
+
+GRID = (3, 4)
+
+
+def make(facts, vocabulary, indexes, encoder, seed, share=0.5):
+    rng = random.Random(seed)
+    scene = make_scene(facts, vocabulary, rng)
+    items = make_items(scene, vocabulary, rng, 5)
+    scene.facts.coverage.flags.writeable = True
+    return scene, items, pack(scene, items, encoder, indexes, GRID, rng, LatentOdds(share=share))
+
+
+def embed(model, packed: Packed, rows, tokens):
+    table = model.model.language_model.embed_tokens.weight
+    return torch.stack([table[packed.ids[i]] if packed.sources[i] < 0 else tokens[packed.sources[i]] for i in rows])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_packed_branches_equal_separate_sequences(facts, vocabulary, indexes, encoder, model, seed):
+    scene, _, packed = make(facts[seed], vocabulary, indexes, encoder, seed)
+    other_scene, _, other = make(facts[seed + 50], vocabulary, indexes, encoder, seed + 50)
+    tokens = torch.randn(2 * GRID[0] * GRID[1], 48, generator=torch.Generator().manual_seed(seed))
+    batch = collate([packed, other], [scene, other_scene], [0, 1], indexes)
+    length = batch.ids.shape[1]
+    padded = torch.zeros(2, length, 48)
+    padded[0, : len(packed.ids)] = embed(model, packed, range(len(packed.ids)), tokens)
+    with torch.no_grad():
+        states = PackedDecoder(model.model.language_model)(
+            padded, torch.from_numpy(batch.segments), torch.from_numpy(batch.positions)
+        )[-1][0]
+        for branch in range(1, max(packed.segments) + 1):
+            rows = [i for i, segment in enumerate(packed.segments) if segment in (0, branch)]
+            positions = torch.tensor([packed.positions[i] for i in rows]).T[:, None]
+            alone = model.model.language_model(
+                inputs_embeds=embed(model, packed, rows, tokens)[None], position_ids=positions, use_cache=False
+            ).last_hidden_state[0]
+            torch.testing.assert_close(model.lm_head(states[rows]), model.lm_head(alone), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_positions_are_the_models_own(facts, vocabulary, indexes, encoder, model, seed):
+    _, _, packed = make(facts[seed], vocabulary, indexes, encoder, seed, share=0.0)
+    rows = [i for i, segment in enumerate(packed.segments) if segment in (0, 2)]
+    ids = torch.tensor([[packed.ids[i] for i in rows]])
+    images = int(packed.reference >= 0) + 1
+    grids = torch.tensor([[1, 2 * GRID[0], 2 * GRID[1]]] * images)
+    expected, _ = model.model.get_rope_index(ids, (ids == IMAGE).int(), image_grid_thw=grids)
+    assert torch.equal(expected[:, 0], torch.tensor([packed.positions[i] for i in rows]).T)
+
+
+def test_a_latent_block_is_think_tokens_each_with_its_patches(facts, vocabulary, indexes, encoder):
+    _, items, packed = make(facts[0], vocabulary, indexes, encoder, 3, share=1.0)
+    count = GRID[0] * GRID[1]
+    for branch in range(1, len(items) + 1):
+        rows = [i for i, segment in enumerate(packed.segments) if segment == branch]
+        block = [i for i in rows if packed.ids[i] == THINK or packed.sources[i] >= 0]
+        assert block == list(range(block[0], block[-1] + 1)), "the block is contiguous"
+        assert packed.ids[block[0]] == THINK and sum(packed.ids[i] == THINK for i in block) == 4
+        assert all(count <= packed.sources[i] < 2 * count for i in block if packed.ids[i] != THINK), "of the query"
+        steps = [packed.positions[i][0] for i in rows]
+        assert steps == list(range(steps[0], steps[0] + len(steps)))
+
+
+def test_every_branch_is_supervised_to_its_stop(facts, vocabulary, indexes, encoder):
+    _, items, packed = make(facts[1], vocabulary, indexes, encoder, 5)
+    assert sum(token == STOP for _, token, _ in packed.targets) == len(items)
+    for position, token, _ in packed.targets:
+        follows = position + 1 < len(packed.ids) and packed.segments[position + 1] == packed.segments[position]
+        assert token == STOP or (follows and packed.ids[position + 1] == token)
+
+
+def test_option_ends_follow_their_options(facts, vocabulary, indexes, encoder):
+    for seed in range(20):
+        _, items, packed = make(facts[seed], vocabulary, indexes, encoder, seed)
+        assert len(packed.options) == sum(len(item.question.options) for item in items)
+        assert all(packed.ids[position] == encoder.line_break for position, _, _ in packed.options)
+        assert sum(right for _, right, _ in packed.options) == sum(item.correct is not None for item in items)

@@ -1,0 +1,117 @@
+"""Everything a training answer says is true, and its letter gives nothing away."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from reason_iad.nano.explanation import explain_good, read_explanation
+from reason_iad.nano.names import distinct_names
+from reason_iad.nano.questions import explanation_text, make_items
+from reason_iad.nano.scene import SceneOdds, make_scene
+from reason_iad.prompt import LETTERS, detection_question, explanation_question, place_question, type_question
+from reason_iad.schema import PLACES
+
+
+@pytest.fixture
+def scenes(facts, vocabulary):
+    return [make_scene(fact, vocabulary, random.Random(number)) for number, fact in enumerate(facts)]
+
+
+@pytest.fixture
+def asked(scenes, vocabulary):
+    return [(s, i) for n, s in enumerate(scenes) for i in make_items(s, vocabulary, random.Random(n), 6)]
+
+
+def test_every_fact_of_an_explanation_is_true(scenes, vocabulary):
+    for scene in scenes:
+        stated = read_explanation(explanation_text(scene, vocabulary.kinds))
+        assert stated is not None
+        if not scene.facts.defective:
+            assert stated.name is None
+            continue
+        main = scene.facts.main
+        kind = {name: kind for kind, name in scene.names.items()}[stated.name]
+        assert (kind, stated.place, stated.size) == (main.kind, main.place, main.size)
+        assert stated.why == vocabulary.kinds[main.kind].why
+
+
+def test_explanations_of_good_parts_are_read_back():
+    assert read_explanation(explain_good("gear")) == (None, None, None, "")
+    assert read_explanation("Something else.") is None
+
+
+def test_right_options_are_right(asked, vocabulary):
+    for scene, item in asked:
+        if item.correct is None:
+            continue
+        option = item.question.options[item.correct].rstrip(".").lower()
+        facts = scene.facts
+        assert item.answer == LETTERS[item.correct]
+        if item.task == "type":
+            assert option == (scene.name(facts.main.kind).lower() if facts.defective else "no defect")
+            present = {defect.kind for defect in facts.defects}
+            assert not present & {k for n, k in enumerate(item.option_kinds) if n != item.correct}
+        elif item.task == "place":
+            assert option == facts.main.place
+        elif item.task == "object":
+            assert option == facts.object_name.lower() and scene.category is None
+        elif item.task == "size":
+            assert option == facts.main.size
+        elif item.task == "count":
+            assert int(option) == len(facts.defects)
+        elif item.task in ("why", "cause"):
+            assert option == getattr(vocabulary.kinds[facts.main.kind], item.task).rstrip(".").lower()
+        else:
+            assert item.task == "detection" and option in ("yes", "no")
+        if item.question == detection_question():
+            assert (option == "yes") == facts.defective
+
+
+def test_letters_are_balanced(asked):
+    for task in ("detection", "type", "object"):
+        for count in (2, 3, 4):
+            letters = Counter(
+                item.answer
+                for _, item in asked
+                if item.task == task and len(item.question.options) == count and item.question != detection_question()
+            )
+            total = sum(letters.values())
+            if total >= 60:
+                assert max(letters.values()) / total < 1.6 / count, (task, count, letters)
+
+
+def test_renamed_knowledge_holds_the_answers_name_exactly_once(facts, vocabulary):
+    for number, fact in enumerate(facts):
+        if not fact.defective:
+            continue
+        scene = make_scene(fact, vocabulary, random.Random(number), SceneOdds(1.0, 1.0, 1.0, 0.0))
+        name = scene.name(fact.main.kind)
+        assert [entry.name for entry in scene.entries].count(name) == 1
+        assert name not in {text.name for text in vocabulary.kinds.values()}
+        assert sum(name in entry.text for entry in scene.entries) == 0
+        assert scene.entry_kinds[[entry.name for entry in scene.entries].index(name)] == fact.main.kind
+
+
+def test_the_products_own_questions_are_asked_word_for_word(asked):
+    questions = [item.question for _, item in asked]
+    assert detection_question() in questions and place_question() in questions
+    assert explanation_question() in questions
+    assert place_question().options == PLACES
+    types = [(s, i) for s, i in asked if i.question.text == type_question(("a", "b")).text]
+    assert types and all(set(i.question.options) <= {e.name for e in s.entries} for s, i in types)
+
+
+def test_an_unknown_name_is_never_asked_for_without_knowledge(asked):
+    for scene, item in asked:
+        if scene.renamed and item.task == "type":
+            named = {entry.name.lower() for entry in scene.entries} | {"no defect"}
+            assert {option.rstrip(".").lower() for option in item.question.options} <= named
+
+
+def test_invented_names_are_distinct_and_none_holds_another():
+    for seed in range(50):
+        names = [name.lower() for name in distinct_names(random.Random(seed), 7)]
+        assert all(a == b or a not in b for a in names for b in names) and len(set(names)) == 7

@@ -1,0 +1,119 @@
+"""A run that is cut and resumed ends with the same weights as one that was not; what it leaves behind loads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from reason_iad.errors import ConfigError, ModelError
+from reason_iad.nano.pairs import pair_batch
+from reason_iad.nano.texts import TextSetup, text_batch
+from reason_iad.nano.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from reason_iad.nano.training.settings import TrainSettings
+from reason_iad.nano.training.train import train
+
+from .conftest import TINY
+
+SETTINGS = TrainSettings(
+    steps=(3, 3, 2), workers=0, threads=1, shards=2, size=84, model=TINY, tower_batch=2, batch=2, branches=3, pool=8,
+    reuse=2, half=False, validation_pairs=8,
+)  # fmt: skip
+
+
+def weights(out):
+    tensors, _ = load_checkpoint(newest_checkpoint(out / "checkpoints"))
+    return {name: t for name, t in tensors.items() if name.startswith("model.")}
+
+
+def place_tokenizer(out, folder):
+    (out / "tokenizer").mkdir(parents=True)
+    for file in folder.iterdir():
+        (out / "tokenizer" / file.name).write_bytes(file.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory, tokenizer_folder):
+    out = tmp_path_factory.mktemp("unbroken")
+    place_tokenizer(out, tokenizer_folder)
+    train(out, SETTINGS)
+    return out
+
+
+@pytest.mark.parametrize("cut", [(2, 0, 0), (3, 1, 0), (3, 3, 1)])
+def test_resuming_equals_an_unbroken_run(unbroken, tmp_path, tokenizer_folder, cut, monkeypatch):
+    from reason_iad.nano.training import loop
+
+    place_tokenizer(tmp_path, tokenizer_folder)
+    done = {"tower": 0, "answer": 0, "joint": 0}
+    step = loop.Runner._step
+    limits = dict(zip(done, cut, strict=True))
+
+    class Killed(BaseException):
+        pass
+
+    def cut_short(self, stage, shards, number, progress, optimizer):
+        if done[stage.name] == limits[stage.name] and sum(done.values()) == sum(cut):
+            raise Killed
+        done[stage.name] += 1
+        return step(self, stage, shards, number, progress, optimizer)
+
+    monkeypatch.setattr(loop.Runner, "_step", cut_short)
+    with pytest.raises(Killed):
+        train(tmp_path, replace(SETTINGS, save_every=0.0))
+    monkeypatch.undo()
+    train(tmp_path, SETTINGS, resume=True)
+    expected = weights(unbroken)
+    for name, tensor in weights(tmp_path).items():
+        assert torch.equal(tensor, expected[name]), name
+
+
+def test_a_run_ends_with_a_model_that_the_hubs_classes_and_the_product_load(unbroken):
+    from PIL import Image
+    from transformers import AutoImageProcessor, AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+
+    from reason_iad.backbones.loading import load_backbone
+
+    folder = unbroken / "model"
+    AutoTokenizer.from_pretrained(folder)
+    processor = AutoImageProcessor.from_pretrained(folder)
+    assert Qwen2_5_VLForConditionalGeneration.from_pretrained(folder).config.tie_word_embeddings
+    grid = processor(images=[Image.new("RGB", (300, 300))], return_tensors="pt")["image_grid_thw"]
+    assert grid.tolist() == [[1, 6, 6]]
+    backbone = load_backbone(str(folder))
+    assert backbone.embed_image(Image.new("RGB", (84, 84))).tokens.shape == (9, TINY.width)
+    assert (unbroken / "curves.png").stat().st_size > 1000
+    events = [json.loads(line) for line in (unbroken / "log.jsonl").read_text().splitlines()]
+    assert {event["stage"] for event in events if event.get("validation")} == {"tower", "answer", "joint"}
+
+
+def test_a_run_is_not_overwritten_by_accident(unbroken):
+    with pytest.raises(ConfigError, match="--resume"):
+        train(unbroken, SETTINGS)
+
+
+def test_data_depend_on_the_number_only(tokenizer_folder):
+    first, again = pair_batch(5, 2, "train", 84), pair_batch(5, 2, "train", 84)
+    assert (first.queries == again.queries).all() and (first.references == again.references).all()
+    setup = TextSetup(str(tokenizer_folder), 3, (3, 3))
+    texts = [text_batch(first.facts, [0, 1], seed, setup) for seed in (1, 1, 2)]
+    assert (texts[0].ids == texts[1].ids).all()
+    assert texts[0].ids.shape != texts[2].ids.shape or (texts[0].ids != texts[2].ids).any()
+
+
+def test_purposes_never_share_a_pair():
+    batches = [pair_batch(0, 1, purpose, 84).facts[0].seed for purpose in ("train", "validate", "new", "held_out")]
+    assert len(set(batches)) == 4
+
+
+def test_a_half_written_checkpoint_is_never_resumed(tmp_path):
+    save_checkpoint(tmp_path, 1, {"a": torch.ones(2)}, {"step": 1})
+    (tmp_path / ".draft-00000002").mkdir()
+    (tmp_path / ".draft-00000002" / "tensors.safetensors").write_bytes(b"cut")
+    newest = newest_checkpoint(tmp_path)
+    assert newest is not None and newest.name == "checkpoint-00000001"
+    (newest / "tensors.safetensors").write_bytes(b"broken")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_checkpoint(newest)
