@@ -76,7 +76,9 @@ def test_letters_are_balanced(asked):
             letters = Counter(
                 item.answer
                 for _, item in asked
-                if item.task == task and len(item.question.options) == count and item.question != detection_question()
+                if item.task == task
+                and len(item.question.options) == count
+                and item.question != detection_question()
             )
             total = sum(letters.values())
             if total >= 60:

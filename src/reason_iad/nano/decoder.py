@@ -47,9 +47,7 @@ class _Attention(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, lengths: list[tuple[int, int]]
-    ) -> Tensor:
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, lengths: list[tuple[int, int]]) -> Tensor:
         ctx.save_for_backward(q, k, v, mask)
         ctx.lengths = lengths
         out = torch.zeros_like(q)
@@ -70,7 +68,9 @@ class _Attention(torch.autograd.Function):
         for row, (prefix, used) in enumerate(ctx.lengths):
             for first, last in ((0, prefix), (prefix, used)):
                 here, seen = (row, slice(None), slice(first, last)), (row, slice(None), slice(0, last))
-                parts = _block_backward(q[here], k[seen], v[seen], mask[row, :, first:last, :last], grad[here], scale)
+                parts = _block_backward(
+                    q[here], k[seen], v[seen], mask[row, :, first:last, :last], grad[here], scale
+                )
                 dq[here] = parts[0]
                 dk[seen] += parts[1]
                 dv[seen] += parts[2]
@@ -97,7 +97,9 @@ def _turn(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return states * cos + torch.cat((-second, first), dim=-1) * sin
 
 
-def _heads(module: Any, hidden: Tensor, cos: Tensor, sin: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+def _heads(
+    module: Any, hidden: Tensor, cos: Tensor, sin: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values of a layer, rotated, keys and values repeated for their query heads."""
     attention, batch, length = module.self_attn, hidden.shape[0], hidden.shape[1]
     normed = _norm(module.input_layernorm, hidden, dtype)

@@ -61,7 +61,9 @@ class Encoder:
         """The id of an answer letter right behind the cue."""
         return self.content(letter)[0]
 
-    def head(self, entries: tuple[Entry, ...], references: int, category: str | None) -> list[tuple[int, ...] | ImageSlot]:
+    def head(
+        self, entries: tuple[Entry, ...], references: int, category: str | None
+    ) -> list[tuple[int, ...] | ImageSlot]:
         """Everything up to and including the markup that closes the query image."""
         parts = build_head(entries, references, category)
         pieces: list[tuple[int, ...] | ImageSlot] = [self.opening]

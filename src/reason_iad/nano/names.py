@@ -4,8 +4,36 @@ from __future__ import annotations
 
 import random
 
-_ONSETS = "b br d dr f fl g gr h j k kr l m n p pl r s sk sp st t tr v w z".split()
-_VOWELS = "a e i o u au ei ai".split()
+_ONSETS = [
+    "b",
+    "br",
+    "d",
+    "dr",
+    "f",
+    "fl",
+    "g",
+    "gr",
+    "h",
+    "j",
+    "k",
+    "kr",
+    "l",
+    "m",
+    "n",
+    "p",
+    "pl",
+    "r",
+    "s",
+    "sk",
+    "sp",
+    "st",
+    "t",
+    "tr",
+    "v",
+    "w",
+    "z",
+]
+_VOWELS = ["a", "e", "i", "o", "u", "au", "ei", "ai"]
 _CODAS = ["", "", "n", "r", "l", "s", "m", "k", "t", "x", "nd", "st", "rk"]
 
 FOREIGN = (

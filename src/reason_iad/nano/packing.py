@@ -78,7 +78,9 @@ class Packed:
                 self._append(IMAGE, first + row * columns + column, 0, place)
         return position + max(rows, columns)
 
-    def _append(self, token: int, source: int, segment: int, place: tuple[int, int, int], noise: float = 0.0) -> None:
+    def _append(
+        self, token: int, source: int, segment: int, place: tuple[int, int, int], noise: float = 0.0
+    ) -> None:
         self.ids.append(token)
         self.sources.append(source)
         self.segments.append(segment)
@@ -142,7 +144,9 @@ def pack(
         position = packed.text(question.before, segment, start)
         for index, end in enumerate(question.option_ends):
             kind = item.option_kinds[index] if item.option_kinds else None
-            packed.options.append((first + end, int(index == item.correct), -1 if kind is None else indexes.kinds[kind]))
+            packed.options.append(
+                (first + end, int(index == item.correct), -1 if kind is None else indexes.kinds[kind])
+            )
         if rng.random() < latents.share:
             position = _latent_block(packed, scene, segment, position, grid, rng, latents)
         position = packed.text(question.cue, segment, position)
@@ -150,9 +154,7 @@ def pack(
     return packed
 
 
-def _prefix(
-    packed: Packed, scene: Scene, encoder: Encoder, indexes: Indexes, grid: tuple[int, int]
-) -> int:
+def _prefix(packed: Packed, scene: Scene, encoder: Encoder, indexes: Indexes, grid: tuple[int, int]) -> int:
     """Append the prefix; returns the rotary position behind it."""
     rows, columns = grid
     position = 0

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from reason_iad.nano.world import Sample
 
 Purpose = Literal["train", "validate", "new", "held_out"]
-_FIRST_SEED: dict[Purpose, int] = {"train": 100_000_000, "validate": 1_000_000, "new": 2_000_000, "held_out": 3_000_000}
+_FIRST_SEED: dict[Purpose, int] = {
+    "train": 100_000_000,
+    "validate": 1_000_000,
+    "new": 2_000_000,
+    "held_out": 3_000_000,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,9 @@ def _choice(
 
 def _style(rng: random.Random) -> Callable[[str], str]:
     """How the options of one question are written."""
-    return rng.choice((str, str, lambda text: text[:1].upper() + text[1:] + ".", lambda text: text[:1].upper() + text[1:]))
+    return rng.choice(
+        (str, str, lambda text: text[:1].upper() + text[1:] + ".", lambda text: text[:1].upper() + text[1:])
+    )
 
 
 def _fill(scene: Scene, rng: random.Random, templates: Sequence[str]) -> str:
@@ -153,7 +155,9 @@ def reason_varied(scene: Scene, rng: random.Random, kinds: dict[str, KindText]) 
     task = rng.choice(("why", "cause"))
     right: str = getattr(kinds[scene.facts.main.kind], task)
     present = {defect.kind for defect in scene.facts.defects}
-    wrong = {text for kind, texts in kinds.items() if kind not in present and (text := getattr(texts, task)) != right}
+    wrong = {
+        text for kind, texts in kinds.items() if kind not in present and (text := getattr(texts, task)) != right
+    }
     if len(wrong) < 3:
         return None
     templates = wording.WHY if task == "why" else wording.CAUSE

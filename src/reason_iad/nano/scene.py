@@ -14,6 +14,7 @@ from reason_iad.nano.names import distinct_names
 from reason_iad.nano.wording import GENERIC_NORMAL, KindText, describe
 from reason_iad.schema import Entry
 
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """What may be mentioned.
@@ -67,9 +68,7 @@ class SceneOdds:
     siblings: float = 0.6
 
 
-def make_scene(
-    facts: Facts, vocabulary: Vocabulary, rng: random.Random, odds: SceneOdds | None = None
-) -> Scene:
+def make_scene(facts: Facts, vocabulary: Vocabulary, rng: random.Random, odds: SceneOdds | None = None) -> Scene:
     """Draw a scene for a sample.
 
     Args:

@@ -17,8 +17,12 @@ IS_DEFECTIVE = (
     "Would you sort out this {part}?", "Is there any defect in the object?", "Does the {part} show an abnormality?",
 )  # fmt: skip
 IS_GOOD = (
-    "Is the {part} free of defects?", "Is the {part} good?", "Does this {part} pass the inspection?",
-    "Is the {part} in order?", "Is everything normal in the inspected image?", "Is this {part} without any flaw?",
+    "Is the {part} free of defects?",
+    "Is the {part} good?",
+    "Does this {part} pass the inspection?",
+    "Is the {part} in order?",
+    "Is everything normal in the inspected image?",
+    "Is this {part} without any flaw?",
 )
 WHICH_TYPE = (
     "What is the type of the defect?", "Which defect is it?", "What kind of defect does the {part} have?",
@@ -37,12 +41,20 @@ WHICH_OBJECT = (
 WHICH_SIZE = (
     "How large is the defect?", "What is the size of the defect?", "How much of the {part} does the defect cover?",
 )  # fmt: skip
-HOW_MANY = ("How many defects are there?", "How many defects does the {part} have?", "What is the number of defects?")
+HOW_MANY = (
+    "How many defects are there?",
+    "How many defects does the {part} have?",
+    "What is the number of defects?",
+)
 WHY = (
     "Why does this defect matter?", "What can this defect lead to?", "What is the effect of the defect on the {part}?",
     "What may happen because of the defect?",
 )  # fmt: skip
-CAUSE = ("What is the likely cause of the defect?", "How did the defect come about?", "Where does the defect come from?")
+CAUSE = (
+    "What is the likely cause of the defect?",
+    "How did the defect come about?",
+    "Where does the defect come from?",
+)
 
 GENERIC_NORMAL = (
     "The part looks like the reference: complete, clean and even.",

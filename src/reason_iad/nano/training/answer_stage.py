@@ -8,24 +8,25 @@ trains the tower too, gently.
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reason_iad.nano.packing import TASKS, TEXT, LatentOdds, PackedBatch
-from reason_iad.nano.pairs import PairBatch, pair_batch
 from reason_iad.nano.decoder import PackedDecoder
 from reason_iad.nano.encoding import IMAGE, THINK, Encoder
 from reason_iad.nano.metrics import auc, balanced_accuracy
+from reason_iad.nano.packing import TASKS, TEXT, LatentOdds, PackedBatch
+from reason_iad.nano.pairs import PairBatch, pair_batch
 from reason_iad.nano.texts import TextSetup, joint_batch, text_batch, text_batches
 from reason_iad.nano.tokenizer import load_tokenizer
 from reason_iad.nano.tower import encode
 from reason_iad.nano.training.decoder_heads import DecoderHeads, Inputs, letter_logits
-
+from reason_iad.nano.training.heads import TowerHeads
+from reason_iad.nano.training.tower_stage import tower_loss
 from reason_iad.prompt import LETTERS
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ class AnswerStage:
     ) -> None:
         self.name = "joint" if joint else "answer"
         self.model, self.settings, self.joint = model, settings, joint
-        self.heads: nn.Module = DecoderHeads(settings.model.width, settings.model.depth)
+        self.decoder_heads = DecoderHeads(settings.model.width, settings.model.depth)
+        self.tower_heads = TowerHeads(settings.model.width)
+        self.heads: nn.Module = nn.ModuleDict({"decoder": self.decoder_heads, "tower": self.tower_heads})
         self.decoder = PackedDecoder(model.model.language_model, compile_layers=settings.compile)
         side = settings.size // 28
         self.setup = TextSetup(tokenizer, settings.branches, (side, side))
@@ -98,10 +101,11 @@ class AnswerStage:
     def groups(self) -> list[dict[str, Any]]:
         """Parameter groups with their peak learning rates."""
         rate = self.settings.rate * (0.5 if self.joint else 1.0)
-        decoder = [*self.model.model.language_model.parameters(), *self.heads.parameters()]
+        decoder = [*self.model.model.language_model.parameters(), *self.decoder_heads.parameters()]
         groups = [{"params": decoder, "peak": rate}]
         if self.joint:
-            groups.append({"params": list(self.model.model.visual.parameters()), "peak": self.settings.joint_tower_rate})
+            tower = [*self.model.model.visual.parameters(), *self.tower_heads.parameters()]
+            groups.append({"params": tower, "peak": self.settings.joint_tower_rate})
         return groups
 
     def batches(self, workers: Workers, first_step: int) -> Iterator[tuple[Any, PackedBatch]]:
@@ -188,9 +192,13 @@ class AnswerStage:
         source, packed = batch
         inputs = self._inputs(source, packed, self.settings.seed * 1_000_003 + step)
         states = self._states(inputs, packed)
-        heads = self.heads
-        assert isinstance(heads, DecoderHeads)
-        return heads.loss(states, inputs, packed, self.model.model.language_model.embed_tokens.weight)
+        table = self.model.model.language_model.embed_tokens.weight
+        loss, parts = self.decoder_heads.loss(states, inputs, packed, table)
+        if isinstance(source, PairBatch):
+            reference, query = inputs.pair.chunk(2, dim=1)
+            seen, more = tower_loss(self.tower_heads(query, reference), source.facts)
+            loss, parts = loss + seen, {**parts, **{f"tower_{name}": value for name, value in more.items()}}
+        return loss, parts
 
     def checks(self, validation: list[PairBatch]) -> list[PackedBatch]:
         """The fixed validation text, without latents."""
@@ -209,14 +217,15 @@ class AnswerStage:
         """Accuracy per task, detection AUC, and the dense targets' measures."""
         tasks: list[np.ndarray[Any, Any]] = []
         cover: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
-        heads, table = self.heads, self.model.model.language_model.embed_tokens.weight
-        assert isinstance(heads, DecoderHeads)
+        table = self.model.model.language_model.embed_tokens.weight
         for batch, packed in zip(batches, self.checks(batches), strict=True):
             inputs = self._inputs(batch, packed, None)
             states = self._states(inputs, packed)
             logits = letter_logits(states[-1], packed, table, self.letters).float().cpu().numpy()
-            tasks.append(np.stack([packed.letters[:, 4], packed.letters[:, 3], *self._judge(packed, logits)], axis=1))
-            cover.append((heads.cover(states, packed).float().cpu().numpy(), packed.coverage))
+            tasks.append(
+                np.stack([packed.letters[:, 4], packed.letters[:, 3], *self._judge(packed, logits)], axis=1)
+            )
+            cover.append((self.decoder_heads.cover(states, packed).float().cpu().numpy(), packed.coverage))
         return self._summary(np.concatenate(tasks), cover)
 
     def _judge(self, packed: PackedBatch, logits: np.ndarray[Any, Any]) -> tuple[Any, Any, Any]:

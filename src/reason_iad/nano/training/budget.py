@@ -35,7 +35,9 @@ class Budget:
         return min(1.0, self.seconds() / max(self.minutes * 60, 1e-9))
 
 
-def learning_rate(progress: float, step: int, *, warmup: int = 150, decay: float = 0.35, floor: float = 0.02) -> float:
+def learning_rate(
+    progress: float, step: int, *, warmup: int = 150, decay: float = 0.35, floor: float = 0.02
+) -> float:
     """Factor on the peak rate: warm up by steps, stay, then fall along a line over the last `decay` of the stage."""
     rise = min(1.0, (step + 1) / warmup)
     fall = min(1.0, max(0.0, (1.0 - progress) / decay))

@@ -47,7 +47,9 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def save_checkpoint(folder: Path, number: int, tensors: dict[str, Tensor], state: dict[str, Any], keep: int = 2) -> Path:
+def save_checkpoint(
+    folder: Path, number: int, tensors: dict[str, Tensor], state: dict[str, Any], keep: int = 2
+) -> Path:
     """Write checkpoint `number`, then remove all but the newest `keep`.
 
     Args:
@@ -62,7 +64,10 @@ def save_checkpoint(folder: Path, number: int, tensors: dict[str, Tensor], state
     for stale in (draft, final):
         shutil.rmtree(stale, ignore_errors=True)
     draft.mkdir()
-    save_file({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, draft / "tensors.safetensors")
+    save_file(
+        {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()},
+        draft / "tensors.safetensors",
+    )
     (draft / "state.json").write_text(json.dumps(state))
     for file in draft.iterdir():
         _flush(file)

@@ -118,8 +118,8 @@ class DecoderHeads(nn.Module):
         shown = torch.from_numpy(packed.reference >= 0).to(device)
         if bool(shown.any()):
             target = (inputs.pair[:, count:] - inputs.pair[:, :count]).detach()[shown]
-            scale = target.pow(2).mean().clamp_min(1e-6)
-            parts["difference"] = (self.difference(query[shown]).float() - target).pow(2).mean() / scale
+            target = target / target.pow(2).mean().sqrt().clamp_min(1e-3)
+            parts["difference"] = (self.difference(query[shown]).float() - target).pow(2).mean()
         return parts
 
     def _report(self, states: Tensor, packed: PackedBatch) -> dict[str, Tensor]:

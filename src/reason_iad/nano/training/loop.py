@@ -65,7 +65,7 @@ class Log:
         line = json.dumps({k: round(v, 5) if isinstance(v, float) else v for k, v in event.items()})
         with self._path.open("a") as file:
             file.write(line + "\n")
-        print(line, flush=True)  # noqa: T201
+        print(line, flush=True)
 
 
 def autocast(settings: TrainSettings) -> contextlib.AbstractContextManager[Any]:
@@ -110,7 +110,9 @@ class Runner:
 
     def save(self, stage: Stage, index: int, step: int, budget: Budget, optimizer: torch.optim.Optimizer) -> None:
         """Checkpoint the whole state of the run."""
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items() if name != "lm_head.weight"}
+        tensors = {
+            f"model.{name}": value for name, value in self.model.state_dict().items() if name != "lm_head.weight"
+        }
         tensors |= {f"heads.{name}": value for name, value in stage.heads.state_dict().items()}
         tensors |= optimizer_tensors(optimizer)
         state = {"stage": index, "step": step, "seconds": budget.seconds(), "settings": asdict(self.settings)}
@@ -122,7 +124,9 @@ class Runner:
         stage.heads.load_state_dict(heads)
         load_optimizer(optimizer, tensors)
 
-    def run(self, stage: Stage, index: int, budget: Budget, step: int = 0, tensors: dict[str, Tensor] | None = None) -> None:
+    def run(
+        self, stage: Stage, index: int, budget: Budget, step: int = 0, tensors: dict[str, Tensor] | None = None
+    ) -> None:
         """Train one stage until its budget is spent.
 
         Args:

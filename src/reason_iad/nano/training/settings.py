@@ -33,13 +33,13 @@ class TrainSettings:
     seed: int = 0
     size: int = 168
     model: NanoConfig = field(default_factory=NanoConfig)
-    shares: tuple[float, float, float] = (0.25, 0.60, 0.15)
+    shares: tuple[float, float, float] = (0.24, 0.43, 0.33)
     tower_batch: int = 16
     tower_rate: float = 1.5e-3
     batch: int = 8
     branches: int = 6
     rate: float = 1.2e-3
-    joint_tower_rate: float = 2e-4
+    joint_tower_rate: float = 5e-4
     weight_decay: float = 0.05
     clip: float = 1.0
     pool: int = 4096  # pairs whose image tokens are kept and asked about again

@@ -5,7 +5,7 @@ End to end from scratch nothing is learnt in any time a CPU has; the tower alone
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +21,29 @@ from reason_iad.nano.training.heads import TowerHeads, coverage_loss, kind_loss
 if TYPE_CHECKING:
     from transformers import Qwen2_5_VLForConditionalGeneration
 
+    from reason_iad.nano.facts import Facts
     from reason_iad.nano.training.prefetch import Workers
     from reason_iad.nano.training.settings import TrainSettings
+
+
+WEIGHTS = {"cover": 2.0, "kind": 0.5, "cover_alone": 1.0, "kind_alone": 0.3, "family": 0.3}
+
+
+def tower_loss(outputs: tuple[Tensor, Tensor, Tensor], facts: Sequence[Facts]) -> tuple[Tensor, dict[str, float]]:
+    """Weighted sum of the dense targets of `TowerHeads`, and the parts."""
+    pair, alone, family = outputs
+    coverage = torch.from_numpy(np.stack([f.coverage for f in facts])).to(pair.device)
+    kinds = torch.from_numpy(np.stack([f.kinds for f in facts])).to(pair.device)
+    numbers = torch.tensor([family_index()[f.family] for f in facts], device=pair.device)
+    parts = {
+        "cover": coverage_loss(pair[..., 0], coverage),
+        "kind": kind_loss(pair[..., 1:], kinds, coverage),
+        "cover_alone": coverage_loss(alone[..., 0], coverage),
+        "kind_alone": kind_loss(alone[..., 1:], kinds, coverage),
+        "family": F.cross_entropy(family.float(), numbers),
+    }
+    total = torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
+    return total, {name: float(value.detach()) for name, value in parts.items()}
 
 
 class TowerStage:
@@ -65,21 +86,7 @@ class TowerStage:
 
     def loss(self, batch: PairBatch, step: int) -> tuple[Tensor, dict[str, float]]:
         """Loss of one step and what it is made of."""
-        device = self.settings.device
-        pair, alone, family = self._forward(batch)
-        coverage = torch.from_numpy(np.stack([f.coverage for f in batch.facts])).to(device)
-        kinds = torch.from_numpy(np.stack([f.kinds for f in batch.facts])).to(device)
-        numbers = torch.tensor([family_index()[f.family] for f in batch.facts], device=device)
-        parts = {
-            "cover": coverage_loss(pair[..., 0], coverage),
-            "kind": kind_loss(pair[..., 1:], kinds, coverage),
-            "cover_alone": coverage_loss(alone[..., 0], coverage),
-            "kind_alone": kind_loss(alone[..., 1:], kinds, coverage),
-            "family": F.cross_entropy(family.float(), numbers),
-        }
-        weights = {"cover": 2.0, "kind": 0.5, "cover_alone": 1.0, "kind_alone": 0.3, "family": 0.3}
-        total = sum((weights[name] * value for name, value in parts.items()), torch.zeros((), device=device))
-        return total, {name: float(value.detach()) for name, value in parts.items()}
+        return tower_loss(self._forward(batch), batch.facts)
 
     @torch.no_grad()
     def validate(self, batches: list[PairBatch]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from reason_iad.errors import ConfigError
 from reason_iad.nano.architecture import build_model
@@ -27,6 +28,7 @@ from reason_iad.nano.training.tower_stage import TowerStage
 
 if TYPE_CHECKING:
     from transformers import Qwen2_5_VLForConditionalGeneration
+
 
 def load_weights(model: Qwen2_5_VLForConditionalGeneration, tensors: dict[str, Any]) -> None:
     """Put the model's tensors of a checkpoint into the model."""
@@ -52,14 +54,18 @@ def train(out: Path, settings: TrainSettings, *, resume: bool = False) -> Path:
     """
     newest = newest_checkpoint(out / "checkpoints")
     if newest is not None and not resume:
-        raise ConfigError(f"'{out}' holds a training run; pass --resume to go on with it, or choose another directory.")
+        raise ConfigError(
+            f"'{out}' holds a training run; pass --resume to go on with it, or choose another directory."
+        )
     out.mkdir(parents=True, exist_ok=True)
     (out / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     model = build_model(settings.model, SPECIAL)
-    tensors, state = load_checkpoint(newest) if newest is not None else ({}, {"stage": 0, "step": 0, "seconds": 0.0})
+    tensors, state = (
+        load_checkpoint(newest) if newest is not None else ({}, {"stage": 0, "step": 0, "seconds": 0.0})
+    )
     if tensors:
         load_weights(model, tensors)
     model.to(settings.device)
@@ -77,11 +83,19 @@ def train(out: Path, settings: TrainSettings, *, resume: bool = False) -> Path:
             )
             torch.manual_seed(settings.seed + 1 + index)
             previous, stage = stage, _stage(name, model, settings, out)
-            if name == "joint" and previous is not None:  # the same heads go on
-                stage.heads.load_state_dict(previous.heads.state_dict())
+            if previous is not None:
+                inherit_heads(stage.heads, previous.heads)
             runner.run(stage, index, budget, state["step"] if here else 0, tensors if here else None)
     draw_curves(out / "log.jsonl", out / "curves.png")
     return package_model(model, out / "tokenizer", out / "model", settings.size)
+
+
+def inherit_heads(heads: nn.Module, previous: nn.Module) -> None:
+    """The heads of the stage before go on."""
+    if isinstance(previous, nn.ModuleDict):
+        heads.load_state_dict(previous.state_dict())
+    else:
+        heads.get_submodule("tower").load_state_dict(previous.state_dict())
 
 
 def make_tokenizer(folder: Path, vocab_size: int, context: int, scenes: int = 6000) -> None:

@@ -1,0 +1,55 @@
+"""Ask a backbone one lettered question on the product's own code path, without the reasoning loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reason_iad.backbones.base import SuffixQuery
+from reason_iad.prompt import Question, build_head, build_prompt
+from reason_iad.schema import Entry
+
+if TYPE_CHECKING:
+    from reason_iad.backbones.base import Backbone, ImageTokens, Prefix
+
+
+class Asked:
+    """One image with its references and knowledge, ready for questions.
+
+    Args:
+        backbone: the model.
+        images: tokens of the references and, last, of the query.
+        entries: knowledge in the prompt.
+        category: name of the part, if it is told.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        images: Sequence[ImageTokens],
+        entries: Sequence[Entry] = (),
+        category: str | None = None,
+    ) -> None:
+        self._backbone, self._images = backbone, list(images)
+        self._parts = build_head(entries, len(images) - 1, category)
+        self._head: Prefix | None = None
+
+    def _prefix(self, question: Question) -> Prefix:
+        prompt = build_prompt(self._parts, question, latents=False)
+        if self._head is None:
+            self._head = self._backbone.head(prompt, self._images)
+        return self._backbone.question(self._head, prompt)
+
+    def probabilities(self, question: Question) -> list[float]:
+        """Probability of each option, in order."""
+        prompt = build_prompt(self._parts, question, latents=False)
+        cue = self._backbone.cue(prompt)
+        out = self._backbone.evaluate(self._prefix(question), cue[None], SuffixQuery(logits_at=(len(cue) - 1,)))
+        letters = self._backbone.option_tokens(list(question.lettered))
+        values: list[float] = out.logits[0, 0, letters].softmax(-1).tolist()
+        return values
+
+    def text(self, question: Question, most: int = 64) -> str:
+        """The generated answer of an open question."""
+        prompt = build_prompt(self._parts, question, latents=False)
+        return self._backbone.decode(self._prefix(question), self._backbone.cue(prompt), most).text

@@ -1,0 +1,239 @@
+"""The tables of the model card: what a model can do on images of the world that it has never seen.
+
+Every answer is one pass over the product's own backbone, without the reasoning loop; `bench` measures that.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reason_iad.errors import OutputError
+from reason_iad.nano.asking import Asked
+from reason_iad.nano.explanation import read_explanation
+from reason_iad.nano.facts import facts_of
+from reason_iad.nano.metrics import Proportion, auc, wilson
+from reason_iad.nano.pairs import Purpose, draw, kind_index
+from reason_iad.nano.questions import object_varied, place_varied, size_varied
+from reason_iad.nano.scene import Scene, SceneOdds, make_scene
+from reason_iad.nano.texts import world_vocabulary
+from reason_iad.prompt import Question, detection_question, explanation_question, type_question
+from reason_iad.schema import Entry
+
+if TYPE_CHECKING:
+    from reason_iad.backbones.base import Backbone
+
+TOLD = SceneOdds(knowledge=1.0, renamed=0.0, reference=1.0, category=0.0)
+RENAMED = SceneOdds(knowledge=1.0, renamed=1.0, reference=1.0, category=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: a title, and rows of a name, a share with its interval, and the chance level."""
+
+    title: str
+    rows: list[tuple[str, Proportion, float]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """As Markdown."""
+        lines = [f"### {self.title}", "", "| | chance | measured [95 % interval] |", "|---|---|---|"]
+        lines += [f"| {name} | {chance:.2f} | {value} |" for name, value, chance in self.rows]
+        return "\n".join([*lines, "", *self.notes, ""])
+
+
+class Tally:
+    """Hits and misses by name, in the order in which names first come."""
+
+    def __init__(self) -> None:
+        self._hits: dict[str, list[bool]] = {}
+        self._chance: dict[str, float] = {}
+
+    def add(self, name: str, hit: bool, chance: float) -> None:
+        """Count one answer."""
+        self._hits.setdefault(name, []).append(hit)
+        self._chance[name] = chance
+
+    def rows(self) -> list[tuple[str, Proportion, float]]:
+        """Shares with their intervals."""
+        return [(n, wilson(sum(hits), len(hits)), self._chance[n]) for n, hits in self._hits.items()]
+
+
+class Pairs:
+    """Evaluation pairs with their image tokens, computed once."""
+
+    def __init__(self, backbone: Backbone, purpose: Purpose, count: int, size: int = 168) -> None:
+        self._backbone, self._purpose, self._count, self._size = backbone, purpose, count, size
+
+    def __iter__(self) -> Any:
+        from PIL import Image
+
+        for number in range(self._count):
+            sample = draw(number, self._purpose, self._size)
+            images = [
+                self._backbone.embed_image(Image.fromarray(pixels))
+                for pixels in (sample.references[0], sample.query)
+            ]
+            yield number, facts_of(sample, kind_index()), images
+
+
+def _right(asked: Asked, question: Question, correct: int) -> bool:
+    probabilities = asked.probabilities(question)
+    return probabilities.index(max(probabilities)) == correct
+
+
+def _four_types(scene: Scene, rng: random.Random) -> tuple[Question, int] | None:
+    """The product's type question with the true type among four; None if there are not so many."""
+    present = {defect.kind for defect in scene.facts.defects}
+    others = [kind for kind in scene.entry_kinds if kind is not None and kind not in present]
+    if len(others) < 3:
+        return None
+    kinds = [scene.facts.main.kind, *rng.sample(others, 3)]
+    rng.shuffle(kinds)
+    return type_question([scene.name(kind) for kind in kinds]), kinds.index(scene.facts.main.kind)
+
+
+def _detection(table: Table, name: str, scores: list[float], labels: list[bool]) -> None:
+    """Append recall, specificity and AUC of the product's detection question."""
+    tally = Tally()
+    for score, label in zip(scores, labels, strict=True):
+        tally.add(f"detection, {name}: {'defective' if label else 'good'} parts", (score >= 0.5) == label, 0.5)
+    rows = tally.rows()
+    table.rows.extend(rows)
+    balanced = sum(row[1].value for row in rows) / max(len(rows), 1)
+    table.notes.append(f"Detection, {name}: balanced accuracy {balanced:.3f}, AUROC {auc(scores, labels):.3f}.")
+
+
+def new_seeds(backbone: Backbone, count: int) -> Table:
+    """Detection, classification, localisation, object and explanations on new seeds of known families."""
+    table, tally = Table(f"New seeds, known families ({count} pairs)"), Tally()
+    with_reference: list[float] = []
+    without: list[float] = []
+    labels: list[bool] = []
+    vocabulary = world_vocabulary()
+    for number, facts, images in Pairs(backbone, "new", count):
+        rng = random.Random(f"evaluate/{number}")
+        scene = make_scene(facts, vocabulary, rng, TOLD)
+        asked = Asked(backbone, images, scene.entries)
+        labels.append(facts.defective)
+        with_reference.append(asked.probabilities(detection_question())[0])
+        without.append(Asked(backbone, images[1:], scene.entries).probabilities(detection_question())[0])
+        item = object_varied(scene, rng, vocabulary.objects)
+        if item is not None and item.correct is not None:
+            tally.add("object, 4 options", _right(asked, item.question, item.correct), 0.25)
+        if facts.defective:
+            if (typed := _four_types(scene, rng)) is not None:
+                tally.add("classification, 4 options", _right(asked, *typed), 0.25)
+            for label, item in (("localisation", place_varied(scene, rng)), ("size", size_varied(scene, rng))):
+                assert item.correct is not None
+                tally.add(f"{label}, 4 options", _right(asked, item.question, item.correct), 0.25)
+        _explanation(tally, asked, scene)
+    _detection(table, "with reference", with_reference, labels)
+    _detection(table, "without", without, labels)
+    table.rows.extend(tally.rows())
+    return table
+
+
+def _explanation(tally: Tally, asked: Asked, scene: Scene) -> None:
+    """Count which stated facts are true."""
+    stated = read_explanation(asked.text(explanation_question()))
+    facts = scene.facts
+    if not facts.defective:
+        tally.add("explanation of a good part says so", stated is not None and stated.name is None, 0.5)
+        return
+    main = facts.main
+    found = stated is not None and stated.name is not None
+    true = {
+        "type": found and stated is not None and stated.name == scene.name(main.kind),
+        "place": found and stated is not None and stated.place == main.place,
+        "size": found and stated is not None and stated.size == main.size,
+    }
+    for name, hit in true.items():
+        tally.add(f"explanation of a defect: {name} true", hit, 0.0)
+    tally.add("explanation of a defect: all three true", all(true.values()), 0.0)
+
+
+def held_out(backbone: Backbone, count: int) -> Table:
+    """Detection on families that were never trained on."""
+    table = Table(f"Families never trained on ({count} pairs)")
+    scores: dict[str, list[float]] = {"with reference": [], "without": []}
+    labels: list[bool] = []
+    for _, facts, images in Pairs(backbone, "held_out", count):
+        labels.append(facts.defective)
+        scores["with reference"].append(Asked(backbone, images).probabilities(detection_question())[0])
+        scores["without"].append(Asked(backbone, images[1:]).probabilities(detection_question())[0])
+    for name, values in scores.items():
+        _detection(table, name, values, labels)
+    return table
+
+
+def _misnamed(scene: Scene) -> tuple[Entry, ...]:
+    """The same entries, every name moved on to the next description."""
+    defects = [entry for entry in scene.entries if entry.kind == "defect"]
+    moved = dict(zip([e.id for e in defects], [*defects[1:], defects[0]], strict=True))
+    return tuple(
+        entry.model_copy(update={"text": moved[entry.id].text}) if entry.id in moved else entry
+        for entry in scene.entries
+    )
+
+
+def renamed(backbone: Backbone, count: int) -> Table:
+    """Types with invented names: only the knowledge says what they mean."""
+    table, tally = Table(f"Renamed defect types, 4 options ({count} pairs, the defective ones)"), Tally()
+    vocabulary = world_vocabulary()
+    for number, facts, images in Pairs(backbone, "new", count):
+        if not facts.defective:
+            continue
+        rng = random.Random(f"renamed/{number}")
+        scene = make_scene(facts, vocabulary, rng, RENAMED)
+        typed = _four_types(scene, rng)
+        if typed is None:
+            continue
+        told: dict[str, tuple[Entry, ...]] = {"right": scene.entries, "no": (), "wrong": _misnamed(scene)}
+        for name, entries in told.items():
+            tally.add(f"{name} knowledge", _right(Asked(backbone, images, entries), *typed), 0.25)
+    table.rows.extend(tally.rows())
+    return table
+
+
+SPLITS: dict[str, Callable[[Backbone, int], Table]] = {"new": new_seeds, "held_out": held_out, "renamed": renamed}
+
+
+def evaluate(model: str, splits: Sequence[str], count: int) -> list[Table]:
+    """Measure a model.
+
+    Args:
+        model: 'nano', a directory or a hub id.
+        splits: names of `SPLITS`.
+        count: image pairs per split.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+    """
+    from reason_iad.backbones.loading import load_backbone
+
+    backbone = load_backbone(model)
+    return [SPLITS[split](backbone, count) for split in splits]
+
+
+def write_tables(tables: Sequence[Table], out: Path) -> None:
+    """Write `tables.md` and `tables.json`.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "tables.md").write_text("\n".join(table.markdown() for table in tables), encoding="utf-8")
+        (out / "tables.json").write_text(
+            json.dumps([asdict(table) for table in tables], indent=1), encoding="utf-8"
+        )
+    except OSError as error:
+        raise OutputError(f"The tables cannot be written to '{out}': {error.strerror}.") from error
+
+
+__all__ = ["SPLITS", "Table", "evaluate", "write_tables"]
