@@ -118,7 +118,7 @@ def test_knowledge_changes_the_prompt_of_methods_that_read_it(part: Path, knowle
 
 
 def test_an_unknown_category_is_refused_where_it_matters(part: Path, knowledge: Path) -> None:
-    with pytest.raises(KnowledgeError, match="brackett.*bracket"):
+    with pytest.raises(KnowledgeError, match=r"brackett.*bracket"):
         inspector(knowledge=knowledge).inspect(part, category="brackett")
     result = inspector("direct", knowledge=knowledge).inspect(part, category="brackett")
     assert result.evidence.category.name == "brackett"
