@@ -207,6 +207,12 @@ def test_image_tokens_map_to_their_places(case: Case, backbone: Any) -> None:
     assert divmod(int(difference.argmax()), 6) == (2, 4)
 
 
+def test_the_unit_of_the_noise_is_that_of_the_embeddings_read(backbone: Any) -> None:
+    look_up = backbone.model.get_input_embeddings()
+    rows = look_up(torch.arange(look_up.num_embeddings))
+    assert backbone.embedding_rms == pytest.approx(float(rows.pow(2).mean().sqrt()), rel=1e-4)
+
+
 def test_patch_features_cover_the_image(case: Case, backbone: Any) -> None:
     seen = backbone.patch_features(picture(0, case.side, case.side))
     assert seen.features.dtype == torch.float32

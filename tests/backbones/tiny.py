@@ -93,13 +93,14 @@ def qwen2_5_vl(directory: Path, seed: int = 0) -> Path:
 
 
 def qwen2_vl(directory: Path, seed: int = 0) -> Path:
-    """Save a tiny random Qwen2-VL, with sliding windows in its upper layers."""
+    """Save a tiny random Qwen2-VL, with a sliding window in every other layer."""
     import torch
     from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
     tokenizer = byte_tokenizer()
     own = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
-    window = {"use_sliding_window": True, "sliding_window": 24, "max_window_layers": 2}
+    kinds = ["sliding_attention", "full_attention"] * 2
+    window = {"use_sliding_window": True, "sliding_window": 24, "layer_types": kinds}
     config = Qwen2VLConfig(
         text_config=TEXT | MROPE | own | window,
         vision_config={
