@@ -150,6 +150,11 @@ def test_a_refused_family_says_why(family: str, tmp_path: Path) -> None:
     assert family not in FAMILIES
 
 
+def test_every_family_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "backbones.md").read_text(encoding="utf-8")
+    assert [name for name in (*FAMILIES, *REFUSED) if f"`{name}`" not in text] == []
+
+
 @pytest.mark.parametrize(
     ("build", "change", "said"),
     [

@@ -42,15 +42,15 @@ def tokens(specials: Sequence[str], template: str | None, image: str) -> tuple[A
     return tokenizer, tokenizer.convert_tokens_to_ids(image)
 
 
-def internvl(directory: Path, seed: int = 0) -> Path:
-    """Save a tiny random InternVL on Qwen2."""
+def internvl(directory: Path, seed: int = 0, kind: str = "qwen2") -> Path:
+    """Save a tiny random InternVL on a kind of text model."""
     import torch
     from transformers import InternVLConfig, InternVLForConditionalGeneration
 
     image = "<IMG_CONTEXT>"
     tokenizer, index = tokens(["<img>", "</img>", image], template(image + "\n"), image)
     config = InternVLConfig(
-        text_config=text("qwen2", tokenizer), vision_config=tower(4, layer_scale_init_value=1.0),
+        text_config=text(kind, tokenizer, head_dim=16), vision_config=tower(4, layer_scale_init_value=1.0),
         image_token_id=index, image_seq_length=36, tie_word_embeddings=False,
     )  # fmt: skip
     torch.manual_seed(seed)
