@@ -12,7 +12,6 @@ from reason_iad.nano.scene import make_scene
 from reason_iad.nano.tokenizer import SPECIAL_TOKENS
 from reason_iad.prompt import LETTERS, ImageSlot, build_head, build_prompt
 
-
 MARKUP = ImageMarkup("<|image_pad|>", "<|image_pad|>")
 
 

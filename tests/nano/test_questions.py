@@ -89,7 +89,7 @@ def test_renamed_knowledge_holds_the_answers_name_exactly_once(facts, vocabulary
     for number, fact in enumerate(facts):
         if not fact.defective:
             continue
-        scene = make_scene(fact, vocabulary, random.Random(number), SceneOdds(1.0, 1.0, 1.0, 0.0))
+        scene = make_scene(fact, vocabulary, random.Random(number), SceneOdds(1.0, 1.0, 1.0, 0.0, shipped=0.0))
         name = scene.name(fact.main.kind)
         assert [entry.name for entry in scene.entries].count(name) == 1
         assert name not in {text.name for text in vocabulary.kinds.values()}

@@ -1,8 +1,9 @@
 """The embedded model: a small inspector of the same class and on the same code path as Qwen2.5-VL-7B.
 
-`world/` draws parts and defects, `wording.py` and `questions.py` turn a drawn sample into knowledge, questions and
-true answers, `packing.py` makes one training sequence of them, `train.py` runs the stages, `package.py` writes a model
-directory in the hub's layout, `evaluate.py` measures it. The weights that ship with the package are in `weights/`.
+`world/` draws parts and defects; `scene.py` and `questions.py` turn a drawn sample into knowledge, questions and
+true answers; `packing.py` makes one training sequence of them; `training/` runs the stages; `package.py` writes a
+model directory in the hub's layout; `evaluate.py` measures it. The weights that ship with the package are in
+`weights/`.
 
 Importing this module is cheap: nothing here imports torch.
 """

@@ -1,9 +1,9 @@
 """The shape of nano: a real `Qwen2_5_VLForConditionalGeneration`, about four million parameters.
 
 Two numbers are not scaled-down copies of the large model. The rotary base of the decoder is 20: with small heads
-and the usual 10,000, the height and width axes of M-RoPE turn by angles too small to tell the places of a 6 x 6 grid
-apart, and nothing that needs a place is ever learnt. And every block of the tower attends to the whole image: at
-168 pixels there is nothing to save with windows.
+and the usual 10,000, the height and width axes of M-RoPE turn by angles too small to tell the places of a
+6 x 6 grid apart, and nothing that needs a place is ever learnt. And every block of the tower attends to the whole
+image: at 168 pixels there is nothing to save with windows.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class NanoConfig:
     vision_heads: int = 4
     vision_mlp: int = 384
     width: int = 192
-    depth: int = 6
-    heads: int = 6
-    key_value_heads: int = 3
-    mlp: int = 448
+    depth: int = 5
+    heads: int = 4
+    key_value_heads: int = 2
+    mlp: int = 512
     rope_theta: float = 20.0
-    mrope_section: tuple[int, int, int] = (4, 6, 6)
+    mrope_section: tuple[int, int, int] = (4, 10, 10)
     context: int = 4096
 
 
@@ -99,9 +99,10 @@ def build_model(config: NanoConfig, special: dict[str, int]) -> Qwen2_5_VLForCon
 
     The draw follows torch's global random state; seed it first.
     """
-    import torch
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
     hub = Qwen2_5_VLConfig(**hub_config(config, special))
     hub._attn_implementation = "sdpa"
-    return Qwen2_5_VLForConditionalGeneration(hub).to(torch.float32)
+    model: Any = Qwen2_5_VLForConditionalGeneration(hub)
+    float32: Qwen2_5_VLForConditionalGeneration = model.float()
+    return float32

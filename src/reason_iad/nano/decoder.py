@@ -80,7 +80,8 @@ class _Attention(torch.autograd.Function):
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, lengths: list[tuple[int, int]]) -> Tensor:
     """Attention (B, h, S, D); `mask` is additive, of q's type."""
     if q.device.type == "cpu":
-        result: Tensor = _Attention.apply(q, k, v, mask, lengths)
+        apply: Any = _Attention.apply
+        result: Tensor = apply(q, k, v, mask, lengths)
         return result
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
@@ -88,7 +89,8 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, lengths: list[tuple[i
 def _norm(module: Any, hidden: Tensor, dtype: torch.dtype) -> Tensor:
     """The class's RMS norm, handing its result on in `dtype`."""
     scaled = hidden * torch.rsqrt(hidden.pow(2).mean(-1, keepdim=True) + module.variance_epsilon)
-    return (module.weight * scaled).to(dtype)
+    result: Tensor = (module.weight * scaled).to(dtype)
+    return result
 
 
 def _turn(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -27,8 +27,8 @@ from reason_iad.schema import Entry
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
 
-TOLD = SceneOdds(knowledge=1.0, renamed=0.0, reference=1.0, category=0.0)
-RENAMED = SceneOdds(knowledge=1.0, renamed=1.0, reference=1.0, category=0.0)
+TOLD = SceneOdds(knowledge=1.0, renamed=0.0, reference=1.0, category=0.0, shipped=0.0)
+RENAMED = SceneOdds(knowledge=1.0, renamed=1.0, reference=1.0, category=0.0, shipped=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,10 @@ class Proportion(NamedTuple):
     value: float
     low: float
     high: float
-    count: int
+    total: int
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] (n={self.count})"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] (n={self.total})"
 
 
 def wilson(hits: int, count: int) -> Proportion:

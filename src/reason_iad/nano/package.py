@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -65,10 +64,11 @@ def package_model(
     try:
         old_card = out / "README.md"
         text = card if card is not None else old_card.read_text(encoding="utf-8") if old_card.exists() else ""
-        model.generation_config.eos_token_id = model.config.text_config.eos_token_id
-        model.generation_config.pad_token_id = model.config.text_config.pad_token_id
+        hub: Any = model.config
+        model.generation_config.eos_token_id = hub.text_config.eos_token_id
+        model.generation_config.pad_token_id = hub.text_config.pad_token_id
         model.generation_config.do_sample = False
-        half = type(model)(model.config)
+        half: Any = type(model)(hub)
         half.load_state_dict(model.state_dict())
         half.generation_config = model.generation_config
         half.to(torch.bfloat16).save_pretrained(draft)
@@ -81,7 +81,7 @@ def package_model(
         for file in draft.iterdir():
             file.chmod(0o644)
         shutil.rmtree(out, ignore_errors=True)
-        os.replace(draft, out)
+        draft.replace(out)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise OutputError(f"The model cannot be written to '{out}': {error.strerror}.") from error

@@ -60,7 +60,7 @@ def draw(number: int, purpose: Purpose, size: int) -> Sample:
     """Pair `number` of a purpose; purposes never share a seed."""
     from reason_iad.nano.world import make_sample
 
-    split = "held_out" if purpose == "held_out" else "train"
+    split: Literal["held_out", "train"] = "held_out" if purpose == "held_out" else "train"
     return make_sample(_FIRST_SEED[purpose] + number, size=size, split=split)
 
 

@@ -1,7 +1,8 @@
 """Questions about a scene and their true answers, in the product's wording and in many others.
 
 Every answer follows from the facts of the sample and from what the scene tells. Letters are balanced, because the
-right option is put at a place drawn for it; only the product's own detection and place questions have a fixed order.
+right option is put at a place drawn for it; only the product's own detection and place questions have a fixed
+order.
 """
 
 from __future__ import annotations

@@ -7,12 +7,12 @@ they mean. A scene never tells anything false.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from reason_iad.nano.facts import Facts
 from reason_iad.nano.names import distinct_names
 from reason_iad.nano.wording import GENERIC_NORMAL, KindText, describe
-from reason_iad.schema import Entry
+from reason_iad.schema import Entry, EntryKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,15 @@ class Vocabulary:
         kinds: defect kinds with their texts.
         objects: names of all objects.
         siblings: per family, the kinds it can have.
+        categories: per family, what its parts may be called.
+        shipped: per family, the knowledge about it that comes with the package.
     """
 
     kinds: dict[str, KindText]
     objects: tuple[str, ...]
     siblings: dict[str, frozenset[str]]
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    shipped: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class SceneOdds:
     reference: float = 0.85
     category: float = 0.5
     siblings: float = 0.6
+    shipped: float = 0.2
 
 
 def make_scene(facts: Facts, vocabulary: Vocabulary, rng: random.Random, odds: SceneOdds | None = None) -> Scene:
@@ -92,7 +97,8 @@ def make_scene(facts: Facts, vocabulary: Vocabulary, rng: random.Random, odds: S
     if renamed:
         fresh = distinct_names(rng, len(shown), frozenset(names.values()))
         names = dict(zip(shown, fresh, strict=True))
-    category = facts.object_name if rng.random() < odds.category else None
+    called = vocabulary.categories.get(facts.family, (facts.object_name,))
+    category = rng.choice(called) if rng.random() < odds.category else None
     entries: list[tuple[Entry, str | None]] = []
     if knowledge:
         entries = [(_entry(facts, names[kind], describe(kinds[kind], rng)), kind) for kind in shown]
@@ -100,7 +106,7 @@ def make_scene(facts: Facts, vocabulary: Vocabulary, rng: random.Random, odds: S
             entries.insert(0, (_entry(facts, "normal", rng.choice(GENERIC_NORMAL)), None))
     if not renamed:
         names = {kind: names[kind] for kind in shown}
-    return Scene(
+    scene = Scene(
         facts=facts,
         entries=tuple(entry for entry, _ in entries),
         entry_kinds=tuple(kind for _, kind in entries),
@@ -109,12 +115,32 @@ def make_scene(facts: Facts, vocabulary: Vocabulary, rng: random.Random, odds: S
         category=category,
         renamed=renamed,
     )
+    if knowledge and rng.random() < odds.shipped and vocabulary.shipped.get(facts.family):
+        return _with_shipped(scene, vocabulary, rng)
+    return scene
+
+
+def _with_shipped(scene: Scene, vocabulary: Vocabulary, rng: random.Random) -> Scene:
+    """The same scene with the package's own knowledge, as the product would show it."""
+    shipped = list(vocabulary.shipped[scene.facts.family])
+    if rng.random() < 0.3:
+        rng.shuffle(shipped)
+    known = {entry.name: entry.name for entry in shipped if entry.name in vocabulary.kinds}
+    present = {defect.kind: vocabulary.kinds[defect.kind].name for defect in scene.facts.defects}
+    return replace(
+        scene,
+        entries=tuple(shipped[:8]),
+        entry_kinds=tuple(known.get(entry.name) if entry.kind == "defect" else None for entry in shipped[:8]),
+        names=present | known,
+        category=scene.category and shipped[0].category,
+        renamed=False,
+    )
 
 
 def _entry(facts: Facts, name: str, text: str) -> Entry:
     """A knowledge entry about the part of the sample."""
-    kind = "normal" if name == "normal" else "defect"
+    kind: EntryKind = "normal" if name == "normal" else "defect"
     slug = "-".join(name.lower().split())
     return Entry(
         id=f"{facts.family}/{kind}/{slug}", category=facts.family, kind=kind, name=name, text=text, source="world"
-    )  # type: ignore[arg-type]
+    )

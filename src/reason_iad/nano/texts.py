@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from reason_iad.nano.questions import make_items
 from reason_iad.nano.scene import SceneOdds, Vocabulary, make_scene
 from reason_iad.nano.tokenizer import load_tokenizer
 from reason_iad.nano.wording import kind_texts
+from reason_iad.schema import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class TextSetup:
     tokenizer: str
     branches: int
     grid: tuple[int, int]
-    odds: SceneOdds = SceneOdds()
-    latents: LatentOdds = LatentOdds()
+    odds: SceneOdds = field(default_factory=SceneOdds)
+    latents: LatentOdds = field(default_factory=LatentOdds)
 
 
 @cache
@@ -50,7 +51,20 @@ def world_vocabulary() -> Vocabulary:
     kinds = {name: kind for name, kind in KINDS.items() if not kind.held_out}
     names = sorted({str(family.object_name) for family in families.values()})
     siblings = {name: frozenset(family.defects) for name, family in families.items()}
-    return Vocabulary(kind_texts(kinds), tuple(names), siblings)
+    categories = {name: (family.object_name, family.category) for name, family in families.items()}
+    by_category = _shipped_knowledge()
+    shipped = {name: by_category.get(family.category, ()) for name, family in families.items()}
+    return Vocabulary(kind_texts(kinds), tuple(names), siblings, categories, shipped)
+
+
+def _shipped_knowledge() -> dict[str, tuple[Entry, ...]]:
+    """The package's own knowledge by category; none where its readers' libraries are not installed."""
+    try:
+        from reason_iad.knowledge import read_documents
+    except ImportError:
+        return {}
+    folder = Path(__file__).parent.parent / "knowledge" / "builtin"
+    return {document.category: document.entries for document in read_documents([folder])}
 
 
 def text_batches(

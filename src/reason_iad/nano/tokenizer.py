@@ -39,7 +39,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
 
     Args:
         texts: what the model will read and write.
-        vocab_size: entries, control tokens and bytes included; filled up with reserved entries if the text is short.
+        vocab_size: entries, control tokens and bytes included; fewer if the text is short.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence(

@@ -1,13 +1,13 @@
 """The vision tower, for a batch of images of one size.
 
-The class's own forward runs attention image by image, which on a CPU costs more than the arithmetic. `encode` is the
-same function over the same weights with a batch axis (a test holds them equal); it serves training only, inference
-calls the class.
+The class's own forward runs attention image by image, which on a CPU costs more than the arithmetic. `encode` is
+the same function over the same weights with a batch axis (a test holds them equal); it serves training
+only, inference calls the class.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -74,6 +74,7 @@ def encode(visual: Qwen2_5_VisionTransformerPretrainedModel, images: Tensor) -> 
     angles = (positions[..., None].float() * inverse).transpose(0, 1).flatten(1)  # (N, D / 2)
     angles = torch.cat((angles, angles), dim=-1)
     cos, sin = angles.cos().to(hidden.dtype), angles.sin().to(hidden.dtype)
+    block: Any
     for block in visual.blocks:
         normed = block.norm1(hidden)
         q, k, v = block.attn.qkv(normed).view(batch, hidden.shape[1], 3, heads, -1).permute(2, 0, 3, 1, 4)

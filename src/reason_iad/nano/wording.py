@@ -11,11 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 IS_DEFECTIVE = (
-    "Does the {part} have a defect?", "Is the {part} defective?", "Can you see a defect?", "Is there an anomaly in the image?",
-    "Is something wrong with this {part}?", "Does the inspected image show damage?", "Is this {part} faulty?",
-    "Should this {part} be rejected?", "Does the {part} differ from a good one?", "Is there any flaw on the {part}?",
-    "Would you sort out this {part}?", "Is there any defect in the object?", "Does the {part} show an abnormality?",
-)  # fmt: skip
+    "Does the {part} have a defect?",
+    "Is the {part} defective?",
+    "Can you see a defect?",
+    "Is there an anomaly in the image?",
+    "Is something wrong with this {part}?",
+    "Does the inspected image show damage?",
+    "Is this {part} faulty?",
+    "Should this {part} be rejected?",
+    "Does the {part} differ from a good one?",
+    "Is there any flaw on the {part}?",
+    "Would you sort out this {part}?",
+    "Is there any defect in the object?",
+    "Does the {part} show an abnormality?",
+)
 IS_GOOD = (
     "Is the {part} free of defects?",
     "Is the {part} good?",
@@ -25,31 +34,48 @@ IS_GOOD = (
     "Is this {part} without any flaw?",
 )
 WHICH_TYPE = (
-    "What is the type of the defect?", "Which defect is it?", "What kind of defect does the {part} have?",
-    "Which of these defects is present?", "Name the defect.", "What is wrong with the {part}?",
-    "There is a defect in the object. What is its type?", "How would you classify what you see?",
-)  # fmt: skip
+    "What is the type of the defect?",
+    "Which defect is it?",
+    "What kind of defect does the {part} have?",
+    "Which of these defects is present?",
+    "Name the defect.",
+    "What is wrong with the {part}?",
+    "There is a defect in the object. What is its type?",
+    "How would you classify what you see?",
+)
 WHICH_PLACE = (
-    "Where is the defect on the {part}?", "In which area of the image is the defect?", "What is the position of the defect?",
-    "Where is the damage?", "Locate the defect.", "In which region does the {part} differ from a good one?",
+    "Where is the defect on the {part}?",
+    "In which area of the image is the defect?",
+    "What is the position of the defect?",
+    "Where is the damage?",
+    "Locate the defect.",
+    "In which region does the {part} differ from a good one?",
     "There is a defect in the object. Where is it?",
-)  # fmt: skip
+)
 WHICH_OBJECT = (
-    "What is shown?", "What is the object in the image?", "Which part is being inspected?", "What do you see in the image?",
-    "What kind of product is it?", "Name the inspected object.",
-)  # fmt: skip
+    "What is shown?",
+    "What is the object in the image?",
+    "Which part is being inspected?",
+    "What do you see in the image?",
+    "What kind of product is it?",
+    "Name the inspected object.",
+)
 WHICH_SIZE = (
-    "How large is the defect?", "What is the size of the defect?", "How much of the {part} does the defect cover?",
-)  # fmt: skip
+    "How large is the defect?",
+    "What is the size of the defect?",
+    "How much of the {part} does the defect cover?",
+)
 HOW_MANY = (
     "How many defects are there?",
     "How many defects does the {part} have?",
     "What is the number of defects?",
 )
 WHY = (
-    "Why does this defect matter?", "What can this defect lead to?", "What is the effect of the defect on the {part}?",
+    "Why does this defect matter?",
+    "What can this defect lead to?",
+    "What is the effect of the defect on the {part}?",
     "What may happen because of the defect?",
-)  # fmt: skip
+)
 CAUSE = (
     "What is the likely cause of the defect?",
     "How did the defect come about?",
@@ -67,9 +93,17 @@ GENERIC_NORMAL = (
 )
 
 _FRAMES = (
-    "{}", "{}", "{}", "{}", "Looks like this: {}", "Seen as follows: {}", "Reject if seen: {}", "Typical look: {}",
-    "In this product: {}", "To recognise it: {}",
-)  # fmt: skip
+    "{}",
+    "{}",
+    "{}",
+    "{}",
+    "Looks like this: {}",
+    "Seen as follows: {}",
+    "Reject if seen: {}",
+    "Typical look: {}",
+    "In this product: {}",
+    "To recognise it: {}",
+)
 
 
 @dataclass(frozen=True, slots=True)

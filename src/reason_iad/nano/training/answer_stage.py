@@ -133,7 +133,9 @@ class AnswerStage:
             for epoch in range(self.settings.reuse):
                 order += random.Random(f"order/{number}/{epoch}").sample(range(pool), pool)
 
-            def arguments(number: int = number, offset: int = offset) -> Iterator[tuple[Any, ...]]:
+            def arguments(
+                number: int = number, offset: int = offset, order: list[int] = order, facts: list[Facts] = facts
+            ) -> Iterator[tuple[Any, ...]]:
                 for index in range(offset // GROUP, per_round // GROUP):
                     rows = order[index * group : (index + 1) * group]
                     yield [facts[row] for row in rows], rows, number * per_round + index, self.setup, batch
@@ -151,7 +153,8 @@ class AnswerStage:
         chunk = min(64, pool)
         first = 20_000_000 + number * pool
         runs = [(first + offset, chunk, "train", size) for offset in range(0, pool, chunk)]
-        tokens, facts = [], []
+        tokens: list[Tensor] = []
+        facts: list[Facts] = []
         for batch in workers.map(pair_batch, runs):
             with torch.autocast(self.settings.device.split(":")[0], torch.bfloat16, enabled=self.settings.half):
                 tokens.append(image_tokens(self.model, batch, self.settings.device).half())
@@ -229,7 +232,7 @@ class AnswerStage:
         return self._summary(np.concatenate(tasks), cover)
 
     def _judge(self, packed: PackedBatch, logits: np.ndarray[Any, Any]) -> tuple[Any, Any, Any]:
-        """Right or wrong, whether the sample is defective, and the score of 'Yes' where the order is the product's."""
+        """Right or wrong, whether the sample is defective, and how far A leads B in detection."""
         right = np.zeros(len(logits))
         score = np.full(len(logits), np.nan)
         for row, (_, _, token, options, task) in enumerate(packed.letters):

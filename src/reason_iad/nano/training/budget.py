@@ -1,6 +1,7 @@
 """How far training has come, and the learning rate that belongs there.
 
-Progress is trained time over the time asked for, across resumes; or, for tests and repeatable runs, steps over steps.
+Progress is trained time over the time asked for, across resumes; or, for tests and repeatable runs, steps over
+steps.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Budget:
 def learning_rate(
     progress: float, step: int, *, warmup: int = 150, decay: float = 0.35, floor: float = 0.02
 ) -> float:
-    """Factor on the peak rate: warm up by steps, stay, then fall along a line over the last `decay` of the stage."""
+    """Factor on the peak rate: warm up by steps, stay, then fall over the last `decay` of the stage."""
     rise = min(1.0, (step + 1) / warmup)
     fall = min(1.0, max(0.0, (1.0 - progress) / decay))
     return rise * max(floor, fall)

@@ -47,4 +47,5 @@ def draw_curves(log: Path, out: Path) -> None:
         axes[1][column].set(xlabel="step", ylabel="validation", ylim=(0, 1))
         if checks:
             axes[1][column].legend(fontsize="small")
-    FigureCanvasAgg(figure).print_png(str(out))
+    figure.set_canvas(FigureCanvasAgg(figure))
+    figure.savefig(out, format="png")

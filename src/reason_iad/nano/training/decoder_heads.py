@@ -1,8 +1,8 @@
 """Targets inside the decoder, each at the layer by which it should be known.
 
 Layer by layer: the query's tokens differ from the reference's (regression; the only target that the query alone
-cannot predict), then what and where the defect is, then which kind each name stands for, then which option is right.
-The letter, asked once per branch, comes last. The heads are thrown away.
+cannot predict), then what and where the defect is, then which kind each name stands for, then which option is
+right. The letter, asked once per branch, comes last. The heads are thrown away.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class DecoderHeads(nn.Module):
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
-        self.layer_line = max(1, depth // 3) - 1
+        self.layer_line = max(1, (depth + 1) // 3) - 1
         self.layer_image = max(1, (depth + 1) // 2) - 1
         self.layer_report = max(1, 2 * depth // 3) - 1
         self.layer_option = max(1, depth - 1) - 1

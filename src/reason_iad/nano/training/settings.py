@@ -47,8 +47,8 @@ class TrainSettings:
     half: bool = True  # bfloat16 autocast
     compile: bool = False
     save_every: float = 120.0  # seconds between checkpoints
-    validate_every: float = 240.0  # seconds between measurements
-    validation_pairs: int = 512
+    validate_every: float = 420.0  # seconds between measurements
+    validation_pairs: int = 256
 
     def __post_init__(self) -> None:
         checks: dict[str, Any] = {

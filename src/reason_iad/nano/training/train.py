@@ -68,7 +68,7 @@ def train(out: Path, settings: TrainSettings, *, resume: bool = False) -> Path:
     )
     if tensors:
         load_weights(model, tensors)
-    model.to(settings.device)
+    torch.nn.Module.to(model, settings.device)
     with Workers(settings.workers) as workers:
         runner = Runner(out, settings, model, workers)
         stage: Stage | None = None
