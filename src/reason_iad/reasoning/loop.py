@@ -142,7 +142,7 @@ class _Loop:
                 stopped = "budget"
                 break
             sigma = config.sigma * config.sigma_decay ** (step - 1)
-            if config.inject and attention is None:
+            if config.inject and attention is None and self._has_room(best.patches):
                 attention = self._attention(best.patches)
             new, weights = self._propose(attention, neutral, best.patches)
             attention = None  # the latents move below, so it is read again at the next step
@@ -213,6 +213,11 @@ class _Loop:
         if out.attention is None:
             raise RuntimeError("the backbone returned no attention although it was asked for")
         return out.attention
+
+    def _has_room(self, chosen: Patches) -> bool:
+        """Whether any latent may still get a patch; if not, nobody needs to know where it looks."""
+        most = min(self.config.max_patches, len(self.problem.tokens))
+        return any(len(tokens) < most for tokens in chosen)
 
     def _neutral_attention(self) -> torch.Tensor | None:
         wanted = self.config.inject and self.config.attention_correction == "neutral"
