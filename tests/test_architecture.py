@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "answering": {"backbones.base", "config", "errors", "prompt", "reasoning", "schema"},
     "galleries": {"backbones.base", "errors", "expert", "images", "knowledge"},
     "workbench": {"backbones.base", "config", "errors", "expert", "images", "knowledge", "schema"},
-    "examination": {"answering", "expert", "images", "prompt", "schema", "workbench"},
+    "examination": {"answering", "backbones.base", "expert", "images", "prompt", "schema", "workbench"},
     "inspector": {"backbones", "config", "examination", "galleries", "knowledge", "prompt", "schema", "workbench"},
     "batch": {"errors", "files", "images", "schema"},
     "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
@@ -99,6 +99,7 @@ def test_imports_go_one_way(module: str) -> None:
     [
         ("torch", {"backbones", "reasoning", "expert", "answering", "inspector", "doctor", "nano", "cli"}),
         ("transformers", {"backbones", "nano", "inspector"}),  # the inspector asks for its version only
+        ("openai", {"backbones"}),
         ("lancedb", {"knowledge"}),
         ("matplotlib", {"report"}),
         ("jinja2", {"report"}),

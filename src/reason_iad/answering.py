@@ -3,6 +3,8 @@
 A scene is an image with its references and knowledge, run through the model once. Every question forks from it and
 costs only its own tokens. Whatever the way, the answer is read from the same place: the distribution over the
 option letters right after the answer cue, at exactly the state that earned the best reward.
+
+A model behind an API keeps no state between questions: for it, a scene is what has to be sent each time.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from reason_iad.backbones.base import Backbone, ImageTokens, Prefix, SuffixQuery
+from reason_iad.backbones.base import Backbone, ChatModel, ImageTokens, Prefix, SuffixQuery
 from reason_iad.config import Method, ReasoningConfig
 from reason_iad.prompt import (
     LETTERS,
@@ -54,6 +56,21 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteScene:
+    """Everything that all questions about one image share, for a model behind an API.
+
+    Attributes:
+        model: the model.
+        parts: the head of the prompt.
+        images: references and inspected image, encoded once.
+    """
+
+    model: ChatModel
+    parts: tuple[Part, ...]
+    images: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """An answer and the patches that were injected to get it."""
 
@@ -62,21 +79,29 @@ class Answered:
 
 
 def answer_question(
-    scene: Scene, question: Question, method: Method, reasoning: ReasoningConfig | None, seed: int, max_tokens: int
+    scene: Scene | RemoteScene,
+    question: Question,
+    method: Method,
+    reasoning: ReasoningConfig | None,
+    seed: int,
+    max_tokens: int,
 ) -> Answered:
     """Answer one question.
 
     Args:
-        scene: the image, already run through the model.
+        scene: the image, already run through the model, or ready to be sent to it.
         question: with options, or open.
         method: how to answer.
-        reasoning: configuration of the latent loop, for methods that have one.
+        reasoning: configuration of the latent loop, for methods that have one (never with a remote scene).
         seed: of the inspection; every question derives its own from it and from its key.
         max_tokens: length of generated text (answer of an open question, chain of thought).
 
     Raises:
         PromptError: the question does not fit the context window.
+        ModelError: a remote model gave no usable answer.
     """
+    if isinstance(scene, RemoteScene):
+        return _by_chat(scene, question, method, max_tokens)
     if reasoning is not None:
         return _in_latent_space(scene, question, reasoning, seed, max_tokens)
     if method.chain_of_thought and question.options:
@@ -101,13 +126,30 @@ def _directly(scene: Scene, question: Question, max_tokens: int) -> Answered:
 def _by_thinking_aloud(scene: Scene, question: Question, max_tokens: int) -> Answered:
     """Generate a chain of thought, then read the options after it."""
     backbone = scene.backbone
-    base = build_prompt(scene.parts, question, latents=False)
-    prompt = Prompt(base.system, base.head, (*base.tail, Data(THINK_ALOUD)))
+    prompt = _aloud(build_prompt(scene.parts, question, latents=False))
     prefix = backbone.question(scene.head, prompt)
     cue = backbone.cue(prompt)
     thoughts = backbone.decode(prefix, cue, max_tokens).text
     rows = torch.cat((cue, backbone.embed_text([Data(thoughts + CONCLUDE)])))
     probabilities = _options_after(scene, prefix, rows, question)
+    return Answered(_answer(question, probabilities).model_copy(update={"reasoning_text": thoughts}))
+
+
+def _aloud(prompt: Prompt) -> Prompt:
+    return Prompt(prompt.system, prompt.head, (*prompt.tail, Data(THINK_ALOUD)))
+
+
+def _by_chat(scene: RemoteScene, question: Question, method: Method, max_tokens: int) -> Answered:
+    """Directly or by chain of thought, each in requests of their own."""
+    model, images = scene.model, scene.images
+    prompt = build_prompt(scene.parts, question, latents=False)
+    if not question.options:
+        return Answered(_open_answer(question, model.write(prompt, images, max_tokens)))
+    thoughts = None
+    if method.chain_of_thought:
+        prompt = _aloud(prompt)
+        thoughts = model.write(prompt, images, max_tokens)
+    probabilities = model.choose(prompt, images, LETTERS[: len(question.options)], thoughts)
     return Answered(_answer(question, probabilities).model_copy(update={"reasoning_text": thoughts}))
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from reason_iad.answering import Answered, Scene, answer_question
+from reason_iad.answering import Answered, RemoteScene, Scene, answer_question
+from reason_iad.backbones.base import Backbone, ChatModel
 from reason_iad.images import load_image
 from reason_iad.prompt import Question, build_head, build_prompt, detection_question, place_question, type_question
 from reason_iad.schema import (
@@ -23,7 +24,7 @@ from reason_iad.schema import (
 
 if TYPE_CHECKING:
     from reason_iad.expert import AnomalyMap
-    from reason_iad.prompt import Prompt
+    from reason_iad.prompt import Part
     from reason_iad.workbench import Workbench
 
 
@@ -34,7 +35,6 @@ class Examination:
         self, bench: Workbench, image: Any, references: Sequence[Any], category: str | None, about: str = ""
     ) -> None:
         self.bench, self.clock = bench, _Clock()
-        config, backbone = bench.config, bench.backbone
         with self.clock.phase("load"):
             self.image = load_image(image)
             self.references = [load_image(reference) for reference in references]
@@ -42,23 +42,35 @@ class Examination:
             self.category = bench.category(category, self.image)
             words = about or f"{self.category.name or ''} defect"
             self.knowledge = bench.retrieve(self.category.name, words)
-        with self.clock.phase("map"):
-            self.map = self._anomaly_map()
-        shown = self.references[: config.max_references]
-        with self.clock.phase("vision"):
-            tokens = [bench.embed(reference) for reference in shown]
-            query = backbone.embed_image(self.image.pixels)
+        self.shown = self.references[: bench.config.max_references]
         entries = [retrieved.entry for retrieved in self.knowledge]
-        parts = build_head(entries, len(shown), self.category.name)
+        parts = build_head(entries, len(self.shown), self.category.name)
+        self.map: AnomalyMap | None = None
+        model = bench.backbone
+        self.scene = self._remote(model, parts) if isinstance(model, ChatModel) else self._local(model, parts)
+        self.answers: list[Answer] = []
+        self.patches: list[InjectedPatch] = []
+
+    def _local(self, model: Backbone, parts: tuple[Part, ...]) -> Scene:
+        """Compare with the references, then run everything up to the question through the model."""
+        with self.clock.phase("map"):
+            self.map = self._anomaly_map(model)
+        with self.clock.phase("vision"):
+            tokens = [self.bench.embed(reference) for reference in self.shown]
+            query = model.embed_image(self.image.pixels)
         with self.clock.phase("prefix"):
-            prompt: Prompt = build_prompt(parts, detection_question(), latents=False)
-            head = backbone.head(prompt, [*tokens, query])
+            prompt = build_prompt(parts, detection_question(), latents=False)
+            head = model.head(prompt, [*tokens, query])
         prior = None
         if self.map is not None:
             prior = self.map.on_grid(query.rows, query.columns).to(query.tokens.device)
-        self.scene = Scene(backbone, parts, head, query, prior, self.image.width, self.image.height)
-        self.answers: list[Answer] = []
-        self.patches: list[InjectedPatch] = []
+        return Scene(model, parts, head, query, prior, self.image.width, self.image.height)
+
+    def _remote(self, model: ChatModel, parts: tuple[Part, ...]) -> RemoteScene:
+        """Encode the images. There is no anomaly map: an API returns no patch features to compare."""
+        with self.clock.phase("encode"):
+            images = tuple(model.encode_image(image.pixels) for image in (*self.shown, self.image))
+        return RemoteScene(model, parts, images)
 
     def ask(self, question: Question) -> Answer:
         """Answer a question about the scene, and keep the evidence."""
@@ -124,11 +136,11 @@ class Examination:
         image = self.image
         return InputImage(name=image.name, sha256=image.sha256, width=image.width, height=image.height)
 
-    def _anomaly_map(self) -> AnomalyMap | None:
+    def _anomaly_map(self, model: Backbone) -> AnomalyMap | None:
         if not self.references:
             return None
         expert = self.bench.expert(self.references)
-        return expert.inspect(self.bench.backbone.patch_features(self.image.pixels))
+        return expert.inspect(model.patch_features(self.image.pixels))
 
 
 class _Clock:

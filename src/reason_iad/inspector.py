@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reason_iad.backbones.base import ChatModel
+from reason_iad.backbones.chat_use import TIMEOUT, check_abilities, check_use, is_api
 from reason_iad.config import InspectorConfig
 from reason_iad.examination import Examination
 from reason_iad.galleries import open_gallery
@@ -38,20 +40,25 @@ class Inspector:
     """Inspects images with a frozen multimodal LLM, knowledge and normal references.
 
     Attributes:
-        backbone: the frozen model.
+        backbone: the frozen model; behind an API, a `ChatModel`.
         knowledge: the knowledge store, or None.
         config: the configuration in force.
+
+    Raises:
+        ModelError: the model is behind an API, and the method or a gallery takes more than text and images.
     """
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: Backbone | ChatModel,
         knowledge: KnowledgeStore | None = None,
         config: InspectorConfig | None = None,
         gallery: Gallery | None = None,
     ) -> None:
         self.backbone, self.knowledge = backbone, knowledge
         self.config = config if config is not None else InspectorConfig()
+        if isinstance(backbone, ChatModel):
+            check_abilities(self.config.method, gallery is not None)
         self._bench = Workbench(backbone, knowledge, self.config, gallery)
 
     @classmethod
@@ -64,26 +71,38 @@ class Inspector:
         device: str = "auto",
         dtype: str = "auto",
         gallery: str | Path | None = None,
+        base_url: str | None = None,
+        timeout: float = TIMEOUT,
     ) -> Inspector:
         """Load a model and open the knowledge.
 
         Args:
-            model: 'nano' (embedded), a model directory, or a hub id 'owner/name'.
+            model: 'nano' (embedded), a model directory, a hub id 'owner/name', or 'openai:NAME' for a model behind
+                an OpenAI-compatible API (key: environment variable OPENAI_API_KEY; docs/models.md).
             knowledge: a folder of knowledge files or a store; None: what comes with the package.
             config: see `InspectorConfig`.
             device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
             dtype: 'auto', 'float32' or 'bfloat16'.
             gallery: normal images from which the category is found when it is not given: a folder with one
                 sub-folder per category, or a gallery store.
+            base_url: address of the API; None: that of the environment variable OPENAI_BASE_URL.
+            timeout: seconds to wait for the API, per attempt.
 
         Raises:
-            ModelError: the model cannot be loaded.
+            ModelError: the model cannot be loaded, or cannot do what the method needs.
             KnowledgeError: the knowledge or the gallery cannot be opened.
             ConfigError: an option is out of its range.
+            MissingExtraError: an API is asked for without the extra 'api'.
         """
         from reason_iad.backbones import load_backbone
         from reason_iad.knowledge import open_knowledge
 
+        method = (config or InspectorConfig()).method
+        check_use(model, base_url=base_url, timeout=timeout, method=method, gallery=gallery is not None)
+        if is_api(model):
+            from reason_iad.backbones.chat_api import load_chat_model
+
+            return cls(load_chat_model(model, base_url, timeout), open_knowledge(knowledge), config)
         store = open_knowledge(knowledge)
         backbone = load_backbone(model, device=device, dtype=dtype)
         return cls(backbone, store, config, None if gallery is None else open_gallery(gallery, backbone))

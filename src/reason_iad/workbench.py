@@ -6,8 +6,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from reason_iad.backbones.base import ChatModel
 from reason_iad.config import METHODS, InspectorConfig
-from reason_iad.errors import KnowledgeError
+from reason_iad.errors import KnowledgeError, ModelError
 from reason_iad.images import LoadedImage
 from reason_iad.schema import CategoryEvidence, RetrievedEntry
 
@@ -28,7 +29,7 @@ class Workbench:
     """The tools of an inspector, and the steps before the first question (METHOD section 1).
 
     Attributes:
-        backbone: the frozen model.
+        backbone: the frozen model, local or behind an API.
         knowledge: the store, or None.
         gallery: where categories are found, or None.
         config: the configuration in force.
@@ -37,7 +38,7 @@ class Workbench:
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: Backbone | ChatModel,
         knowledge: KnowledgeStore | None,
         config: InspectorConfig,
         gallery: Gallery | None,
@@ -49,6 +50,17 @@ class Workbench:
         self._tokens: _Recent[ImageTokens] = _Recent(CACHED_IMAGES)
         self._experts: _Recent[Expert] = _Recent(CACHED_EXPERTS)
 
+    @property
+    def local(self) -> Backbone:
+        """The model, where its inside can be reached.
+
+        Raises:
+            ModelError: it is behind an API.
+        """
+        if isinstance(self.backbone, ChatModel):
+            raise ModelError(f"'{self.backbone.version.name}' gives text only, no features; use a local model.")
+        return self.backbone
+
     def category(self, given: str | None, image: LoadedImage) -> CategoryEvidence:
         """The category: as given, else the nearest in the gallery, else unknown."""
         if given is not None:
@@ -57,7 +69,7 @@ class Workbench:
             return CategoryEvidence(name=None, origin="unknown", score=None, margin=None)
         from reason_iad.expert.embedding import image_embedding
 
-        vector = image_embedding(self.backbone.patch_features(image.pixels))
+        vector = image_embedding(self.local.patch_features(image.pixels))
         found = self.gallery.classify(
             vector, min_score=self.config.category_score, min_margin=self.config.category_margin
         )
@@ -99,7 +111,7 @@ class Workbench:
 
     def embed(self, image: LoadedImage) -> ImageTokens:
         """Tokens of a reference, kept for the next inspection."""
-        return self._tokens.get(image.sha256, lambda: self.backbone.embed_image(image.pixels))
+        return self._tokens.get(image.sha256, lambda: self.local.embed_image(image.pixels))
 
     def expert(self, references: Sequence[LoadedImage]) -> Expert:
         """The defect expert, calibrated on these references once."""
@@ -107,10 +119,11 @@ class Workbench:
         from reason_iad.expert.jitter import jittered_copies
 
         def build() -> Expert:
-            features = [self.backbone.patch_features(reference.pixels) for reference in references]
+            model = self.local
+            features = [model.patch_features(reference.pixels) for reference in references]
             single = references[0].pixels if len(references) == 1 else None
             copies = [] if single is None else jittered_copies(single)
-            return build_expert(features, [self.backbone.patch_features(copy) for copy in copies])
+            return build_expert(features, [model.patch_features(copy) for copy in copies])
 
         return self._experts.get(":".join(reference.sha256 for reference in references), build)
 

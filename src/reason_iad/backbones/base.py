@@ -205,3 +205,47 @@ class Backbone(Protocol):
     def decode(self, prefix: Prefix, suffix: torch.Tensor, max_new_tokens: int) -> Decoded:
         """Greedy decoding that continues from the state (prefix, suffix (T, d))."""
         ...
+
+
+@runtime_checkable
+class ChatModel(Protocol):
+    """A multimodal model that only talks: text and images in, text out.
+
+    Enough for the methods without think tokens. There are no embeddings to feed it, no attention and no patch
+    features to read from it, which is why it is a protocol beside `Backbone` and not a part of it.
+    """
+
+    version: ModelVersion
+    context_length: int
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of a text, or an estimate that is rather too high."""
+        ...
+
+    def encode_image(self, image: Image.Image) -> str:
+        """An image in the form in which it is sent: made once, used for every question."""
+        ...
+
+    def choose(
+        self, prompt: Prompt, images: Sequence[str], letters: Sequence[str], thoughts: str | None = None
+    ) -> list[float]:
+        """Distribution over the option letters of a question; sums to 1.
+
+        Args:
+            prompt: with the question and its options.
+            images: encoded, in the order of the prompt's slots.
+            letters: of the options.
+            thoughts: what the model wrote about this prompt before, if it was asked to think aloud.
+
+        Raises:
+            ModelError: there is no answer, or none of the letters.
+        """
+        ...
+
+    def write(self, prompt: Prompt, images: Sequence[str], max_tokens: int) -> str:
+        """Text of at most so many tokens, as deterministic as the model can be.
+
+        Raises:
+            ModelError: there is no answer, or no text in it.
+        """
+        ...

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reason_iad.backbones.chat_use import TIMEOUT, api_name, check_use, is_api
 from reason_iad.config import METHODS, InspectorConfig
 from reason_iad.errors import ConfigError, ModelError, OutputError
 
@@ -34,10 +35,20 @@ class Engine:
     device: str
     dtype: str
     config: InspectorConfig
+    base_url: str | None = None
+    timeout: float = TIMEOUT
+
+    def __post_init__(self) -> None:
+        gallery = self.gallery is not None
+        check_use(
+            self.model, base_url=self.base_url, timeout=self.timeout, method=self.config.method, gallery=gallery
+        )
 
     @property
     def model_name(self) -> str:
         """The name that results will give the model."""
+        if is_api(self.model):
+            return api_name(self.model, self.base_url)
         path = Path(self.model).expanduser()
         return path.resolve().name if self.model != "nano" and path.exists() else self.model
 
@@ -52,6 +63,8 @@ class Engine:
             device=self.device,
             dtype=self.dtype,
             gallery=self.gallery,
+            base_url=self.base_url,
+            timeout=self.timeout,
         )
 
 
@@ -70,7 +83,7 @@ def engine_options(command: F) -> F:
                 **{name: options.pop(name) for name in ("steps", "candidates", "sigma", "budget_ms")},
             ),
             device=check_device(options.pop("device")),
-            **{name: options.pop(name) for name in ("knowledge", "gallery", "dtype")},
+            **{name: options.pop(name) for name in ("knowledge", "gallery", "dtype", "base_url", "timeout")},
         )
         return command(engine=engine, **options)
 
@@ -78,8 +91,11 @@ def engine_options(command: F) -> F:
     folder = click.Path(exists=True, path_type=Path)
     for option in reversed(
         (
-            click.option("--model", default="nano", show_default=True, metavar="nano|DIR|HUB_ID",
-                         help="The embedded model, a local model directory, or a hub id."),
+            click.option("--model", default="nano", show_default=True, metavar="nano|DIR|HUB_ID|openai:NAME",
+                         help="The embedded model, a local model directory, a hub id, or a model behind an API."),
+            click.option("--base-url", metavar="URL", help="Address of the API, such as http://localhost:8000/v1."),
+            click.option("--timeout", type=float, default=TIMEOUT, show_default=True, metavar="SECONDS",
+                         help="How long to wait for the API, per attempt."),
             click.option("--knowledge", type=folder, metavar="DIR_OR_STORE",
                          help="Your knowledge base; without it, what the package ships."),
             click.option("--gallery", type=folder, metavar="DIR",
@@ -138,9 +154,9 @@ def check_model(model: str) -> str:
     """Refuse what cannot be a model, before anything heavy is imported.
 
     Raises:
-        ModelError: it is neither 'nano', a model directory nor a hub id.
+        ModelError: it is neither 'nano', a model directory, a hub id nor a model behind an API.
     """
-    if model in ("nano", "fake"):
+    if model in ("nano", "fake") or is_api(model):
         return model
     path = Path(model).expanduser()
     if path.is_dir():
