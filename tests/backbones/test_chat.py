@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tiny
-
 from reason_iad.backbones.chat import ImageMarkup, Tokens, encode_content, render
 from reason_iad.prompt import Data, ImageSlot, LatentSlot, Question, build_head, build_prompt
 from reason_iad.schema import Entry

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import tiny
-import tiny_tiles
 import torch
 
+import tiny
+import tiny_tiles
 from reason_iad.backbones import FAMILIES, Backbone, load_backbone
 from reason_iad.backbones.attention import suffix_attention, visible
 from reason_iad.backbones.chat import Tokens, render

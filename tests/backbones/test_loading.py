@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tiny
 import torch
 
+import tiny
 from reason_iad.backbones import load_backbone
 from reason_iad.backbones.loading import hash_weights
 from reason_iad.errors import ConfigError, ModelError

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
-import tiny_tiles
 import torch
 from PIL import Image
 
+import tiny
+import tiny_tiles
 from reason_iad.backbones import FAMILIES, Backbone, load_backbone
 from reason_iad.backbones.base import Prefix, SuffixQuery
 from reason_iad.backbones.chat import render
