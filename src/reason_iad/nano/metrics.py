@@ -50,4 +50,4 @@ def wilson(hits: int, count: int) -> Proportion:
     spread = Z95**2 / count
     centre = (share + spread / 2) / (1 + spread)
     half = Z95 * math.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
-    return Proportion(share, centre - half, centre + half, count)
+    return Proportion(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)), count)

@@ -1,0 +1,41 @@
+"""Facts agree with the pixels they were read from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reason_iad.nano.facts import SIZES, facts_of
+from reason_iad.nano.pairs import draw, kind_index
+from reason_iad.schema import PLACES
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return [draw(number, "validate", 112) for number in range(24)]
+
+
+def test_coverage_is_where_the_mask_is(samples):
+    for sample in samples:
+        facts = facts_of(sample, kind_index())
+        cells = sample.mask.reshape(4, 28, 4, 28).any((1, 3)).reshape(-1)
+        assert ((facts.coverage > 0) == cells).all()
+        assert facts.defective == bool(sample.mask.any())
+
+
+def test_kinds_are_those_of_the_sample(samples):
+    names = {number: name for name, number in kind_index().items()}
+    for sample in samples:
+        facts = facts_of(sample, kind_index())
+        marked = {names[kind] for kind in np.unique(facts.kinds) if kind >= 0}
+        assert marked <= {defect.kind for defect in sample.defects}
+        assert ((facts.kinds >= 0) <= (facts.coverage > 0)).all()
+
+
+def test_the_main_defect_is_the_largest(samples):
+    for sample in samples:
+        facts = facts_of(sample, kind_index())
+        if facts.defective:
+            assert facts.main.share == max(defect.share for defect in facts.defects)
+            assert facts.main.place in PLACES and facts.main.size in SIZES
+            assert 0 < facts.main.share < 1
