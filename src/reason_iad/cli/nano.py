@@ -17,7 +17,9 @@ def nano() -> None:
 @nano.command()
 @click.option("--minutes", type=float, default=60.0, show_default=True, help="Trained time, across resumes.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--out", type=_PATH, required=True, metavar="DIR", help="Log, checkpoints, and the model in DIR/model.")
+@click.option(
+    "--out", type=_PATH, required=True, metavar="DIR", help="Log, checkpoints, and the model in DIR/model."
+)
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint of DIR.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that make data.")
 @click.option("--shards", type=int, default=2, show_default=True, help="Threads that compute gradients.")
