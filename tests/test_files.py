@@ -126,9 +126,7 @@ def test_a_device_is_written_to_and_not_replaced() -> None:
 
 @posix
 def test_standard_output_can_be_the_target() -> None:
-    code = (
-        "from reason_iad.files import *; write_atomic('/dev/stdout', 'a\\n'); append_line('/dev/stdout', 'b')"
-    )
+    code = "from reason_iad.files import *; write_atomic('/dev/stdout', 'a\\n'); append_line('/dev/stdout', 'b')"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout == "a\nb\n"
 
@@ -164,9 +162,7 @@ def test_impossible_paths_are_refused(tmp_path: Path, write: object, name: str, 
 def test_a_folder_without_permission_is_refused(tmp_path: Path, write: object) -> None:
     if os.geteuid() != 65534:
         tmp_path.chmod(0o500)
-    with pytest.raises(
-        OutputError, match=r"'a\.txt': permission denied; choose a folder you may write to\.$"
-    ):
+    with pytest.raises(OutputError, match=r"'a\.txt': permission denied; choose a folder you may write to\.$"):
         write("a.txt", "x")  # type: ignore[operator]
 
 
@@ -219,9 +215,7 @@ def test_a_line_cut_short_by_a_limit_is_taken_back(tmp_path: Path) -> None:
     assert (tmp_path / "results.jsonl").read_text() == '{"n": 1}\n'
 
 
-def test_an_interrupt_while_writing_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupt_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.txt").write_text("old")
 
     def interrupt(descriptor: int) -> None:

@@ -50,12 +50,7 @@ def png_header(width: int, height: int) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b""))
-        + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 # Files that are refused
@@ -130,9 +125,7 @@ def test_a_bomb_given_as_an_open_pil_image_is_refused(tmp_path: Path) -> None:
     assert "more than 100 million pixels" in refusal(image)
 
 
-@pytest.mark.parametrize(
-    "content", [b"not an image", b"\x00" * 4096, b"<svg></svg>", b"%PDF-1.4", b"\xff\xd8\xff"]
-)
+@pytest.mark.parametrize("content", [b"not an image", b"\x00" * 4096, b"<svg></svg>", b"%PDF-1.4", b"\xff\xd8\xff"])
 def test_a_file_that_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "notes.png").write_bytes(content)
     message = refusal(tmp_path / "notes.png")
@@ -233,9 +226,7 @@ def test_a_folder_without_read_permission_is_refused(tmp_path: Path, monkeypatch
     if root:
         os.seteuid(65534)
     try:
-        with pytest.raises(
-            ImageError, match=r"The folder 'line/closed' cannot be read; check its permissions\."
-        ):
+        with pytest.raises(ImageError, match=r"The folder 'line/closed' cannot be read; check its permissions\."):
             find_images(["line"])
     finally:
         if root:
@@ -258,9 +249,7 @@ def test_the_hash_is_that_of_the_file(tmp_path: Path, part: Image.Image) -> None
     from hashlib import sha256
 
     part.save(tmp_path / "part.png")
-    assert (
-        load_image(tmp_path / "part.png").sha256 == sha256((tmp_path / "part.png").read_bytes()).hexdigest()
-    )
+    assert load_image(tmp_path / "part.png").sha256 == sha256((tmp_path / "part.png").read_bytes()).hexdigest()
 
 
 def test_the_content_decides_not_the_suffix(tmp_path: Path, part: Image.Image) -> None:
@@ -388,12 +377,7 @@ def test_16_bit_colours_are_scaled_not_clipped(tmp_path: Path) -> None:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = struct.pack(">IIBBBBB", 16, 16, 16, 2, 0, 0, 0)
-    png = (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(raw))
-        + chunk(b"IEND", b"")
-    )
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
     (tmp_path / "deep.png").write_bytes(png)
     assert load_image(tmp_path / "deep.png").pixels.getpixel((4, 4)) == (255, 128, 1)
 

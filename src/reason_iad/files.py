@@ -83,9 +83,7 @@ def read_lines_tolerant(path: str | Path) -> list[str]:
         return []
     except (OSError, ValueError) as error:
         detail = error.strerror if isinstance(error, OSError) else str(error)
-        raise OutputError(
-            f"Cannot read '{_name(path)}' to continue it: {detail}; choose another file."
-        ) from None
+        raise OutputError(f"Cannot read '{_name(path)}' to continue it: {detail}; choose another file.") from None
     *lines, tail = content.split(b"\n")
     if _is_json(tail):
         lines.append(tail)

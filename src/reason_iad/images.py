@@ -166,9 +166,7 @@ def _load_file(path: Path) -> LoadedImage:
 
 def _read(path: Path, what: str) -> bytes:
     """Read a regular file, once, without ever blocking on a pipe or a device."""
-    flags = (
-        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-    )
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
     try:
         with os.fdopen(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -179,9 +177,7 @@ def _read(path: Path, what: str) -> bytes:
     if not data:
         raise ImageError(f"{what} is empty (zero bytes); copy or export it again.")
     if len(data) > MAX_FILE_BYTES:
-        raise ImageError(
-            f"{what} is larger than {MAX_FILE_BYTES // 2**20} MiB; crop it or save it compressed."
-        )
+        raise ImageError(f"{what} is larger than {MAX_FILE_BYTES // 2**20} MiB; crop it or save it compressed.")
     return data
 
 
@@ -261,9 +257,7 @@ def _grey_to_8_bit(grey: NDArray[Any], what: str) -> tuple[NDArray[np.uint8], tu
     if not np.isfinite(low) or not np.isfinite(high):
         raise ImageError(f"{what} contains NaN or infinite values; replace them before inspecting.")
     if low < 0 or high > 65535:
-        raise ImageError(
-            f"{what} has values from {low:g} to {high:g}; scale them to 0..1 (float) or 0..65535."
-        )
+        raise ImageError(f"{what} has values from {low:g} to {high:g}; scale them to 0..1 (float) or 0..65535.")
     if grey.dtype.kind == "f" and high <= 1:
         white = 1
     elif grey.dtype.kind == "f" and high <= 255:

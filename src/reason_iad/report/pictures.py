@@ -1,0 +1,129 @@
+"""Pictures of the report as data URIs, and the shapes drawn over them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from reason_iad.schema import PLACES, Box, InjectedPatch, MapEvidence
+
+LARGE = 900
+"""Longest side of the main pictures, pixels."""
+SMALL = 520
+"""Longest side of the pictures that repeat (patches, further references), pixels."""
+
+SERIES = 6
+"""Number of colours for think tokens, in the style sheet and in the plots."""
+
+# Heat map: transparent, then amber, then red. Stops are value, (R, G, B, opacity).
+_HEAT = (
+    (0.0, (255, 196, 0, 0.0)),
+    (0.15, (255, 196, 0, 0.25)),
+    (0.5, (255, 128, 0, 0.6)),
+    (1.0, (214, 16, 40, 0.8)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An embedded picture.
+
+    Attributes:
+        uri: the data URI of the pixels.
+        alt: what a person who cannot see it should know.
+        width: of the original in pixels; shapes drawn over the picture use these coordinates.
+        height: of the original in pixels.
+    """
+
+    uri: str
+    alt: str
+    width: int
+    height: int
+
+    @property
+    def unit(self) -> float:
+        """Size of a shape's details (text, radii), relative to the picture."""
+        return max(self.width, self.height) / 100
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A rectangle over a picture, in its pixels."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class PatchBox:
+    """An injected patch over a picture; one patch may have been injected after several think tokens."""
+
+    rectangle: Rectangle
+    label: str
+    series: int
+
+
+def picture(pixels: Image.Image, alt: str, side: int = LARGE) -> Picture:
+    """Embed pixels (RGB), scaled down to a longest side in pixels; small pictures keep their size."""
+    small = pixels.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    data = io.BytesIO()
+    small.save(data, "JPEG", quality=90, subsampling=0, optimize=True)
+    uri = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
+    return Picture(uri, alt, pixels.width, pixels.height)
+
+
+def heat_picture(pixels: Image.Image, evidence: MapEvidence, alt: str) -> Picture | None:
+    """Draw the anomaly map over a grey copy of the picture; None if the map is malformed."""
+    if min(evidence.rows, evidence.columns) < 1 or len(evidence.values) != evidence.rows * evidence.columns:
+        return None
+    values = np.nan_to_num(np.asarray(evidence.values, np.float32)).reshape(evidence.rows, evidence.columns)
+    grey = pixels.convert("L").convert("RGB")
+    grey.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)
+    heat = Image.fromarray(values.clip(0, 1)).resize(grey.size, Image.Resampling.BILINEAR)
+    stops = [value for value, _ in _HEAT]
+    red, green, blue, opacity = (
+        np.interp(np.asarray(heat), stops, [colour[channel] for _, colour in _HEAT]) for channel in range(4)
+    )
+    colour = np.stack([red, green, blue], axis=-1)  # (H, W, 3)
+    mixed = np.asarray(grey) * (1 - opacity[..., None]) + colour * opacity[..., None]
+    drawn = picture(Image.fromarray(np.rint(mixed).astype(np.uint8)), alt)
+    return Picture(drawn.uri, alt, pixels.width, pixels.height)
+
+
+def rectangle(box: Box | None, width: int, height: int) -> Rectangle | None:
+    """A box clipped to the picture; None if nothing is left of it."""
+    if box is None:
+        return None
+    x1, y1 = max(box.x1, 0), max(box.y1, 0)
+    x2, y2 = min(box.x2, width), min(box.y2, height)
+    return Rectangle(x1, y1, x2 - x1, y2 - y1) if x2 > x1 and y2 > y1 else None
+
+
+def place_cell(place: str, width: int, height: int) -> Rectangle | None:
+    """The ninth of the picture that a place names."""
+    if place not in PLACES:
+        return None
+    row, column = divmod(PLACES.index(place), 3)
+    return Rectangle(column * width / 3, row * height / 3, width / 3, height / 3)
+
+
+def patch_boxes(patches: Iterable[InjectedPatch], width: int, height: int) -> tuple[PatchBox, ...]:
+    """Boxes of the injected patches, labelled with the think tokens (from 1) that they follow."""
+    latents: dict[Box, list[int]] = {}
+    for patch in patches:
+        latents.setdefault(patch.box, []).append(patch.latent + 1)
+    boxes = []
+    for box, tokens in latents.items():
+        shape = rectangle(box, width, height)
+        if shape is not None:
+            label = " ".join(str(token) for token in sorted(set(tokens)))
+            boxes.append(PatchBox(shape, label, (min(tokens) - 1) % SERIES + 1))
+    return tuple(boxes)

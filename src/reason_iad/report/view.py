@@ -1,0 +1,367 @@
+"""What the page says: an inspection in plain words, in the order a reader needs it.
+
+The template only lays out what is built here. Evidence that an inspection lacks becomes None or an empty tuple,
+and the page leaves its place out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reason_iad.images import LoadedImage
+from reason_iad.report.pictures import (
+    SMALL,
+    PatchBox,
+    Picture,
+    Rectangle,
+    heat_picture,
+    patch_boxes,
+    picture,
+    place_cell,
+    rectangle,
+)
+from reason_iad.report.plots import steps_plot
+from reason_iad.schema import Answer, Entry, InjectedPatch, Inspection, RetrievedEntry
+
+CLOSE_CALL = 0.1
+"""Within so much of the threshold the page asks for a second look."""
+
+_QUESTIONS = {
+    "detection": "Is there a defect?",
+    "type": "Which defect is it?",
+    "place": "Where is it?",
+    "explanation": "Explanation",
+    "question": "The question",
+}
+_STOPPED = {
+    "steps": "all steps were used",
+    "threshold": "the reward reached its threshold",
+    "patience": "the reward no longer improved",
+    "budget": "its time was up",
+}
+_SCORERS = {"bm25": "text match", "cosine": "similarity", "category": "whole category"}
+_ORIGINS = {"given": "given by the user", "gallery": "found from the image", "unknown": "not known"}
+
+
+@dataclass(frozen=True, slots=True)
+class OptionView:
+    """One option of a question, with its probability before and after reasoning (before: None without it)."""
+
+    letter: str
+    text: str
+    after: float
+    after_text: str
+    before: float | None
+    before_text: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    """One question, how its answer came about, and the patches that were looked at again for it."""
+
+    title: str
+    question: str
+    options: tuple[OptionView, ...]
+    text: str
+    thought: str
+    plot: str | None
+    plot_alt: str
+    summary: str
+    patches: tuple[InjectedPatch, ...]
+    boxes: tuple[PatchBox, ...]
+    picture: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeView:
+    """One knowledge entry that was cited."""
+
+    entry: Entry
+    score: str
+    matches: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceView:
+    """A reference that was used; its picture is None if the pixels were not given."""
+
+    name: str
+    detail: str
+    picture: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One phase of the inspection, with its share of the whole in [0, 1]."""
+
+    name: str
+    text: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything the page shows."""
+
+    title: str
+    defect: bool
+    headline: str
+    subline: str
+    percent: str
+    threshold: str
+    close_call: bool
+    picture: Picture
+    box: Rectangle | None
+    cell: Rectangle | None
+    verified: bool
+    heat: Picture | None
+    references: tuple[ReferenceView, ...]
+    facts: tuple[tuple[str, str], ...]
+    advice: tuple[tuple[str, str], ...]
+    knowledge: tuple[KnowledgeView, ...]
+    questions: tuple[QuestionView, ...]
+    timings: tuple[Timing, ...]
+    total: str
+    versions: tuple[tuple[str, str], ...]
+
+
+def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[LoadedImage]) -> View:
+    """Turn an inspection and its pictures into what the page shows."""
+    defect = inspection.verdict == "defect"
+    region, width, height = inspection.region, image.width, image.height
+    evidence = inspection.evidence
+    alt = "Heat map over the inspected image: where it differs from the references."
+    heat = heat_picture(image.pixels, evidence.anomaly_map, alt) if evidence.anomaly_map else None
+    what = f"Inspected image {inspection.image.name}"
+    where = f"; the defect is at the {region.place}" if region else ""
+    return View(
+        title=f"{'Defect' if defect else 'Pass'}: {inspection.image.name}",
+        defect=defect,
+        headline="Defect found" if defect else "Pass",
+        subline=_subline(inspection),
+        percent=percent(inspection.probability),
+        threshold=percent(inspection.threshold),
+        close_call=abs(inspection.probability - inspection.threshold) < CLOSE_CALL,
+        picture=picture(image.pixels, f"{what}{where}."),
+        box=rectangle(region.box, width, height) if region else None,
+        cell=place_cell(region.place, width, height) if region else None,
+        verified=image.sha256 == inspection.image.sha256,
+        heat=heat,
+        references=_references(inspection, references),
+        facts=_facts(inspection),
+        advice=_advice(inspection),
+        knowledge=tuple(_knowledge(item, inspection) for item in evidence.knowledge),
+        questions=_questions(inspection, image),
+        timings=_timings(inspection.timings_ms),
+        total=_duration(inspection.timings_ms.get("total", sum(inspection.timings_ms.values()))),
+        versions=_versions(inspection),
+    )
+
+
+def percent(value: float) -> str:
+    """A probability as a person says it; never 0 % or 100 % for what is merely close."""
+    if not math.isfinite(value):
+        return "–"
+    if 0 < value < 0.001:
+        return "< 0.1 %"
+    if 0.999 < value < 1:
+        return "> 99.9 %"
+    return f"{value * 100:.0f} %" if 0.1 <= value <= 0.9 or value in (0, 1) else f"{value * 100:.1f} %"
+
+
+def _subline(inspection: Inspection) -> str:
+    if inspection.verdict == "pass":
+        return "No defect was found on this part."
+    parts = [_sentence_case(inspection.defect_type or "Type not known")]
+    if inspection.severity:
+        parts.append(f"severity: {inspection.severity}")
+    if inspection.region:
+        parts.append(inspection.region.place)
+    return " · ".join(parts)
+
+
+def _facts(inspection: Inspection) -> tuple[tuple[str, str], ...]:
+    """Label and value, most useful first."""
+    category, region = inspection.evidence.category, inspection.region
+    origin = _ORIGINS[category.origin]
+    if category.origin == "gallery" and category.score is not None and category.margin is not None:
+        origin += f", similarity {category.score:.2f}, lead {category.margin:.2f}"
+    facts = [("Part", f"{category.name} ({origin})" if category.name else "unknown")]
+    if inspection.defect_type:
+        facts.append(("Defect type", inspection.defect_type))
+    if inspection.severity:
+        facts.append(("Severity", inspection.severity))
+    if region:
+        facts.append(("Place", f"{region.place} (the model gives it {percent(region.place_probability)})"))
+    if region and region.box:
+        box = region.box
+        facts.append(("Marked box", f"{box.x2 - box.x1} x {box.y2 - box.y1} px at ({box.x1}, {box.y1})"))
+    facts.append(("Image", f"{inspection.image.name}, {inspection.image.width} x {inspection.image.height} px"))
+    facts.append(("Method", inspection.method))
+    return tuple(facts)
+
+
+def _matches(entry: Entry, inspection: Inspection) -> bool:
+    return (
+        entry.kind == "defect"
+        and inspection.defect_type is not None
+        and entry.name.casefold() == inspection.defect_type.casefold()
+    )
+
+
+def _advice(inspection: Inspection) -> tuple[tuple[str, str], ...]:
+    """Likely cause and what to do, from the cited entry of the defect type that was found."""
+    for item in inspection.evidence.knowledge:
+        entry = item.entry
+        if _matches(entry, inspection):
+            advice = (("Likely cause", entry.cause), ("What to do", entry.action))
+            return tuple((label, text) for label, text in advice if text)
+    return ()
+
+
+def _knowledge(item: RetrievedEntry, inspection: Inspection) -> KnowledgeView:
+    score = f"{_SCORERS[item.scorer]} {item.score:.2f}" if item.scorer != "category" else _SCORERS["category"]
+    return KnowledgeView(item.entry, score, _matches(item.entry, inspection))
+
+
+def _references(inspection: Inspection, given: Sequence[LoadedImage]) -> tuple[ReferenceView, ...]:
+    """The references of the evidence in order, then pictures given beyond them (nothing is hidden)."""
+    views = []
+    recorded = inspection.evidence.references
+    for index in range(max(len(recorded), len(given))):
+        image = given[index] if index < len(given) else None
+        name = recorded[index].name if index < len(recorded) else given[index].name
+        if index >= len(recorded):
+            detail = "Not among the recorded references."
+        elif image is None:
+            detail = f"Picture not included (sha256 {recorded[index].sha256[:12]})."
+        elif image.sha256 != recorded[index].sha256:
+            detail = "The hash of this picture differs from the recorded one."
+        else:
+            detail = ""
+        small = picture(image.pixels, f"Reference image {name}: a good part.") if image else None
+        views.append(ReferenceView(name, detail, small))
+    return tuple(views)
+
+
+def _questions(inspection: Inspection, image: LoadedImage) -> tuple[QuestionView, ...]:
+    patches: dict[str, list[InjectedPatch]] = {}
+    for patch in inspection.evidence.patches:
+        patches.setdefault(patch.question, []).append(patch)
+    views = []
+    for number, answer in enumerate(inspection.evidence.answers, 1):
+        own = tuple(patches.get(answer.key, ()))
+        if answer.key == "explanation" and not (answer.steps or own or answer.reasoning_text):
+            continue  # its text stands at the top of the page
+        views.append(_question(answer, own, image, f"plot-{number}"))
+    return tuple(views)
+
+
+def _question(answer: Answer, patches: tuple[InjectedPatch, ...], image: LoadedImage, name: str) -> QuestionView:
+    title = _QUESTIONS.get(answer.key, _sentence_case(answer.key))
+    boxes = patch_boxes(patches, image.width, image.height)
+    return QuestionView(
+        title=title,
+        question=answer.question,
+        options=_options(answer),
+        text="" if answer.options else answer.text,
+        thought=answer.reasoning_text or "",
+        plot=steps_plot(answer.steps, name) if answer.steps else None,
+        plot_alt=_plot_alt(answer),
+        summary=_summary(answer, len(patches)),
+        patches=patches,
+        boxes=boxes,
+        picture=picture(image.pixels, f"Image patches injected for '{title}'.", SMALL) if boxes else None,
+    )
+
+
+def _options(answer: Answer) -> tuple[OptionView, ...]:
+    views = []
+    for letter, text in answer.options.items():
+        after, before = _share(answer.probabilities.get(letter)), answer.initial_probabilities.get(letter)
+        views.append(
+            OptionView(
+                letter=letter,
+                text=text,
+                after=after,
+                after_text=percent(answer.probabilities.get(letter, math.nan)),
+                before=None if before is None else _share(before),
+                before_text="" if before is None else percent(before),
+                chosen=letter == answer.choice,
+            )
+        )
+    return tuple(views)
+
+
+def _share(value: float | None) -> float:
+    """A length in [0, 1], whatever comes."""
+    return min(max(value, 0.0), 1.0) if value is not None and math.isfinite(value) else 0.0
+
+
+def _summary(answer: Answer, patches: int) -> str:
+    if not answer.steps:
+        return ""
+    first, last = answer.steps[0], answer.steps[-1]
+    parts = [f"{_count(last.step, 'step')} of latent reasoning"]
+    if answer.stopped:
+        parts.append(f"ended because {_STOPPED.get(answer.stopped, answer.stopped)}")
+    gained = last.best_reward - first.best_reward
+    parts.append(f"reward {first.best_reward:.3f} → {last.best_reward:.3f} ({gained:+.3f})")
+    parts.append(f"{_count(patches, 'image patch', 'es')} injected" if patches else "no patch injected")
+    return "; ".join(parts) + "."
+
+
+def _count(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else plural}"
+
+
+def _plot_alt(answer: Answer) -> str:
+    if not answer.steps:
+        return ""
+    first, last = answer.steps[0], answer.steps[-1]
+    return (
+        f"Plot over {_count(last.step, 'step')}: the best reward goes from {first.best_reward:.2f} "
+        f"to {last.best_reward:.2f}, the entropy of the answer from {first.answer_entropy:.2f} "
+        f"to {last.answer_entropy:.2f}."
+    )
+
+
+def _timings(timings: dict[str, float]) -> tuple[Timing, ...]:
+    phases = {name: value for name, value in timings.items() if name != "total"}
+    whole = max(timings.get("total", 0.0), sum(phases.values()), 1e-9)
+    return tuple(
+        Timing(_sentence_case(name.replace("_", " ")), _duration(value), _share(value / whole))
+        for name, value in phases.items()
+    )
+
+
+def _duration(milliseconds: float) -> str:
+    if not math.isfinite(milliseconds):
+        return "–"
+    if milliseconds < 10:
+        return f"{milliseconds:.1f} ms"
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f} s"
+
+
+def _versions(inspection: Inspection) -> tuple[tuple[str, str], ...]:
+    versions = inspection.versions
+    model = versions.model
+    return (
+        ("Image sha256", inspection.image.sha256),
+        ("Model", f"{model.name} ({model.family}), {model.dtype} on {model.device}"),
+        ("Model sha256", model.sha256),
+        ("Knowledge sha256", versions.knowledge_sha256 or "not used"),
+        ("Configuration sha256", versions.config_sha256),
+        ("Seed", str(inspection.seed)),
+        ("reason-iad", versions.package),
+        ("torch", versions.torch),
+        ("transformers", versions.transformers),
+        ("Result schema", inspection.schema_version),
+    )
+
+
+def _sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]

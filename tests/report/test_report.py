@@ -1,0 +1,199 @@
+"""The page says what the inspection says, whatever is missing from it and whoever wrote its texts."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import report_cases as cases
+from reason_iad.errors import ImageError, OutputError
+from reason_iad.report import render_report, save_report
+from reason_iad.report.view import build_view, percent
+from reason_iad.schema import (
+    CategoryEvidence,
+    Entry,
+    Evidence,
+    Inspection,
+    MapEvidence,
+    Region,
+    RetrievedEntry,
+)
+
+HOSTILE = '</style><script>alert("x")</script><img src=x onerror=alert(1)> \u202e “quotes” & 中文'
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str | None]] = []
+        self.words: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def page(inspection: Inspection, scratched: bool = True, references: tuple[Any, ...] = ()) -> Page:
+    image = cases.plate(True) if scratched else cases.plate(False, 1)
+    return Page(render_report(inspection, image=image, references=references))
+
+
+@pytest.fixture(scope="module")
+def full() -> Page:
+    return page(cases.defect(), references=(cases.plate(False, 1),))
+
+
+def test_the_verdict_and_its_reasons_are_said(full: Page) -> None:
+    for said in (
+        "Defect found", "Scratch · severity: major · top right", "93.7 %", "from 50 %", "not calibrated",
+        "A thin bright line runs across", "metal plate (found from the image, similarity 0.93, lead 0.21)",
+        "132 x 92 px at (428, 66)", "metal_plate/defect/scratch", "text match 7.42", "source: metal_plate.md",
+        "Parts sliding over each other", "good_001.png", "calibrated on 3", "Is there a defect?",
+        "71 % →", "the reward no longer improved", "9 image patches injected", "1.73 s", "ab" * 32,
+    ):  # fmt: skip
+        assert said in full.text, said
+
+
+def test_everything_visual_is_there(full: Page) -> None:
+    pictures = [value for tag, name, value in full.attributes if (tag, name) == ("img", "src")]
+    assert len(pictures) == 3 + 3, "inspected, reference, heat map, and one with patches per question"
+    assert all(str(source).startswith("data:image/jpeg;base64,") for source in pictures)
+    classes = [value for _, name, value in full.attributes if name == "class"]
+    for shape in ("region", "cell", "patch p1", "plot"):
+        assert shape in classes
+    boxes = {(n, v) for t, n, v in full.attributes if t == "rect"}
+    assert {("x", "428"), ("y", "66"), ("width", "132"), ("height", "92")} <= boxes
+
+
+def test_nothing_is_fetched_and_nothing_runs(full: Page) -> None:
+    assert "script" not in full.tags
+    for tag, name, value in full.attributes:
+        if name in ("src", "href", "xlink:href", "action", "data"):
+            assert str(value).startswith(("data:", "#")), (tag, name, value)
+        assert not name.startswith("on")
+    policy = [value for tag, name, value in full.attributes if (tag, name) == ("meta", "content")]
+    assert any("default-src 'none'" in str(value) for value in policy)
+    html = render_report(cases.defect(), image=cases.plate(True))
+    assert not re.search(r"url\((?!#)|@import", html)
+
+
+def test_pictures_have_words(full: Page) -> None:
+    words = [value for tag, name, value in full.attributes if (tag, name) == ("img", "alt")]
+    assert len(words) == full.tags.count("img")
+    assert all(words)
+    assert ("html", "lang", "en") in full.attributes
+
+
+def test_ids_are_unique(full: Page) -> None:
+    ids = [value for _, name, value in full.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+
+
+def test_hostile_text_stays_text() -> None:
+    entry = Entry(
+        id=HOSTILE, category=HOSTILE, kind="defect", name=HOSTILE, text=HOSTILE, cause=HOSTILE, source=HOSTILE
+    )
+    inspection = cases.bare(
+        verdict="defect",
+        defect_type=HOSTILE,
+        explanation=HOSTILE,
+        image=cases.bare().image.model_copy(update={"name": HOSTILE}),
+        evidence=Evidence(
+            category=CategoryEvidence(name=HOSTILE, origin="given"),
+            knowledge=(RetrievedEntry(entry=entry, score=1.0, scorer="bm25"),),
+            answers=(cases.good().evidence.answers[0].model_copy(update={"question": HOSTILE}),),
+        ),
+    )
+    shown = page(inspection, scratched=False)
+    assert "script" not in shown.tags
+    assert shown.tags.count("img") == 1
+    assert shown.tags.count("style") == 1
+    assert shown.text.count('<script>alert("x")</script>') >= 7
+
+
+@pytest.mark.parametrize("make", [cases.good, cases.bare])
+def test_what_is_missing_is_left_out(make: Any) -> None:
+    shown = page(make(), scratched=False)
+    assert "Pass" in shown.text
+    for absent in ("Reference", "Difference from the references", "Image patches looked at"):
+        assert absent not in shown.text
+
+
+def test_a_defect_without_place_or_type() -> None:
+    shown = page(cases.bare(verdict="defect"), scratched=False)
+    assert "Defect found" in shown.text
+    assert "Type not known" in shown.text
+
+
+def test_odd_evidence_does_not_break_the_page() -> None:
+    region = Region(
+        box=cases.BOX.model_copy(update={"x1": 9000, "x2": 9100}), place="nowhere", place_probability=0.5
+    )
+    broken = MapEvidence(rows=3, columns=3, values=(0.5,), gate_passed=False, calibrated_on=1)
+    nan = MapEvidence(rows=1, columns=2, values=(float("nan"), 2.0), gate_passed=False, calibrated_on=1)
+    for anomaly_map in (broken, nan):
+        evidence = cases.defect().evidence.model_copy(update={"anomaly_map": anomaly_map})
+        page(cases.defect(region=region, evidence=evidence))
+
+
+def test_references_that_changed_are_pointed_out() -> None:
+    other = cases.plate(False, 7)
+    assert "differs from the recorded one" in page(cases.defect(), references=(other,)).text
+    assert "Picture not included" in page(cases.defect()).text
+    assert "Not among the recorded" in page(cases.good(), scratched=False, references=(other,)).text
+
+
+def test_another_picture_is_refused() -> None:
+    with pytest.raises(ImageError, match=r"32x32.*640x480"):
+        render_report(cases.defect(), image=Image.new("RGB", (32, 32)))
+
+
+def test_a_picture_of_the_same_size_but_another_hash_is_pointed_out() -> None:
+    assert "differs from the recorded one" in page(cases.defect(), scratched=False).text
+
+
+def test_a_close_call_asks_for_a_person() -> None:
+    assert build_view(cases.defect(probability=0.55), cases.plate(True), ()).close_call
+    assert not build_view(cases.defect(), cases.plate(True), ()).close_call
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "0 %"), (1.0, "100 %"), (0.0004, "< 0.1 %"), (0.9996, "> 99.9 %"), (0.5, "50 %"), (0.937, "93.7 %")],
+)
+def test_percentages_never_round_to_certainty(value: float, said: str) -> None:
+    assert percent(value) == said
+
+
+def test_the_same_inspection_gives_the_same_page() -> None:
+    one, two = (render_report(cases.defect(), image=cases.plate(True)) for _ in range(2))
+    assert one == two
+
+
+def test_saving_is_atomic(tmp_path: Path) -> None:
+    path = save_report(cases.defect(), tmp_path / "out.html", image=cases.plate(True))
+    assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.html"]
+    with pytest.raises(OutputError, match="gone"):
+        save_report(cases.defect(), tmp_path / "gone" / "out.html", image=cases.plate(True))
+
+
+def test_inspection_save_report_is_the_same(tmp_path: Path) -> None:
+    path = cases.defect().save_report(tmp_path / "a.html", cases.plate(True).pixels)
+    assert "Defect found" in path.read_text(encoding="utf-8")
