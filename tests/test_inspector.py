@@ -74,6 +74,14 @@ def test_a_pass_has_no_type_and_no_region(part: Path) -> None:
     assert {answer.key for answer in result.evidence.answers} == {"detection", "explanation"}
 
 
+def test_the_explanation_does_not_contradict_the_verdict(part: Path, knowledge: Path) -> None:
+    defect = inspector("full", knowledge=knowledge).inspect(part, category="bracket")
+    place = defect.region.place if defect.region else ""
+    assert defect.explanation.startswith(f"Defect: {defect.defect_type} at {place},")
+    assert inspector("full", threshold=1.0).inspect(part).explanation.startswith("No defect found.")
+    assert inspector("direct").inspect(part).explanation.startswith("Defect:")
+
+
 def test_path_pil_and_array_give_the_same_answer(part: Path) -> None:
     look = inspector()
     from_path, from_pil, from_array = (

@@ -119,7 +119,7 @@ def _directly(scene: Scene, question: Question, max_tokens: int) -> Answered:
     prefix = scene.backbone.question(scene.head, prompt)
     cue = scene.backbone.cue(prompt)
     if not question.options:
-        return Answered(_open_answer(question, scene.backbone.decode(prefix, cue, max_tokens).text))
+        return Answered(_open_answer(question, _write(scene.backbone, prefix, cue, question, max_tokens)))
     return Answered(_answer(question, _options_after(scene, prefix, cue, question)))
 
 
@@ -144,7 +144,7 @@ def _by_chat(scene: RemoteScene, question: Question, method: Method, max_tokens:
     model, images = scene.model, scene.images
     prompt = build_prompt(scene.parts, question, latents=False)
     if not question.options:
-        return Answered(_open_answer(question, model.write(prompt, images, max_tokens)))
+        return Answered(_open_answer(question, _joined(question.opening, model.write(prompt, images, max_tokens))))
     thoughts = None
     if method.chain_of_thought:
         prompt = _aloud(prompt)
@@ -178,9 +178,24 @@ def _in_latent_space(
         answer = _answer(question, thought.best.answer.tolist(), thought.initial.answer.tolist())
     else:
         best = assemble(thought.best.latents[None], thought.best.patches, problem.tokens, problem.cue)
-        answer = _open_answer(question, backbone.decode(problem.prefix, best.rows[0], max_tokens).text)
+        answer = _open_answer(question, _write(backbone, problem.prefix, best.rows[0], question, max_tokens))
     answer = answer.model_copy(update={"steps": thought.steps, "stopped": thought.stopped})
     return Answered(answer, _patches(scene, question.key, thought))
+
+
+def _write(backbone: Backbone, prefix: Prefix, rows: torch.Tensor, question: Question, max_tokens: int) -> str:
+    """Text that continues from (prefix, rows) and the opening of the answer."""
+    if question.opening:
+        rows = torch.cat((rows, backbone.embed_text([Data(question.opening)]).to(rows.dtype)))
+    return _joined(question.opening, backbone.decode(prefix, rows, max_tokens).text)
+
+
+def _joined(opening: str, text: str) -> str:
+    """The opening and what follows it; a model that repeats the opening is not quoted twice."""
+    text = text.strip()
+    if not opening or text.startswith(opening):
+        return text
+    return f"{opening}{'' if text[:1] in ('', '.', ',', ';', ':') else ' '}{text}"
 
 
 def _options_after(scene: Scene, prefix: Prefix, rows: torch.Tensor, question: Question) -> list[float]:

@@ -20,6 +20,7 @@ from reason_iad.galleries import open_gallery
 from reason_iad.prompt import (
     Question,
     detection_question,
+    explanation_opening,
     explanation_question,
     parse_options,
 )
@@ -136,7 +137,10 @@ class Inspector:
         if verdict == "defect":
             kind = look.defect_type(known)
             region = look.region()
-        explanation = look.ask(explanation_question()).text
+        opening = explanation_opening(
+            verdict == "defect", kind.name if kind else None, region.place if region else None
+        )
+        explanation = look.ask(explanation_question(opening)).text
         if question is not None:
             look.ask(question if isinstance(question, Question) else Question("question", question))
         return Inspection(

@@ -68,6 +68,12 @@ class Prompt:
 class Question:
     """A question with lettered options, or an open one (`options` empty).
 
+    Attributes:
+        key: names the answer in the evidence.
+        text: the question.
+        options: what to choose from.
+        opening: words an open answer begins with, so that it cannot contradict what has been decided.
+
     Raises:
         PromptError: the question is empty or has more options than letters.
     """
@@ -75,6 +81,7 @@ class Question:
     key: str
     text: str
     options: tuple[str, ...] = ()
+    opening: str = ""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -143,9 +150,18 @@ def place_question() -> Question:
     return Question("place", "Where is the defect?", PLACES)
 
 
-def explanation_question() -> Question:
+def explanation_question(opening: str = "") -> Question:
     """What is it, where, and why does it matter? (open)"""
-    return Question("explanation", "Explain the verdict: what, where, and why it matters.")
+    return Question("explanation", "Explain the verdict: what, where, and why it matters.", opening=opening)
+
+
+def explanation_opening(defective: bool, kind: str | None, place: str | None) -> str:
+    """How the explanation of a verdict begins: with the verdict, so that the text cannot deny it."""
+    if not defective:
+        return "No defect found."
+    if kind is None:
+        return "Defect:"
+    return f"Defect: {kind} at {place}," if place else f"Defect: {kind},"
 
 
 def parse_options(texts: Sequence[str]) -> tuple[str, ...]:

@@ -173,10 +173,11 @@ def defect(**changes: Any) -> Inspection:
         "defect_type": "scratch",
         "severity": "major",
         "region": Region(box=BOX, place="top right", place_probability=0.81),
-        "explanation": "A thin bright line runs across the brushing direction near the top right corner. The "
-        "reference shows an even surface there. The line has a raised edge,
-        which is typical of a scratch made after "
-        "brushing; it can cut through the coating that follows.",
+        "explanation": (
+            "A thin bright line runs across the brushing direction near the top right corner. The reference shows an "
+            "even surface there. The line has a raised edge, which is typical of a scratch made after brushing; it "
+            "can cut through the coating that follows."
+        ),
         "evidence": evidence,
         "timings_ms": {
             "retrieve": 6.2, "vision": 212.4, "prefix": 301.0, "detection": 388.1, "type": 236.7, "place": 221.9,
