@@ -31,6 +31,8 @@ from reason_iad.schema import Answer, Box, InjectedPatch
 
 THINK_ALOUD = "Think step by step in a few short sentences."
 CONCLUDE = "\nAnswer: "
+BEGIN_WITH = "Begin your answer with these words: "
+"""Asks a model for an opening where its answer cannot be begun for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def _directly(scene: Scene, question: Question, max_tokens: int) -> Answered:
 def _by_thinking_aloud(scene: Scene, question: Question, max_tokens: int) -> Answered:
     """Generate a chain of thought, then read the options after it."""
     backbone = scene.backbone
-    prompt = _aloud(build_prompt(scene.parts, question, latents=False))
+    prompt = _followed(build_prompt(scene.parts, question, latents=False), THINK_ALOUD)
     prefix = backbone.question(scene.head, prompt)
     cue = backbone.cue(prompt)
     thoughts = backbone.decode(prefix, cue, max_tokens).text
@@ -135,8 +137,8 @@ def _by_thinking_aloud(scene: Scene, question: Question, max_tokens: int) -> Ans
     return Answered(_answer(question, probabilities).model_copy(update={"reasoning_text": thoughts}))
 
 
-def _aloud(prompt: Prompt) -> Prompt:
-    return Prompt(prompt.system, prompt.head, (*prompt.tail, Data(THINK_ALOUD)))
+def _followed(prompt: Prompt, text: str) -> Prompt:
+    return Prompt(prompt.system, prompt.head, (*prompt.tail, Data(text)))
 
 
 def _by_chat(scene: RemoteScene, question: Question, method: Method, max_tokens: int) -> Answered:
@@ -144,10 +146,12 @@ def _by_chat(scene: RemoteScene, question: Question, method: Method, max_tokens:
     model, images = scene.model, scene.images
     prompt = build_prompt(scene.parts, question, latents=False)
     if not question.options:
+        if question.opening:
+            prompt = _followed(prompt, BEGIN_WITH + question.opening)
         return Answered(_open_answer(question, _joined(question.opening, model.write(prompt, images, max_tokens))))
     thoughts = None
     if method.chain_of_thought:
-        prompt = _aloud(prompt)
+        prompt = _followed(prompt, THINK_ALOUD)
         thoughts = model.write(prompt, images, max_tokens)
     probabilities = model.choose(prompt, images, LETTERS[: len(question.options)], thoughts)
     return Answered(_answer(question, probabilities).model_copy(update={"reasoning_text": thoughts}))
