@@ -4,8 +4,8 @@ theta_low is the 0.99 quantile of normal-against-normal residuals, theta_high = 
 the map is clipped between them to [0, 1]. The coherence gate compares the largest connected region above theta_low
 with the same on normals: a map that fails it may say where, but not whether (METHOD section 4).
 
-Normal-against-normal needs two references. With one [ours], the residuals come from jittered copies of it, scaled
-up to the query's own median residual: jitter alone knows nothing of the variation between two parts.
+Normal-against-normal needs two references. With one [ours], the residuals come from jittered copies of it. Jitter
+knows nothing of the variation between two parts, so they are scaled up some of the way to the query's own median.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from reason_iad.schema import Box
 
 QUANTILE = 0.99
 AREA_SLACK = 0.01
+ONE_REFERENCE = 0.25
+"""Exponent of that scale. Of 0, 1/4, 1/2, 3/4 and 1, on 80 drawn parts (39 good): 1/4 keeps the gate's false alarms
+below a tenth (0.08; 0.18 at 0) without silencing it (it passes 0.39 of the defects; 0.10 at 1)."""
 RADIUS = 0.15
 """References show the part in about the same place: a patch is compared within 15 % of the image side [ours]."""
 
@@ -86,7 +89,7 @@ class Expert:
         normal = torch.cat([residual.flatten() for residual in self.residuals])
         scale = 1.0
         if self.calibrated_on == 1:
-            scale = max(1.0, float(raw.median()) / max(float(normal.median()), 1e-6))
+            scale = max(1.0, float(raw.median()) / max(float(normal.median()), 1e-6)) ** ONE_REFERENCE
         low = float(normal.quantile(QUANTILE)) * scale
         high = low + 3 * (low - float(normal.median()) * scale)
         values = ((raw - low) / max(high - low, 1e-6)).clamp(0, 1).cpu()
