@@ -57,7 +57,7 @@ def test_grids_may_differ() -> None:
 @pytest.mark.parametrize("references", [1, 4])
 def test_a_defect_is_found_where_it_is(references: int) -> None:
     normals = [normal(i) for i in range(10, 10 + references)]
-    copies = [normal(i, 0.05) for i in range(3)] if references == 1 else []
+    copies = [normal(i, 0.13) for i in range(3)] if references == 1 else []
     expert = build_expert(normals, copies)
     found = expert.inspect(with_defect(normal(50), slice(3, 6), slice(7, 10)))
     assert found.gate_passed
@@ -74,7 +74,7 @@ def test_a_defect_is_found_where_it_is(references: int) -> None:
 @pytest.mark.parametrize("references", [1, 4])
 def test_normals_do_not_pass_the_gate(references: int) -> None:
     normals = [normal(i) for i in range(10, 10 + references)]
-    copies = [normal(i, 0.05) for i in range(3)] if references == 1 else []
+    copies = [normal(i, 0.13) for i in range(3)] if references == 1 else []
     expert = build_expert(normals, copies)
     passed = [expert.inspect(normal(seed)).gate_passed for seed in range(60, 80)]
     assert sum(passed) <= 1

@@ -175,8 +175,8 @@ def defect(**changes: Any) -> Inspection:
         "region": Region(box=BOX, place="top right", place_probability=0.81),
         "explanation": (
             "A thin bright line runs across the brushing direction near the top right corner. The reference shows "
-            "an even surface there. The line has a raised edge, which is typical of a scratch made after brushing; it "
-            "can cut through the coating that follows."
+            "an even surface there. The line has a raised edge, which is typical of a scratch made after brushing; "
+            "it can cut through the coating that follows."
         ),
         "evidence": evidence,
         "timings_ms": {
