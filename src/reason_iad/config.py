@@ -46,6 +46,7 @@ class ReasoningConfig:
     patches_per_step: int = 2  # m [paper]
     max_patches: int = 16  # per latent position [paper]
     attention_layers: tuple[int, ...] | None = None  # which decoder layers; None: the upper half [ours]
+    attention_heads: tuple[int, ...] | None = None  # which heads of those layers; None: all [paper]
     attention_correction: AttentionCorrection = "neutral"  # against attention sinks [ours]; papers: "none"
     map_prior: bool = True  # attention times the expert's calibrated map [ours]; papers: off
 

@@ -18,6 +18,7 @@ import tiny_tiles
 from reason_iad.backbones import FAMILIES, Backbone, load_backbone
 from reason_iad.backbones.base import Prefix, SuffixQuery
 from reason_iad.backbones.chat import render
+from reason_iad.errors import ModelError
 from reason_iad.prompt import ImageSlot, build_head, build_prompt, detection_question
 
 
@@ -234,6 +235,18 @@ def test_cached_equals_uncached(backbone: Any, prefix: Prefix) -> None:
     assert (fast.logits - plain.logits).abs().max() < 1e-4
     assert (fast.attention - plain.attention).abs().max() < 1e-6
     assert (fast.logits[0] - fast.logits[1]).abs().max() > 1e-2, "candidates must differ"
+
+
+def test_chosen_heads_equal_the_uncached_ones(backbone: Backbone, prefix: Prefix) -> None:
+    suffix, at = suffix_rows(backbone, 2), (0, 1)
+    alone = [SuffixQuery((), at, prefix.images[-1], heads=(head,)) for head in (0, 1)]
+    seen = [backbone.evaluate(prefix, suffix, query).attention for query in alone]
+    plain = [backbone.evaluate_uncached(prefix, suffix, query).attention for query in alone]
+    for fast, slow in zip(seen, plain, strict=True):
+        assert (fast - slow).abs().max() < 1e-6
+    assert (seen[0] - seen[1]).abs().max() > 1e-5, "heads must differ"
+    with pytest.raises(ModelError, match="attention_heads"):
+        backbone.evaluate(prefix, suffix, SuffixQuery((), at, prefix.images[-1], heads=(99,)))
 
 
 def test_a_batch_equals_its_members(backbone: Backbone, prefix: Prefix) -> None:

@@ -27,6 +27,7 @@ VARIANTS = {
     "early stop": replace(FULL, patience=2, steps=12),
     "few patches": replace(FULL, max_patches=3),
     "chosen layers": replace(FULL, attention_layers=(0, 2)),
+    "chosen heads": replace(FULL, attention_heads=(1,)),
 }
 
 

@@ -62,6 +62,7 @@ class SuffixPlan:
         rows: suffix rows whose attention over the image is wanted.
         image: half-open range of the image tokens in the prefix.
         capture_layers: decoder layers over which it is averaged.
+        heads: heads over which it is averaged; None: all.
         captured: running sum of the attention, (B, len(rows), n).
     """
 
@@ -69,6 +70,7 @@ class SuffixPlan:
     rows: tuple[int, ...] = ()
     image: tuple[int, int] = (0, 0)
     capture_layers: frozenset[int] = frozenset()
+    heads: tuple[int, ...] | None = None
     captured: torch.Tensor | None = field(default=None)
 
     def mean_attention(self) -> torch.Tensor | None:
@@ -144,7 +146,8 @@ def suffix_attention(
     width = past.shape[-1]
     if plan.rows and layer in plan.capture_layers:
         start, stop = plan.image
-        seen = weights[:, :, :, list(plan.rows), start:stop].mean((0, 2))  # (B, L, n)
+        rows_seen = weights[:, :, :, list(plan.rows), start:stop].transpose(0, 1).flatten(1, 2)  # (B, heads, L, n)
+        seen = (rows_seen if plan.heads is None else rows_seen[:, list(plan.heads)]).mean(1)  # (B, L, n)
         plan.captured = seen if plan.captured is None else plan.captured + seen
     weights = weights.to(value.dtype)
     flat = weights[..., :width].reshape(kv_heads, batch * groups * length, width)

@@ -76,12 +76,14 @@ class SuffixQuery:
         attention_at: suffix positions whose attention over the image tokens is read (empty: none).
         image: prefix range of those image tokens.
         layers: decoder layers to average the attention over; None: the upper half.
+        heads: heads of those layers to average over; None: all.
     """
 
     logits_at: tuple[int, ...]
     attention_at: tuple[int, ...] = ()
     image: Span | None = None
     layers: tuple[int, ...] | None = None
+    heads: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

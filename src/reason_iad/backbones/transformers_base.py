@@ -228,7 +228,7 @@ class TransformersBackbone(ABC):
         plan = SuffixPlan(prefix.layers)
         if query.attention_at and query.image is not None:
             plan.rows, plan.image = query.attention_at, (query.image.start, query.image.stop)
-            plan.capture_layers = self._capture_layers(query)
+            plan.capture_layers, plan.heads = self._capture_layers(query), self._capture_heads(query)
         axes = self.text_positions(prefix.next_position, suffix.shape[1])
         with nullcontext() if suffix.requires_grad else torch.no_grad():
             hidden = self._run(suffix, axes, self.new_store(prefix, len(suffix)), plan=plan)
@@ -256,7 +256,10 @@ class TransformersBackbone(ABC):
                     at = [prefix.length + i for i in query.attention_at]
                     layers = [self.attention_layers.index(i) for i in sorted(self._capture_layers(query))]
                     chosen = [out.attentions[i][0].float() for i in layers]
-                    full = torch.stack(chosen).mean((0, 1))  # (S, S)
+                    heads = self._capture_heads(query)
+                    full = torch.stack(chosen)[:, slice(None) if heads is None else list(heads)].mean(
+                        (0, 1)
+                    )  # (S, S)
                     rows.append(full[at, query.image.start : query.image.stop])
         finally:
             self._use_suffix_attention()
@@ -312,6 +315,14 @@ class TransformersBackbone(ABC):
                 f"{', '.join(map(str, there))}."
             )
         return chosen
+
+    def _capture_heads(self, query: SuffixQuery) -> tuple[int, ...] | None:
+        count = int(self.model.config.get_text_config().num_attention_heads)
+        if query.heads is not None and not (query.heads and all(0 <= head < count for head in query.heads)):
+            raise ModelError(
+                f"attention_heads {list(query.heads)} are not among the model's heads 0 to {count - 1}."
+            )
+        return query.heads
 
     def _render(self, prompt: Prompt) -> RenderedPrompt:
         if prompt not in self._rendered:

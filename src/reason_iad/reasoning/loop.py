@@ -193,6 +193,7 @@ class _Loop:
             suffix.latent_at if attention else (),
             problem.image if attention else None,
             self.config.attention_layers,
+            self.config.attention_heads,
         )
         out = self.backbone.evaluate(problem.prefix, suffix.rows, query)
         answer = out.logits[:, -1]
@@ -208,7 +209,9 @@ class _Loop:
         problem = self.problem
         no_cue = problem.cue[:0]
         suffix = assemble(self.latents[None], patches, problem.tokens, no_cue)
-        query = SuffixQuery((), suffix.latent_at, problem.image, self.config.attention_layers)
+        query = SuffixQuery(
+            (), suffix.latent_at, problem.image, self.config.attention_layers, self.config.attention_heads
+        )
         out = self.backbone.evaluate(problem.prefix if prefix is None else prefix, suffix.rows, query)
         if out.attention is None:
             raise RuntimeError("the backbone returned no attention although it was asked for")

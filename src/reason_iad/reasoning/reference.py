@@ -132,7 +132,7 @@ def _attention(
 ) -> torch.Tensor:  # fmt: skip
     """(L, n) from the full attention matrices."""
     rows, places = _sequence(problem, latents, patches)
-    query = SuffixQuery((), tuple(places), problem.image, config.attention_layers)
+    query = SuffixQuery((), tuple(places), problem.image, config.attention_layers, config.attention_heads)
     out = backbone.evaluate_uncached(prefix, rows[None], query)
     if out.attention is None:
         raise RuntimeError("the backbone returned no attention although it was asked for")
