@@ -177,8 +177,16 @@ def test_the_place_of_the_letter_is_read(client: ChatAPI, server: ChatServer) ->
 
 
 def test_the_generated_token_counts_without_alternatives(client: ChatAPI, server: ChatServer) -> None:
-    server.script = [completion("B", {"content": [{"token": "B", "logprob": -0.3}]})]
+    others = [{"token": "A", "logprob": np.log(0.1)}]
+    alone, beside = ({"token": "B", "logprob": np.log(0.3), "top_logprobs": top} for top in ([], others))
+    server.script = [completion("B", {"content": [step]}) for step in (alone, beside)]
     assert choose(client) == [0.0, 1.0]
+    assert choose(client) == pytest.approx([0.25, 0.75])
+
+
+def test_a_probability_above_one_is_one(client: ChatAPI, server: ChatServer) -> None:
+    server.script = [completion("A", chances(("A", [("A", 1e9), ("B", 0.0)])))]
+    assert choose(client) == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ def test_requests_hold_what_the_method_says(
     cot, informed = rest[:7], rest[7:]
     assert len(informed) == 4
     assert ["logprobs" in seen.body for seen in cot] == [False, True] * 3 + [False], "thoughts, then the letter"
+    assert [m["content"] for m in cot[1].messages if m["role"] == "assistant"] == ["There is a dent in the middle."]
     assert [seen.body["max_tokens"] for seen in (direct[-1], cot[0])] == [96, 128]
     for seen in server.seen:
         assert [message["content"] for message in seen.messages if message["role"] == "system"] == [SYSTEM]
@@ -143,6 +144,13 @@ def test_a_failed_image_stops_no_batch(server: ChatServer, make_image: Callable[
 
 
 # What it cannot do
+
+
+def test_the_page_names_what_works() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    assert tuple(name for name, method in METHODS.items() if method.reasoning is None) == ABLE
+    assert "| " + ", ".join(f"`{name}`" for name in ABLE) + " | no |" in page
+    assert all(f"`{name}`" in page for name in METHODS)
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name not in ABLE])
