@@ -101,7 +101,7 @@ def test_imports_go_one_way(module: str) -> None:
         ("transformers", {"backbones", "nano", "inspector"}),  # the inspector asks for its version only
         ("openai", {"backbones"}),
         ("lancedb", {"knowledge"}),
-        ("matplotlib", {"report"}),
+        ("matplotlib", {"report", "nano"}),
         ("jinja2", {"report"}),
         ("click", {"cli"}),
         ("rich", {"cli"}),
