@@ -100,7 +100,7 @@ class AnswerStage:
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameter groups with their peak learning rates."""
-        rate = self.settings.rate * (0.5 if self.joint else 1.0)
+        rate = self.settings.rate * (0.75 if self.joint else 1.0)
         decoder = [*self.model.model.language_model.parameters(), *self.decoder_heads.parameters()]
         groups = [{"params": decoder, "peak": rate}]
         if self.joint:

@@ -19,7 +19,7 @@ from reason_iad.nano.packing import PackedBatch
 from reason_iad.nano.training.heads import FAMILY_SLOTS, KIND_SLOTS, coverage_loss, kind_loss
 
 WEIGHTS = {
-    "answer": 1.0, "difference": 0.5, "cover": 0.6, "kind": 0.3, "cell": 0.1, "report": 0.3, "line": 0.15,
+    "answer": 1.0, "difference": 0.4, "cover": 0.6, "kind": 0.3, "cell": 0.1, "report": 0.3, "line": 0.4,
     "option_kind": 0.3, "option_right": 0.5,
 }  # fmt: skip
 
@@ -68,8 +68,7 @@ class DecoderHeads(nn.Module):
         super().__init__()
         self.layer_line = max(1, (depth + 1) // 3) - 1
         self.layer_image = max(1, (depth + 1) // 2) - 1
-        self.layer_report = max(1, 2 * depth // 3) - 1
-        self.layer_option = max(1, depth - 1) - 1
+        self.layer_report = self.layer_option = max(1, depth - 1) - 1  # reads what the image tokens know
         self.image = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9))
         self.difference = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
         self.report = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9 + FAMILY_SLOTS))
