@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
@@ -31,7 +32,7 @@ class ReasoningConfig:
     candidates: int = 4  # N; [ours] pairs on one shared prefix. Papers: 1
     antithetic: bool = True  # (+eps, -eps) [ours]
     leave_one_out: bool = True  # baseline b [ours]; papers: b = 0
-    sigma: float = 0.1  # relative to the RMS of the token embeddings [ours]; papers: absolute
+    sigma: float = 0.1  # relative to the RMS of the token embeddings, so that it means the same on every model
     sigma_decay: float = 0.95  # per step [LTPO]
     learning_rate: float = 0.05  # eta, relative to the RMS squared (see estimators.py) [ours]
     estimator: Estimator = "score"  # [paper]; "gradient" backpropagates through the suffix
@@ -39,7 +40,7 @@ class ReasoningConfig:
     latent_weight: float = 1.0  # weight of the confidence at the latent positions [paper]
     answer_weight: float = 1.0  # weight of the confidence at the answer position [ours]; papers: 0
     stability_weight: float = 0.5  # weight of the stability reward [ours]; papers: 0
-    reward_threshold: float | None = 0.98  # stop early at this confidence [LTPO]; None: never
+    reward_threshold: float | None = 0.98  # stop early at this reward [LTPO]; None: never
     patience: int | None = 4  # stop after so many steps without a better reward [ours]; None: never
     budget_ms: float | None = None  # stop after so much wall-clock time, at the best state so far [ours]
     inject: bool = True  # dynamic visual injection [paper]
@@ -58,9 +59,13 @@ class ReasoningConfig:
             "candidates must be even when antithetic is on": not self.antithetic or self.candidates % 2 == 0,
             "candidates must be at least 2 when leave_one_out is on": not self.leave_one_out
             or self.candidates >= 2,
-            "sigma must be above 0": self.sigma > 0,
+            "sigma must be above 0 and finite": self.sigma > 0 and math.isfinite(self.sigma),
             "sigma_decay must be in (0, 1]": 0 < self.sigma_decay <= 1,
-            "learning_rate must not be negative": self.learning_rate >= 0,
+            "learning_rate must be finite and not negative": self.learning_rate >= 0
+            and math.isfinite(self.learning_rate),
+            "reward_threshold must be finite": math.isfinite(self.reward_threshold or 0),
+            "attention_layers and attention_heads must not be empty": self.attention_layers != ()
+            and self.attention_heads != (),
             "estimator must be 'score' or 'gradient'": self.estimator in ("score", "gradient"),
             "top_k must be at least 2": self.top_k >= 2,
             "latent_weight and answer_weight must not be negative, nor both 0": min(
@@ -121,7 +126,8 @@ class InspectorConfig:
     seed: int = 0
     knowledge_share: float = 0.5  # share of the context window that retrieved knowledge may fill [ours]
     knowledge_entries: int = 8  # at most so many entries in one prompt [ours]
-    max_references: int = 1  # references shown to the model; all given ones calibrate the map (MMAD one-shot)
+    max_references: int = 1  # references shown to the model (MMAD one-shot)
+    map_references: int = 8  # references that calibrate the map: time and memory do not grow with more [ours]
     category_score: float = 0.5  # least cosine to accept a category from the gallery [ours]
     category_margin: float = 0.02  # least lead over the next category [ours]
     explanation_tokens: int = 96
@@ -133,6 +139,14 @@ class InspectorConfig:
             raise ConfigError(f"Unknown method '{self.method}'; choose one of: {', '.join(METHODS)}.")
         if not 0 < self.threshold <= 1:
             raise ConfigError(f"threshold is {self.threshold}; it must be above 0 and at most 1.")
+        at_least = {"max_references": 0, "map_references": 1, "knowledge_entries": 0, "explanation_tokens": 1,
+                    "thought_tokens": 1}  # fmt: skip
+        for name, least in at_least.items():
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+        for name in ("category_score", "category_margin"):
+            if not math.isfinite(getattr(self, name)):
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be a finite number.")
         if not 0 < self.knowledge_share < 1:
             raise ConfigError(f"knowledge_share is {self.knowledge_share}; it must be between 0 and 1.")
 

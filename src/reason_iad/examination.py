@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 from reason_iad.answering import Answered, RemoteScene, Scene, answer_question
 from reason_iad.backbones.base import Backbone, ChatModel
 from reason_iad.images import load_image
-from reason_iad.prompt import Question, build_head, build_prompt, detection_question, place_question, type_question
+from reason_iad.prompt import (
+    LETTERS,
+    Question,
+    build_head,
+    build_prompt,
+    detection_question,
+    place_question,
+    type_question,
+)
 from reason_iad.schema import (
     Answer,
     Entry,
@@ -40,7 +48,7 @@ class Examination:
             self.references = [load_image(reference) for reference in references]
         with self.clock.phase("retrieve"):
             self.category = bench.category(category, self.image)
-            words = about or f"{self.category.name or ''} defect"
+            words = " ".join(filter(None, (self.category.name, about))) or "defect"
             self.knowledge = bench.retrieve(self.category.name, words)
         self.shown = self.references[: bench.config.max_references]
         entries = [retrieved.entry for retrieved in self.knowledge]
@@ -86,16 +94,17 @@ class Examination:
         return answered.answer
 
     def known_defects(self) -> list[Entry]:
-        """Defect types the knowledge lists for this category, as shown to the model, else as stored."""
-        shown = [found.entry for found in self.knowledge if found.entry.kind == "defect"]
-        mine = [entry for entry in shown if entry.category == self.category.name]
+        """Every defect type that the knowledge lists for this category, those shown to the model first."""
         store, name = self.bench.knowledge, self.category.name
-        if mine or store is None or name is None or name not in store.categories():
-            return mine
-        return [entry for entry in store.entries(name) if entry.kind == "defect"][:8]
+        if store is None or name is None or name not in store.categories():
+            return []
+        shown = [found.entry for found in self.knowledge]
+        known = [entry for entry in store.entries(name) if entry.kind == "defect"]
+        known.sort(key=lambda entry: shown.index(entry) if entry in shown else len(shown))
+        return known[: len(LETTERS)]
 
     def defect_type(self, known: list[Entry]) -> Entry | None:
-        """Which of the known defect types it is; None if fewer than two are known."""
+        """Which of the known defect types it is; the only one if there is one, None if there is none."""
         if len(known) < 2:
             return known[0] if known else None
         chosen = self.ask(type_question([entry.name for entry in known])).text
@@ -139,7 +148,8 @@ class Examination:
     def _anomaly_map(self, model: Backbone) -> AnomalyMap | None:
         if not self.references:
             return None
-        expert = self.bench.expert(self.references)
+        distinct = {reference.sha256: reference for reference in self.references}
+        expert = self.bench.expert(list(distinct.values())[: self.bench.config.map_references])
         return expert.inspect(model.patch_features(self.image.pixels))
 
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 class Inspector:
     """Inspects images with a frozen multimodal LLM, knowledge and normal references.
 
+    Keeps what it computed from references between calls; use one inspector per thread.
+
     Attributes:
         backbone: the frozen model; behind an API, a `ChatModel`.
         knowledge: the knowledge store, or None.
@@ -129,7 +131,8 @@ class Inspector:
             KnowledgeError: the category is unknown.
             PromptError: the prompt does not fit the model's window.
         """
-        look = Examination(self._bench, image, references, category)
+        extra = Question("question", question) if isinstance(question, str) else question
+        look = Examination(self._bench, image, references, category, about=extra.text if extra else "")
         probability = look.ask(detection_question()).probabilities["A"]
         verdict: Verdict = "defect" if probability >= self.config.threshold else "pass"
         known = look.known_defects()
@@ -141,8 +144,8 @@ class Inspector:
             verdict == "defect", kind.name if kind else None, region.place if region else None
         )
         explanation = look.ask(explanation_question(opening)).text
-        if question is not None:
-            look.ask(question if isinstance(question, Question) else Question("question", question))
+        if extra is not None:
+            look.ask(extra)
         return Inspection(
             image=look.input_image(),
             verdict=verdict,
@@ -204,6 +207,6 @@ class Inspector:
             torch=torch.__version__,
             transformers=transformers.__version__,
             model=self.backbone.version,
-            knowledge_sha256=self._bench.knowledge_sha256 if self._bench.method.knowledge else None,
+            knowledge_sha256=self._bench.knowledge_sha256,
             config_sha256=self.config.sha256(),
         )

@@ -114,7 +114,9 @@ class StepRecord(Record):
     confidence: float = Field(description="R_conf of the step's best candidate.")
     stability: float = Field(description="Jensen-Shannon divergence to the running mean, in [0, 1] (base 2).")
     entropy: tuple[float, ...] = Field(description="Truncated entropy H_k at each latent position, in [0, 1].")
-    answer_entropy: float = Field(description="Normalised entropy over the options, in [0, 1].")
+    answer_entropy: float = Field(
+        description="Entropy of the answer in [0, 1]: over the options, or truncated over the vocabulary."
+    )
     patches: int = Field(description="Patches injected in the best state so far, over all latents.")
     sigma: float = Field(description="Noise scale of the step, relative to the embedding RMS.")
 
@@ -164,7 +166,7 @@ class ModelVersion(Record):
 
     name: str
     family: str
-    sha256: str = Field(description="Over the weight files.")
+    sha256: str = Field(description="Over weights, configuration and tokenizer; 'unknown' behind an API.")
     device: str
     dtype: str
 
@@ -176,7 +178,7 @@ class Versions(Record):
     torch: str
     transformers: str
     model: ModelVersion
-    knowledge_sha256: str | None = Field(default=None, description="Over the entries of the store; None if unused.")
+    knowledge_sha256: str | None = Field(default=None, description="Over the entries of the store; None without.")
     config_sha256: str = Field(description="Over the configuration as used, with the seed.")
 
 

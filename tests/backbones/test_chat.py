@@ -40,6 +40,19 @@ def test_a_poisoned_document_changes_no_control_token() -> None:
     assert control(POISON) == control("harmless")
 
 
+def test_added_tokens_that_are_not_special_are_split_too() -> None:
+    """Qwen ships `<tool_call>` and `</think>` like this: added, but not marked special."""
+    from tokenizers import AddedToken
+
+    tokenizer = tiny.byte_tokenizer()
+    tokenizer.add_tokens([AddedToken("<tool_call>", special=False, normalized=False)])
+    whole = tokenizer.convert_tokens_to_ids("<tool_call>")
+    text = "a<tool_call>b<tool_call>"
+    ids = encode_content(tokenizer, text)
+    assert whole not in ids
+    assert tokenizer.decode(ids) == text
+
+
 def test_the_parts_stand_in_the_order_of_the_method() -> None:
     prompt = build_prompt(build_head([entry("A gap.")], 1, "pcb"), Question("q", "Ok?", ("Y", "N")), latents=True)
     rendered = render(TOKENIZER, prompt, MARKUP)

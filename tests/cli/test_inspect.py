@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from reason_iad.cli import main
 from reason_iad.schema import Inspection
 
 from .conftest import Run
@@ -96,7 +98,7 @@ def test_options_reach_the_inspector(run: Run, make_image: Make, stubs: list[Stu
     [
         (["--threshold", "1.5"], "threshold"),
         (["--sigma", "0"], "sigma"),
-        (["--candidates", "3"], "candidates"),
+        (["--candidates", "0"], "candidates"),
         (["--method", "direct", "--steps", "5"], "--steps"),
         (["--method", "magic"], "magic"),
         (["--device", "tpu"], "tpu"),
@@ -187,3 +189,45 @@ def test_names_with_spaces_and_other_letters(run: Run, make_image: Make, tmp_pat
     part, out = make_image("Prüf teil 部品.png", 200), tmp_path / "Ergebnis 結果.json"
     assert run("inspect", part, "--json", out).exit_code == 1
     assert Inspection.model_validate_json(out.read_text("utf-8")).image.name == str(part)
+
+
+def test_an_odd_number_of_candidates_comes_without_pairs() -> None:
+    from reason_iad.cli.common import make_config
+
+    def reasoning(count: int) -> tuple[bool, bool]:
+        config = make_config(
+            method="full", threshold=None, seed=0, steps=None, candidates=count, sigma=None
+        ).reasoning_config()
+        assert config is not None
+        assert config.candidates == count
+        return config.antithetic, config.leave_one_out
+
+    assert reasoning(1) == (False, False)
+    assert reasoning(3) == (False, True)
+    assert reasoning(8) == (True, True)
+
+
+def test_a_report_that_cannot_be_written_stops_no_other_image(
+    make_image: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name too long for the suffix '.html' fails alone."""
+    long = make_image(f"{'x' * 246}.png")
+    short = make_image("short.png")
+    arguments = ["inspect", str(long), str(short), "--model", "fake", "--method", "direct", "--quiet"]
+    log = tmp_path / "out.jsonl"
+    arguments += ["--report", str(tmp_path / "reports"), "--json", str(log)]
+    assert CliRunner().invoke(main, arguments).exit_code == 3
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert "error" in lines[0]
+    assert "verdict" in lines[1]
+
+
+def test_reports_stay_under_their_folder(make_image: Callable[..., Path], tmp_path: Path) -> None:
+    make_image("a/one.png")
+    make_image("b/two.png")
+    odd = f"{tmp_path}/a/../../{tmp_path.name}/b/two.png"
+    arguments = ["inspect", str(tmp_path / "a" / "one.png"), odd, "--model", "fake", "--method", "direct"]
+    out = tmp_path / "out" / "deep"
+    CliRunner().invoke(main, [*arguments, "--report", str(out), "--json", str(tmp_path / "o.jsonl"), "--quiet"])
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
+    assert written == {"out/deep/a/one.png.html", "out/deep/b/two.png.html"}

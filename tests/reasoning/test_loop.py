@@ -74,6 +74,12 @@ def test_2_injected_rows_are_projected_image_tokens(backbone: Backbone) -> None:
     assert between
     for row in suffix[0, between]:
         assert (problem.tokens == row).all(-1).any()
+    thought = reason(backbone, problem, FULL, seed=0)
+    best = assemble(thought.best.latents[None], thought.best.patches, problem.tokens, problem.cue)
+    chosen = [token for tokens in thought.best.patches for token in tokens]
+    places = [i for i in range(best.rows.shape[1] - cue) if i not in best.latent_at]
+    assert chosen
+    assert torch.equal(best.rows[0, places], problem.tokens[chosen]), "exactly the tokens that were chosen"
     assert len({tuple(row.tolist()) for row in suffix[0, between]}) > 1, "not all the same placeholder"
 
 
@@ -87,8 +93,8 @@ def test_3_rewards_are_read_where_the_latents_are(backbone: Backbone) -> None:
         assert query.logits_at[-1] == suffix.shape[1] - 1
         at_latents = suffix[:, list(query.logits_at[:-1])]
         found += int((at_latents == best).all(-1).all(-1).any())
-    if thought.best.reward > thought.initial.reward:
-        assert found == 1, "the best latents stand exactly where a reward was read, once"
+    assert thought.best.reward > thought.initial.reward, "the test needs a search that found something"
+    assert found == 1, "the best latents stand exactly where a reward was read, once"
     moved = [query.logits_at for _, query, _ in calls]
     assert moved[-1][:-1] != tuple(range(FULL.latents)), "patches must have shifted the positions"
 

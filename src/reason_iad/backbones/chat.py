@@ -62,9 +62,30 @@ class RenderedPrompt:
 
 
 def encode_content(tokenizer: Any, text: str) -> tuple[int, ...]:
-    """Token ids of content: control tokens in it are split into ordinary pieces."""
+    """Token ids of content: control tokens in it are split into ordinary pieces.
+
+    Tokenizers split only what is marked special. Other added tokens (`<tool_call>`, `</think>`) are control to the
+    model all the same, so text is cut inside them and its pieces are encoded on their own.
+    """
     clean = text.replace(_OPEN, " ").replace(_CLOSE, " ")
-    return tuple(tokenizer(clean, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+    ids: list[int] = []
+    for piece in _cut(clean, _added_tokens(tokenizer)):
+        ids += tokenizer(piece, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return tuple(ids)
+
+
+def _added_tokens(tokenizer: Any) -> list[str]:
+    """Texts of the added tokens that the tokenizer would not split by itself."""
+    added = tokenizer.added_tokens_decoder.values()
+    return [str(token.content) for token in added if not token.special and len(token.content) > 1]
+
+
+def _cut(text: str, tokens: list[str]) -> list[str]:
+    """The text in pieces, cut after the first character of every added token in it."""
+    if not any(token in text for token in tokens):
+        return [text]
+    inside = "|".join(f"(?<={re.escape(token[0])})(?={re.escape(token[1:])})" for token in tokens)
+    return [piece for piece in re.split(inside, text) if piece]
 
 
 def encode_control(tokenizer: Any, text: str) -> tuple[int, ...]:

@@ -49,8 +49,6 @@ NANO = Path(__file__).parent.parent / "nano" / "weights"
 """The embedded model, in the layout of a hub directory."""
 
 DOWNLOADED = ("*.json", "*.safetensors", "*.jinja", "merges.txt", "vocab.json")
-FULL_HASH_LIMIT = 1 << 30
-"""Weight files up to this many bytes in all are hashed whole; of larger ones, header, size and last MiB."""
 _DTYPES = ("auto", "float32", "bfloat16")
 
 
@@ -107,22 +105,13 @@ def check_directory(directory: Path) -> dict[str, Any]:
 
 
 def hash_weights(directory: Path) -> str:
-    """SHA-256 over the weight files (see `FULL_HASH_LIMIT`) and the config."""
-    digest = hashlib.sha256((directory / "config.json").read_bytes())
-    files = sorted(directory.glob("*.safetensors"))
-    whole = sum(file.stat().st_size for file in files) <= FULL_HASH_LIMIT
-    for path in files:
-        size = path.stat().st_size
-        digest.update(f"{path.name}:{size}".encode())
+    """SHA-256 over every byte that decides what the model answers: weights, configuration, tokenizer, templates."""
+    digest = hashlib.sha256()
+    for path in sorted(file for pattern in DOWNLOADED for file in directory.glob(pattern)):
+        digest.update(f"{path.name}:{path.stat().st_size}".encode())
         with path.open("rb") as stream:
-            if whole:
-                while chunk := stream.read(1 << 20):
-                    digest.update(chunk)
-            else:
-                header = int.from_bytes(stream.read(8), "little")
-                digest.update(stream.read(header))
-                stream.seek(max(0, size - (1 << 20)))
-                digest.update(stream.read())
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
     return digest.hexdigest()
 
 

@@ -136,6 +136,9 @@ def make_config(
     """
     changes = {"steps": steps, "candidates": candidates, "sigma": sigma, "budget_ms": budget_ms}
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    if candidates is not None and candidates % 2:  # an odd number cannot come in pairs
+        given["antithetic"] = False
+        given["leave_one_out"] = candidates > 1
     preset = METHODS[method].reasoning
     if given and preset is None:
         option = next(iter(given)).replace("_", "-")

@@ -15,7 +15,7 @@ import click
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, fail
 from reason_iad.cli.common import Engine, check_output, engine_options, make_folder
 from reason_iad.cli.values import ManyValues
-from reason_iad.errors import OutputError
+from reason_iad.errors import OutputError, ReasonIADError
 
 if TYPE_CHECKING:
     from reason_iad.batch import Outcome, ResultLog
@@ -108,7 +108,7 @@ def inspect(
         lines=not single or resume or (json is not None and json.suffix == ".jsonl"),
         json=json if json is not None or single else STDOUT,
         report=report,
-        root=Path(os.path.commonpath([path.absolute().parent for path in paths])),
+        root=Path(os.path.commonpath([normal_path(path).parent for path in paths])),
         resume=resume,
         overwrite=overwrite,
         quiet=quiet,
@@ -181,7 +181,7 @@ def _inspect_many(engine: Engine, job: Job) -> int:
             with _progress(len(pending), job.quiet) as advance:
                 for path, outcome in zip(pending, outcomes, strict=True):
                     if isinstance(outcome, Inspection):
-                        _write_report(job, path, outcome)  # first: a line in the log means that all is done
+                        outcome = _reported(job, path, outcome)  # first: a line in the log means all is done
                     _write_line(log, outcome)
                     counts["failed" if isinstance(outcome, Failure) else outcome.verdict] += 1
                     advance(outcome)
@@ -222,14 +222,28 @@ def _write_line(log: ResultLog | None, outcome: Outcome) -> None:
         click.echo(outcome.model_dump_json())
 
 
-def _write_report(job: Job, path: Path, result: Inspection) -> None:
-    """Write a report at the place under the folder that the image has under the common root."""
+def _reported(job: Job, path: Path, result: Inspection) -> Outcome:
+    """Write a report at the place under the folder that the image has under the common root.
+
+    Returns the result, or a failure if its report cannot be written: the other images go on.
+    """
+    from reason_iad.batch import Failure
+
     if job.report is None:
-        return
-    relative = path.absolute().relative_to(job.root)
+        return result
+    relative = normal_path(path).relative_to(job.root)
     target = job.report / relative.with_name(relative.name + ".html")
-    make_folder(target.parent, "--report")
-    result.save_report(target, image=path, references=job.references)
+    try:
+        make_folder(target.parent, "--report")
+        result.save_report(target, image=path, references=job.references)
+    except ReasonIADError as error:
+        return Failure(image=str(path), error=str(error))
+    return result
+
+
+def normal_path(path: Path) -> Path:
+    """The absolute path without '..', so that nothing is written above the folder asked for."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 (resolve() would follow links)
 
 
 @contextmanager

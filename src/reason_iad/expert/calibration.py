@@ -27,6 +27,8 @@ AREA_SLACK = 0.01
 ONE_REFERENCE = 0.25
 """Exponent of that scale. Of 0, 1/4, 1/2, 3/4 and 1, on 80 drawn parts (39 good): 1/4 keeps the gate's false alarms
 below a tenth (0.08; 0.18 at 0) without silencing it (it passes 0.39 of the defects; 0.10 at 1)."""
+LEAST_RESIDUAL = 0.01
+"""Cosine distance below which nothing counts as different: references may be copies of one another [ours]."""
 RADIUS = 0.15
 """References show the part in about the same place: a patch is compared within 15 % of the image side [ours]."""
 
@@ -90,9 +92,9 @@ class Expert:
         scale = 1.0
         if self.calibrated_on == 1:
             scale = max(1.0, float(raw.median()) / max(float(normal.median()), 1e-6)) ** ONE_REFERENCE
-        low = float(normal.quantile(QUANTILE)) * scale
-        high = low + 3 * (low - float(normal.median()) * scale)
-        values = ((raw - low) / max(high - low, 1e-6)).clamp(0, 1).cpu()
+        low = max(float(normal.quantile(QUANTILE)) * scale, LEAST_RESIDUAL)
+        high = low + max(3 * (low - float(normal.median()) * scale), LEAST_RESIDUAL)
+        values = ((raw - low) / (high - low)).clamp(0, 1).cpu()
         area = largest_region(values > 0)
         normal_areas = torch.tensor([largest_region(residual * scale > low) for residual in self.residuals])
         gate = area > float(normal_areas.quantile(QUANTILE)) + AREA_SLACK

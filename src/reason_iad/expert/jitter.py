@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageChops, ImageEnhance, ImageFilter
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter
 
 SHIFT = 0.01
 """Share of the image side by which copies are shifted."""
@@ -12,7 +13,15 @@ def jittered_copies(image: Image.Image) -> list[Image.Image]:
     """Three copies: shifted and brighter, shifted back and darker, slightly out of focus."""
     dx, dy = max(1, round(image.width * SHIFT)), max(1, round(image.height * SHIFT))
     return [
-        ImageEnhance.Brightness(ImageChops.offset(image, dx, dy)).enhance(1.08),
-        ImageEnhance.Brightness(ImageChops.offset(image, -dx, -dy)).enhance(0.93),
+        ImageEnhance.Brightness(_shifted(image, dx, dy)).enhance(1.08),
+        ImageEnhance.Brightness(_shifted(image, -dx, -dy)).enhance(0.93),
         image.filter(ImageFilter.GaussianBlur(max(image.size) / 400)),
     ]
+
+
+def _shifted(image: Image.Image, dx: int, dy: int) -> Image.Image:
+    """The image moved by whole pixels; what comes in at the border repeats the border."""
+    pixels = np.asarray(image)
+    rows = np.clip(np.arange(image.height) - dy, 0, image.height - 1)
+    columns = np.clip(np.arange(image.width) - dx, 0, image.width - 1)
+    return Image.fromarray(pixels[rows][:, columns])

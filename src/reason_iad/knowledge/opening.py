@@ -27,8 +27,8 @@ _ABANDONED_SECONDS = 24 * 3600
 def open_knowledge(path: str | Path | None) -> KnowledgeStore:
     """Open knowledge for reading.
 
-    Args: path: a store, a folder of knowledge files, or one file; None: the knowledge that comes with the
-        package.
+    Args:
+        path: a store, a folder of knowledge files, or one file; None: the knowledge that comes with the package.
 
     Raises:
         KnowledgeError: nothing usable is there.

@@ -110,5 +110,6 @@ def _plain(node: yaml.Node, place: Place, lines: dict[Place, int], offset: int) 
             raise _Refused(f"'{key.value}' is given twice; keep one.", line)
         if (plain := _plain(value, (*place, key.value), lines, offset)) is not None:
             data[key.value] = plain
-        lines[(*place, key.value)] = line + offset
+        at = (*place, key.value)
+        lines[at] = line + offset
     return data

@@ -51,7 +51,9 @@ def world_vocabulary() -> Vocabulary:
     kinds = {name: kind for name, kind in KINDS.items() if not kind.held_out}
     names = sorted({str(family.object_name) for family in families.values()})
     siblings = {name: frozenset(family.defects) for name, family in families.items()}
-    categories = {name: (family.object_name, family.category) for name, family in families.items()}
+    categories: dict[str, tuple[str, ...]] = {
+        name: (family.object_name, family.category) for name, family in families.items()
+    }
     by_category = _shipped_knowledge()
     shipped = {name: by_category.get(family.category, ()) for name, family in families.items()}
     return Vocabulary(kind_texts(kinds), tuple(names), siblings, categories, shipped)

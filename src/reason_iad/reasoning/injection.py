@@ -45,7 +45,7 @@ def assemble(latents: torch.Tensor, patches: Patches, tokens: torch.Tensor, cue:
         tokens: (n, d) projected image tokens of the query.
         cue: (C, d).
     """
-    batch = latents.shape[0]
+    batch, latents = latents.shape[0], latents.to(tokens.dtype)
     rows: list[torch.Tensor] = []
     latent_at: list[int] = []
     at = 0
@@ -54,7 +54,7 @@ def assemble(latents: torch.Tensor, patches: Patches, tokens: torch.Tensor, cue:
         latent_at.append(at)
         at += 1
         if chosen:
-            rows.append(tokens[list(chosen)].to(latents.dtype).expand(batch, -1, -1))
+            rows.append(tokens[list(chosen)].expand(batch, -1, -1))
             at += len(chosen)
     rows.append(cue.to(latents.dtype).expand(batch, -1, -1))
     return Suffix(torch.cat(rows, 1), tuple(latent_at), at + len(cue) - 1)

@@ -118,7 +118,8 @@ class _Loop:
         self.backbone, self.problem, self.config = backbone, problem, config
         self.started = time.perf_counter()
         self.generator = torch.Generator().manual_seed(seed)
-        self.latents = backbone.think_embedding().expand(config.latents, -1).clone()
+        # In float32 whatever the model runs in: an update is far smaller than a step of bfloat16.
+        self.latents = backbone.think_embedding().float().expand(config.latents, -1).clone()
         self.accepted: torch.Tensor | None = None
         self.accepted_count = 0
         self.injected: list[Injected] = []

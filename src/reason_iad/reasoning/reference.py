@@ -36,7 +36,7 @@ class PlainThought:
 def reason_plainly(backbone: Backbone, problem: Problem, config: ReasoningConfig, seed: int) -> PlainThought:
     """Same arguments and meaning as `loop.reason`, score-function estimator only."""
     generator = torch.Generator().manual_seed(seed)
-    mean = torch.stack([backbone.think_embedding()] * config.latents)
+    mean = torch.stack([backbone.think_embedding().float()] * config.latents)
     best_patches: list[list[int]] = [[] for _ in range(config.latents)]
     reward, answer = _score(backbone, problem, config, mean, best_patches, [])
     best_latents, best_reward, best_answer = mean, reward, answer
@@ -80,7 +80,7 @@ def _sequence(problem: Problem, latents: torch.Tensor, patches: list[list[int]])
     places: list[int] = []
     for latent, chosen in zip(latents, patches, strict=True):
         places.append(len(rows))
-        rows.append(latent)
+        rows.append(latent.to(problem.tokens.dtype))
         rows += [problem.tokens[i] for i in chosen]
     return torch.stack(rows), places
 

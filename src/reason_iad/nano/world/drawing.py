@@ -36,7 +36,8 @@ def noise(rng: np.random.Generator, size: int, sigma: float, amplitude: float) -
     field: Field = rng.standard_normal((size, size), dtype=np.float32)
     if sigma:
         field = ndimage.gaussian_filter(field, sigma * scale(size), mode="wrap", truncate=2.5)
-    return field * np.float32(amplitude / (float(field.std()) + 1e-6))
+    field *= np.float32(amplitude / (float(field.std()) + 1e-6))
+    return field
 
 
 def colour(rng: np.random.Generator, low: float, high: float) -> npt.NDArray[np.float32]:
@@ -52,7 +53,8 @@ def rgb(values: Any) -> tuple[int, int, int]:
 
 def flat(size: int, values: Any) -> Image:
     """A picture of one colour."""
-    return np.broadcast_to(np.asarray(values, np.float32), (size, size, 3)).copy()
+    picture: Image = np.broadcast_to(np.asarray(values, np.float32), (size, size, 3)).copy()
+    return picture
 
 
 def bitmap(size: int) -> tuple[Pictures.Image, ImageDraw.ImageDraw]:

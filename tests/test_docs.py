@@ -1,0 +1,37 @@
+"""What the documents promise is there: links lead somewhere, and nothing is left to be filled in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/*.md", "src/**/*.md")
+    for path in ROOT.glob(pattern)
+    if "builtin" not in path.parts
+)
+LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_somewhere(name: str) -> None:
+    path = ROOT / name
+    for target in LINK.findall(path.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (path.parent / target).exists(), f"{name} links to {target}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_nothing_is_left_to_be_filled_in(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert not re.search(r"\{\{[A-Z]|\bTODO\b|\bTBD\b|\bFIXME\b", text)
+
+
+def test_every_script_the_readme_names_exists() -> None:
+    for name in DOCUMENTS:
+        for script in re.findall(r"benchmarks/\w+\.py", (ROOT / name).read_text(encoding="utf-8")):
+            assert (ROOT / script).is_file(), f"{name} names {script}"
