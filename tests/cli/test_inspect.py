@@ -211,7 +211,7 @@ def test_a_report_that_cannot_be_written_stops_no_other_image(
     make_image: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name too long for the suffix '.html' fails alone."""
-    long = make_image(f"{'x' * 246}.png")
+    long = make_image(f"{'x' * 248}.png")
     short = make_image("short.png")
     arguments = ["inspect", str(long), str(short), "--model", "fake", "--method", "direct", "--quiet"]
     log = tmp_path / "out.jsonl"
