@@ -22,6 +22,7 @@ from reason_iad.schema import PLACES
 TASKS = ("detection", "type", "place", "object", "size", "count", "why", "cause", "explanation", "describe")
 TEXT = -1  # source of a position that is not an image token
 OPEN_WEIGHT = 4.0  # an open answer counts as much as so many letters
+PLACE_WEIGHT = 2.0  # places are learnt last
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,8 @@ def _answer(packed: Packed, item: Item, encoder: Encoder, segment: int, position
     if item.correct is not None:
         token = encoder.letter(item.answer)
         packed.letters.append((last, token, len(item.question.options), TASKS.index(item.task)))
-        packed.targets += [(last, token, 1.0), (last + 1, STOP, 0.1)]
+        weight = PLACE_WEIGHT if item.task == "place" else 1.0
+        packed.targets += [(last, token, weight), (last + 1, STOP, 0.1)]
         packed.text((token,), segment, position)
         return
     answer = (*encoder.content(item.answer), STOP)

@@ -19,9 +19,10 @@ from reason_iad.nano.packing import PackedBatch
 from reason_iad.nano.training.heads import FAMILY_SLOTS, KIND_SLOTS, coverage_loss, kind_loss
 
 WEIGHTS = {
-    "answer": 1.0, "difference": 0.4, "cover": 0.6, "kind": 0.3, "cell": 0.1, "report": 0.3, "line": 0.4,
-    "option_kind": 0.3, "option_right": 0.5,
+    "answer": 2.0, "difference": 0.3, "cover": 0.6, "kind": 0.3, "cell": 0.1, "report": 0.4, "line": 0.3,
+    "option_kind": 0.4, "option_right": 1.5,
 }  # fmt: skip
+PLACE_WEIGHT = 4.0
 
 
 class Inputs(NamedTuple):
@@ -130,7 +131,8 @@ class DecoderHeads(nn.Module):
         loss = loss + F.cross_entropy(logits[:, 10 + KIND_SLOTS :], labels[:, 3])
         if bool((labels[:, 0] > 0).any()):
             loss = loss + F.cross_entropy(kind, labels[:, 1], ignore_index=-1)
-            loss = loss + F.cross_entropy(place, labels[:, 2], ignore_index=-1)
+            # The place is learnt last of all, so it counts more.
+            loss = loss + PLACE_WEIGHT * F.cross_entropy(place, labels[:, 2], ignore_index=-1)
         return {"report": loss}
 
     def _text(self, states: list[Tensor], packed: PackedBatch) -> dict[str, Tensor]:
