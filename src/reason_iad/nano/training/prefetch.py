@@ -7,6 +7,9 @@ but the speed.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,14 +17,21 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 Batch = TypeVar("Batch")
+WATCH_SECONDS = 2.0
 
 
-def _single_threaded() -> None:
-    """Keep a worker to one core: the training step wants the others."""
-    import os
-
+def _start_worker(trainer: int) -> None:
+    """Keep a worker to one core, the training step wants the others; and end it when the trainer is killed."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+    threading.Thread(target=_end_with, args=(trainer,), daemon=True).start()
+
+
+def _end_with(trainer: int) -> None:
+    """`kill -9` leaves the trainer no time to end its workers, so they watch it."""
+    while os.getppid() == trainer:
+        time.sleep(WATCH_SECONDS)
+    os._exit(1)
 
 
 class Workers:
@@ -32,7 +42,9 @@ class Workers:
         self._ahead = max(2, 3 * processes)
         if processes:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_single_threaded)
+            self._pool = ProcessPoolExecutor(
+                processes, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),)
+            )
 
     def __enter__(self) -> Workers:
         return self
