@@ -31,8 +31,9 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
     rows.append(("category", f"{category.name or 'unknown'} ({category.origin})" if category.name else "unknown"))
     rows += _knowledge(result.evidence.knowledge)
     if anomaly_map := result.evidence.anomaly_map:
-        says = "whether and where" if anomaly_map.gate_passed else "where only"
-        rows.append(("map", f"against {anomaly_map.calibrated_on} reference(s), says {says}"))
+        says = "beyond what good parts show" if anomaly_map.gate_passed else "not beyond what good parts show"
+        count = anomaly_map.calibrated_on
+        rows.append(("map", f"{says}, against {count} reference{'' if count == 1 else 's'}"))
     rows += _how(result.method, result.seed, result.versions, result.timings_ms)
     _print(rows, err)
 
