@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from reason_iad.prompt import Part, Prompt
     from reason_iad.schema import ModelVersion
 
+RESERVED = 192
+"""Positions that every prompt leaves free: four latents with 16 patches each, the cue, and a written answer."""
 THINK_TOKENS = ("<|think|>", "<think>")
 """Tokens from whose embedding latents start, the first one the tokenizer knows; else the words ' think'."""
 
@@ -347,9 +349,10 @@ class TransformersBackbone(ABC):
         return None if index is None or index == self.tokenizer.unk_token_id else int(index)
 
     def _check_window(self, length: int) -> None:
-        if length >= self.context_length:
+        if length + RESERVED > self.context_length:
             raise PromptError(
-                f"The prompt has {length} tokens but '{self.version.name}' reads at most {self.context_length}; "
+                f"The prompt has {length} tokens, but '{self.version.name}' reads at most {self.context_length}, "
+                f"{RESERVED} of them for the answer; "
                 "use fewer references, less knowledge or a shorter question."
             )
 
