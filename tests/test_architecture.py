@@ -39,6 +39,9 @@ ROOMS: dict[str, set[str]] = {
     "inspector": {"backbones", "config", "examination", "galleries", "knowledge", "prompt", "schema", "workbench"},
     "batch": {"errors", "files", "images", "schema"},
     "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
+    # the measuring room: uses the inspector as anybody would
+    "bench": {"backbones", "config", "errors", "examination", "expert", "files", "galleries", "images", "inspector",
+              "knowledge", "prompt", "reasoning", "schema", "workbench"},
     # the workshop where the embedded model is made: uses the rooms, is used by none
     "nano": {"backbones", "config", "errors", "expert", "files", "images", "inspector", "knowledge", "nano.world",
              "prompt", "reasoning", "schema"},
@@ -97,12 +100,15 @@ def test_imports_go_one_way(module: str) -> None:
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
-        ("torch", {"backbones", "reasoning", "expert", "answering", "inspector", "doctor", "nano", "cli"}),
+        ("torch", {"backbones", "reasoning", "expert", "answering", "bench", "inspector", "doctor", "nano", "cli"}),
         ("transformers", {"backbones", "nano", "inspector"}),  # the inspector asks for its version only
         ("openai", {"backbones"}),
         ("lancedb", {"knowledge"}),
-        ("matplotlib", {"report", "nano"}),
-        ("jinja2", {"report"}),
+        ("matplotlib", {"bench", "report", "nano"}),
+        ("jinja2", {"bench", "report"}),
+        ("ray", {"bench"}),
+        ("sklearn", {"bench"}),
+        ("statsmodels", {"bench"}),
         ("click", {"cli"}),
         ("rich", {"cli"}),
     ],

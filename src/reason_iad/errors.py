@@ -32,6 +32,10 @@ class PromptError(ReasonIADError):
     """A prompt does not fit the model's context window, or a question is malformed."""
 
 
+class DatasetError(ReasonIADError):
+    """A dataset, a questions file or a benchmark run is missing, empty or malformed."""
+
+
 class OutputError(ReasonIADError):
     """A result file cannot be written; nothing half-written is left behind."""
 

@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "demo": "Inspect images made on the spot; no downloads.",
     "doctor": "Check the installation and say how to mend it.",
     "knowledge": "Write, import, search and check knowledge.",
+    "bench": "Measure: MMAD questions, detection sets, retrieval.",
     "nano": "Make and train the embedded model.",
     "schema": "Print or write the JSON schemas of the results.",
 }

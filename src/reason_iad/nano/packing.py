@@ -23,6 +23,7 @@ TASKS = ("detection", "type", "place", "object", "size", "count", "why", "cause"
 TEXT = -1  # source of a position that is not an image token
 OPEN_WEIGHT = 4.0  # an open answer counts as much as so many letters
 PLACE_WEIGHT = 2.0  # places are learnt last
+PLACE_SLOT = 55  # the last nine of the 64 slots for what an option means; kinds fill them from the front
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Packed:
         noise: relative noise of a latent, 0 elsewhere.
         targets: (position, token, weight) of each supervised next token.
         letters: (position, right token, options, task) of each lettered answer.
-        options: (position, right or not, kind or -1) of each option's end.
+        options: (position, right or not, meaning or -1) of each option's end.
         lines: (position, kind) of each knowledge line's end.
         reference, query: first position of the image tokens; reference is -1 if it is not shown.
         report: position of the markup that closes the query image.
@@ -144,10 +145,7 @@ def pack(
         first = len(packed.ids)
         position = packed.text(question.before, segment, start)
         for index, end in enumerate(question.option_ends):
-            kind = item.option_kinds[index] if item.option_kinds else None
-            packed.options.append(
-                (first + end, int(index == item.correct), -1 if kind is None else indexes.kinds[kind])
-            )
+            packed.options.append((first + end, int(index == item.correct), _meaning(item, index, indexes)))
         if rng.random() < latents.share:
             position = _latent_block(packed, scene, segment, position, grid, rng, latents)
         position = packed.text(question.cue, segment, position)
@@ -177,6 +175,14 @@ def _prefix(packed: Packed, scene: Scene, encoder: Encoder, indexes: Indexes, gr
             if kind is not None:
                 packed.lines.append((end, indexes.kinds[kind]))
     return position
+
+
+def _meaning(item: Item, index: int, indexes: Indexes) -> int:
+    """What an option stands for: the number of a kind, `PLACE_SLOT` and on for the nine places, or -1."""
+    if item.task == "place":
+        return PLACE_SLOT + PLACES.index(item.question.options[index].lower().rstrip("."))
+    kind = item.option_kinds[index] if item.option_kinds else None
+    return -1 if kind is None else indexes.kinds[kind]
 
 
 def _latent_block(
@@ -225,7 +231,7 @@ class PackedBatch:
         positions: (3, B, S).
         targets: (N, 3) sequence, position, token; weights: (N,).
         letters: (Q, 5) sequence, position, token, options, task.
-        options: (M, 4) sequence, position, right, kind.
+        options: (M, 4) sequence, position, right, meaning.
         lines: (E, 3) sequence, position, kind.
         reference, query, report: (B,).
         pairs: (B,) which row of the tokens' pool each sequence looks at.

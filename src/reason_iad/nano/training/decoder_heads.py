@@ -19,8 +19,8 @@ from reason_iad.nano.packing import PackedBatch
 from reason_iad.nano.training.heads import FAMILY_SLOTS, KIND_SLOTS, coverage_loss, kind_loss
 
 WEIGHTS = {
-    "answer": 2.0, "difference": 0.3, "cover": 0.6, "kind": 0.3, "cell": 0.1, "report": 0.4, "line": 0.3,
-    "option_kind": 0.4, "option_right": 1.5,
+    "answer": 2.0, "difference": 1.5, "cover": 0.6, "kind": 0.3, "cell": 0.1, "report": 0.4, "line": 0.3,
+    "option_meaning": 0.4, "option_right": 1.5,
 }  # fmt: skip
 PLACE_WEIGHT = 4.0
 
@@ -69,12 +69,13 @@ class DecoderHeads(nn.Module):
         super().__init__()
         self.layer_line = max(1, (depth + 1) // 3) - 1
         self.layer_image = max(1, (depth + 1) // 2) - 1
+        self.layer_difference = max(0, self.layer_image - 1)  # the cover is a function of it, so it comes first
         self.layer_report = self.layer_option = max(1, depth - 1) - 1  # reads what the image tokens know
         self.image = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9))
         self.difference = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
         self.report = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9 + FAMILY_SLOTS))
         self.line = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
-        self.option_kind = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
+        self.option_meaning = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
         self.option_right = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
 
     def cover(self, states: list[Tensor], packed: PackedBatch) -> Tensor:
@@ -87,7 +88,8 @@ class DecoderHeads(nn.Module):
     ) -> tuple[Tensor, dict[str, float]]:
         """Weighted sum of the answers' cross-entropy and all dense targets, and the parts."""
         parts = {"answer": self._answer(states[-1], packed, table)}
-        parts |= self._image(states, inputs, packed)
+        parts |= self._image(states[self.layer_image], packed)
+        parts |= self._difference(states[self.layer_difference], inputs, packed)
         parts |= self._report(states[self.layer_report], packed)
         parts |= self._text(states, packed)
         total = torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
@@ -101,26 +103,30 @@ class DecoderHeads(nn.Module):
         weights = torch.from_numpy(packed.weights).to(device)
         return (loss * weights).sum() / weights.sum()
 
-    def _image(self, states: list[Tensor], inputs: Inputs, packed: PackedBatch) -> dict[str, Tensor]:
-        device = inputs.pair.device
+    def _image(self, states: Tensor, packed: PackedBatch) -> dict[str, Tensor]:
+        device = states.device
         count = packed.coverage.shape[1]
-        query = span(states[self.layer_image], packed.query, count)
+        query = span(states, packed.query, count)
         coverage, kinds = torch.from_numpy(packed.coverage).to(device), torch.from_numpy(packed.kinds).to(device)
         logits = self.image(query).float()
         side = int(count**0.5)
         steps = torch.arange(side, device=device) * 3 // side
         cells = (steps[:, None] * 3 + steps).flatten().expand(len(coverage), -1)
-        parts = {
+        return {
             "cover": coverage_loss(logits[..., 0], coverage),
             "kind": kind_loss(logits[..., 1 : 1 + KIND_SLOTS], kinds, coverage),
             "cell": F.cross_entropy(logits[..., -9:].flatten(0, 1), cells.flatten()),
         }
-        shown = torch.from_numpy(packed.reference >= 0).to(device)
-        if bool(shown.any()):
-            target = (inputs.pair[:, count:] - inputs.pair[:, :count]).detach()[shown]
-            target = target / target.pow(2).mean().sqrt().clamp_min(1e-3)
-            parts["difference"] = (self.difference(query[shown]).float() - target).pow(2).mean()
-        return parts
+
+    def _difference(self, states: Tensor, inputs: Inputs, packed: PackedBatch) -> dict[str, Tensor]:
+        shown = torch.from_numpy(packed.reference >= 0).to(states.device)
+        if not bool(shown.any()):
+            return {}
+        count = packed.coverage.shape[1]
+        target = (inputs.pair[:, count:] - inputs.pair[:, :count]).detach()[shown]
+        target = target / target.pow(2).mean().sqrt().clamp_min(1e-3)
+        guess = self.difference(span(states, packed.query, count)[shown]).float()
+        return {"difference": (guess - target).pow(2).mean()}
 
     def _report(self, states: Tensor, packed: PackedBatch) -> dict[str, Tensor]:
         device = states.device
@@ -146,8 +152,8 @@ class DecoderHeads(nn.Module):
             right = torch.from_numpy(packed.options[:, 2]).to(device).float()
             logits = self.option_right(rows_at(states[self.layer_option], *where)).float()[:, 0]
             parts["option_right"] = F.binary_cross_entropy_with_logits(logits, right)
-            kinds = torch.from_numpy(packed.options[:, 3]).to(device)
-            if bool((kinds >= 0).any()):
-                named = self.option_kind(rows_at(states[self.layer_image], *where)).float()
-                parts["option_kind"] = F.cross_entropy(named, kinds, ignore_index=-1)
+            meanings = torch.from_numpy(packed.options[:, 3]).to(device)
+            if bool((meanings >= 0).any()):
+                named = self.option_meaning(rows_at(states[self.layer_image], *where)).float()
+                parts["option_meaning"] = F.cross_entropy(named, meanings, ignore_index=-1)
         return parts

@@ -1,0 +1,44 @@
+"""`reason-iad bench`: measure, and judge what was measured. Sub-commands are imported when they are used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+COMMANDS: dict[str, str] = {
+    "run": "Ask the questions of a benchmark (MMAD's format).",
+    "report": "Tables and plots of runs.",
+    "compare": "Compare two runs, question by question.",
+    "detect": "Scores and maps on a detection set, with metrics.",
+    "retrieval": "How often the right knowledge is found.",
+}
+"""Sub-command, and the line `--help` shows. 'name' is the click command `name` in `reason_iad.cli.bench.name`."""
+
+
+class _Lazy(click.Group):
+    """Imports a sub-command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy)
+def bench() -> None:
+    """Measure: questions, detection sets, retrieval.
+
+    \b
+    reason-iad bench run --questions questions.json --images DIR --method direct,full --out runs/first
+    reason-iad bench report runs/first
+    reason-iad bench compare runs/first/direct runs/first/full
+    """
