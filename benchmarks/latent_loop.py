@@ -1,14 +1,16 @@
 """What latent reasoning costs, three ways on the same weights, alternating in one process.
 
 (a) as the closest public code runs it: every step runs the vision tower and the whole sequence twice, with all
-    attention weights; (b) a clean uncached loop: vision once, fused attention, logits only where they are read;
+    attention weights; (b) a clean uncached loop: vision once, fused attention, logits only where they are read, the
+    latents' attention rows alone worked out again; like the others it looks once and scores once per step;
 (c) ours: prefix once, a step costs its suffix, all candidates in one batch on the shared prefix.
 
     python benchmarks/latent_loop.py                                  # nano shape on the CPU
-    python benchmarks/latent_loop.py --shape 80m --tokens 256
+    python benchmarks/latent_loop.py --shape 80m --tokens 256 --threads 1 2
     python benchmarks/latent_loop.py --shape qwen2.5-vl-7b --device cuda --dtype bfloat16
 
-Prints a table of medians and writes the same as JSON. On a noisy machine only the ratios mean something.
+Prints a table of medians with the floor (`floor.py`), and writes the same as JSON. On a noisy machine only the
+ratios mean something.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from floor import measure_machine, phases
 from reason_iad.backbones.base import Prefix, SuffixQuery
 from reason_iad.backbones.chat import encode_content
 from reason_iad.backbones.qwen2_5_vl import Qwen25VL
@@ -200,6 +203,11 @@ def clean(backbone: Qwen25VL, image: Image.Image, questions: Sequence[Question],
                     for _ in range(candidates):
                         noise = 0.1 * backbone.embedding_rms * torch.randn_like(latents)
                         row = torch.cat((prefix.embeddings, latents + noise, cue))[None]
+                        with _Looking(model.model.language_model, prefix) as look:
+                            model.model.language_model(
+                                inputs_embeds=row, position_ids=axes[:, None], use_cache=False
+                            )
+                        look.weights()
                         out = model.model.language_model(
                             inputs_embeds=row, position_ids=axes[:, None], use_cache=False
                         )
@@ -212,6 +220,40 @@ def clean(backbone: Qwen25VL, image: Image.Image, questions: Sequence[Question],
     finally:
         backbone._use_suffix_attention()
     return split
+
+
+class _Looking:
+    """Keeps every layer's normed input, from which the latents' attention to the image is worked out afterwards.
+
+    Rotary embedding is left out: its cost on a few rows is nothing, and this is timed, not used.
+    """
+
+    def __init__(self, decoder: Any, prefix: Prefix) -> None:
+        self.layers, self.prefix = decoder.layers, prefix
+        self.inputs: list[torch.Tensor] = []
+
+    def __enter__(self) -> _Looking:
+        self.hooks = [layer.input_layernorm.register_forward_hook(self._keep) for layer in self.layers]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
+    def _keep(self, _module: Any, _inputs: Any, output: torch.Tensor) -> None:
+        self.inputs.append(output[0])
+
+    def weights(self) -> torch.Tensor:
+        """(latents, S) attention of the latent rows, averaged over layers and heads."""
+        start, total = self.prefix.length, torch.zeros(())
+        for layer, hidden in zip(self.layers, self.inputs, strict=True):
+            attention = layer.self_attn
+            heads = (-1, hidden.shape[0], attention.head_dim)
+            k = attention.k_proj(hidden).T.reshape(heads[0], heads[2], heads[1])
+            q = attention.q_proj(hidden[start : start + LATENTS]).reshape(LATENTS, -1, heads[2]).transpose(0, 1)
+            k = k.repeat_interleave(attention.num_key_value_groups, 0)
+            total = total + (q @ k * attention.scaling).softmax(-1).mean(0)
+        return total / len(self.layers)
 
 
 def _generate(backbone: Qwen25VL, prefix: Prefix, rows: torch.Tensor) -> None:
@@ -283,44 +325,74 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, nargs="+", default=[64, 256, 1024])
     parser.add_argument("--candidates", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--skip-uncached", action="store_true", help="Only what does not need (a) and (b).")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     device = torch.device(options.device)
-    rows: list[dict[str, Any]] = []
-    five = [Question(f"q{i}", f"Question {i}: is there a defect of kind {i}?", ("Yes", "No")) for i in range(5)]
-    for tokens in options.tokens:
-        backbone = build(options.shape, device, getattr(torch, options.dtype), tokens)
-        side = int(tokens**0.5) * 28
-        array = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
-        image, one = Image.fromarray(array), [detection_question()]
-        for candidates in options.candidates:
-            ways: dict[str, Callable[[], Split]] = {
-                "ours": lambda n=candidates: ours(backbone, image, one, n),  # noqa: B023
-                "direct": lambda: direct(backbone, image, one),  # noqa: B023
-            }
-            if not options.skip_uncached and candidates == 1:
-                ways["clean"] = lambda: clean(backbone, image, one, 1)  # noqa: B023
-                ways["public"] = lambda: public(backbone, image, one, 1)  # noqa: B023
-            rows.append({"tokens": tokens, "candidates": candidates, "questions": 1} | compare(ways, options.runs))
-            _show(rows[-1])
-        ways = {
-            "ours": lambda: ours(backbone, image, five, 1),  # noqa: B023
-            "separate": lambda: ours(backbone, image, five, 1, shared=False),  # noqa: B023
-        }
-        rows.append({"tokens": tokens, "candidates": 1, "questions": 5} | compare(ways, options.runs))
-        _show(rows[-1])
-        steps = {n: step_seconds(backbone, image, n, 4 * options.runs) for n in (1, 8)}
-        print(f"    one step alone: {1e3 * steps[1]:.2f} ms with 1 candidate, {steps[8] / steps[1]:.2f} x with 8")
-        rows.append({"tokens": tokens, "step_seconds": steps})
-    if options.json:
-        about = {"shape": options.shape, "threads": options.threads, "device": _device_name(device)}
+    results = []
+    for threads in options.threads:
+        torch.set_num_threads(threads)
+        print(f"-- {options.shape}, {device}, {options.dtype}, {threads} thread(s)")
+        about = {"shape": options.shape, "threads": threads, "device": _device_name(device)}
         about |= {"dtype": options.dtype, "torch": torch.__version__, "steps": STEPS, "latents": LATENTS}
-        options.json.write_text(json.dumps({"about": about, "rows": rows}, indent=1))
+        results.append(
+            {"about": about, "rows": [row for n in options.tokens for row in measure(options, n, device)]}
+        )
+        if options.json:
+            options.json.write_text(json.dumps(results, indent=1))
+
+
+def measure(options: argparse.Namespace, tokens: int, device: torch.device) -> list[dict[str, Any]]:
+    """Every comparison at one number of visual tokens."""
+    dtype = getattr(torch, options.dtype)
+    backbone = build(options.shape, device, dtype, tokens)
+    side = int(tokens**0.5) * 28
+    array = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
+    image, one = Image.fromarray(array), [detection_question()]
+    five = [Question(f"q{i}", f"Question {i}: is there a defect of kind {i}?", ("Yes", "No")) for i in range(5)]
+    rows: list[dict[str, Any]] = []
+    for candidates in options.candidates:
+        ways: dict[str, Callable[[], Split]] = {
+            "ours": lambda n=candidates: ours(backbone, image, one, n),
+            "direct": lambda: direct(backbone, image, one),
+        }
+        if not options.skip_uncached and candidates == 1:
+            ways["clean"] = lambda: clean(backbone, image, one, 1)
+            ways["public"] = lambda: public(backbone, image, one, 1)
+        rows.append({"tokens": tokens, "candidates": candidates, "questions": 1} | compare(ways, options.runs))
+        _show(rows[-1])
+    rows.append({"tokens": tokens, "floor": _floor(backbone, tokens, device, dtype)})
+    ways = {
+        "ours": lambda: ours(backbone, image, five, 1),
+        "separate": lambda: ours(backbone, image, five, 1, shared=False),
+    }
+    rows.append({"tokens": tokens, "candidates": 1, "questions": 5} | compare(ways, options.runs))
+    _show(rows[-1])
+    steps = {n: step_seconds(backbone, image, n, 4 * options.runs) for n in (1, 8)}
+    print(f"    one step alone: {1e3 * steps[1]:.2f} ms with 1 candidate, {steps[8] / steps[1]:.2f} x with 8")
+    return [*rows, {"tokens": tokens, "step_seconds": steps}]
+
+
+def _floor(backbone: Qwen25VL, tokens: int, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """Print and return operations, bytes and least time of each phase of one inspection."""
+    machine = measure_machine(device, dtype, backbone.model)
+    text = len(encode_content(backbone.tokenizer, make_prompt(backbone, detection_question()).head[0].text))  # type: ignore[union-attr]
+    cue = len(backbone.cue(make_prompt(backbone, detection_question())))
+    work = phases(backbone.model, text, tokens, LATENTS, cue, STEPS)
+    least = {phase: machine.seconds(part) for phase, part in work.items()}
+    parts = ", ".join(
+        f"{phase} {1e3 * least[phase]:.1f} ({part.operations / 1e9:.2f} GFLOP, {part.bytes / 1e6:.0f} MB)"
+        for phase, part in work.items()
+    )
+    print(f"    floor     {1e3 * sum(least.values()):9.1f} ms   ({parts};")
+    print(f"              at {machine.operations / 1e9:.0f} GFLOP/s and {machine.bytes / 1e9:.1f} GB/s)")
+    return {
+        phase: {"operations": part.operations, "bytes": part.bytes, "seconds": least[phase]}
+        for phase, part in work.items()
+    } | {"machine": {"operations": machine.operations, "bytes": machine.bytes}}
 
 
 def _show(row: dict[str, Any]) -> None:
