@@ -1,0 +1,272 @@
+"""Questions in: files laid out like MMAD's `mmad.json` become units of work, or one error lists all that is wrong.
+
+    {"DS-MVTec/bottle/image/broken_large/000.png": {
+        "mask_path": "rbg_mask/broken_large/000_rbg_mask.png",
+        "conversation": [{"Question": …, "Options": {"A": …, "B": …}, "Answer": "A", "type": "Anomaly Detection"}],
+        "similar_templates": ["MVTec-AD/bottle/train/good/001.png", …], "random_templates": […]}, …}
+
+Keys and templates are paths under the folder of images and begin with dataset and category; masks are relative to
+these two. Notable: everything is checked before a model is loaded, and entries are found by key, never by position.
+An image is abnormal if it has a mask and does not lie in a folder 'good'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reason_iad.bench.subtasks import subtask_of
+from reason_iad.bench.work import BenchQuestion, Unit
+from reason_iad.errors import DatasetError
+from reason_iad.images import MAX_FILE_BYTES, printable
+from reason_iad.prompt import LETTERS
+
+Templates = Literal["random", "similar"]
+
+MAX_QUESTIONS_BYTES = 512 * 2**20
+"""A questions file beyond it is refused; MMAD's own has about 60 MB."""
+SHOWN_PROBLEMS = 50
+"""So many problems are listed one by one; the rest is counted."""
+
+Letter = Annotated[str, Field(pattern=r"^[A-Z]$")]
+
+
+class _Conversation(BaseModel):
+    """One question, as the file has it; other fields say nothing that is needed here."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    text: str = Field(alias="Question", pattern=r"\S")
+    answer: Letter = Field(alias="Answer")
+    options: dict[Letter, str] = Field(alias="Options", min_length=2, max_length=len(LETTERS))
+    kind: str = Field(alias="type")
+
+
+class _Entry(BaseModel):
+    """One image, as the file has it."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    mask_path: str | None = None
+    conversation: list[_Conversation]
+    similar_templates: list[str] = []
+    random_templates: list[str] = []
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """Which templates are shown."""
+
+    shots: int
+    templates: Templates
+
+
+def read_units(
+    files: Sequence[Path],
+    images: Path,
+    *,
+    shots: int = 1,
+    templates: Templates = "random",
+    limit: int | None = None,
+    seed: int = 0,
+) -> tuple[Unit, ...]:
+    """Read questions files and check everything that they name.
+
+    Args:
+        files: in the layout of `mmad.json`; merged.
+        images: the folder that keys are relative to.
+        shots: normal templates per image.
+        templates: which list they are taken from, from its beginning.
+        limit: keep so many images, in proportion to datasets and categories; each of these stays represented as
+            long as the limit allows. None: all.
+        seed: of that choice.
+
+    Raises:
+        DatasetError: a list of everything that is wrong.
+    """
+    if not images.is_dir():
+        raise DatasetError(f"The folder of images '{printable(images)}' does not exist; check --images.")
+    problems: list[str] = []
+    units: list[Unit] = []
+    seen: set[str] = set()
+    for file in files:
+        for key, raw in _load(file, problems):
+            if key in seen:
+                problems.append(f"{printable(key)}: there is another entry of this key.")
+                continue
+            seen.add(key)
+            if (unit := _unit(key, raw, images, _Selection(shots, templates), problems)) is not None:
+                units.append(unit)
+    chosen = _draw(units, limit, seed)
+    problems += _missing(chosen, images)
+    if problems:
+        raise DatasetError(_listed(problems))
+    if not chosen:
+        raise DatasetError("The questions files ask nothing; check --questions and --limit.")
+    return tuple(replace(unit, number=number) for number, unit in enumerate(chosen))
+
+
+def questions_sha256(units: Sequence[Unit]) -> str:
+    """Hash of what is asked: images, templates, questions and options, in order."""
+    plain = [asdict(unit) | {"mask": None} for unit in units]  # the mask is read afterwards, if it is there at all
+    for unit in plain:
+        for question in unit["questions"]:
+            question["options"] = list(question["options"].items())
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def _load(file: Path, problems: list[str]) -> Iterator[tuple[str, Any]]:
+    """The entries of a file, with those whose key is not the first of its name."""
+    name = printable(file)
+    try:
+        if file.stat().st_size > MAX_QUESTIONS_BYTES:
+            problems.append(f"{name}: is larger than {MAX_QUESTIONS_BYTES // 2**20} MiB; split it.")
+            return
+        value = json.loads(file.read_bytes(), object_pairs_hook=_Pairs)
+    except OSError as error:
+        problems.append(f"{name}: cannot be read ({error.strerror}).")
+        return
+    except (ValueError, RecursionError) as error:
+        problems.append(f"{name}: is not JSON ({error}).")
+        return
+    if not isinstance(value, _Pairs):
+        problems.append(f"{name}: is not a JSON object from image to questions.")
+        return
+    for key, entry in value.pairs:
+        if isinstance(entry, _Pairs) and (twice := entry.repeated()):
+            problems.append(f"{printable(key)}: has '{printable(twice)}' twice.")
+        yield key, entry
+
+
+class _Pairs(dict[str, Any]):
+    """A JSON object that remembers names that come twice, which a plain one silently merges."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+    def repeated(self) -> str | None:
+        """A name that comes twice, here or further inside; None without one."""
+        if len(self) < len(self.pairs):
+            names = Counter(name for name, _ in self.pairs)
+            return next(name for name, count in names.items() if count > 1)
+        inner = (each for value in self.values() for each in (value if isinstance(value, list) else [value]))
+        return next((twice for each in inner if isinstance(each, _Pairs) and (twice := each.repeated())), None)
+
+
+def _unit(key: str, raw: Any, images: Path, selection: _Selection, problems: list[str]) -> Unit | None:
+    """One entry, checked as far as that takes no look at its images; None if it asks nothing that can be asked."""
+    name = printable(key)
+    parts = PurePosixPath(key).parts
+    if _escapes(key) or len(parts) < 3:
+        problems.append(f"{name}: the key must be a path like DATASET/CATEGORY/…/IMAGE inside the images' folder.")
+        return None
+    try:
+        entry = _Entry.model_validate(raw)
+    except ValidationError as error:
+        problems += [f"{name}: {'.'.join(map(str, e['loc']))}: {e['msg']}." for e in error.errors()]
+        return None
+    templates = entry.random_templates if selection.templates == "random" else entry.similar_templates
+    before = len(problems)
+    if len(templates) < selection.shots:
+        problems.append(f"{name}: has {len(templates)} {selection.templates} templates, not {selection.shots}.")
+    for path in (*templates[: selection.shots], entry.mask_path or ""):
+        if path and _escapes(path):
+            problems.append(f"{name}: the path '{printable(path)}' leads out of the images' folder.")
+    questions = tuple(_question(i, each, name, problems) for i, each in enumerate(entry.conversation))
+    if len(problems) > before or not questions:
+        return None
+    return Unit(
+        number=0,
+        image=key,
+        dataset=parts[0],
+        category=parts[1],
+        abnormal=bool(entry.mask_path) and "good" not in parts,
+        mask=_mask(images, parts, entry.mask_path),
+        templates=tuple(templates[: selection.shots]),
+        questions=questions,
+    )
+
+
+def _question(index: int, raw: _Conversation, name: str, problems: list[str]) -> BenchQuestion:
+    if raw.answer not in raw.options:
+        problems.append(f"{name}: question {index} has the answer {raw.answer}, which is none of its options.")
+    if subtask_of(raw.kind) is None:
+        problems.append(f"{name}: question {index} is of the unknown type '{printable(raw.kind)}'.")
+    return BenchQuestion(index, raw.kind, raw.text, dict(raw.options), raw.answer)
+
+
+def _mask(images: Path, parts: tuple[str, ...], mask: str | None) -> str | None:
+    """The mask's path under the images' folder, if the file is there; trees differ in what it is relative to."""
+    if not mask:
+        return None
+    places = ("/".join((*parts[:depth], mask)) for depth in (2, 3, 0))
+    return next((place for place in places if (images / place).is_file()), None)
+
+
+def _escapes(path: str) -> bool:
+    """Whether a path is anything but a plain relative one, on any system."""
+    unusual = "\\" in path or "\0" in path or path.startswith("/") or bool(PureWindowsPath(path).drive)
+    return unusual or ".." in path.split("/")
+
+
+def _draw(units: list[Unit], limit: int | None, seed: int) -> list[Unit]:
+    """So many units, in their order: every category in proportion, and in it normal and abnormal images."""
+    if limit is None or limit >= len(units):
+        return units
+    groups: dict[tuple[str, str], dict[bool, list[Unit]]] = {}
+    for unit in units:
+        groups.setdefault((unit.dataset, unit.category), {}).setdefault(unit.abnormal, []).append(unit)
+    ranked: list[tuple[bool, float, str]] = []
+    for group, halves in groups.items():
+        ordered: list[tuple[float, str]] = []
+        for abnormal, members in halves.items():
+            # Drawn by name, so that the choice does not depend on what else is in the files.
+            names = sorted(unit.image for unit in members)
+            random.Random(f"{seed}/{group}/{abnormal}").shuffle(names)
+            ordered += _spread(names)
+        names = [name for _, name in sorted(ordered)]
+        ranked += [(index > 0, place, name) for index, (place, name) in enumerate(_spread(names))]
+    kept = {name for _, _, name in sorted(ranked)[:limit]}
+    return [unit for unit in units if unit.image in kept]
+
+
+def _spread(names: list[str]) -> list[tuple[float, str]]:
+    """Names with places evenly over (0, 1): cutting several such lists at one place keeps their proportions."""
+    return [((index + 0.5) / len(names), name) for index, name in enumerate(names)]
+
+
+def _missing(units: Sequence[Unit], images: Path) -> list[str]:
+    """What is wrong with the files of images and templates, each once, from a look at their size and kind."""
+    paths = dict.fromkeys(path for unit in units for path in (unit.image, *unit.templates))
+    problems = []
+    for path in paths:
+        try:
+            found = (images / path).stat()
+        except (OSError, ValueError):
+            problems.append(f"{printable(path)}: there is no such image in '{printable(images)}'.")
+            continue
+        if not stat.S_ISREG(found.st_mode):
+            problems.append(f"{printable(path)}: is not a file.")
+        elif not 0 < found.st_size <= MAX_FILE_BYTES:
+            problems.append(f"{printable(path)}: has {found.st_size} bytes (allowed: 1 to {MAX_FILE_BYTES}).")
+    return problems
+
+
+def _listed(problems: list[str]) -> str:
+    """All problems as one message."""
+    noun = "problem" if len(problems) == 1 else "problems"
+    shown = problems[:SHOWN_PROBLEMS]
+    rest = [f"… and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
+    return f"The questions have {len(problems)} {noun}; mend the files or the folder:\n  " + "\n  ".join(
+        shown + rest
+    )

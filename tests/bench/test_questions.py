@@ -1,0 +1,181 @@
+"""Questions files: strictly read, everything wrong reported at once, the limit fair to every category."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmad_files import write_set
+
+from reason_iad.bench.questions import questions_sha256, read_units
+from reason_iad.errors import DatasetError
+
+KEY = "toys/pcb/test/spot/1.png"
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    return write_set(tmp_path)
+
+
+def changed(questions: Path, change: Change) -> Path:
+    entries = json.loads(questions.read_text())
+    change(entries)
+    questions.write_text(json.dumps(entries))
+    return questions
+
+
+def test_a_unit_is_an_image_with_all_its_questions(questions: Path) -> None:
+    units = read_units([questions], questions.parent)
+    assert [unit.number for unit in units] == list(range(6))
+    unit = units[1]
+    assert (unit.image, unit.dataset, unit.category, unit.abnormal) == (KEY, "toys", "pcb", True)
+    assert unit.mask == "toys/pcb/ground_truth/spot/1_mask.png"
+    assert unit.templates == ("toys/pcb/train/good/0.png",)
+    assert [each.kind for each in unit.questions] == [
+        "Anomaly Detection", "Object Classification", "Defect Localization"
+    ]  # fmt: skip
+    assert list(unit.questions[2].options) == ["B", "A", "D"]
+    assert not units[0].abnormal and units[0].mask is None
+
+
+def test_templates_are_the_first_of_the_list_asked_for(questions: Path) -> None:
+    unit = read_units([questions], questions.parent, templates="similar")[0]
+    assert unit.templates == ("toys/pcb/train/good/1.png",)
+    assert read_units([questions], questions.parent, shots=0)[0].templates == ()
+    assert len(read_units([questions], questions.parent, shots=2)[0].templates) == 2
+
+
+def test_an_image_in_a_good_folder_is_normal_even_with_a_mask(questions: Path) -> None:
+    key = "toys/pcb/test/good/0.png"
+    changed(questions, lambda e: e[key].update(mask_path="ground_truth/spot/1_mask.png"))
+    assert not read_units([questions], questions.parent)[0].abnormal
+
+
+def test_an_image_whose_mask_is_not_there_is_still_abnormal(questions: Path) -> None:
+    (questions.parent / "toys/pcb/ground_truth/spot/1_mask.png").unlink()
+    unit = read_units([questions], questions.parent)[1]
+    assert unit.abnormal and unit.mask is None
+
+
+def test_files_are_merged(tmp_path: Path) -> None:
+    one = write_set(tmp_path, categories=("a/x",)).rename(tmp_path / "one.json")
+    two = write_set(tmp_path, categories=("b/y",))
+    assert {unit.dataset for unit in read_units([one, two], tmp_path)} == {"a", "b"}
+    with pytest.raises(DatasetError, match="3 problems"):  # the second time, every key is there already
+        read_units([one, one], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda e: e[KEY]["conversation"][0].update(Answer="C"), "has the answer C, which is none of its options"),
+        (lambda e: e[KEY]["conversation"][0].update(type="Riddle"), "unknown type 'Riddle'"),
+        (lambda e: e[KEY]["conversation"][0].update(Options={"A": "Yes."}), "Options"),
+        (lambda e: e[KEY]["conversation"][0].update(Options={"a": "Yes.", "b": "No."}), "Options"),
+        (lambda e: e[KEY]["conversation"][0].update(Question=" "), "Question"),
+        (lambda e: e[KEY]["conversation"][0].update(Answer=1), "Answer"),
+        (lambda e: e[KEY].pop("conversation"), "conversation"),
+        (lambda e: e[KEY].update(random_templates=[]), "has 0 random templates, not 1"),
+        (lambda e: e[KEY].update(random_templates=["../../secret.png"]), "leads out of"),
+        (lambda e: e[KEY].update(mask_path="/etc/passwd"), "leads out of"),
+        (lambda e: e[KEY].update(random_templates=["toys/none.png"]), "no such image"),
+        (lambda e: e[KEY].update(random_templates=["toys/pcb"]), "is not a file"),
+        (lambda e: e.update({"../../x/y/z.png": e[KEY]}), "the key must be a path"),
+        (lambda e: e.update({"C:/x/y.png": e[KEY]}), "the key must be a path"),
+        (lambda e: e.update({"y.png": e[KEY]}), "the key must be a path"),
+        (lambda e: e.update({KEY: 5}), KEY),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(change: Change, named: str, questions: Path) -> None:
+    with pytest.raises(DatasetError) as error:
+        read_units([changed(questions, change)], questions.parent)
+    assert named in str(error.value)
+
+
+def test_everything_wrong_is_reported_at_once(questions: Path) -> None:
+    (questions.parent / "toys/pcb/test/good/0.png").unlink()
+    (questions.parent / "toys/widget/test/good/0.png").write_bytes(b"")
+    (questions.parent / "toys/widget/train/good/0.png").unlink()  # of three images; named once
+    changed(questions, lambda e: e[KEY]["conversation"][0].update(Answer="C", type="Riddle"))
+    with pytest.raises(DatasetError) as error:
+        read_units([questions], questions.parent)
+    message = str(error.value)
+    assert "5 problems" in message
+    assert message.count("toys/widget/train/good/0.png") == 1
+    for part in ("toys/pcb/test/good/0.png", "has 0 bytes", "answer C", "Riddle"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{", "is not JSON"),
+        ("[1]", "is not a JSON object"),
+        ("[" * 100_000, "is not JSON"),
+        ("\xff", "is not JSON"),
+        ('{"a/b/c": 1, "a/b/c": 2}', "another entry of this key"),
+        ('{"a/b/c": {"conversation": [{"type": "x", "type": "y"}]}}', "has 'type' twice"),
+        ("{}", "ask nothing"),
+    ],
+)
+def test_a_broken_file_is_named(text: str, named: str, tmp_path: Path) -> None:
+    path = tmp_path / "questions.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(DatasetError, match=named):
+        read_units([path], tmp_path)
+
+
+def test_a_missing_file_or_folder_is_named(questions: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"none\.json: cannot be read"):
+        read_units([questions, tmp_path / "none.json"], tmp_path)
+    with pytest.raises(DatasetError, match="--images"):
+        read_units([questions], tmp_path / "none")
+
+
+def test_the_limit_leaves_every_category_and_both_halves_in_proportion(tmp_path: Path) -> None:
+    big = write_set(tmp_path, images=24, categories=("a/x",)).rename(tmp_path / "big.json")
+    small = write_set(tmp_path, images=3, categories=("a/y", "b/z"))
+    units = read_units([big, small], tmp_path, limit=11)
+    counts = Counter(unit.category for unit in units)
+    assert len(units) == 11 and counts["y"] == counts["z"] == 1
+    assert Counter(unit.abnormal for unit in units if unit.category == "x") == {True: 6, False: 3}
+    assert [unit.number for unit in units] == list(range(11))
+
+
+def test_the_seed_alone_decides_whom_the_limit_keeps(tmp_path: Path) -> None:
+    questions = write_set(tmp_path, images=12)
+
+    def kept(seed: int) -> list[str]:
+        return [unit.image for unit in read_units([questions], tmp_path, limit=8, seed=seed)]
+
+    assert kept(0) == kept(0) != kept(1)
+    assert set(kept(0)) < {unit.image for unit in read_units([questions], tmp_path)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda e: e[KEY]["conversation"][0].update(Options={"B": "No.", "A": "Yes."}),
+        lambda e: e[KEY]["conversation"][0].update(Question="Is it broken?"),
+        lambda e: e[KEY]["conversation"][0].update(Answer="B"),
+        lambda e: e[KEY]["random_templates"].reverse(),
+        lambda e: e.pop(KEY),
+    ],
+)
+def test_the_hash_tells_questions_apart(change: Change, questions: Path) -> None:
+    before = questions_sha256(read_units([questions], questions.parent))
+    assert questions_sha256(read_units([questions], questions.parent)) == before
+    assert questions_sha256(read_units([changed(questions, change)], questions.parent)) != before
+
+
+@pytest.mark.data
+def test_the_development_questions_are_read_whole(data_dir: Path) -> None:
+    units = read_units(sorted(data_dir.glob("*/questions.json")), data_dir, templates="similar")
+    assert (len(units), sum(len(unit.questions) for unit in units)) == (675, 2161)
+    assert all((unit.mask is not None) == unit.abnormal for unit in units)
