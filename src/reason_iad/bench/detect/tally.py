@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from reason_iad.errors import OutputError
 
-LIMIT = 2**22
-"""Distinct scores that each of the two kinds of pixel may hold in memory; a score takes about 60 bytes at the peak
-(the sorting included), so this is a quarter of a gigabyte."""
+LIMIT = 2**21
+"""Distinct scores that each of the two kinds of pixel may hold in memory; a score takes about 110 bytes at the peak
+(sorting included, a test holds that), so this is a quarter of a gigabyte."""
 
 _NORMAL = np.dtype([("score", "<f4"), ("count", "<i8")])
 _ABNORMAL = np.dtype([("score", "<f4"), ("count", "<i8"), ("weight", "<f8")])
@@ -113,7 +113,7 @@ class Tally:
         normal, abnormal = (runs.all() for runs in self._runs.values())
         runs = [*normal, *abnormal]
         ends = [len(run) for run in runs]
-        block = max(1, self._limit // max(1, len(runs)))
+        block = max(1, self._limit // (4 * max(1, len(runs))))  # merged rows and curves are wider than runs
         while any(ends):
             starts = [max(0, end - block) for end in ends]
             bound = max(
