@@ -32,7 +32,8 @@ ROOMS: dict[str, set[str]] = {
     "report": {"errors", "files", "images", "schema"},
     "nano.world": {"errors", "schema"},
     # the stairs: they tell the story and know the rooms
-    "answering": {"backbones.base", "config", "errors", "prompt", "reasoning", "schema"},
+    "option_orders": {"backbones.base", "config", "prompt"},
+    "answering": {"backbones.base", "config", "errors", "option_orders", "prompt", "reasoning", "schema"},
     "galleries": {"backbones.base", "errors", "expert", "images", "knowledge"},
     "workbench": {"backbones.base", "config", "errors", "expert", "images", "knowledge", "schema"},
     "examination": {"answering", "backbones.base", "expert", "images", "prompt", "schema", "workbench"},
@@ -100,7 +101,8 @@ def test_imports_go_one_way(module: str) -> None:
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
-        ("torch", {"backbones", "reasoning", "expert", "answering", "bench", "inspector", "doctor", "nano", "cli"}),
+        ("torch", {"backbones", "reasoning", "expert", "option_orders", "answering", "bench", "inspector", "doctor",
+                   "nano", "cli"}),
         ("transformers", {"backbones", "nano", "inspector"}),  # the inspector asks for its version only
         ("openai", {"backbones"}),
         ("lancedb", {"knowledge"}),

@@ -67,7 +67,14 @@ def test_reasoning_options_out_of_range(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"method": "magic"}, {"threshold": 0.0}, {"threshold": 1.1}, {"knowledge_share": 1.0}]
+    "wrong",
+    [
+        {"method": "magic"},
+        {"threshold": 0.0},
+        {"threshold": 1.1},
+        {"knowledge_share": 1.0},
+        {"option_orders": "all"},
+    ],
 )
 def test_inspector_options_out_of_range(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=str(next(iter(wrong.values()))) + "|" + next(iter(wrong))):
@@ -96,8 +103,9 @@ def test_hash_is_that_of_what_is_in_force() -> None:
         InspectorConfig(threshold=0.6),
         InspectorConfig(method="latent"),
         InspectorConfig(reasoning=ReasoningConfig(sigma=0.2)),
+        InspectorConfig(option_orders="cyclic"),
     ]
-    assert len({base.sha256(), *(other.sha256() for other in others)}) == 5
+    assert len({base.sha256(), *(other.sha256() for other in others)}) == 6
 
 
 def test_hash_is_the_same_in_every_process() -> None:

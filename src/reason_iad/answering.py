@@ -5,17 +5,22 @@ costs only its own tokens. Whatever the way, the answer is read from the same pl
 option letters right after the answer cue, at exactly the state that earned the best reward.
 
 A model behind an API keeps no state between questions: for it, a scene is what has to be sent each time.
+
+Models prefer letters and places in a list. With `option_orders='cyclic'` every distribution over options is the
+mean over all rotations of the options under the same letters (`option_orders.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from reason_iad.backbones.base import Backbone, ChatModel, ImageTokens, Prefix, SuffixQuery
-from reason_iad.config import Method, ReasoningConfig
+from reason_iad.backbones.base import Backbone, ChatModel, ImageTokens, Prefix
+from reason_iad.config import Method, OptionOrders, ReasoningConfig
+from reason_iad.option_orders import averaged, ordered, read_options
 from reason_iad.prompt import (
     LETTERS,
     NEUTRAL_QUESTION,
@@ -26,7 +31,7 @@ from reason_iad.prompt import (
     best_choice,
     build_prompt,
 )
-from reason_iad.reasoning import Problem, Thought, assemble, reason
+from reason_iad.reasoning import Problem, State, Thought, assemble, reason
 from reason_iad.schema import Answer, Box, InjectedPatch
 
 THINK_ALOUD = "Think step by step in a few short sentences."
@@ -87,6 +92,7 @@ def answer_question(
     reasoning: ReasoningConfig | None,
     seed: int,
     max_tokens: int,
+    option_orders: OptionOrders = "given",
 ) -> Answered:
     """Answer one question.
 
@@ -97,18 +103,21 @@ def answer_question(
         reasoning: configuration of the latent loop, for methods that have one (never with a remote scene).
         seed: of the inspection; every question derives its own from it and from its key.
         max_tokens: length of generated text (answer of an open question, chain of thought).
+        option_orders: 'cyclic' averages over the rotations of the options. Think tokens are optimised in the given
+            order, and read in all; a chain of thought, and every request to an API, is one per order.
 
     Raises:
         PromptError: the question does not fit the context window.
         ModelError: a remote model gave no usable answer.
     """
+    orders = ordered(question, option_orders)
     if isinstance(scene, RemoteScene):
-        return _by_chat(scene, question, method, max_tokens)
+        return _by_chat(scene, orders, method, max_tokens)
     if reasoning is not None:
-        return _in_latent_space(scene, question, reasoning, seed, max_tokens)
+        return _in_latent_space(scene, orders, reasoning, seed, max_tokens)
     if method.chain_of_thought and question.options:
-        return _by_thinking_aloud(scene, question, max_tokens)
-    return _directly(scene, question, max_tokens)
+        return _by_thinking_aloud(scene, orders, max_tokens)
+    return _directly(scene, orders, max_tokens)
 
 
 def question_seed(seed: int, key: str) -> int:
@@ -116,75 +125,100 @@ def question_seed(seed: int, key: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{key}".encode()).digest()[:7], "big")
 
 
-def _directly(scene: Scene, question: Question, max_tokens: int) -> Answered:
-    prompt = build_prompt(scene.parts, question, latents=False)
-    prefix = scene.backbone.question(scene.head, prompt)
-    cue = scene.backbone.cue(prompt)
+def _directly(scene: Scene, orders: Sequence[Question], max_tokens: int) -> Answered:
+    question, backbone = orders[0], scene.backbone
+    prompts = [build_prompt(scene.parts, each, latents=False) for each in orders]
+    cue = backbone.cue(prompts[0])
     if not question.options:
-        return Answered(_open_answer(question, _write(scene.backbone, prefix, cue, question, max_tokens)))
-    return Answered(_answer(question, _options_after(scene, prefix, cue, question)))
+        prefix = backbone.question(scene.head, prompts[0])
+        return Answered(_open_answer(question, _write(backbone, prefix, cue, question, max_tokens)))
+    (probabilities,) = read_options(backbone, scene.head, prompts, [cue], _letters(backbone, question))
+    return Answered(_answer(question, probabilities))
 
 
-def _by_thinking_aloud(scene: Scene, question: Question, max_tokens: int) -> Answered:
+def _by_thinking_aloud(scene: Scene, orders: Sequence[Question], max_tokens: int) -> Answered:
     """Generate a chain of thought, then read the options after it."""
     backbone = scene.backbone
-    prompt = _followed(build_prompt(scene.parts, question, latents=False), THINK_ALOUD)
-    prefix = backbone.question(scene.head, prompt)
-    cue = backbone.cue(prompt)
-    thoughts = backbone.decode(prefix, cue, max_tokens).text
-    rows = torch.cat((cue, backbone.embed_text([Data(thoughts + CONCLUDE)])))
-    probabilities = _options_after(scene, prefix, rows, question)
-    return Answered(_answer(question, probabilities).model_copy(update={"reasoning_text": thoughts}))
+    thoughts, distributions = [], []
+    for question in orders:
+        prompt = _followed(build_prompt(scene.parts, question, latents=False), THINK_ALOUD)
+        cue = backbone.cue(prompt)
+        thoughts.append(backbone.decode(backbone.question(scene.head, prompt), cue, max_tokens).text)
+        rows = torch.cat((cue, backbone.embed_text([Data(thoughts[-1] + CONCLUDE)])))
+        distributions += read_options(backbone, scene.head, [prompt], [rows], _letters(backbone, question))
+    return _aloud(orders[0], distributions, thoughts)
+
+
+def _aloud(question: Question, distributions: Sequence[Sequence[float]], thoughts: Sequence[str]) -> Answered:
+    """The answer over all orders, with the thoughts in the given one."""
+    answer = _answer(question, averaged(distributions))
+    return Answered(answer.model_copy(update={"reasoning_text": thoughts[0] if thoughts else None}))
 
 
 def _followed(prompt: Prompt, text: str) -> Prompt:
     return Prompt(prompt.system, prompt.head, (*prompt.tail, Data(text)))
 
 
-def _by_chat(scene: RemoteScene, question: Question, method: Method, max_tokens: int) -> Answered:
+def _by_chat(scene: RemoteScene, orders: Sequence[Question], method: Method, max_tokens: int) -> Answered:
     """Directly or by chain of thought, each in requests of their own."""
-    model, images = scene.model, scene.images
-    prompt = build_prompt(scene.parts, question, latents=False)
+    model, images, question = scene.model, scene.images, orders[0]
     if not question.options:
+        prompt = build_prompt(scene.parts, question, latents=False)
         if question.opening:
             prompt = _followed(prompt, BEGIN_WITH + question.opening)
         return Answered(_open_answer(question, _joined(question.opening, model.write(prompt, images, max_tokens))))
-    thoughts = None
-    if method.chain_of_thought:
-        prompt = _followed(prompt, THINK_ALOUD)
-        thoughts = model.write(prompt, images, max_tokens)
-    probabilities = model.choose(prompt, images, LETTERS[: len(question.options)], thoughts)
-    return Answered(_answer(question, probabilities).model_copy(update={"reasoning_text": thoughts}))
+    thoughts, distributions = [], []
+    for each in orders:
+        prompt = build_prompt(scene.parts, each, latents=False)
+        if method.chain_of_thought:
+            prompt = _followed(prompt, THINK_ALOUD)
+            thoughts.append(model.write(prompt, images, max_tokens))
+        thought = thoughts[-1] if thoughts else None
+        distributions.append(model.choose(prompt, images, LETTERS[: len(each.options)], thought))
+    return _aloud(question, distributions, thoughts)
 
 
 def _in_latent_space(
-    scene: Scene, question: Question, config: ReasoningConfig, seed: int, max_tokens: int
+    scene: Scene, orders: Sequence[Question], config: ReasoningConfig, seed: int, max_tokens: int
 ) -> Answered:
     """Optimise the think tokens, then answer from the best state."""
-    backbone = scene.backbone
-    prompt = build_prompt(scene.parts, question, latents=True)
+    backbone, question = scene.backbone, orders[0]
+    prompts = [build_prompt(scene.parts, each, latents=True) for each in orders]
     neutral = None
     if config.inject and config.attention_correction == "neutral":
         asked = build_prompt(scene.parts, Question("neutral", NEUTRAL_QUESTION), latents=True)
         neutral = backbone.question(scene.head, asked)
-    letters = LETTERS[: len(question.options)]
     problem = Problem(
-        prefix=backbone.question(scene.head, prompt),
-        cue=backbone.cue(prompt),
+        prefix=backbone.question(scene.head, prompts[0]),
+        cue=backbone.cue(prompts[0]),
         tokens=scene.query.tokens,
         image=scene.head.images[-1],
-        option_tokens=tuple(backbone.option_tokens(letters)) if letters else (),
+        option_tokens=_letters(backbone, question),
         neutral=neutral,
         prior=scene.prior,
     )
     thought = reason(backbone, problem, config, question_seed(seed, question.key))
     if question.options:
-        answer = _answer(question, thought.best.answer.tolist(), thought.initial.answer.tolist())
+        best, initial = thought.best.answer.tolist(), thought.initial.answer.tolist()
+        if len(orders) > 1:
+            states = [_rows(problem, state) for state in (thought.best, thought.initial)]
+            best, initial = read_options(backbone, scene.head, prompts, states, problem.option_tokens)
+        answer = _answer(question, best, initial)
     else:
-        best = assemble(thought.best.latents[None], thought.best.patches, problem.tokens, problem.cue)
-        answer = _open_answer(question, _write(backbone, problem.prefix, best.rows[0], question, max_tokens))
+        text = _write(backbone, problem.prefix, _rows(problem, thought.best), question, max_tokens)
+        answer = _open_answer(question, text)
     answer = answer.model_copy(update={"steps": thought.steps, "stopped": thought.stopped})
     return Answered(answer, _patches(scene, question.key, thought))
+
+
+def _letters(backbone: Backbone, question: Question) -> tuple[int, ...]:
+    """The token of each option letter; none for an open question."""
+    return tuple(backbone.option_tokens(LETTERS[: len(question.options)])) if question.options else ()
+
+
+def _rows(problem: Problem, state: State) -> torch.Tensor:
+    """(T, d) think tokens with their patches and the cue, as they were scored."""
+    return assemble(state.latents[None], state.patches, problem.tokens, problem.cue).rows[0]
 
 
 def _write(backbone: Backbone, prefix: Prefix, rows: torch.Tensor, question: Question, max_tokens: int) -> str:
@@ -200,14 +234,6 @@ def _joined(opening: str, text: str) -> str:
     if not opening or text.startswith(opening):
         return text
     return f"{opening}{'' if text[:1] in ('', '.', ',', ';', ':') else ' '}{text}"
-
-
-def _options_after(scene: Scene, prefix: Prefix, rows: torch.Tensor, question: Question) -> list[float]:
-    """Distribution over the options right after `rows` (T, d)."""
-    tokens = scene.backbone.option_tokens(LETTERS[: len(question.options)])
-    out = scene.backbone.evaluate(prefix, rows[None], SuffixQuery((len(rows) - 1,)))
-    probabilities: list[float] = out.logits[0, 0, tokens].softmax(-1).tolist()
-    return probabilities
 
 
 def _answer(question: Question, probabilities: list[float], initial: list[float] | None = None) -> Answer:

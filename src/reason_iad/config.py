@@ -17,6 +17,7 @@ from reason_iad.errors import ConfigError
 
 Estimator = Literal["score", "gradient"]
 AttentionCorrection = Literal["none", "neutral"]
+OptionOrders = Literal["given", "cyclic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,9 @@ class InspectorConfig:
     category_margin: float = 0.02  # least lead over the next category [ours]
     explanation_tokens: int = 96
     thought_tokens: int = 128  # chain of thought ('cot')
+    option_orders: OptionOrders = (
+        "given"  # 'cyclic': the mean over all rotations of the options [ours]; papers: given
+    )
     reasoning: ReasoningConfig | None = field(default=None)  # overrides the method's own
 
     def __post_init__(self) -> None:
@@ -144,6 +148,8 @@ class InspectorConfig:
         for name, least in at_least.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+        if self.option_orders not in ("given", "cyclic"):
+            raise ConfigError(f"option_orders is '{self.option_orders}'; choose 'given' or 'cyclic'.")
         for name in ("category_score", "category_margin"):
             if not math.isfinite(getattr(self, name)):
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be a finite number.")

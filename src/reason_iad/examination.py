@@ -87,8 +87,9 @@ class Examination:
         limit = bench.config.thought_tokens if thinking_aloud else bench.config.explanation_tokens
         with self.clock.phase(question.key):
             answered: Answered = answer_question(
-                self.scene, question, bench.method, bench.reasoning, bench.config.seed, limit
-            )
+                self.scene, question, bench.method, bench.reasoning, bench.config.seed, limit,
+                bench.config.option_orders,
+            )  # fmt: skip
         self.answers.append(answered.answer)
         self.patches += answered.patches
         return answered.answer

@@ -84,6 +84,19 @@ def test_a_whole_inspection(
     assert "openai:m at" in report and "There is a dent" in report
 
 
+@pytest.mark.parametrize("method", ["direct", "cot"])
+def test_every_order_of_the_options_is_a_request_of_its_own(server: ChatServer, method: str, part: Path) -> None:
+    config = InspectorConfig(method=method, option_orders="cyclic")
+    model = Inspector.from_pretrained("openai:m", base_url=server.url, config=config)
+    answer = model.ask(part, "Which?", options=["gap", "dent", "burr"]).answer
+    assert list(answer.probabilities.values()) == pytest.approx([1 / 3] * 3), "the server only likes a letter"
+    asked = [seen for seen in server.seen if "logprobs" in seen.body]
+    orders = ["A) gap\nB) dent\nC) burr", "A) dent\nB) burr\nC) gap", "A) burr\nB) gap\nC) dent"]
+    assert len(asked) == 3
+    assert all(order in seen.texts for order, seen in zip(orders, asked, strict=True))
+    assert (answer.reasoning_text is not None) == (method == "cot")
+
+
 def test_requests_hold_what_the_method_says(
     server: ChatServer, part: Path, good: list[Path], knowledge: Path
 ) -> None:

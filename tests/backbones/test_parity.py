@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,127 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-import tiny
-import tiny_tiles
+from cases import CASES, PROMPT, Case, picture, suffix_rows
 from reason_iad.backbones import FAMILIES, Backbone, load_backbone
 from reason_iad.backbones.base import Prefix, SuffixQuery
 from reason_iad.backbones.chat import render
 from reason_iad.errors import ModelError
-from reason_iad.prompt import ImageSlot, build_head, build_prompt, detection_question
-
-
-@dataclass(frozen=True)
-class Case:
-    """How to make a tiny model of a family, and what its own forward wants.
-
-    Attributes:
-        build: saves a tiny random model in a directory.
-        types: name of the input that marks image tokens, if there is one.
-        side: side of a square image that becomes a grid of 6 x 6 tokens.
-    """
-
-    build: Callable[[Path], Path]
-    types: str | None = None
-    side: int = 168
-
-    def pixels(self, backbone: Any, images: list[Image.Image]) -> dict[str, torch.Tensor]:
-        """What the model's own image processor feeds."""
-        return dict(backbone.image_processor(images=images, return_tensors="pt"))
-
-    def features(self, backbone: Any, pixels: dict[str, torch.Tensor]) -> list[torch.Tensor]:
-        """The rows the model's own forward puts in the place of each image."""
-        return list(backbone.model.model.get_image_features(**pixels).pooler_output)
-
-
-@dataclass(frozen=True)
-class TileCase(Case):
-    """A family with one square tile of 48 pixels per image, made by an option of its image processor."""
-
-    side: int = 48
-    one_tile: tuple[str, ...] = ()
-
-    def pixels(self, backbone: Any, images: list[Image.Image]) -> dict[str, torch.Tensor]:
-        options = dict.fromkeys(self.one_tile, False)
-        batch = dict(backbone.image_processor(images=images, return_tensors="pt", **options))
-        return {name: value for name, value in batch.items() if name.startswith("pixel")}
-
-
-class IdeficsCase(TileCase):
-    """Images of one prompt are a list within a list, and their rows come as one."""
-
-    def pixels(self, backbone: Any, images: list[Image.Image]) -> dict[str, torch.Tensor]:
-        return super().pixels(backbone, [images])  # type: ignore[list-item]
-
-    def features(self, backbone: Any, pixels: dict[str, torch.Tensor]) -> list[torch.Tensor]:
-        (rows,) = super().features(backbone, pixels)
-        return list(rows.chunk(pixels["pixel_values"].shape[1]))
-
-
-class LlavaCase(TileCase):
-    """Images are made square before the processor sees them, and are of one prompt."""
-
-    def pixels(self, backbone: Any, images: list[Image.Image]) -> dict[str, torch.Tensor]:
-        square = [image.resize((48, 48), Image.Resampling.BICUBIC) for image in images]
-        return dict(backbone.image_processor(images=[square], return_tensors="pt"))
-
-
-CASES = {
-    "qwen2_5_vl": Case(tiny.qwen2_5_vl, types="mm_token_type_ids"),
-    "qwen2_vl": Case(tiny.qwen2_vl, types="mm_token_type_ids"),
-    "qwen3_vl": Case(tiny.qwen3_vl, types="mm_token_type_ids", side=192),
-    "qwen3_5": Case(tiny.qwen3_5, types="mm_token_type_ids", side=192),
-    "glm4v": Case(tiny.glm4v, types="mm_token_type_ids"),
-    "internvl": TileCase(tiny_tiles.internvl, one_tile=("crop_to_patches",)),
-    "internvl-qwen3": TileCase(partial(tiny_tiles.internvl, kind="qwen3"), one_tile=("crop_to_patches",)),
-    "internvl-llama": TileCase(partial(tiny_tiles.internvl, kind="llama"), one_tile=("crop_to_patches",)),
-    "llava_onevision": LlavaCase(tiny_tiles.llava_onevision),
-    "idefics3": IdeficsCase(tiny_tiles.idefics3, one_tile=("do_image_splitting",)),
-    "smolvlm": IdeficsCase(tiny_tiles.smolvlm, one_tile=("do_image_splitting",)),
-    "gemma3": TileCase(tiny_tiles.gemma3, types="token_type_ids", one_tile=("do_pan_and_scan",)),
-}
-
-
-def picture(seed: int, width: int, height: int) -> Image.Image:
-    rng = np.random.default_rng(seed)
-    return Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8))
+from reason_iad.prompt import ImageSlot, build_prompt, detection_question
 
 
 def test_every_family_is_covered_here() -> None:
     assert {name.partition("-")[0] for name in CASES} == set(FAMILIES)
-
-
-@pytest.fixture(scope="module", params=sorted(CASES))
-def family(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def case(family: str) -> Case:
-    return CASES[family]
-
-
-@pytest.fixture(scope="module")
-def directory(family: str, case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return case.build(tmp_path_factory.mktemp(family))
-
-
-@pytest.fixture(scope="module")
-def backbone(directory: Path) -> Backbone:
-    return load_backbone(str(directory), device="cpu")
-
-
-@pytest.fixture(scope="module")
-def images() -> list[Image.Image]:
-    return [picture(0, 90, 140), picture(1, 168, 100)]
-
-
-PROMPT = build_prompt(build_head((), 1, "pcb"), detection_question(), latents=True)
-
-
-@pytest.fixture(scope="module")
-def prefix(backbone: Backbone, images: list[Image.Image]) -> Prefix:
-    tokens = [backbone.embed_image(image) for image in images]
-    return backbone.question(backbone.head(PROMPT, tokens), PROMPT)
 
 
 def own_inputs(case: Case, backbone: Any, images: list[Image.Image], tail: tuple[int, ...]) -> dict[str, Any]:
@@ -148,12 +34,6 @@ def own_inputs(case: Case, backbone: Any, images: list[Image.Image], tail: tuple
     row = torch.tensor([[*ids, *tail]])
     types = {} if case.types is None else {case.types: (row == placeholder).int()}
     return pixels | types | {"input_ids": row}
-
-
-def suffix_rows(backbone: Backbone, count: int, spread: float = 0.1) -> torch.Tensor:
-    torch.manual_seed(0)
-    rows = torch.cat((backbone.think_embedding().expand(4, -1), backbone.cue(PROMPT)))
-    return rows + spread * torch.randn(count, *rows.shape)
 
 
 def test_prefix_equals_the_models_own_forward(

@@ -15,6 +15,16 @@ from .stub import StubInspector
 Make = Callable[..., Path]
 
 
+@pytest.mark.parametrize("command", [["ask", "{part}", "What is it?"], ["inspect", "{part}"]])
+def test_the_orders_of_the_options_can_be_chosen(
+    command: list[str], run: Run, stubs: list[StubInspector], make_image: Make
+) -> None:
+    words = [word.format(part=make_image()) for word in command]
+    run(*words)
+    run(*words, "--option-orders", "cyclic")
+    assert [stub.config.option_orders for stub in stubs] == ["given", "cyclic"]
+
+
 def test_open_question(run: Run, make_image: Make) -> None:
     result = run("ask", make_image(), "What is it?")
     assert result.exit_code == 0

@@ -170,6 +170,14 @@ class Backbone(Protocol):
         """
         ...
 
+    def question_rows(self, head: Prefix, prompt: Prompt) -> torch.Tensor:
+        """(Q, d) embeddings by which `question` extends the head; as the start of a suffix they do the same.
+
+        Raises:
+            PromptError: it does not fit the context window.
+        """
+        ...
+
     def cue(self, prompt: Prompt) -> torch.Tensor:
         """(C, d) embeddings of what follows the latents: end of the user turn and start of the answer."""
         ...

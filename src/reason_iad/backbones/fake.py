@@ -75,7 +75,13 @@ class FakeBackbone:
 
     def question(self, head: Prefix, prompt: Prompt) -> Prefix:
         """The head and the question."""
-        return self._prefix(torch.cat((head.embeddings, self.embed_text(prompt.tail))), head.images)
+        return self._prefix(torch.cat((head.embeddings, self.question_rows(head, prompt))), head.images)
+
+    def question_rows(self, head: Prefix, prompt: Prompt) -> torch.Tensor:
+        """The bytes of the question."""
+        rows = self.embed_text(prompt.tail)
+        self._check_window(head.length + len(rows))
+        return rows
 
     def cue(self, prompt: Prompt) -> torch.Tensor:
         """End of turn."""
@@ -140,12 +146,15 @@ class FakeBackbone:
         return logits
 
     def _prefix(self, rows: torch.Tensor, images: tuple[Span, ...]) -> Prefix:
-        if len(rows) >= self.context_length:
+        self._check_window(len(rows))
+        return Prefix((), len(rows), len(rows), images, rows, torch.arange(len(rows))[None])
+
+    def _check_window(self, length: int) -> None:
+        if length >= self.context_length:
             raise PromptError(
-                f"The prompt has {len(rows)} tokens but 'fake' reads at most {self.context_length}; "
+                f"The prompt has {length} tokens but 'fake' reads at most {self.context_length}; "
                 "use fewer references, less knowledge or a shorter question."
             )
-        return Prefix((), len(rows), len(rows), images, rows, torch.arange(len(rows))[None])
 
     def _bytes(self, text: str) -> torch.Tensor:
         return self._table[list(text.encode())]

@@ -199,12 +199,16 @@ class TransformersBackbone(ABC):
 
     def question(self, head: Prefix, prompt: Prompt) -> Prefix:
         """The head extended by the question, up to the first latent position or the answer cue."""
+        return self._extend(head, self.question_rows(head, prompt))
+
+    def question_rows(self, head: Prefix, prompt: Prompt) -> torch.Tensor:
+        """(Q, d) embeddings of the question, up to the first latent position or the answer cue."""
         ids = [i for tokens in self._render(prompt).question for i in tokens.ids]
-        return self._extend(head, self._embed_ids(ids))
+        self._check_window(head.length + len(ids))
+        return self._embed_ids(ids)
 
     def _extend(self, prefix: Prefix, rows: torch.Tensor) -> Prefix:
         length = prefix.length + len(rows)
-        self._check_window(length)
         axes = self.text_positions(prefix.next_position, len(rows))
         store = self.new_store(prefix)
         with torch.no_grad():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reason_iad.backbones.chat_use import TIMEOUT, api_name, check_use, is_api
-from reason_iad.config import METHODS, InspectorConfig
+from reason_iad.config import METHODS, InspectorConfig, OptionOrders
 from reason_iad.errors import ConfigError, ModelError, OutputError
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def engine_options(command: F) -> F:
             config=make_config(
                 **{name: options.pop(name, None) for name in ("method", "threshold", "seed")},
                 **{name: options.pop(name) for name in ("steps", "candidates", "sigma", "budget_ms")},
+                option_orders=options.pop("option_orders"),
             ),
             device=check_device(options.pop("device")),
             **{name: options.pop(name) for name in ("knowledge", "gallery", "dtype", "base_url", "timeout")},
@@ -107,6 +108,8 @@ def engine_options(command: F) -> F:
             click.option("--sigma", type=float, help="Noise scale, relative to the token embeddings."),
             click.option("--budget-ms", type=float,
                          help="Stop reasoning about a question after so many milliseconds."),
+            click.option("--option-orders", type=click.Choice(["given", "cyclic"]), default=defaults.option_orders,
+                         show_default=True, help="Read options as given, or the mean over all their rotations."),
             click.option("--seed", type=click.IntRange(min=0), default=defaults.seed, show_default=True,
                          help="Seed of the noise."),
             click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]",
@@ -128,6 +131,7 @@ def make_config(
     candidates: int | None,
     sigma: float | None,
     budget_ms: float | None = None,
+    option_orders: OptionOrders = "given",
 ) -> InspectorConfig:
     """The configuration that options ask for.
 
@@ -148,7 +152,10 @@ def make_config(
             f"choose one of: {reasoning}."
         )
     config = InspectorConfig(
-        method=method, seed=seed, reasoning=replace(preset, **given) if given and preset else None
+        method=method,
+        seed=seed,
+        reasoning=replace(preset, **given) if given and preset else None,
+        option_orders=option_orders,
     )
     return config if threshold is None else replace(config, threshold=threshold)
 
