@@ -1,0 +1,119 @@
+"""Answerers without a model, to be sent to Ray workers: deterministic, and some of them fatal."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from reason_iad.bench.records import AnswerRecord, TimingRecord
+from reason_iad.bench.work import Answered, BenchQuestion, Unit
+from reason_iad.errors import MissingExtraError, PromptError
+
+
+def make_units(count: int) -> list[Unit]:
+    """Units with one to three questions each; names and texts are not plain ASCII."""
+    return [
+        Unit(
+            number=number,
+            image=f"DS/Schraube ü/{number:03}.png",
+            dataset="DS",
+            category="Schraube ü",
+            abnormal=bool(number % 2),
+            mask=f"DS/mask/{number}.png" if number % 2 else None,
+            templates=("DS/good/0.png", "DS/good/1.png"),
+            questions=tuple(
+                BenchQuestion(index, "Anomaly Detection", f"Is it “{number}”?\n", {"A": "Yes.", "B": "No."}, "A")
+                for index in range(1 + number % 3)
+            ),
+        )
+        for number in range(count)
+    ]
+
+
+@dataclass(frozen=True)
+class Fake:
+    """Answers from a hash of the question; the answerer is its own maker.
+
+    Attributes:
+        journal: folder in which a file per unit and attempt is left, named by unit and process.
+        seconds: how long a unit takes.
+        slow: folder; the first worker that makes it takes five times as long.
+        fatal: units that kill the process.
+        mortal: units that kill the process the first time.
+        failing: units on which an error of ours is raised.
+        broken: units on which any other error is raised.
+        fails: whether loading the model fails.
+        dies: whether loading the model kills the process.
+    """
+
+    journal: Path
+    seconds: float = 0.0
+    slow: Path | None = None
+    fatal: tuple[int, ...] = ()
+    mortal: tuple[int, ...] = ()
+    failing: tuple[int, ...] = ()
+    broken: tuple[int, ...] = ()
+    fails: bool = False
+    dies: bool = False
+
+    def __call__(self) -> Running:
+        """Load the model."""
+        (self.journal / f"load-{os.getpid()}").touch()
+        if self.dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fails:
+            raise MissingExtraError("This model", "api")
+        seconds = self.seconds
+        if self.slow is not None:
+            try:
+                self.slow.mkdir()
+                seconds *= 5
+            except FileExistsError:
+                pass
+        return Running(self, seconds)
+
+
+class Running:
+    """The loaded model."""
+
+    def __init__(self, plan: Fake, seconds: float) -> None:
+        self.plan = plan
+        self.seconds = seconds
+
+    def answer(self, unit: Unit) -> list[Answered]:
+        attempt = len(list(self.plan.journal.glob(f"unit-{unit.number}-*")))
+        (self.plan.journal / f"unit-{unit.number}-{os.getpid()}-{attempt}").touch()
+        time.sleep(self.seconds)
+        if unit.number in self.plan.fatal or (unit.number in self.plan.mortal and not attempt):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if unit.number in self.plan.failing:
+            raise PromptError("The prompt of “ü” is too long.")
+        if unit.number in self.plan.broken:
+            raise ZeroDivisionError("no such thing")
+        return [Answered(self._answer(unit, question), self._timing(unit, question)) for question in unit.questions]
+
+    def _answer(self, unit: Unit, question: BenchQuestion) -> AnswerRecord:
+        digest = hashlib.sha256(repr((unit, question)).encode()).digest()  # any loss on the way changes it
+        share = round(digest[0] / 255, 6)
+        return AnswerRecord(
+            question=f"{unit.image}#{question.index}",
+            image=unit.image,
+            index=question.index,
+            dataset=unit.dataset,
+            category=unit.category,
+            kind=question.kind,
+            abnormal=unit.abnormal,
+            options=question.options,
+            truth=question.truth,
+            choice="A" if share > 0.5 else None,
+            probabilities={"A": share, "B": round(1 - share, 6)},
+            reply=f"“{digest.hex()}”",
+            reward=digest[1] / 3,
+        )
+
+    def _timing(self, unit: Unit, question: BenchQuestion) -> TimingRecord:
+        return TimingRecord(question=f"{unit.image}#{question.index}", ms=self.seconds * 1000, peak_mb=os.getpid())
