@@ -1,0 +1,76 @@
+"""Layouts of detection sets: which there are, and which one a folder has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reason_iad.bench.detect.readers import folder, goodsad, loco, manifest, mvtec, visa
+from reason_iad.bench.detect.samples import Dataset, Reader
+from reason_iad.errors import DatasetError
+from reason_iad.images import printable
+
+READERS: dict[str, Reader] = {
+    reader.name: reader
+    for reader in (
+        mvtec.READER,
+        visa.READER,
+        loco.READER,
+        goodsad.READER,
+        folder.READER,
+        manifest.READER,
+    )
+}
+"""Layout to reader."""
+
+
+def read_dataset(root: str | Path, layout: str | None = None, normal: str | None = None) -> Dataset:
+    """Read a detection set; no image is opened.
+
+    Args:
+        root: its folder.
+        layout: one of `READERS`; None: guessed.
+        normal: file name pattern ('ok_*') of the normal images of a flat folder.
+
+    Raises:
+        DatasetError: the folder is missing, its layout is unknown or could be several, or there is no image.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DatasetError(f"The dataset '{printable(root)}' is not a folder; check the path.")
+    if layout is not None and layout not in READERS:
+        raise DatasetError(f"There is no layout '{layout}'; choose one of: {', '.join(READERS)}.")
+    if normal is not None:
+        layout = layout or folder.READER.name
+        if layout != folder.READER.name:
+            raise DatasetError(f"A pattern of normal files belongs to the layout '{folder.READER.name}' only.")
+    reader = READERS[layout] if layout is not None else guess_layout(root)
+    try:
+        found = reader.read(root, normal)
+    except OSError as error:
+        raise DatasetError(
+            f"The dataset '{printable(root)}' cannot be read: {error.strerror} ('{error.filename}')."
+        ) from error
+    if not found.samples:
+        raise DatasetError(
+            f"'{printable(root)}' holds no image in the layout '{reader.name}' ({reader.shape}); "
+            "check the folder, or choose another layout."
+        )
+    samples = sorted(found.samples, key=lambda sample: (sample.category, sample.id))
+    return Dataset(root, reader.name, tuple(samples), tuple(sorted(found.empty)))
+
+
+def guess_layout(root: Path) -> Reader:
+    """The one layout that a folder has.
+
+    Raises:
+        DatasetError: there is none, or more than one; the message names the candidates.
+    """
+    for index in (True, False):
+        fitting = [reader for reader in READERS.values() if reader.index is index and reader.fits(root)]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            names = " or ".join(f"'{reader.name}' ({reader.shape})" for reader in fitting)
+            raise DatasetError(f"The layout of '{printable(root)}' could be {names}; choose one with --layout.")
+    known = "; ".join(f"{reader.name}: {reader.shape}" for reader in READERS.values())
+    raise DatasetError(f"'{printable(root)}' has no layout that is known ({known}); choose one with --layout.")

@@ -1,0 +1,92 @@
+"""Any folder of pictures: `good/` beside one folder per kind of defect, or all in one and a pattern for the normal.
+
+Such a folder has no split. Half of the normal images become references, picked by a hash of their names, so that
+adding an image moves no other one from one side to the other.
+
+Masks, if there are any, are in `ground_truth/KIND/`, named after the image with or without '_mask'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from fnmatch import fnmatch
+from pathlib import Path
+
+from reason_iad.bench.detect.readers.tree import MASKS, category_name, images_in, subfolders
+from reason_iad.bench.detect.samples import GOOD, Found, Reader, Sample, Split
+from reason_iad.errors import DatasetError
+from reason_iad.images import printable
+
+_RESERVED = frozenset({MASKS, "train", "test", "validation"})
+
+
+def _fits(root: Path) -> bool:
+    return bool(images_in(root / GOOD))
+
+
+def _read(root: Path, normal: str | None) -> Found:
+    if normal is not None:
+        return _flat(root, normal)
+    if not (root / GOOD).is_dir():
+        raise DatasetError(
+            f"'{printable(root)}' has no folder '{GOOD}'; put the normal images there, or say which files are "
+            "normal with --normal 'PATTERN'."
+        )
+    found = Found([], [])
+    for kind in subfolders(root):
+        if kind.name in _RESERVED:
+            continue
+        images = images_in(kind)
+        if not images:
+            found.empty.append(kind)
+        found.samples.extend(_samples(root, images, kind.name, root / MASKS / kind.name))
+    return found
+
+
+def _flat(root: Path, normal: str) -> Found:
+    images = images_in(root)
+    good = [image for image in images if fnmatch(image.name, normal)]
+    if images and not good:
+        raise DatasetError(f"No image of '{printable(root)}' is named like '{normal}'; check the pattern.")
+    bad = [image for image in images if image not in set(good)]
+    return Found([*_samples(root, good, GOOD, root / MASKS), *_samples(root, bad, "defect", root / MASKS)], [])
+
+
+def _samples(root: Path, images: list[Path], kind: str, masks: Path) -> list[Sample]:
+    good = kind == GOOD
+    references = set(_half(images)) if good else set()
+    has_masks = masks.is_dir()
+    return [
+        Sample(
+            id=image.relative_to(root).as_posix(),
+            category=category_name(root),
+            split=_split(image in references),
+            image=image,
+            label=0 if good else 1,
+            kind=kind,
+            masks=_masks(masks, image, required=not good) if has_masks else (),
+        )
+        for image in images
+    ]
+
+
+def _split(reference: bool) -> Split:
+    return "train" if reference else "test"
+
+
+def _half(images: list[Path]) -> list[Path]:
+    """About half of the images, at least one, by the hash of their names."""
+
+    def digest(image: Path) -> bytes:
+        return hashlib.sha256(image.name.encode("utf-8", "surrogateescape")).digest()
+
+    return [image for image in images if digest(image)[0] % 2 == 0] or sorted(images, key=digest)[:1]
+
+
+def _masks(folder: Path, image: Path, *, required: bool) -> tuple[Path, ...]:
+    candidates = [folder / f"{image.stem}_mask.png", folder / f"{image.stem}.png"]
+    there = [path for path in candidates if path.is_file()]
+    return tuple(there[:1] or (candidates[:1] if required else ()))
+
+
+READER = Reader("folder", "good/ beside a folder per kind of defect, or flat with --normal", False, _fits, _read)

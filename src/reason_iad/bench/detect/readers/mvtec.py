@@ -1,0 +1,26 @@
+"""MVTec AD (Bergmann et al., CVPR 2019), and what is laid out like it: one mask per image, named after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reason_iad.bench.detect.readers.tree import categories, mask_files, read_tree
+from reason_iad.bench.detect.samples import Found, Reader
+
+
+def _masks(folder: Path, image: Path) -> tuple[Path, ...]:
+    return (folder / f"{image.stem}_mask.png",)
+
+
+def _fits(root: Path) -> bool:
+    if not categories(root):
+        return False
+    masks = list(mask_files(root))
+    return not masks or any(path.stem.endswith("_mask") for path in masks)
+
+
+def _read(root: Path, normal: str | None) -> Found:
+    return read_tree(root, _masks)
+
+
+READER = Reader("mvtec", "CATEGORY/train/good, CATEGORY/test/KIND, masks named IMAGE_mask.png", False, _fits, _read)

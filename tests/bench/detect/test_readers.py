@@ -1,0 +1,161 @@
+"""Every layout becomes the same records, and the guess is the right one or none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from reason_iad.bench.detect.readers import READERS, read_dataset
+from reason_iad.bench.detect.samples import Dataset, Sample, Saturation
+from reason_iad.errors import DatasetError
+
+from . import trees
+
+
+def by_id(dataset: Dataset) -> dict[str, Sample]:
+    return {sample.id: sample for sample in dataset.samples}
+
+
+@pytest.mark.parametrize("layout", READERS)
+def test_every_layout_is_guessed_and_read_alike(layout: str, tmp_path: Path) -> None:
+    root = trees.TREES[layout](tmp_path / "set")
+    dataset = read_dataset(root)
+    assert dataset.layout == layout
+    assert read_dataset(root, layout) == dataset
+    assert len(by_id(dataset)) == len(dataset.samples)
+    assert not dataset.empty
+    for sample in dataset.samples:
+        assert sample.image.is_file() and root / sample.id == sample.image
+        assert (sample.label == 0) == (sample.kind == "good")
+        assert bool(sample.masks) == bool(sample.label) and all(mask.is_file() for mask in sample.masks)
+        assert sample.split != "train" or sample.label == 0
+    assert {(sample.split, sample.label) for sample in dataset.samples} >= {("train", 0), ("test", 0), ("test", 1)}
+
+
+def test_mvtec_finds_categories_kinds_and_masks(tmp_path: Path) -> None:
+    dataset = read_dataset(trees.mvtec(tmp_path))
+    assert dataset.categories == ("nut", "tile")
+    assert Counter((s.split, s.kind) for s in dataset.samples if s.category == "nut") == {
+        ("train", "good"): 3,
+        ("test", "good"): 2,
+        ("test", "scratch"): 2,
+    }
+    scratch = by_id(dataset)["tile/test/scratch/001.png"]
+    assert scratch.masks == (tmp_path / "tile/ground_truth/scratch/001_mask.png",)
+
+
+def test_one_category_is_a_set_too(tmp_path: Path) -> None:
+    dataset = read_dataset(trees.mvtec(tmp_path) / "nut")
+    assert dataset.categories == ("nut",) and "test/scratch/000.png" in by_id(dataset)
+
+
+def test_a_tree_without_masks_is_read_without(tmp_path: Path) -> None:
+    for category in ("a", "b"):
+        trees.picture(tmp_path / category / "train/good/0.png")
+        trees.picture(tmp_path / category / "test/bad/0.png")
+    dataset = read_dataset(tmp_path)
+    assert dataset.layout == "mvtec" and not any(sample.masks for sample in dataset.samples)
+
+
+def test_loco_keeps_kinds_mask_files_and_saturation(tmp_path: Path) -> None:
+    samples = by_id(read_dataset(trees.loco(tmp_path)))
+    logical = samples["pins/test/logical_anomalies/000.png"]
+    assert [mask.name for mask in logical.masks] == ["000.png", "001.png"]
+    assert logical.saturation == {250: Saturation(9, False), 251: Saturation(0.5, True)}
+    assert samples["pins/validation/good/000.png"].split == "validation"
+    (tmp_path / "pins/defects_config.json").write_text('[{"pixel_value": 250}]')
+    with pytest.raises(DatasetError, match="saturation_threshold"):
+        read_dataset(tmp_path)
+
+
+def test_saturation_is_at_least_a_pixel_and_at_most_the_defect() -> None:
+    assert [Saturation(9, False).area(n) for n in (4, 9, 100)] == [4, 9, 9]
+    assert [Saturation(0.25, True).area(n) for n in (1, 7, 100)] == [1, 1, 25]
+
+
+def test_manifest_brings_templates_and_combined_kinds(tmp_path: Path) -> None:
+    samples = by_id(read_dataset(trees.manifest(tmp_path)))
+    one, two = samples["board/test/scratch/000.png"], samples["board/test/scratch/001.png"]
+    assert (one.kind, two.kind, one.category) == ("scratch", "combined", "board")
+    assert one.template == tmp_path / "board/template/s/000.png" and one.template.is_file()
+    assert samples["board/train/good/000.png"].template is None
+
+
+def test_a_folder_splits_its_normal_images_by_name_alone(tmp_path: Path) -> None:
+    before = by_id(read_dataset(trees.folder(tmp_path / "plates")))
+    assert {sample.category for sample in before.values()} == {"plates"}
+    trees.picture(tmp_path / "plates/good/new.png")
+    after = by_id(read_dataset(tmp_path / "plates"))
+    assert all(after[name].split == sample.split for name, sample in before.items())
+
+
+def test_a_single_normal_image_is_a_reference(tmp_path: Path) -> None:
+    trees.picture(tmp_path / "good/1.png")
+    trees.picture(tmp_path / "bad/1.png")
+    assert [(s.split, s.kind) for s in read_dataset(tmp_path).samples] == [("test", "bad"), ("train", "good")]
+
+
+def test_a_flat_folder_needs_a_pattern_that_fits(tmp_path: Path) -> None:
+    trees.flat(tmp_path)
+    dataset = read_dataset(tmp_path, normal="ok_*")
+    assert dataset.layout == "folder" and Counter(s.kind for s in dataset.samples) == {"good": 6, "defect": 1}
+    with pytest.raises(DatasetError, match="--normal"):
+        read_dataset(tmp_path, "folder")
+    with pytest.raises(DatasetError, match="named like 'fine_"):
+        read_dataset(tmp_path, normal="fine_*")
+    with pytest.raises(DatasetError, match="belongs to the layout 'folder'"):
+        read_dataset(tmp_path, "mvtec", normal="ok_*")
+
+
+def test_a_file_that_lists_the_images_wins_over_folders(tmp_path: Path) -> None:
+    trees.manifest(tmp_path)
+    assert read_dataset(tmp_path).layout == "csv"
+    (tmp_path / "manifest.csv").unlink()
+    assert read_dataset(tmp_path).layout == "mvtec"
+
+
+def test_what_could_be_two_layouts_is_refused_with_their_names(tmp_path: Path) -> None:
+    trees.mvtec(tmp_path)
+    trees.mask(tmp_path / "nut/ground_truth/scratch/002.png")  # half MVTec, half GoodsAD
+    with pytest.raises(DatasetError, match=r"could be 'mvtec' .* or 'goodsad' .*--layout"):
+        read_dataset(tmp_path)
+    trees.visa(tmp_path)
+    trees.table(tmp_path / "manifest.csv", [["split", "image", "label"]])
+    with pytest.raises(DatasetError, match=r"'visa' .* or 'csv'"):
+        read_dataset(tmp_path)
+
+
+def test_a_folder_of_no_layout_is_refused_with_all_of_them(tmp_path: Path) -> None:
+    trees.flat(tmp_path)
+    with pytest.raises(DatasetError, match="no layout that is known") as error:
+        read_dataset(tmp_path)
+    assert all(name in str(error.value) for name in READERS)
+    with pytest.raises(DatasetError, match="holds no image in the layout 'mvtec'"):
+        read_dataset(tmp_path, "mvtec")
+    with pytest.raises(DatasetError, match="choose one of: mvtec"):
+        read_dataset(tmp_path, "coco")
+    with pytest.raises(DatasetError, match="is not a folder"):
+        read_dataset(tmp_path / "missing")
+
+
+def test_folders_without_images_are_remembered(tmp_path: Path) -> None:
+    trees.mvtec(tmp_path)
+    (tmp_path / "nut/test/dent").mkdir()
+    assert read_dataset(tmp_path).empty == (tmp_path / "nut/test/dent",)
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        ([["split", "image"]], "lacks the column label"),
+        ([["split", "image", "label"], ["train", "a.png"]], "Line 2 .* not as many values"),
+        ([["split", "image", "label"], ["train", "a.png", "maybe"]], "Line 2 .* label 'maybe'"),
+        ([["split", "image", "label"], ["dev", "a.png", "0"]], "split 'dev'; it must be one of: train"),
+    ],
+)
+def test_a_bad_row_is_named_by_its_line(rows: list[list[str]], complaint: str, tmp_path: Path) -> None:
+    trees.table(tmp_path / "manifest.csv", rows)
+    with pytest.raises(DatasetError, match=complaint):
+        read_dataset(tmp_path, "csv")

@@ -1,0 +1,137 @@
+"""Tiny detection sets of every layout, drawn on the spot."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SIZE = (24, 20)  # width, height
+
+
+def picture(path: Path, seed: int | None = None, size: tuple[int, int] = SIZE, spot: bool = False) -> Path:
+    """A grey plate with texture; the same seed (by default, of the path) is the same file. A spot is a defect."""
+    if seed is None:
+        seed = zlib.crc32("/".join(path.parts[-4:]).encode())
+    pixels = 128 + np.random.default_rng(seed).integers(-9, 10, (size[1], size[0], 3))
+    if spot:
+        pixels[6:12, 6:12] = 250
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return path
+
+
+def mask(
+    path: Path, value: int = 255, size: tuple[int, int] = SIZE, box: tuple[int, int, int, int] = (6, 6, 12, 12)
+) -> Path:
+    """A mask with one rectangle (x1, y1, x2, y2) of a value; 0 leaves it empty."""
+    pixels = np.zeros((size[1], size[0]), np.uint8)
+    pixels[box[1] : box[3], box[0] : box[2]] = value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def mvtec(
+    root: Path, categories: Sequence[str] = ("nut", "tile"), suffix: str = ".png", mask_end: str = "_mask"
+) -> Path:
+    """Three normal images to learn from, two normal and two scratched ones to judge."""
+    for category in categories:
+        for i in range(3):
+            picture(root / category / "train/good" / f"{i:03}{suffix}")
+        for i in range(2):
+            picture(root / category / "test/good" / f"{i:03}{suffix}")
+            picture(root / category / "test/scratch" / f"{i:03}{suffix}", spot=True)
+            mask(root / category / "ground_truth/scratch" / f"{i:03}{mask_end}.png")
+    return root
+
+
+def goodsad(root: Path) -> Path:
+    """MVTec's tree with JPEG images and masks named like them."""
+    return mvtec(root, ("box",), ".jpg", "")
+
+
+def loco(root: Path) -> Path:
+    """One category with two kinds; the logical one has two mask files per image, one over the other."""
+    folder = root / "pins"
+    for split, count in (("train", 3), ("validation", 1), ("test", 2)):
+        for i in range(count):
+            picture(folder / split / "good" / f"{i:03}.png")
+    for kind in ("logical_anomalies", "structural_anomalies"):
+        for i in range(2):
+            picture(folder / "test" / kind / f"{i:03}.png", spot=True)
+            mask(folder / "ground_truth" / kind / f"{i:03}/000.png", 250)
+    for i in range(2):
+        mask(folder / f"ground_truth/logical_anomalies/{i:03}/001.png", 251, box=(8, 8, 16, 16))
+    defects = [
+        {"defect_name": "missing", "pixel_value": 250, "saturation_threshold": 9, "relative_saturation": False},
+        {"defect_name": "extra", "pixel_value": 251, "saturation_threshold": 0.5, "relative_saturation": True},
+    ]
+    (folder / "defects_config.json").write_text(json.dumps(defects))
+    return root
+
+
+def table(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    """Write a CSV file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def visa(root: Path) -> Path:
+    """One object; masks have small values."""
+    rows: list[list[str]] = [["object", "split", "label", "image", "mask"]]
+    for i in range(5):
+        image = picture(root / f"candle/Data/Images/Normal/{i:04}.JPG")
+        rows.append(["candle", "train" if i < 3 else "test", "normal", image.relative_to(root).as_posix(), ""])
+    for i in range(2):
+        image = picture(root / f"candle/Data/Images/Anomaly/{i:03}.JPG", spot=True)
+        truth = mask(root / f"candle/Data/Masks/Anomaly/{i:03}.png", value=i + 1)
+        paths = [path.relative_to(root).as_posix() for path in (image, truth)]
+        rows.append(["candle", "test", "anomaly", *paths])
+    table(root / "split_csv/1cls.csv", rows)
+    return root
+
+
+def manifest(root: Path) -> Path:
+    """MVTec's tree with a manifest, and a template for every test image."""
+    mvtec(root, ("board",))
+    rows: list[list[object]] = [["split", "image", "template", "mask", "label", "defect_types"]]
+    for path in sorted(root.glob("board/t*/*/*.png")):
+        image, bad = path.relative_to(root).as_posix(), path.parent.name != "good"
+        truth = image.replace("test", "ground_truth").replace(".png", "_mask.png") if bad else ""
+        template = ""
+        if "test" in image:
+            template = image.replace("test", "template").replace("/scratch", "/s").replace("/good", "/g")
+            picture(root / template)
+        kinds = ("scratch", "scratch;spot")[path.stem == "001"] if bad else ""
+        rows.append(["test" if template else "train", image, template, truth, int(bad), kinds])
+    table(root / "manifest.csv", rows)
+    return root
+
+
+def folder(root: Path) -> Path:
+    """`good/` and two kinds of defects, one of them with masks."""
+    for i in range(8):
+        picture(root / "good" / f"{i}.png")
+    for kind in ("dent", "stain"):
+        picture(root / kind / "0.png", spot=True)
+        mask(root / "ground_truth" / kind / "0.png")
+    return root
+
+
+def flat(root: Path) -> Path:
+    """All images in one folder, told apart by their names."""
+    for i in range(6):
+        picture(root / f"ok_{i}.png")
+    picture(root / "ng_0.png", spot=True)
+    return root
+
+
+TREES = {"mvtec": mvtec, "visa": visa, "loco": loco, "goodsad": goodsad, "folder": folder, "csv": manifest}
+"""Layout to what draws it; a reader that is added needs one here."""
