@@ -1,0 +1,141 @@
+"""Under what conditions a run is made: told by the user, resolved to configurations, compared before it goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from reason_iad import __version__
+from reason_iad.backbones.chat_use import TIMEOUT, check_use
+from reason_iad.bench.questions import Templates, questions_sha256
+from reason_iad.bench.records import RUN_VERSION, Manifest
+from reason_iad.bench.work import Unit
+from reason_iad.config import InspectorConfig, OptionOrders
+
+Answers = Literal["likelihood", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one command is told, whatever the method. Plain data: it travels to other machines.
+
+    Attributes:
+        images: the folder that keys are relative to.
+        model, knowledge, device, dtype, base_url, timeout: as in `Inspector.from_pretrained`.
+        answers: read from the likelihood of the letters, or parsed from generated text.
+        shots: normal templates shown per image.
+        templates: the list they come from.
+        limit: images asked about; None: all.
+        seed: of the reasoning and of that choice.
+        option_orders: as in `InspectorConfig`.
+    """
+
+    images: Path
+    model: str = "nano"
+    knowledge: Path | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    base_url: str | None = None
+    timeout: float = TIMEOUT
+    answers: Answers = "likelihood"
+    shots: int = 1
+    templates: Templates = "random"
+    limit: int | None = None
+    seed: int = 0
+    option_orders: OptionOrders = "given"
+
+    def config(self, method: str) -> InspectorConfig:
+        """The configuration of one method.
+
+        Raises:
+            ConfigError, ModelError: there is no such method, or this model cannot do what it takes.
+        """
+        check_use(self.model, base_url=self.base_url, timeout=self.timeout, method=method, gallery=False)
+        config = InspectorConfig(
+            method=method, seed=self.seed, max_references=self.shots, option_orders=self.option_orders
+        )
+        if self.answers == "text":  # a written answer may take as long as a thought
+            config = replace(config, explanation_tokens=config.thought_tokens)
+        return config
+
+
+def conditions(
+    settings: Settings, method: str, units: Sequence[Unit], knowledge_sha256: str | None
+) -> dict[str, Any]:
+    """The fields of a manifest that are known before the model is loaded."""
+    config = settings.config(method)
+    effective = asdict(config) | {"reasoning": asdict(r) if (r := config.reasoning_config()) else None}
+    return {
+        "run_version": RUN_VERSION,
+        "method": method,
+        "config": json.loads(json.dumps(effective)),  # as it will be read back: lists for tuples
+        "answers": settings.answers,
+        "shots": settings.shots,
+        "templates": settings.templates,
+        "seed": settings.seed,
+        "limit": settings.limit,
+        "questions": sum(len(unit.questions) for unit in units),
+        "questions_sha256": questions_sha256(units),
+        "knowledge_sha256": knowledge_sha256,
+        "packages": {
+            "reason-iad": __version__,
+            **{name: _version(name) for name in ("torch", "transformers")},
+        },
+    }
+
+
+def _version(package: str) -> str:
+    """Of an installed package, without importing it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+_OTHER = {
+    "questions_sha256": "other questions",
+    "knowledge_sha256": "other knowledge",
+    "run_version": "another version of this program",
+}
+"""How a difference is named whose values say nothing to a reader."""
+_EXPLAIN_CONFIG = frozenset({"method", "seed", "shots"})
+_EXPLAIN_QUESTIONS = frozenset({"limit", "seed", "shots", "templates"})
+
+
+def differences(made: Manifest, wanted: Mapping[str, Any]) -> list[str]:
+    """What differs between a run and the conditions (some fields of a manifest) it is to go on under, in words."""
+    old = made.model_dump(mode="json")
+    differing = {name for name, value in wanted.items() if old[name] != value}
+    if differing & _EXPLAIN_CONFIG:
+        differing.discard("config")
+    if differing & _EXPLAIN_QUESTIONS or "questions_sha256" in differing:
+        differing.discard("questions")
+    if differing & _EXPLAIN_QUESTIONS:
+        differing.discard("questions_sha256")
+    words: list[str] = []
+    for name in wanted:
+        if name not in differing:
+            continue
+        if name in _OTHER:
+            words.append(_OTHER[name])
+        elif isinstance(old[name], dict):
+            words += _nested(name, old[name], wanted[name])
+        else:
+            words.append(f"{name} {old[name]} instead of {wanted[name]}")
+    return words
+
+
+def _nested(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Differences within a field that is a table."""
+    if name == "model" and old.get("name") == new.get("name") and old.get("sha256") != new.get("sha256"):
+        return ["other weights of the model"]
+    keys = [key for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
+    return [f"{name} {key} {_shown(old.get(key))} instead of {_shown(new.get(key))}" for key in keys]
+
+
+def _shown(value: Any) -> str:
+    return "other values" if isinstance(value, dict | list) else str(value)

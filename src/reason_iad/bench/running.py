@@ -1,0 +1,121 @@
+"""A whole run, method after method: everything is checked first, the model is loaded once, answers go to disk.
+
+check questions → hold the folders → compare with what is there → load → for each method: answer, append, finish
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from reason_iad.bench.answerer import QuestionAnswerer, Recipe, Tools, known_category, load_tools
+from reason_iad.bench.conditions import Settings, conditions
+from reason_iad.bench.records import AnswerRecord
+from reason_iad.bench.storage import RunFolder, held
+from reason_iad.bench.work import Answered, Unit
+from reason_iad.config import METHODS
+
+
+@dataclass(frozen=True, slots=True)
+class OnRay:
+    """Where to compute if not in this process.
+
+    Attributes:
+        address: of a cluster; None: this machine.
+        workers: how many hold a model; None: as many as there is room for.
+        gpus: per worker.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+    gpus: float = 0.0
+
+
+class Watcher(Protocol):
+    """Sees a run as it goes on."""
+
+    def warn(self, message: str) -> None:
+        """Something about the run that the user should know."""
+        ...
+
+    def begin(self, method: str, questions: int, done: Sequence[AnswerRecord]) -> None:
+        """A method begins, or goes on: so many questions, of which these are answered."""
+        ...
+
+    def advance(self, results: Sequence[Answered]) -> None:
+        """The questions about one image were answered, and are on the disk."""
+        ...
+
+    def end(self, method: str, answers: Sequence[AnswerRecord]) -> None:
+        """A method is complete."""
+        ...
+
+
+def run_methods(
+    settings: Settings,
+    methods: Sequence[str],
+    units: Sequence[Unit],
+    out: Path,
+    watcher: Watcher,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    ray: OnRay | None = None,
+) -> None:
+    """Answer all questions with each method, into one folder per method.
+
+    Args:
+        settings: what all methods have in common.
+        methods: names; one after another, with the model loaded once.
+        units: what is asked, checked.
+        out: the folder of the folders.
+        watcher: told what happens.
+        resume, overwrite: what to do with results that are there; without either, they are an error.
+        ray: compute there; None: in this process.
+
+    Raises:
+        DatasetError: results are in the way, were made under other conditions, or another process writes there.
+        OutputError: a result cannot be written; what was written before stays.
+        ModelError, KnowledgeError, ConfigError, MissingExtraError: the model or the knowledge cannot be loaded.
+    """
+    from reason_iad.knowledge import open_knowledge
+
+    knowledge = open_knowledge(settings.knowledge)
+    if any(METHODS[method].knowledge for method in methods):
+        pairs = dict.fromkeys((unit.dataset, unit.category) for unit in units)
+        if unknown := ["/".join(pair) for pair in pairs if known_category(knowledge, *pair) is None]:
+            watcher.warn(f"The knowledge has nothing on: {', '.join(unknown)}; their prompts go without.")
+    sha256 = knowledge.sha256()
+    with ExitStack() as stack:
+        folders = {}
+        for method in methods:
+            stack.enter_context(held(out / method))
+            known = conditions(settings, method, units, sha256)
+            folders[method] = RunFolder(out / method, units, known, resume=resume, overwrite=overwrite)
+        tools = load_tools(settings, methods[0])
+        for method, folder in folders.items():
+            folder.begin(tools.backbone.version)
+            watcher.begin(method, sum(len(unit.questions) for unit in units), folder.answers)
+            with closing(_results(tools, settings, method, folder.pending, ray)) as results:
+                for batch in results:
+                    if folder.append(batch):
+                        watcher.advance(batch)
+            folder.finish()
+            watcher.end(method, folder.answers)
+
+
+def _results(
+    tools: Tools, settings: Settings, method: str, pending: Sequence[Unit], ray: OnRay | None
+) -> Generator[list[Answered], None, None]:
+    """The answers to each unit, as they come."""
+    if ray is None:
+        answerer = QuestionAnswerer(tools, settings, method)
+        for unit in pending:
+            yield answerer.answer(unit)
+        return
+    from reason_iad.bench.ray_pool import stream
+
+    yield from stream(pending, Recipe(settings, method), address=ray.address, workers=ray.workers, gpus=ray.gpus)
