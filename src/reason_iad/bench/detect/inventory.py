@@ -1,0 +1,102 @@
+"""What is known of the files of a set without decoding them: content hash, and size from the header."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import stat
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from reason_iad.bench.detect.samples import Sample
+from reason_iad.errors import DatasetError
+from reason_iad.images import FORMATS, MAX_FILE_BYTES
+
+_ROTATED = frozenset({5, 6, 7, 8})  # EXIF orientations that exchange width and height
+_ORIENTATION = 274
+
+
+class Facts(NamedTuple):
+    """An image file.
+
+    Attributes:
+        sha256: of its bytes.
+        width, height: upright, as `load_image` gives them.
+    """
+
+    sha256: str
+    width: int
+    height: int
+
+
+def facts_of(path: Path) -> Facts:
+    """Hash an image file and read its header.
+
+    Raises:
+        DatasetError: it is missing, no ordinary file, too large, or no image; the message is the reason alone.
+    """
+    content = _content(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                width, height = image.size
+                rotated = image.getexif().get(_ORIENTATION) in _ROTATED
+        except Exception:  # decoders meet hostile bytes here and may raise anything
+            raise DatasetError("is not an image that can be read") from None
+    if rotated:
+        width, height = height, width
+    return Facts(hashlib.sha256(content).hexdigest(), width, height)
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's content.
+
+    Raises:
+        DatasetError: as `facts_of`.
+    """
+    return hashlib.sha256(_content(path)).hexdigest()
+
+
+def leads_outside(path: Path, root: Path) -> bool:
+    """Whether a path, all links followed, ends outside a folder."""
+    try:
+        return not path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # a link that leads to itself
+        return True
+
+
+def dataset_sha256(samples: Iterable[Sample], facts: Mapping[str, Facts], others: Mapping[Path, str]) -> str:
+    """Hash of everything that can change a result: which images, what they show, and the content of all files.
+
+    Args:
+        samples: in any order.
+        facts: of the images, by id.
+        others: hashes of masks and templates, by path.
+    """
+    digest = hashlib.sha256()
+    for sample in sorted(samples, key=lambda one: one.id):
+        extra = [others.get(path, "") for path in (*sample.masks, *([sample.template] if sample.template else []))]
+        saturation = sorted(sample.saturation.items()) if sample.saturation else None
+        line = [sample.id, sample.category, sample.split, sample.label, sample.kind, facts[sample.id].sha256]
+        digest.update(json.dumps([*line, extra, saturation]).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DatasetError("is not an ordinary file")  # opening a pipe would wait for ever
+        if status.st_size > MAX_FILE_BYTES:
+            raise DatasetError(f"is larger than {MAX_FILE_BYTES // 2**20} MiB")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DatasetError("does not exist") from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None

@@ -1,0 +1,201 @@
+"""Every kind of problem is found before a run, once, by name; and what is left out is said."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reason_iad.bench.detect.problems import KINDS, WARNINGS, Checked, References, check, without_errors
+from reason_iad.bench.detect.readers import read_dataset
+from reason_iad.errors import DatasetError
+
+from . import trees
+
+
+def checked(root: Path, references: References = "train", shots: int | None = None, **options: str) -> Checked:
+    return check(read_dataset(root, **options), references, shots)
+
+
+def found(root: Path, references: References = "train", shots: int | None = None) -> list[tuple[str, str]]:
+    return [(problem.kind, problem.where) for problem in checked(root, references, shots).problems]
+
+
+@pytest.mark.parametrize("layout", trees.TREES)
+def test_a_set_in_order_has_no_problem(layout: str, tmp_path: Path) -> None:
+    assert found(trees.TREES[layout](tmp_path)) == []
+
+
+BAD = "nut/test/scratch/000.png"
+MASK = "nut/ground_truth/scratch/000_mask.png"
+NORMAL = "nut/test/good/000.png"
+
+
+def _copy(source: str, target: str) -> Callable[[Path], object]:
+    return lambda root: shutil.copy(root / source, root / target)
+
+
+def _link_outside(root: Path) -> None:
+    outside = trees.picture(root.parent / "elsewhere.png")
+    (root / NORMAL).unlink()
+    (root / NORMAL).symlink_to(outside)
+
+
+def _link_to_itself(root: Path) -> None:
+    (root / NORMAL).unlink()
+    (root / NORMAL).symlink_to(root / NORMAL)
+
+
+def _no_good(split: str) -> Callable[[Path], None]:
+    def empty(root: Path) -> None:
+        for path in (root / "nut" / split / "good").iterdir():
+            path.unlink()
+
+    return empty
+
+
+def _rotated(root: Path) -> None:
+    """An image that EXIF turns on its side, with the mask as it is stored."""
+    exif = Image.Exif()
+    exif[274] = 6
+    with Image.open(root / BAD) as image:
+        image.save(root / BAD, exif=exif)
+
+
+SPOILED: dict[str, tuple[str, str, Callable[[Path], object]]] = {
+    "link outside": ("outside", NORMAL, _link_outside),
+    "link to itself": ("outside", NORMAL, _link_to_itself),
+    "text": ("unreadable", NORMAL, lambda root: (root / NORMAL).write_text("not an image")),
+    "empty file": ("unreadable", NORMAL, lambda root: (root / NORMAL).write_bytes(b"")),
+    "no mask": ("missing-mask", BAD, lambda root: (root / MASK).unlink()),
+    "mask of another size": ("bad-mask", BAD, lambda root: trees.mask(root / MASK, size=(20, 24))),
+    "rotated image": ("bad-mask", BAD, _rotated),
+    "mask is text": ("bad-mask", BAD, lambda root: (root / MASK).write_text("not a mask")),
+    "empty mask": ("empty-mask", BAD, lambda root: trees.mask(root / MASK, value=0)),
+    "mask of normal": ("mask-of-normal", NORMAL, lambda root: trees.mask(root / MASK.replace("scratch", "good"))),
+    "train and test": ("two-splits", NORMAL, _copy(NORMAL, "nut/train/good/9.png")),
+    "good and bad": ("two-labels", NORMAL, _copy(BAD, NORMAL)),
+    "two categories": ("two-categories", NORMAL, _copy(NORMAL, "tile/test/good/000.png")),
+    "copy": ("duplicate", NORMAL, _copy(NORMAL, "nut/test/good/9.png")),
+    "bad reference": ("abnormal-reference", "nut/train/dent/0.png",
+                      lambda root: trees.picture(root / "nut/train/dent/0.png") and
+                      trees.mask(root / "nut/ground_truth/dent/0_mask.png")),
+    "no reference": ("no-normal", "nut", _no_good("train")),
+    "empty kind": ("empty-class", "nut/test/dent", lambda root: (root / "nut/test/dent").mkdir()),
+    "no normal test": ("empty-class", "nut", _no_good("test")),
+    "no abnormal test": ("empty-class", "nut", lambda root: shutil.rmtree(root / "nut/test/scratch")),
+    "no masks": ("no-masks", "nut", lambda root: shutil.rmtree(root / "nut/ground_truth")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_what_is_wrong_is_found(case: str, tmp_path: Path) -> None:
+    kind, where, spoil = SPOILED[case]
+    root = trees.mvtec(tmp_path / "set")
+    spoil(root)
+    problems = found(root)
+    assert (kind, where) in problems
+    assert {name for name, _ in problems} <= {kind, "empty-class"}  # nothing else is claimed
+
+
+def test_kinds_that_need_another_set_are_found(tmp_path: Path) -> None:
+    root = trees.manifest(tmp_path)
+    index = root / "manifest.csv"
+    lines = index.read_text().splitlines()
+    index.write_text("\n".join([*lines, lines[1]]))
+    assert ("listed-twice", "board/test/good/000.png") in found(root)
+    index.write_text("\n".join(line.replace("board/template/g/000.png", "") for line in lines))
+    assert found(root, "template") == [("no-template", "board/test/good/000.png")]
+    assert found(root, "train", shots=9) == [("few-normals", "board")]
+    (root / "board/template/s/000.png").unlink()
+    assert ("unreadable", "board/test/scratch/000.png") in found(root)
+    index.write_text("split,image,label\ntrain,../outside.png,0\ntrain,/etc/hostname,0\n")
+    assert [kind for kind, _ in found(root)].count("outside") == 2
+
+
+def test_every_kind_has_a_test() -> None:
+    assert {kind for kind, _, _ in SPOILED.values()} | {
+        "listed-twice",
+        "no-template",
+        "few-normals",
+    } == KINDS.keys()
+    assert KINDS.keys() >= WARNINGS
+
+
+def test_masks_of_loco_need_the_values_that_are_configured(tmp_path: Path) -> None:
+    root = trees.loco(tmp_path)
+    trees.mask(root / "pins/ground_truth/logical_anomalies/000/000.png", 7)
+    (problem,) = checked(root).problems
+    assert problem.kind == "bad-mask" and "holds the values 7" in problem.message and "250, 251" in problem.message
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    root = trees.mvtec(tmp_path)
+    (root / NORMAL).unlink()
+    os.mkfifo(root / NORMAL)
+    assert ("unreadable", NORMAL) in found(root)
+
+
+def test_the_list_has_errors_first_and_names_files(tmp_path: Path) -> None:
+    root = trees.mvtec(tmp_path)
+    (root / "nut/test/dent").mkdir()
+    (root / MASK).unlink()
+    lines = [str(problem) for problem in checked(root).problems]
+    assert [line.split()[0] for line in lines] == ["error", "warning"]
+    assert BAD in lines[0] and MASK in lines[0]
+
+
+def test_errors_cost_their_images_and_nothing_else(tmp_path: Path) -> None:
+    root = trees.mvtec(tmp_path)
+    (root / MASK).unlink()
+    shutil.copy(root / NORMAL, root / "nut/train/good/9.png")
+    rest = without_errors(checked(root))
+    assert rest.left_out == (BAD, "nut/train/good/9.png")  # the test image stays, its copy among references goes
+    assert len(rest.dataset.samples) == len(read_dataset(root).samples) - 2
+    assert not any(problem.severity == "error" for problem in check(rest.dataset).problems)
+
+
+def test_a_category_without_references_goes_as_a_whole(tmp_path: Path) -> None:
+    root = trees.mvtec(tmp_path)
+    for path in (root / "nut/train/good").iterdir():
+        path.write_text("not an image")
+    rest = without_errors(checked(root))
+    assert rest.dataset.categories == ("tile",) and BAD in rest.left_out
+    for path in (root / "tile/train/good").iterdir():
+        path.write_text("not an image")
+    with pytest.raises(DatasetError, match="left to judge"):
+        without_errors(checked(root))
+
+
+def test_the_hash_of_a_set_is_that_of_its_content(tmp_path: Path) -> None:
+    one, other = trees.mvtec(tmp_path / "a"), tmp_path / "b"
+    shutil.copytree(one, other)
+    before = checked(one).sha256()
+    assert checked(other).sha256() == before
+    trees.mask(other / MASK, box=(0, 0, 3, 3))
+    assert checked(other).sha256() != before
+    shutil.copy(one / MASK, other / MASK)
+    assert checked(other).sha256() == before
+    (other / "nut/test/scratch").rename(other / "nut/test/dent")
+    (other / "nut/ground_truth/scratch").rename(other / "nut/ground_truth/dent")
+    assert checked(other).sha256() != before
+
+
+def test_masks_of_any_mode_count_what_is_not_zero(tmp_path: Path) -> None:
+    from reason_iad.bench.detect.masks import read_mask
+
+    spot = np.zeros((4, 5), np.uint8)
+    spot[1, 2] = 3
+    palette = Image.fromarray(spot).convert("P")
+    colours = Image.fromarray(np.stack([spot * 0, spot, spot * 0, np.full_like(spot, 255)], axis=2))
+    for name, image in (("grey", Image.fromarray(spot)), ("bits", Image.fromarray(spot > 0)), ("palette", palette),
+                        ("colours", colours), ("deep", Image.fromarray(spot.astype(np.uint16)))):  # fmt: skip
+        image.save(tmp_path / f"{name}.png")
+        assert np.argwhere(read_mask(tmp_path / f"{name}.png")).tolist() == [[1, 2]], name
