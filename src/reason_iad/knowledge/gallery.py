@@ -144,6 +144,20 @@ class Gallery:
             return CategoryEvidence(name=best["category"], origin="gallery", score=score, margin=margin)
         return CategoryEvidence(name=None, origin="unknown", score=score, margin=margin)
 
+    def rank(self, vector: NDArray[np.floating[Any]]) -> list[tuple[str, float]]:
+        """Every category with the cosine of its nearest image, best first; equal ones by name.
+
+        Raises:
+            KnowledgeError: the vector has another dimension, is zero or not finite.
+        """
+        unit = self._unit(vector, "the image to classify")
+        query = self._table.search(unit, vector_column_name="vector").distance_type("cosine").limit(len(self))
+        best: dict[str, float] = {}
+        for row in query.select(["category", "_distance"]).to_arrow().to_pylist():
+            score = max(-1.0, min(1.0, 1.0 - float(row["_distance"])))
+            best[row["category"]] = max(score, best.get(row["category"], -1.0))
+        return sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))
+
     def categories(self) -> dict[str, int]:
         """Category names, sorted, each with its number of images."""
         counts: dict[str, int] = {}

@@ -18,6 +18,7 @@ from pathlib import Path
 from reason_iad.errors import KnowledgeError
 from reason_iad.knowledge.files import knowledge_files, read_documents
 from reason_iad.knowledge.lance import MARKER
+from reason_iad.knowledge.mmad import import_mmad
 from reason_iad.knowledge.store import LAYOUT, KnowledgeStore
 
 BUILTIN = Path(__file__).parent / "builtin"
@@ -28,7 +29,8 @@ def open_knowledge(path: str | Path | None) -> KnowledgeStore:
     """Open knowledge for reading.
 
     Args:
-        path: a store, a folder of knowledge files, or one file; None: the knowledge that comes with the package.
+        path: a store, a folder of knowledge files, one file, or MMAD's domain_knowledge.json; None: the knowledge
+            that comes with the package.
 
     Raises:
         KnowledgeError: nothing usable is there.
@@ -38,6 +40,10 @@ def open_knowledge(path: str | Path | None) -> KnowledgeStore:
         raise KnowledgeError(f"The knowledge '{path}' does not exist; give a store, a folder or a file.")
     if (path / MARKER).exists():
         return KnowledgeStore.open(path)
+    if path.suffix.lower() == ".json":  # MMAD's layout; small, and indexed in a moment
+        store = KnowledgeStore.memory()
+        store.add(import_mmad(path))
+        return store
     return _cached(knowledge_files(path) if path.is_dir() else [path])
 
 

@@ -61,7 +61,7 @@ def retrieve(
     if budget < 0 or limit < 0:
         raise ConfigError(f"Knowledge budget {budget} and limit {limit} must not be negative.")
     if category is None:
-        ranked: Iterable[RetrievedEntry] = store.search(_telling(question), limit=max(limit * 4, 1))
+        ranked: Iterable[RetrievedEntry] = store.search(telling_words(question), limit=max(limit * 4, 1))
     else:
         ranked = _of_category(store, resolve_category(store, category), question)
     chosen: list[RetrievedEntry] = []
@@ -98,7 +98,7 @@ def resolve_category(store: KnowledgeStore, name: str) -> str:
     raise KnowledgeError(f"Unknown category '{shown}'; known are: {', '.join(categories[:12])}{more}.")
 
 
-def _telling(question: str, names: Iterable[str] = ()) -> str:
+def telling_words(question: str, names: Iterable[str] = ()) -> str:
     """The question without its idle words and without words of `names`."""
     idle = _IDLE | {word for name in names for word in re.findall(r"\w+", name.casefold())}
     return " ".join(word for word in re.findall(r"\w[\w-]*", question) if word.casefold() not in idle)
@@ -106,7 +106,7 @@ def _telling(question: str, names: Iterable[str] = ()) -> str:
 
 def _of_category(store: KnowledgeStore, category: str, question: str) -> list[RetrievedEntry]:
     entries = store.entries(category)
-    words = _telling(question, (category, *store.categories()[category]))
+    words = telling_words(question, (category, *store.categories()[category]))
     matched = {found.entry.id: found for found in store.search(words, category=category, limit=len(entries))}
 
     def rank(entry: Entry) -> tuple[int, float, int]:
