@@ -39,7 +39,7 @@ class NanoConfig:
     vision_heads: int = 4
     vision_mlp: int = 384
     width: int = 192
-    depth: int = 5
+    depth: int = 6
     heads: int = 4
     key_value_heads: int = 2
     mlp: int = 512

@@ -1,8 +1,9 @@
 """Targets inside the decoder, each at the layer by which it should be known.
 
-Layer by layer: the query's tokens differ from the reference's (regression; the only target that the query alone
-cannot predict), then what and where the defect is, then which kind each name stands for, then which option is
-right. The letter, asked once per branch, comes last. The heads are thrown away.
+Layer by layer: how the query's tokens differ from the reference's (regression; the only target that the query alone
+cannot predict), then what and where the defect is and what each option means, then a report that gathers it behind
+the image, then which option agrees with the report. The letter, asked once per branch, comes last. The heads are
+thrown away.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class DecoderHeads(nn.Module):
         self.layer_line = max(1, (depth + 1) // 3) - 1
         self.layer_image = max(1, (depth + 1) // 2) - 1
         self.layer_difference = max(0, self.layer_image - 1)  # the cover is a function of it, so it comes first
-        self.layer_report = self.layer_option = max(1, depth - 1) - 1  # reads what the image tokens know
+        self.layer_report = min(self.layer_image + 1, depth - 1)  # reads what the image tokens know
+        self.layer_option = max(self.layer_report, depth - 2)  # compares its meaning with the report
         self.image = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9))
         self.difference = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
         self.report = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9 + FAMILY_SLOTS))
