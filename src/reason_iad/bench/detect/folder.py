@@ -1,0 +1,203 @@
+"""A detection run on disk: an image counts once its map and then its line are written.
+
+    RUN_DIR/manifest.json    conditions (`records.DetectManifest`), replaced atomically
+    RUN_DIR/scores.jsonl     one `records.ScoreRecord` per line, append-only while running
+    RUN_DIR/maps/ID.npy      the detector's map on its own grid, float32
+    RUN_DIR/maps_full/ID.npy if asked for: at the size of the image, float16
+    RUN_DIR/metrics.json     `records.DetectReport`
+
+The maps are what pixel metrics are computed from, in a second pass, so a run that was cut off loses nothing, and
+metrics can be computed again without the model. Use within `bench.storage.held`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from reason_iad.bench.detect.maps import Map, read_map
+from reason_iad.bench.detect.records import (
+    FULL_MAPS,
+    MANIFEST,
+    MAPS,
+    METRICS,
+    SCORES,
+    DetectManifest,
+    DetectReport,
+    ScoreRecord,
+)
+from reason_iad.bench.detect.samples import Sample
+from reason_iad.bench.runs import read_records
+from reason_iad.errors import DatasetError, OutputError
+from reason_iad.files import append_line, write_atomic
+from reason_iad.images import printable
+
+_OTHER = {"dataset_sha256": "other images or masks", "left_out": "other images left out"}
+_FOLLOWS = frozenset({"status", "images"})  # never compared: they follow from the rest
+
+
+class DetectFolder:
+    """The folder of a run.
+
+    Args:
+        path: the folder.
+        manifest: the conditions of the run.
+        samples: what is to be judged, in order.
+        resume: go on with what is there, if there is something.
+        overwrite: begin anew even if there is something.
+
+    Raises:
+        DatasetError: there is something and neither was asked for, or it was made under other conditions.
+
+    Attributes:
+        scores: what is done, by id. Images that failed are to be tried again, and not among them.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        manifest: DetectManifest,
+        samples: Sequence[Sample],
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        self.path, self._manifest = path, manifest
+        self._ids = [sample.id for sample in samples]
+        self.scores: dict[str, ScoreRecord] = {}
+        if not (path / MANIFEST).exists() or overwrite:
+            return
+        if not resume:
+            raise DatasetError(
+                f"'{printable(path)}' already holds results; continue them with --resume, replace them with "
+                "--overwrite, or choose another --out."
+            )
+        self._take_up()
+
+    def begin(self) -> None:
+        """Write the conditions down, and cut off what is left of a line or of a failed image.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._write_scores()
+        self._write_manifest("running")
+
+    def append(self, record: ScoreRecord, values: Map | None) -> None:
+        """Add an image: its map, then its line.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        if values is not None:
+            _save(self.map_path(record.id), values)
+        append_line(self.path / SCORES, record.model_dump_json())
+        self.scores[record.id] = record
+
+    def finish(self, report: DetectReport) -> None:
+        """Write the metrics, put the lines in the order of the plan, and mark the run as complete.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._write_scores()
+        write_atomic(self.path / METRICS, report.model_dump_json(indent=2) + "\n")
+        self._write_manifest("complete")
+
+    def load_map(self, sample: Sample) -> Map:
+        """The map of an image that is done.
+
+        Raises:
+            DatasetError: it cannot be read.
+        """
+        return read_map(self.map_path(sample.id))
+
+    def keep_full(self, sample: Sample, values: Map) -> None:
+        """Write a map at the size of its image, as float16.
+
+        Raises:
+            OutputError: it cannot be written, or float16 cannot hold a value.
+        """
+        with np.errstate(over="ignore"):
+            half = values.astype(np.float16)
+        if not np.isfinite(half).all():
+            raise OutputError(f"The map of '{printable(sample.id)}' exceeds float16; leave --save-maps out.")
+        _save(self.path / FULL_MAPS / f"{sample.id}.npy", half)
+
+    def map_path(self, sample: str) -> Path:
+        """Where the map of an image lies."""
+        return self.path / MAPS / f"{sample}.npy"
+
+    def _take_up(self) -> None:
+        made = _read_manifest(self.path / MANIFEST)
+        changed = differences(made, self._manifest)
+        if changed:
+            raise DatasetError(
+                f"'{printable(self.path)}' was made with {', '.join(changed)}; resume with the same, "
+                "or choose another --out."
+            )
+        wanted = set(self._ids)
+        for record in read_records(self.path / SCORES, ScoreRecord):
+            needs_map = made.detector != "maps"
+            if record.id in wanted and record.score is not None:
+                if needs_map and not self.map_path(record.id).is_file():
+                    continue
+                self.scores[record.id] = record
+
+    def _write_scores(self) -> None:
+        lines = (self.scores[name].model_dump_json() for name in self._ids if name in self.scores)
+        write_atomic(self.path / SCORES, "".join(f"{line}\n" for line in lines))
+
+    def _write_manifest(self, status: str) -> None:
+        manifest = self._manifest.model_copy(update={"status": status})
+        write_atomic(self.path / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+
+
+def differences(made: DetectManifest, wanted: DetectManifest) -> list[str]:
+    """What differs between a run and the conditions it is to go on under, in words."""
+    old, new = made.model_dump(mode="json"), wanted.model_dump(mode="json")
+    words = []
+    for name in _differing(old, new):
+        if name in _OTHER:
+            words.append(_OTHER[name])
+        elif isinstance(old[name], dict) and isinstance(new[name], dict):
+            keys = _differing(old[name], new[name])
+            words += [
+                "other weights of the model"
+                if key == "sha256"
+                else f"{name} {key} {old[name].get(key)} instead of {new[name].get(key)}"
+                for key in keys
+            ]
+        else:
+            words.append(f"{name} {old[name]} instead of {new[name]}")
+    return words
+
+
+def _differing(old: dict[str, Any], new: dict[str, Any]) -> Iterable[str]:
+    return [key for key in (old | new) if key not in _FOLLOWS and old.get(key) != new.get(key)]
+
+
+def _read_manifest(path: Path) -> DetectManifest:
+    try:
+        return DetectManifest.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DatasetError(
+            f"'{printable(path)}' is not the manifest of a detection run; choose another --out."
+        ) from error
+
+
+def _save(path: Path, values: NDArray[Any]) -> None:
+    """Write an array, whole or not at all, making the folders above it."""
+    content = io.BytesIO()
+    np.save(content, values, allow_pickle=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder '{printable(path.parent)}' cannot be made ({error.strerror}).") from None
+    write_atomic(path, content.getvalue())

@@ -1,0 +1,264 @@
+"""A detection run: images one by one to scores and maps on disk, then the metrics from there.
+
+The order is that of the set, and every image is scored on its own, so a run that was cut off and resumed ends with
+the same files, byte for byte, as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reason_iad import __version__
+from reason_iad.bench.detect.folder import DetectFolder
+from reason_iad.bench.detect.maps import Map, as_map, find_maps, read_map
+from reason_iad.bench.detect.metrics import evaluate
+from reason_iad.bench.detect.plan import judged, references
+from reason_iad.bench.detect.problems import Checked, References
+from reason_iad.bench.detect.records import DetectManifest, DetectReport, ScoreRecord
+from reason_iad.bench.detect.samples import Sample
+from reason_iad.bench.storage import held
+from reason_iad.errors import DatasetError, ReasonIADError
+from reason_iad.images import load_image, printable
+
+if TYPE_CHECKING:
+    from reason_iad.bench.detect.detectors.base import Detection, Detector
+    from reason_iad.schema import ModelVersion
+
+Advance = Callable[[str, int], Callable[[], None]]
+"""Begins a phase (its name, its number of images); what it returns is called after each image."""
+
+EXTERNAL = "maps"
+"""Name of the detector whose maps were made elsewhere."""
+_EXTERNAL_STATISTIC = "score: largest value of the map; map: as it was given"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides the scores, beside the set and the model.
+
+    Attributes:
+        detector: name, or `EXTERNAL`.
+        references: what an image is compared with.
+        shots: normal training images per category (`references` 'train').
+        limit: images judged per category; None: all.
+        seed: of the draws.
+    """
+
+    detector: str = "distance"
+    references: References = "train"
+    shots: int = 8
+    limit: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        report: the metrics.
+        failures: images without a score.
+        resized: how many maps made elsewhere had another size than their image.
+    """
+
+    report: DetectReport
+    failures: tuple[ScoreRecord, ...]
+    resized: int = 0
+
+
+def run_detector(
+    checked: Checked,
+    settings: Settings,
+    out: Path,
+    detector: Detector,
+    model: ModelVersion,
+    *,
+    advance: Advance = lambda name, total: lambda: None,
+    resume: bool = False,
+    overwrite: bool = False,
+    save_maps: bool = False,
+) -> Outcome:
+    """Score every test image, write it down, and judge.
+
+    Args:
+        checked: the set, without errors.
+        settings: what decides the scores.
+        out: the run's folder.
+        detector: scores images.
+        model: the weights behind it.
+        advance: shows progress.
+        resume, overwrite: what to do with results that are there; without either, they are an error.
+        save_maps: also write the maps at the size of the images.
+
+    Raises:
+        DatasetError: results are in the way or were made under other conditions, or another process writes there.
+        OutputError: something cannot be written.
+    """
+    samples = judged(checked.dataset.samples, settings.limit, settings.seed)
+    manifest = _manifest(checked, settings, samples, detector.statistic, model)
+    with held(out):
+        folder = DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite)
+        folder.begin()
+        step = advance("scoring", len(samples))
+        for _ in folder.scores:
+            step()
+        pending = [sample for sample in samples if sample.id not in folder.scores]
+        for sample, found in _detections(checked, settings, detector, pending):
+            folder.append(*_entry(sample, checked, found))
+            step()
+        return _judge(folder, samples, folder.load_map, advance, folder.keep_full if save_maps else None)
+
+
+def score_maps(
+    checked: Checked,
+    settings: Settings,
+    out: Path,
+    maps: Path,
+    *,
+    advance: Advance = lambda name, total: lambda: None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Outcome:
+    """Judge maps that were made elsewhere; an image's score is the largest value of its map.
+
+    Args:
+        checked, settings, out, advance, resume, overwrite: as in `run_detector`.
+        maps: the folder of the maps (`maps.find_maps`).
+
+    Raises:
+        DatasetError: a map is missing or cannot be used, or as in `run_detector`.
+        OutputError: something cannot be written.
+    """
+    samples = judged(checked.dataset.samples, settings.limit, settings.seed)
+    paths = find_maps(maps, samples)
+    manifest = _manifest(checked, settings, samples, _EXTERNAL_STATISTIC, None)
+    other_size: list[str] = []
+    with held(out):
+        folder = DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite)
+        folder.scores.clear()  # nothing says that the maps are still the same; reading them again is cheap
+        folder.begin()
+        step = advance("reading", len(samples))
+        for sample in samples:
+            values = read_map(paths[sample.id])
+            facts = checked.facts[sample.id]
+            if values.shape != (facts.height, facts.width):
+                other_size.append(sample.id)
+            folder.append(_record(sample, checked, float(values.max())), None)
+            step()
+        outcome = _judge(folder, samples, lambda sample: read_map(paths[sample.id]), advance, None)
+    return Outcome(outcome.report, outcome.failures, len(other_size))
+
+
+def _detections(
+    checked: Checked, settings: Settings, detector: Detector, pending: Sequence[Sample]
+) -> Iterator[tuple[Sample, Detection | ReasonIADError]]:
+    """Each image with what the detector says, or why it cannot."""
+    fitted: str | None = None
+    broken: ReasonIADError | None = None
+    for sample in pending:
+        try:
+            if settings.references == "template":
+                if sample.template is None:
+                    raise DatasetError(
+                        f"'{printable(sample.id)}' has no template; leave --references template out."
+                    )
+                detector.fit([load_image(sample.template)])
+            elif fitted != sample.category:
+                fitted, broken = sample.category, _fit(checked, settings, detector, sample.category)
+            if broken is not None:  # said of each image of the category, found out once
+                raise broken
+            yield sample, detector.score(load_image(sample.image))
+        except ReasonIADError as error:
+            yield sample, error
+
+
+def _fit(checked: Checked, settings: Settings, detector: Detector, category: str) -> ReasonIADError | None:
+    """Show the detector the normal images of a category; returns why that failed."""
+    normals = references(checked.dataset.samples, category, settings.shots, settings.seed)
+    try:
+        detector.fit([load_image(normal.image) for normal in normals])
+    except ReasonIADError as error:
+        return error
+    return None
+
+
+def _entry(sample: Sample, checked: Checked, found: Detection | ReasonIADError) -> tuple[ScoreRecord, Map | None]:
+    """The line of an image, and its map."""
+    if not isinstance(found, ReasonIADError):
+        try:
+            values = as_map(found.map, f"The map of '{printable(sample.id)}'")
+            if not math.isfinite(found.score):
+                raise DatasetError(f"The score of '{printable(sample.id)}' is {found.score}; it must be finite.")
+            return _record(sample, checked, found.score, found.details), values
+        except DatasetError as error:
+            found = error
+    return _record(sample, checked, None, error=str(found)), None
+
+
+def _record(
+    sample: Sample,
+    checked: Checked,
+    score: float | None,
+    details: Mapping[str, float] | None = None,
+    error: str | None = None,
+) -> ScoreRecord:
+    facts = checked.facts[sample.id]
+    return ScoreRecord(
+        id=sample.id,
+        category=sample.category,
+        kind=sample.kind,
+        label=sample.label,
+        width=facts.width,
+        height=facts.height,
+        score=score,
+        details=dict(details or {}),
+        error=error,
+    )
+
+
+def _judge(
+    folder: DetectFolder,
+    samples: Sequence[Sample],
+    load_map: Callable[[Sample], Map],
+    advance: Advance,
+    keep: Callable[[Sample, Map], None] | None,
+) -> Outcome:
+    report = evaluate(samples, folder.scores, load_map, advance=advance("judging", len(samples)), keep=keep)
+    folder.finish(report)
+    return Outcome(report, tuple(record for record in folder.scores.values() if record.score is None))
+
+
+def _manifest(
+    checked: Checked, settings: Settings, samples: Sequence[Sample], statistic: str, model: ModelVersion | None
+) -> DetectManifest:
+    dataset = checked.dataset
+    return DetectManifest(
+        status="running",
+        detector=settings.detector,
+        statistic=statistic,
+        dataset=dataset.root.resolve().name,
+        layout=dataset.layout,
+        dataset_sha256=checked.sha256(),
+        categories=dataset.categories,
+        left_out=checked.left_out,
+        references=settings.references,
+        shots=settings.shots if settings.references == "train" else None,
+        seed=settings.seed,
+        limit=settings.limit,
+        images=len(samples),
+        model=model,
+        packages={"reason-iad": __version__, **{name: _version(name) for name in ("numpy", "pillow", "torch")}},
+    )
+
+
+def _version(package: str) -> str:
+    """Of an installed package, without importing it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
