@@ -11,21 +11,21 @@ McNemar (1947), exact; Holm (1979) for many tests; Efron's percentile bootstrap 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from reason_iad.errors import MissingExtraError
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
+Vector = npt.NDArray[np.float64]
 
 LEVEL = 0.95
 RESAMPLES = 2000
 _BLOCK = 100  # resamples drawn at once: memory stays at this many rows, however many images there are
 
-T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 
 class Interval(NamedTuple):
@@ -120,8 +120,8 @@ def holm(values: Sequence[float]) -> list[float]:
 
 
 def bootstrap(
-    groups: Mapping[T, Sequence[Mapping[str, float]]],
-    statistic: Callable[[Mapping[str, npt.NDArray[np.float64]]], npt.NDArray[np.float64]],
+    groups: Sequence[Sequence[Mapping[K, float]]],
+    statistic: Callable[[Mapping[K, Vector]], Vector],
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -129,16 +129,14 @@ def bootstrap(
     """Percentile bootstrap over images, drawn with replacement within groups.
 
     Args:
-        groups: per group (images of one dataset, normal or abnormal) one mapping per image, of sums by name.
+        groups: images of one dataset, normal or abnormal, and so on; each image is a mapping of sums by name.
         statistic: of the sums over the drawn images, by name, each of shape (resamples,); returns the same shape.
             May be NaN where it is undefined; such resamples are left out.
         seed: of the draws; the same seed gives the same interval.
         resamples: how often to draw.
     """
-    names = sorted({name for images in groups.values() for image in images for name in image})
-    tables = [
-        np.array([[image.get(name, 0.0) for name in names] for image in images]) for images in groups.values()
-    ]
+    names = list(dict.fromkeys(name for images in groups for image in images for name in image))
+    tables = [np.array([[each.get(name, 0.0) for name in names] for each in images]) for images in groups]
     generator = np.random.default_rng(seed)
     values = []
     for start in range(0, resamples, _BLOCK):
@@ -177,7 +175,7 @@ def _mover(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
     return Interval(center - below / len(values), center + above / len(values))
 
 
-def _statsmodels(module: str):  # type: ignore[no-untyped-def]  # the library has no types
+def _statsmodels(module: str) -> Any:  # the library has no types
     from importlib import import_module
 
     try:

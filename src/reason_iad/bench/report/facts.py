@@ -1,0 +1,94 @@
+"""What a report says in sentences: under what conditions a run was made, and what its figures mean."""
+
+from __future__ import annotations
+
+from reason_iad.bench.report.summary import Summary
+from reason_iad.bench.report.tables import percent
+
+_ANSWERS = {"likelihood": "option likelihoods", "text": "generated text, parsed strictly"}
+
+
+def conditions(summary: Summary) -> list[tuple[str, str]]:
+    """Name and value of what decided the answers."""
+    manifest = summary.manifest
+    model = manifest.model
+    shots = "no normal template" if manifest.shots == 0 else f"{manifest.shots} normal, {manifest.templates}"
+    knowledge = f"sha256 {manifest.knowledge_sha256[:12]}" if manifest.knowledge_sha256 else "none"
+    rows = [
+        ("method", manifest.method),
+        ("model", f"{model.name} ({model.family}, {model.dtype} on {model.device}, sha256 {model.sha256[:12]})"),
+        (
+            "answers",
+            "option likelihoods" if manifest.answers == "likelihood" else "generated text, parsed strictly",
+        ),
+        ("templates", shots),
+        ("knowledge", knowledge),
+        ("seed", str(manifest.seed)),
+        (
+            "questions",
+            f"{len(summary.answers)} of {manifest.questions} answered, sha256 {manifest.questions_sha256[:12]}",
+        ),
+        ("packages", ", ".join(f"{name} {version}" for name, version in sorted(manifest.packages.items()))),
+    ]
+    rows += [(name, str(value)) for name, value in sorted(manifest.options.items())]
+    return rows
+
+
+def findings(summary: Summary) -> list[str]:
+    """What the figures beyond accuracy say, a sentence each; nothing about what the run has not."""
+    return [*_calibration(summary), *_reasoning(summary), *_injection(summary), *_timing(summary)]
+
+
+def _calibration(summary: Summary) -> list[str]:
+    judged, risk = summary.calibration, summary.risk
+    if judged is None or risk is None:
+        return []
+    lean = "surer than it is right" if judged.confidence > judged.accuracy else "less sure than it is right"
+    kept = next(point for point in zip(risk.coverage, risk.risk, strict=True) if point[0] >= 0.5)
+    return [
+        f"Confidence: the model is {lean} (mean confidence {percent(judged.confidence)} %, accuracy "
+        f"{percent(judged.accuracy)} %); calibration error {percent(judged.ece)} % (bins of equal width) and "
+        f"{percent(judged.ece_mass)} % (of equal size), Brier score {judged.brier:.3f}.",
+        f"Risk: {percent(1 - judged.accuracy)} % of the answers are wrong; of the surest {percent(kept[0])} %, "
+        f"{percent(kept[1])} % are. Area under the risk-coverage curve {risk.aurc:.3f}.",
+    ]
+
+
+def _reasoning(summary: Summary) -> list[str]:
+    found = summary.reasoning
+    if found is None:
+        return []
+    pairs = found.pairs
+    sentence = (
+        f"Latent reasoning changed {found.changed} of {pairs.asked} answers: {pairs.first} became right, "
+        f"{pairs.second} became wrong ({p_value(found.p)})."
+    )
+    return [sentence + (" That is within noise." if found.p >= 0.05 else "")]
+
+
+def _injection(summary: Summary) -> list[str]:
+    found = summary.injection
+    if found is None:
+        return []
+    low, high = found.difference
+    verdict = "more often" if low > 0 else "less often" if high < 0 else "no more often"
+    return [
+        f"Injected patches touch the defect's mask {verdict} than by chance: {percent(found.inside)} % of them do, "
+        f"against {percent(found.chance)} % of all patches (difference {percent(low)} to {percent(high)} points, "
+        f"{found.answers} questions)."
+    ]
+
+
+def _timing(summary: Summary) -> list[str]:
+    timing = summary.timing
+    if timing is None:
+        return []
+    return [
+        f"Time per question: median {timing.median:.0f} ms, 95 % within {timing.quantile(0.95):.0f} ms, "
+        f"{sum(timing.ms) / 60000:.1f} minutes in all; peak memory {timing.peak_mb:.0f} MB."
+    ]
+
+
+def p_value(p: float) -> str:
+    """A p-value as it is usually printed, with its sign."""
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}" if p < 0.01 else f"p = {p:.2f}"
