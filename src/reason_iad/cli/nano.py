@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -64,3 +65,31 @@ def evaluate(model: str, split: tuple[str, ...], count: int, out: Path | None) -
         write_tables(tables, out)
     for table in tables:
         click.echo(table.markdown())
+
+
+@nano.command()
+@click.option("-n", "--n", "count", type=click.IntRange(min=1), default=250, show_default=True, help="Image pairs.")
+@click.option(
+    "--split",
+    type=click.Choice(["new", "held_out"]),
+    default="new",
+    show_default=True,
+    help="New parts of families that were trained on, or of families that never were.",
+)
+@click.option(
+    "--invented-names", is_flag=True, help="Give the defect types names that only the knowledge explains."
+)
+@click.option("--size", type=click.IntRange(min=112), default=336, show_default=True, help="Pixels each way.")
+@click.option("--out", type=_PATH, required=True, metavar="DIR", help="Folder to make.")
+def questions(count: int, split: str, invented_names: bool, size: int, out: Path) -> None:
+    """Draw parts and write questions about them, for 'bench run'.
+
+    \b
+    reason-iad nano questions --out drawn
+    reason-iad bench run --questions drawn/questions.json --images drawn --out runs/drawn
+    """
+    from reason_iad.nano.exporting import export_world
+
+    purpose: Literal["new", "held_out"] = "held_out" if split == "held_out" else "new"
+    written = export_world(out, count, purpose=purpose, size=size, invented=invented_names)
+    click.echo(f"{written} questions about {count} images are in {out}.")
