@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reason_iad.config import METHODS, InspectorConfig, ReasoningConfig
+from reason_iad.config import ABLATIONS, METHODS, InspectorConfig, ReasoningConfig
 from reason_iad.errors import ConfigError, ReasonIADError
 
 
@@ -37,6 +37,17 @@ def test_each_method_adds_one_thing() -> None:
     assert knowledge.knowledge and knowledge.reasoning is None
     assert latent.knowledge and latent.reasoning is not None and not latent.reasoning.inject
     assert full.knowledge and full.reasoning == replace(latent.reasoning, inject=True)
+
+
+def test_each_ablation_takes_one_thing_away() -> None:
+    full = METHODS["full"].reasoning
+    assert full is not None
+    for method in ABLATIONS.values():
+        assert method.knowledge and method.reasoning is not None
+        changed = [f.name for f in fields(full) if getattr(full, f.name) != getattr(method.reasoning, f.name)]
+        assert len(changed) == 1, method.name
+    assert len({method.reasoning for method in ABLATIONS.values()}) == len(ABLATIONS)
+    assert not METHODS.keys() & ABLATIONS.keys()
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,22 @@ METHODS: dict[str, Method] = {
 }
 """Each row adds one thing to a row above it: knowledge, then latent reasoning, then injection ('full')."""
 
+_FULL = ReasoningConfig()
+ABLATIONS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("full-stability", knowledge=True, reasoning=replace(_FULL, stability_weight=0.0)),
+        Method("full-antithetic", knowledge=True, reasoning=replace(_FULL, antithetic=False)),
+        Method("full-correction", knowledge=True, reasoning=replace(_FULL, attention_correction="none")),
+        Method("full-prior", knowledge=True, reasoning=replace(_FULL, map_prior=False)),
+        Method("full-answer", knowledge=True, reasoning=replace(_FULL, answer_weight=0.0)),
+    )
+}
+"""'full' minus one of our parts each ('latent' is 'full' minus injection); for `bench run`, to see what it is worth."""
+
+PRESETS: dict[str, Method] = METHODS | ABLATIONS
+"""Everything that `InspectorConfig.method` may name."""
+
 
 @dataclass(frozen=True, slots=True)
 class InspectorConfig:
@@ -139,7 +155,7 @@ class InspectorConfig:
     reasoning: ReasoningConfig | None = field(default=None)  # overrides the method's own
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
+        if self.method not in PRESETS:
             raise ConfigError(f"Unknown method '{self.method}'; choose one of: {', '.join(METHODS)}.")
         if not 0 < self.threshold <= 1:
             raise ConfigError(f"threshold is {self.threshold}; it must be above 0 and at most 1.")
@@ -158,7 +174,7 @@ class InspectorConfig:
 
     def reasoning_config(self) -> ReasoningConfig | None:
         """The reasoning configuration in force: the explicit one, else the method's."""
-        preset = METHODS[self.method].reasoning
+        preset = PRESETS[self.method].reasoning
         return self.reasoning if self.reasoning is not None and preset is not None else preset
 
     def sha256(self) -> str:

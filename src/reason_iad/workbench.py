@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from reason_iad.backbones.base import ChatModel
-from reason_iad.config import METHODS, InspectorConfig
+from reason_iad.config import PRESETS, InspectorConfig
 from reason_iad.errors import KnowledgeError, ModelError
 from reason_iad.images import LoadedImage
 from reason_iad.schema import CategoryEvidence, RetrievedEntry
@@ -44,10 +44,11 @@ class Workbench:
         gallery: Gallery | None,
     ) -> None:
         self.backbone, self.knowledge, self.gallery, self.config = backbone, knowledge, gallery, config
-        self.method = METHODS[config.method]
+        self.method = PRESETS[config.method]
         self.reasoning = config.reasoning_config()
         self.knowledge_sha256 = None if knowledge is None else knowledge.sha256()
         self._tokens: _Recent[ImageTokens] = _Recent(CACHED_IMAGES)
+        self._query: _Recent[ImageTokens] = _Recent(1)
         self._experts: _Recent[Expert] = _Recent(CACHED_EXPERTS)
 
     @property
@@ -112,6 +113,10 @@ class Workbench:
     def embed(self, image: LoadedImage) -> ImageTokens:
         """Tokens of a reference, kept for the next inspection."""
         return self._tokens.get(image.sha256, lambda: self.local.embed_image(image.pixels))
+
+    def embed_query(self, image: LoadedImage) -> ImageTokens:
+        """Tokens of the inspected image, kept until the next one: a second look at it costs no vision."""
+        return self._query.get(image.sha256, lambda: self.local.embed_image(image.pixels))
 
     def expert(self, references: Sequence[LoadedImage]) -> Expert:
         """The defect expert, calibrated on these references once."""

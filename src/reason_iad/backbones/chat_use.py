@@ -10,7 +10,7 @@ import math
 import os
 from urllib.parse import urlsplit
 
-from reason_iad.config import METHODS
+from reason_iad.config import METHODS, PRESETS
 from reason_iad.errors import ConfigError, ModelError
 
 PREFIX = "openai:"
@@ -89,7 +89,7 @@ def check_abilities(method: str, gallery: bool) -> None:
     Raises:
         ModelError: the method has think tokens, or there is a gallery.
     """
-    if METHODS[method].reasoning is not None:
+    if PRESETS[method].reasoning is not None:
         able = ", ".join(name for name, each in METHODS.items() if each.reasoning is None)
         raise ModelError(
             f"The method '{method}' optimises think tokens inside the model, but an API takes text and images, "

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from reason_iad.bench.answerer import QuestionAnswerer, Recipe, Tools, known_category, load_tools
+from reason_iad.bench.answerer import QuestionAnswerer, Recipe
 from reason_iad.bench.conditions import Settings, conditions
 from reason_iad.bench.records import AnswerRecord
 from reason_iad.bench.storage import RunFolder, held
+from reason_iad.bench.tools import Tools, known_category, load_tools
 from reason_iad.bench.work import Answered, Unit
-from reason_iad.config import METHODS
+from reason_iad.config import PRESETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def run_methods(
     from reason_iad.knowledge import open_knowledge
 
     knowledge = open_knowledge(settings.knowledge)
-    if any(METHODS[method].knowledge for method in methods):
+    if any(PRESETS[method].knowledge for method in methods):
         pairs = dict.fromkeys((unit.dataset, unit.category) for unit in units)
         if unknown := ["/".join(pair) for pair in pairs if known_category(knowledge, *pair) is None]:
             watcher.warn(f"The knowledge has nothing on: {', '.join(unknown)}; their prompts go without.")

@@ -12,7 +12,7 @@ import click
 from reason_iad.backbones.chat_use import TIMEOUT
 from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
 from reason_iad.cli.common import check_device, check_model
-from reason_iad.config import METHODS, InspectorConfig
+from reason_iad.config import ABLATIONS, METHODS, PRESETS, InspectorConfig
 from reason_iad.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class MethodList(click.ParamType[tuple[str, ...]]):
             return value
         names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",")))
         for name in names:
-            if name not in METHODS:
-                self.fail(f"'{name}' is no method; choose from: {', '.join(METHODS)}.", param, ctx)
+            if name not in PRESETS:
+                self.fail(f"'{name}' is no method; choose from: {', '.join(PRESETS)}.", param, ctx)
         return names
 
 
@@ -65,7 +65,7 @@ class MethodList(click.ParamType[tuple[str, ...]]):
     type=MethodList(),
     default="full",
     show_default=True,
-    help=f"Any of: {', '.join(METHODS)}.",
+    help=f"Any of: {', '.join(METHODS)}; or 'full' minus a part: {', '.join(ABLATIONS)}.",
 )
 @click.option(
     "--model",
