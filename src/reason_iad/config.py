@@ -128,7 +128,7 @@ ABLATIONS: dict[str, Method] = {
         Method("full-answer", knowledge=True, reasoning=replace(_FULL, answer_weight=0.0)),
     )
 }
-"""'full' minus one of our parts each ('latent' is 'full' minus injection); for `bench run`, to see what it is worth."""
+"""'full' minus one of our parts each, for `bench run`; minus injection it is called 'latent'."""
 
 PRESETS: dict[str, Method] = METHODS | ABLATIONS
 """Everything that `InspectorConfig.method` may name."""
