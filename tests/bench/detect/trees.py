@@ -18,7 +18,7 @@ def picture(path: Path, seed: int | None = None, size: tuple[int, int] = SIZE, s
     """A grey plate with texture; the same seed (by default, of the path) is the same file. A spot is a defect."""
     if seed is None:
         seed = zlib.crc32("/".join(path.parts[-4:]).encode())
-    pixels = 128 + np.random.default_rng(seed).integers(-9, 10, (size[1], size[0], 3))
+    pixels = 90 + np.random.default_rng(seed).integers(-9, 10, (size[1], size[0], 3))
     if spot:
         pixels[6:12, 6:12] = 250
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -71,21 +71,24 @@ class DetectFolder:
         self.path, self._manifest = path, manifest
         self._ids = [sample.id for sample in samples]
         self.scores: dict[str, ScoreRecord] = {}
-        if not (path / MANIFEST).exists() or overwrite:
-            return
-        if not resume:
-            raise DatasetError(
-                f"'{printable(path)}' already holds results; continue them with --resume, replace them with "
-                "--overwrite, or choose another --out."
-            )
-        self._take_up()
+        require_free(path, resume=resume, overwrite=overwrite)
+        self._replaced: list[str] = []
+        if resume and (path / MANIFEST).exists():
+            self._take_up()
+        elif overwrite and (path / MANIFEST).exists():
+            _read_manifest(path / MANIFEST)  # nothing else is overwritten
+            self._replaced = [record.id for record in read_records(path / SCORES, ScoreRecord)]
 
     def begin(self) -> None:
-        """Write the conditions down, and cut off what is left of a line or of a failed image.
+        """Write the conditions down, and remove what does not belong to them: what is replaced, what was cut off.
 
         Raises:
             OutputError: it cannot be written.
         """
+        (self.path / METRICS).unlink(missing_ok=True)  # of a state that will not be any more
+        for name in self._replaced:  # no whole folders: there may be files of the user's
+            self.map_path(name).unlink(missing_ok=True)
+            self._full_map_path(name).unlink(missing_ok=True)
         self._write_scores()
         self._write_manifest("running")
 
@@ -128,11 +131,14 @@ class DetectFolder:
             half = values.astype(np.float16)
         if not np.isfinite(half).all():
             raise OutputError(f"The map of '{printable(sample.id)}' exceeds float16; leave --save-maps out.")
-        _save(self.path / FULL_MAPS / f"{sample.id}.npy", half)
+        _save(self._full_map_path(sample.id), half)
 
     def map_path(self, sample: str) -> Path:
         """Where the map of an image lies."""
         return self.path / MAPS / f"{sample}.npy"
+
+    def _full_map_path(self, sample: str) -> Path:
+        return self.path / FULL_MAPS / f"{sample}.npy"
 
     def _take_up(self) -> None:
         made = _read_manifest(self.path / MANIFEST)
@@ -157,6 +163,19 @@ class DetectFolder:
     def _write_manifest(self, status: str) -> None:
         manifest = self._manifest.model_copy(update={"status": status})
         write_atomic(self.path / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+
+
+def require_free(path: Path, *, resume: bool, overwrite: bool) -> None:
+    """Make sure that a folder holds no results, or that it was said what to do with them.
+
+    Raises:
+        DatasetError: it does, and it was not.
+    """
+    if (path / MANIFEST).exists() and not resume and not overwrite:
+        raise DatasetError(
+            f"'{printable(path)}' already holds results; continue them with --resume, replace them with "
+            "--overwrite, or choose another --out."
+        )
 
 
 def differences(made: DetectManifest, wanted: DetectManifest) -> list[str]:

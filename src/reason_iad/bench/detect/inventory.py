@@ -46,7 +46,9 @@ def facts_of(path: Path) -> Facts:
         try:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 width, height = image.size
-                rotated = image.getexif().get(_ORIENTATION) in _ROTATED
+                # Pillow decodes a whole PNG to look for EXIF behind the pixels
+                bare = image.format == "PNG" and b"exif" not in content.lower()
+                rotated = not bare and image.getexif().get(_ORIENTATION) in _ROTATED
         except Exception:  # decoders meet hostile bytes here and may raise anything
             raise DatasetError("is not an image that can be read") from None
     if rotated:

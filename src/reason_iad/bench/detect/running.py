@@ -135,6 +135,8 @@ def score_maps(
         OutputError: something cannot be written.
     """
     samples = judged(checked.dataset.samples, settings.limit, settings.seed)
+    if maps.resolve().is_relative_to(out.resolve()):
+        raise DatasetError(f"The maps are in '{printable(out)}', which this run writes to; choose another --out.")
     paths = find_maps(maps, samples)
     manifest = _manifest(checked, settings, samples, _EXTERNAL_STATISTIC, None)
     other_size: list[str] = []

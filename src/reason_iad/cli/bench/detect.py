@@ -112,10 +112,12 @@ def detect(
     Whatever is wrong with the set is listed first. A run that was stopped goes on with --resume.
     Exit code: 0 fine, 2 usage or input error, 3 some images failed.
     """
+    from reason_iad.bench.detect.folder import require_free
     from reason_iad.bench.detect.running import EXTERNAL, Settings
 
     if resume and overwrite:
         raise DatasetError("--resume and --overwrite exclude each other; choose one.")
+    require_free(out, resume=resume, overwrite=overwrite)
     _check_options(model, device, maps, save_maps)
     compared: References = "none" if maps is not None else references
     settings = Settings(EXTERNAL if maps is not None else detector, compared, shots, limit, seed)
