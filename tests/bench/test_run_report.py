@@ -209,8 +209,8 @@ def test_all_of_mmad_is_ranked_among_everything_published(tmp_path: Path) -> Non
 
 def test_what_reasoning_and_injection_did_is_told(tmp_path: Path) -> None:
     those = [
-        answer(f"D/p/test/x/{i}.png", "Defect Analysis", i < 9, initial="A" if i < 6 else "B", reward=i / 10,
-               inside=0.3 + i / 100, chance=0.1, probabilities={"A": 0.8, "B": 0.2} if i < 9 else {"A": 0.2, "B": 0.8})
+        answer(f"D/p/test/x/{i}.png", "Defect Analysis", i < 9, initial="A" if i < 6 else "B", reward=i,
+               inside=0.3 + i / 100, chance=0.1, probabilities={"A": 0.8, "B": 0.2} if i < 9 else {"B": 0.8})
         for i in range(10)
     ]  # fmt: skip
     timings = [TimingRecord(question=each.question, ms=100.0 + i, peak_mb=7) for i, each in enumerate(those)]

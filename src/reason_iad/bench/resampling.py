@@ -48,6 +48,19 @@ def average_difference(
     )
 
 
+def accuracy_difference(
+    first: Sequence[AnswerRecord], second: Sequence[AnswerRecord], *, seed: int = 0, resamples: int = RESAMPLES
+) -> Interval:
+    """Interval of the share of right answers of the first run minus that of the second, all questions alike."""
+    images: defaultdict[str, dict[str, float]] = defaultdict(lambda: {"gain": 0.0, "asked": 0.0})
+    for ours, theirs in zip(first, second, strict=True):
+        images[ours.image]["gain"] += ours.right - theirs.right
+        images[ours.image]["asked"] += 1
+    return bootstrap(
+        [list(images.values())], lambda sums: sums["gain"] / sums["asked"], seed=seed, resamples=resamples
+    )
+
+
 def injection_interval(answers: Iterable[AnswerRecord], *, seed: int = 0) -> Interval:
     """Interval of the mean share of injected patches inside the mask minus that of all patches."""
     images: defaultdict[str, dict[str, float]] = defaultdict(lambda: {"sum": 0.0, "count": 0.0})

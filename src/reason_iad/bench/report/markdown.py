@@ -74,12 +74,12 @@ def grid(each: Grid, level: int = 2) -> Iterable[str]:
         yield ""
     rows = [tuple(_cell(text) for text in row) for row in (each.header, *each.rows)]
     widths = [max(3, *map(_width, column)) for column in zip(*rows, strict=True)]
-    left = [column < each.labels or each.header[column] in ("source", "detail") for column in range(len(widths))]
     for number, row in enumerate(rows):
-        yield _line(_pad(*each) for each in zip(row, widths, left, strict=True))
+        yield _line(_pad(*cell) for cell in zip(row, widths, each.left, strict=True))
         if number == 0:
             yield _line(
-                "-" * width if flush else "-" * (width - 1) + ":" for width, flush in zip(widths, left, strict=True)
+                "-" * width if flush else "-" * (width - 1) + ":"
+                for width, flush in zip(widths, each.left, strict=True)
             )
     for note in each.notes:
         yield ""

@@ -98,7 +98,7 @@ def load(folders: Sequence[Path]) -> list[Summary]:
         MissingExtraError: statsmodels is not installed.
     """
     paths = list(dict.fromkeys(path for folder in folders for path in find_runs(folder)))
-    return [summarize(read_run(path), label) for path, label in zip(paths, _labels(paths), strict=True)]
+    return [summarize(read_run(path), label) for path, label in zip(paths, unique_labels(paths), strict=True)]
 
 
 def summarize(run: Run, label: str | None = None) -> Summary:
@@ -191,7 +191,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _labels(paths: Sequence[Path]) -> list[str]:
+def unique_labels(paths: Sequence[Path]) -> list[str]:
     """Folder names, with as many of their parents as tell them apart."""
     resolved = [path.resolve() for path in paths]
     for depth in range(1, max(len(path.parts) for path in resolved) + 1):

@@ -17,6 +17,10 @@ FAILURES_SHOWN = 20
 _SHORT = {"Classification": "Class.", "Localization": "Local.", "Description": "Descr."}
 
 
+WORDS = frozenset({"source", "detail", "verdict"})
+"""Columns that are text wherever they stand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A cell that stands out."""
@@ -36,7 +40,7 @@ class Grid:
         header: names of the columns.
         rows: as wide as the header.
         notes: sentences below it.
-        labels: columns from the left that are text, not figures.
+        labels: columns from the left that are text, not figures; so are those named in `WORDS`.
         last: whether the last row is a summary of those above it.
     """
 
@@ -46,6 +50,11 @@ class Grid:
     notes: tuple[str, ...] = ()
     labels: int = 1
     last: bool = False
+
+    @property
+    def left(self) -> tuple[bool, ...]:
+        """Per column, whether it is text and stands on the left."""
+        return tuple(place < self.labels or name in WORDS for place, name in enumerate(self.header))
 
 
 def methods_grid(summaries: Sequence[Summary]) -> Grid:

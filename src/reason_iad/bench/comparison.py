@@ -1,0 +1,234 @@
+"""Two runs on the same questions, question by question: which is better at what, and what is only noise.
+
+Differences are the second run minus the first. A subtask's test is McNemar's, exact; p-values are corrected for
+being several (Holm). Detection weighs normal and abnormal images alike, in accuracy, interval and test. Over all
+questions and for the average, intervals come from resampled images, since questions about one image go together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reason_iad.bench.records import AnswerRecord, Manifest
+from reason_iad.bench.resampling import accuracy_difference, average_difference
+from reason_iad.bench.runs import Run
+from reason_iad.bench.scoring import column_of, mean, ordered_subtasks, score
+from reason_iad.bench.statistics import RESAMPLES, Difference, Pairs, holm, mcnemar, mcnemar_over, paired_difference
+from reason_iad.bench.subtasks import DETECTION
+from reason_iad.errors import DatasetError
+
+ALPHA = 0.05
+
+Paired = tuple[AnswerRecord, AnswerRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A comparison over some questions.
+
+    Attributes:
+        name: the subtask, or what else the questions are.
+        pairs: counts; 'first' is right in the second run only, 'second' in the first run only.
+        first, second: accuracies of the first and the second run, shares in [0, 1].
+        difference: second minus first, with its interval.
+        p: exact p-value.
+        corrected: p-value corrected for the number of subtasks; p itself over all questions.
+    """
+
+    name: str
+    pairs: Pairs
+    first: float
+    second: float
+    difference: Difference
+    p: float
+    corrected: float
+
+    @property
+    def noise(self) -> bool:
+        """Whether chance explains the difference: the interval holds 0, or the corrected p-value is not small."""
+        low, high = self.difference.interval
+        return low <= 0 <= high or self.corrected >= ALPHA
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs side by side.
+
+    Attributes:
+        labels: of the first and the second.
+        rows: one per subtask that was asked.
+        total: over all questions alike.
+        averages: of both runs over the paired questions, as `bench report` averages.
+        average: their difference, second minus first, with its interval.
+        agreement: share of the questions with the same choice.
+        differs: conditions under which the runs differ: name, of the first, of the second.
+        notes: what else a reader must know, in sentences.
+    """
+
+    labels: tuple[str, str]
+    rows: tuple[Row, ...]
+    total: Row
+    averages: tuple[float, float]
+    average: Difference
+    agreement: float
+    differs: tuple[tuple[str, str, str], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def noise(self) -> bool:
+        """Whether the difference of the averages may be chance: its interval holds 0."""
+        low, high = self.average.interval
+        return low <= 0 <= high
+
+
+def compare(
+    first: Run,
+    second: Run,
+    labels: tuple[str, str] | None = None,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Comparison:
+    """Compare two runs.
+
+    Args:
+        first, second: answers to the same questions.
+        labels: names to print; the runs' own by default.
+        seed: of the resampled images.
+        resamples: how many times images are resampled.
+
+    Raises:
+        DatasetError: they were not asked the same questions, or no question is answered in both.
+        MissingExtraError: statsmodels is not installed.
+    """
+    labels = labels or (first.name, second.name)
+    paired = _pair(first, second, labels)
+    names = ordered_subtasks(column_of(ours) for ours, _ in paired)
+    groups = {name: [pair for pair in paired if column_of(pair[0]) == name] for name in names}
+    raw = [_subtask_row(name, pairs) for name, pairs in groups.items() if pairs]
+    rows = [
+        Row(row.name, row.pairs, row.first, row.second, row.difference, row.p, corrected)
+        for row, corrected in zip(raw, holm([row.p for row in raw]), strict=True)
+    ]
+    ours, theirs = [pair[0] for pair in paired], [pair[1] for pair in paired]
+    averages = (score(ours).table.overall or 0.0, score(theirs).table.overall or 0.0)
+    return Comparison(
+        labels=labels,
+        rows=tuple(rows),
+        total=_total_row(ours, theirs, seed, resamples),
+        averages=averages,
+        average=Difference(
+            averages[1] - averages[0], average_difference(theirs, ours, seed=seed, resamples=resamples)
+        ),
+        agreement=sum(a.choice is not None and a.choice == b.choice for a, b in paired) / len(paired),
+        differs=tuple(_differences(first.manifest, second.manifest)),
+        notes=tuple(_notes(first, second, labels, len(paired))),
+    )
+
+
+def _pair(first: Run, second: Run, labels: tuple[str, str]) -> list[Paired]:
+    """Answers to the same questions, in the order of the first run."""
+    if first.manifest.questions_sha256 != second.manifest.questions_sha256:
+        reasons = "; ".join(_why_different(first, second, labels))
+        raise DatasetError(f"'{labels[0]}' and '{labels[1]}' were not asked the same questions: {reasons}.")
+    answers = {answer.question: answer for answer in second.answers}
+    paired = [(answer, answers[answer.question]) for answer in first.answers if answer.question in answers]
+    if not paired:
+        raise DatasetError(
+            f"'{labels[0]}' and '{labels[1]}' have no answered question in common; finish the runs first."
+        )
+    for ours, theirs in paired:
+        if (ours.truth, ours.options, ours.kind) != (theirs.truth, theirs.options, theirs.kind):
+            raise DatasetError(
+                f"Question '{ours.question}' is not the same in '{labels[0]}' and '{labels[1]}', although their "
+                "manifests say so; one of them was changed, run it anew."
+            )
+    return paired
+
+
+def _why_different(first: Run, second: Run, labels: tuple[str, str]) -> Iterable[str]:
+    """In words, what makes the questions of two runs differ, as far as their folders tell."""
+    found = False
+    for name in ("questions", "limit", "shots", "templates", "seed"):
+        ours, theirs = getattr(first.manifest, name), getattr(second.manifest, name)
+        if ours != theirs:
+            found = True
+            yield f"{name} {ours} and {theirs}"
+    asked = [{answer.question for answer in run.answers} for run in (first, second)]
+    for label, only in zip(labels, (asked[0] - asked[1], asked[1] - asked[0]), strict=True):
+        if only:
+            found = True
+            yield f"only '{label}' has answered {len(only)}, such as '{min(only)}'"
+    if not found:
+        yield "the same ids, but other texts, options, answers or templates"
+
+
+def _subtask_row(name: str, paired: Sequence[Paired]) -> Row:
+    strata = [paired]
+    if name == DETECTION:
+        sides = ([pair for pair in paired if pair[0].abnormal == side] for side in (False, True))
+        strata = [side for side in sides if side]
+    tables = [_count(stratum) for stratum in strata]
+    accuracies = [
+        mean((t.both + t.second) / t.asked for t in tables),
+        mean((t.both + t.first) / t.asked for t in tables),
+    ]
+    p = mcnemar(tables[0]) if len(tables) == 1 else mcnemar_over(tables)
+    return Row(
+        name=name,
+        pairs=_count(paired),
+        first=accuracies[0] or 0.0,
+        second=accuracies[1] or 0.0,
+        difference=paired_difference(tables),
+        p=p,
+        corrected=p,
+    )
+
+
+def _total_row(ours: Sequence[AnswerRecord], theirs: Sequence[AnswerRecord], seed: int, resamples: int) -> Row:
+    pairs = _count(list(zip(ours, theirs, strict=True)))
+    p = mcnemar(pairs)
+    return Row(
+        name="All questions",
+        pairs=pairs,
+        first=(pairs.both + pairs.second) / pairs.asked,
+        second=(pairs.both + pairs.first) / pairs.asked,
+        difference=Difference(pairs.difference, accuracy_difference(theirs, ours, seed=seed, resamples=resamples)),
+        p=p,
+        corrected=p,
+    )
+
+
+def _count(paired: Sequence[Paired]) -> Pairs:
+    outcomes = [(theirs.right, ours.right) for ours, theirs in paired]
+    return Pairs(*(outcomes.count(case) for case in ((True, True), (True, False), (False, True), (False, False))))
+
+
+def _differences(first: Manifest, second: Manifest) -> Iterable[tuple[str, str, str]]:
+    """Conditions that are not the same, nested ones by their path."""
+    ours, theirs = _flat(first.model_dump(mode="json")), _flat(second.model_dump(mode="json"))
+    for name in sorted(ours.keys() | theirs.keys()):
+        if ours.get(name) != theirs.get(name) and name != "status":
+            yield name, str(ours.get(name, "–")), str(theirs.get(name, "–"))
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, each in value.items():
+        path = f"{prefix}{name}"
+        flat |= _flat(each, f"{path}.") if isinstance(each, dict) else {path: each}
+    return flat
+
+
+def _notes(first: Run, second: Run, labels: tuple[str, str], paired: int) -> Iterable[str]:
+    for label, run in zip(labels, (first, second), strict=True):
+        if len(run.answers) != run.manifest.questions:
+            yield (
+                f"'{label}' is not finished ({len(run.answers)} of {run.manifest.questions}); only the {paired} "
+                "questions that both have answered are compared."
+            )
+        lost = sum(answer.choice is None for answer in run.answers)
+        if lost:
+            yield f"'{label}' has no answer to {lost} question{'' if lost == 1 else 's'}; these count as wrong."
