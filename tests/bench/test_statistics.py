@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
 
 from reason_iad.bench.statistics import (
     Pairs,
@@ -107,15 +108,14 @@ def test_without_a_discordant_pair_there_is_no_difference() -> None:
     assert mcnemar(Pairs(5, 0, 0, 5)) == 1.0 and mcnemar_over([Pairs(5, 0, 0, 5), Pairs(1, 0, 0, 0)]) == 1.0
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 5, 9])
-def test_holm_is_the_step_down_method(size: int) -> None:
+@pytest.mark.parametrize("size", [1, 2, 5, 9])
+def test_holm_is_that_of_statsmodels(size: int) -> None:
     values = (np.random.default_rng(size).random(size) ** 3).round(2).tolist()
-    order = sorted(range(len(values)), key=lambda i: values[i])
-    expected, worst = [0.0] * len(values), 0.0
-    for rank, i in enumerate(order):
-        worst = max(worst, (len(values) - rank) * values[i])
-        expected[i] = min(1.0, worst)
-    assert holm(values) == pytest.approx(expected)
+    assert holm(values) == pytest.approx(multipletests(values, method="holm")[1].tolist())
+
+
+def test_nothing_needs_no_correction() -> None:
+    assert holm([]) == []
 
 
 def test_the_bootstrap_resamples_images_not_questions() -> None:
