@@ -1,9 +1,8 @@
 """Attention of many short suffixes over one long prefix that is never copied.
 
 A registered attention function replaces the decoder's own while a `SuffixPlan` is passed down. The B suffixes of a
-step share one prefix: its keys are read once for all of them, by folding candidates and grouped query heads into
-the rows of one matrix product. The softmax spans [prefix | own suffix]; only suffix rows exist, so the attention of
-the latents over the image is a slice of numbers that were needed anyway. Everything is differentiable.
+step share one prefix, whose keys are read once for all of them (`shared_prefix.py`); only suffix rows exist.
+Several such steps, each on a prefix of its own, can run together: everything but attention then works on all rows.
 
 Without a plan the function is ordinary causal attention, which is what the prefill of a prompt needs. Sliding
 windows and blocks that see themselves whole are applied exactly; sinks and capped scores are refused.
@@ -11,17 +10,16 @@ windows and blocks that see themselves whole are applied exactly; sinks and capp
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from reason_iad.backbones.shared_prefix import Layers, SuffixPlan, attend
 from reason_iad.errors import ModelError
 
 NAME = "reason_iad_suffix"
 """Name under which the function is registered with transformers."""
-
-Layers = tuple[tuple[torch.Tensor, torch.Tensor], ...]
 
 
 class KeyValues:
@@ -54,28 +52,27 @@ class KeyValues:
 
 
 @dataclass(slots=True)
-class SuffixPlan:
-    """What the attention function needs to know about one suffix evaluation.
+class Member:
+    """One suffix evaluation of several that run together.
 
     Attributes:
-        prefix: shared keys and values, per layer (1, key-value heads, P, head size).
-        rows: suffix rows whose attention over the image is wanted.
-        image: half-open range of the image tokens in the prefix.
-        capture_layers: decoder layers over which it is averaged.
-        heads: heads over which it is averaged; None: all.
-        captured: running sum of the attention, (B, len(rows), n).
+        plan: its prefix, and what is wanted of it.
+        store: its own tokens so far.
+        rows: (B, T, d) embeddings.
+        axes: (axes, T) rotary positions.
     """
 
-    prefix: Layers
-    rows: tuple[int, ...] = ()
-    image: tuple[int, int] = (0, 0)
-    capture_layers: frozenset[int] = frozenset()
-    heads: tuple[int, ...] | None = None
-    captured: torch.Tensor | None = field(default=None)
+    plan: SuffixPlan
+    store: KeyValues
+    rows: torch.Tensor
+    axes: torch.Tensor
 
-    def mean_attention(self) -> torch.Tensor | None:
-        """(B, len(rows), n), averaged over heads and the chosen layers."""
-        return None if self.captured is None else self.captured / len(self.capture_layers)
+
+@dataclass(slots=True)
+class BatchPlan:
+    """Several evaluations in one pass, with prefixes of any lengths; their tokens stand one after another."""
+
+    members: tuple[Member, ...]
 
 
 def suffix_attention(
@@ -86,7 +83,7 @@ def suffix_attention(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    plan: SuffixPlan | None = None,
+    plan: SuffixPlan | BatchPlan | None = None,
     sliding_window: int | None = None,
     blocks: tuple[tuple[int, int], ...] = (),
     **kwargs: Any,
@@ -100,7 +97,7 @@ def suffix_attention(
         attention_mask: must be None: causality is applied here.
         scaling: factor on the scores; None: one over the root of the head size.
         dropout: ignored (the model is frozen).
-        plan: see `SuffixPlan`.
+        plan: the prefix, or the prefixes of a batch; None: there is none.
         sliding_window: a token sees itself and the `sliding_window - 1` tokens before it; None: all.
         blocks: half-open ranges (images) whose tokens also see the later tokens of their range; prefill only.
         kwargs: refused where they would change the result.
@@ -125,37 +122,19 @@ def suffix_attention(
         return out.transpose(1, 2), None
 
     layer = int(module.layer_idx)  # type: ignore[arg-type]
-    prefix_key, prefix_value = plan.prefix[layer]
-    groups = heads // kv_heads
-    grouped = query.reshape(batch, kv_heads, groups * length, size).transpose(0, 1)  # (KH, B, G*T, D)
-    rows = grouped.reshape(kv_heads, batch * groups * length, size)
-    past = torch.matmul(rows, prefix_key[0].transpose(-1, -2))  # (KH, B*G*T, P)
-    past = past.view(kv_heads, batch, groups, length, -1)
-    recent = torch.matmul(grouped, key.transpose(0, 1).transpose(-1, -2))  # (KH, B, G*T, S)
-    recent = recent.view(kv_heads, batch, groups, length, own)
-    if length > 1:
-        future = torch.ones(length, own, dtype=torch.bool, device=query.device).triu(own - length + 1)
-        recent = recent.masked_fill(future, float("-inf"))
-    if sliding_window is not None and prefix_key.shape[-2] + own > sliding_window:
-        first = prefix_key.shape[-2] + own - length - sliding_window + 1  # oldest token row 0 still sees
-        oldest = torch.arange(first, first + length, device=query.device)[:, None]
-        at = torch.arange(prefix_key.shape[-2] + own, device=query.device)
-        past = past.masked_fill(at[: past.shape[-1]] < oldest, float("-inf"))
-        recent = recent.masked_fill(at[past.shape[-1] :] < oldest, float("-inf"))
-    weights = torch.cat((past, recent), -1).mul_(scale).softmax(-1, dtype=torch.float32)
-    width = past.shape[-1]
-    if plan.rows and layer in plan.capture_layers:
-        start, stop = plan.image
-        rows_seen = weights[:, :, :, list(plan.rows), start:stop].transpose(0, 1).flatten(1, 2)  # (B, heads, L, n)
-        seen = (rows_seen if plan.heads is None else rows_seen[:, list(plan.heads)]).mean(1)  # (B, L, n)
-        plan.captured = seen if plan.captured is None else plan.captured + seen
-    weights = weights.to(value.dtype)
-    flat = weights[..., :width].reshape(kv_heads, batch * groups * length, width)
-    out = torch.matmul(flat, prefix_value[0]).view(kv_heads, batch, groups * length, size)
-    own_weights = weights[..., width:].reshape(kv_heads, batch, groups * length, own)
-    out = out + torch.matmul(own_weights, value.transpose(0, 1))
-    out = out.view(kv_heads, batch, groups, length, size).permute(1, 3, 0, 2, 4)  # (B, T, KH, G, D)
-    return out.reshape(batch, length, heads, size), None
+    if isinstance(plan, SuffixPlan):
+        return attend(plan, layer, query, key, value, scale, sliding_window), None
+    flat = [each.transpose(1, 2).reshape(batch * length, -1, size) for each in (query, key, value)]
+    outs, at = [], 0
+    for member in plan.members:  # everything else runs on all rows at once
+        shape = member.rows.shape[:2]
+        stop = at + shape.numel()
+        own_query, new_key, new_value = (each[at:stop].view(*shape, -1, size).transpose(1, 2) for each in flat)
+        own_key, own_value = member.store.update(new_key, new_value, layer)
+        out = attend(member.plan, layer, own_query, own_key, own_value, scale, sliding_window)
+        outs.append(out.flatten(0, 1))
+        at = stop
+    return torch.cat(outs).view(batch, length, heads, size), None
 
 
 def visible(

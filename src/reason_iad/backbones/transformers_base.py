@@ -1,4 +1,4 @@
-"""What all transformers-based families share: prefix, suffix evaluation, decoding, and the uncached reference.
+"""What all transformers-based families share: from a prompt to a prefix. Suffixes run in `suffixes.py`.
 
 A family adds how an image becomes tokens and which rotary positions its tokens take; see `qwen2_5_vl.py`. Rotary
 positions are always passed explicitly: the models' own fall-backs depend on hidden state and are silently wrong for
@@ -7,26 +7,18 @@ suffixes (one-dimensional positions, stale `rope_deltas`).
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from reason_iad.backbones import attention
-from reason_iad.backbones.attention import KeyValues, SuffixPlan
-from reason_iad.backbones.base import (
-    Decoded,
-    ImageTokens,
-    PatchFeatures,
-    Prefix,
-    Span,
-    SuffixOutput,
-    SuffixQuery,
-)
+from reason_iad.backbones.attention import KeyValues
+from reason_iad.backbones.base import ImageTokens, PatchFeatures, Prefix, Span
 from reason_iad.backbones.chat import ImageMarkup, Piece, RenderedPrompt, Tokens, encode_content, render
+from reason_iad.backbones.shared_prefix import SuffixPlan
+from reason_iad.backbones.suffixes import SuffixRunner
 from reason_iad.errors import ModelError, PromptError
 from reason_iad.prompt import Data, ImageSlot
 
@@ -41,28 +33,18 @@ RESERVED = 192
 THINK_TOKENS = ("<|think|>", "<think>")
 """Tokens from whose embedding latents start, the first one the tokenizer knows; else the words ' think'."""
 
-TURN_ENDS = ("<|im_end|>", "<|endoftext|>", "<end_of_turn>", "<end_of_utterance>", "<|eot_id|>", "<|user|>")
-"""Tokens that end an answer, as far as the tokenizer knows them, beside those the model names itself."""
 
-
-class TransformersBackbone(ABC):
+class TransformersBackbone(SuffixRunner):
     """A frozen transformers model behind the `Backbone` protocol."""
 
     def __init__(self, model: Any, tokenizer: Any, image_processor: Any, version: ModelVersion) -> None:
-        attention.register()
-        self.model = model.eval().requires_grad_(False)
-        self.tokenizer = tokenizer
+        super().__init__(model, tokenizer, version)
         self.image_processor = image_processor
-        self.version = version
-        self.device: torch.device = next(model.parameters()).device
-        self._embed: torch.nn.Module = model.get_input_embeddings()
         weight: torch.Tensor = self._embed.weight
         self.hidden_size = int(weight.shape[1])
         scale = float(getattr(self._embed, "embed_scale", 1.0))  # some families scale what they look up
         self.embedding_rms = scale * float(weight.float().pow(2).mean().sqrt())
-        self.context_length = int(model.config.get_text_config().max_position_embeddings)
         self._rendered: dict[Prompt, RenderedPrompt] = {}
-        self._use_suffix_attention()
 
     # -- what a family adds -----------------------------------------------------------------------------------
 
@@ -98,20 +80,6 @@ class TransformersBackbone(ABC):
     def image_positions(self, start: int, image: ImageTokens) -> tuple[torch.Tensor, int]:
         """Rotary positions (axes, n) of an image that begins at `start`, and the position after it."""
 
-    @abstractmethod
-    def text_positions(self, start: int, length: int) -> torch.Tensor:
-        """Rotary positions (axes, length) of text that begins at `start`."""
-
-    @property
-    def decoder(self) -> Any:
-        """The decoder stack: embeddings in, hidden states out."""
-        return self.model.model.language_model
-
-    @property
-    def attention_layers(self) -> tuple[int, ...]:
-        """Decoder layers that have attention."""
-        return tuple(range(int(self.model.config.get_text_config().num_hidden_layers)))
-
     def image_rows(self, image: ImageTokens) -> torch.Tensor:
         """(m, d) rows that the decoder reads for an image; the first n are its tokens."""
         return image.tokens
@@ -120,16 +88,6 @@ class TransformersBackbone(ABC):
         """Further inputs of the decoder for the pass over the head; kept in `Prefix.state`."""
         del images, spans, length
         return {}
-
-    def plain_inputs(self, prefix: Prefix, length: int) -> dict[str, Any]:
-        """The same for the model's own attention over `length` tokens that begin with the prefix."""
-        del prefix, length
-        return {}
-
-    def new_store(self, prefix: Prefix | None = None, batch: int = 1) -> KeyValues:
-        """A store for the tokens of a prompt, or for those that follow a prefix."""
-        del prefix, batch
-        return KeyValues()
 
     def state_after(self, store: KeyValues, state: Any) -> Any:
         """`Prefix.state` after more tokens; `state` is the one before them, or the inputs of the head."""
@@ -193,7 +151,7 @@ class TransformersBackbone(ABC):
         extra = self.head_inputs([images[i] for i in sorted(spans)], ordered, length)
         store = self.new_store()
         with torch.no_grad():
-            self._run(embeddings[None], axes, store, **extra)
+            self._run(embeddings[None], axes[:, None], store, **extra)
         state = self.state_after(store, extra or None)
         return Prefix(store.all_layers(), length, at, ordered, embeddings, axes, state)
 
@@ -212,7 +170,7 @@ class TransformersBackbone(ABC):
         axes = self.text_positions(prefix.next_position, len(rows))
         store = self.new_store(prefix)
         with torch.no_grad():
-            self._run(rows[None], axes, store, plan=SuffixPlan(prefix.layers))
+            self._run(rows[None], axes[:, None], store, plan=SuffixPlan(prefix.layers))
         layers = tuple(
             (torch.cat((key, more_key), -2), torch.cat((value, more_value), -2))
             for (key, value), (more_key, more_value) in zip(prefix.layers, store.all_layers(), strict=True)
@@ -227,108 +185,7 @@ class TransformersBackbone(ABC):
             self.state_after(store, prefix.state),
         )
 
-    # -- suffix ------------------------------------------------------------------------------------------------
-
-    def evaluate(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
-        """Evaluate B suffixes on one shared prefix."""
-        plan = SuffixPlan(prefix.layers)
-        if query.attention_at and query.image is not None:
-            plan.rows, plan.image = query.attention_at, (query.image.start, query.image.stop)
-            plan.capture_layers, plan.heads = self._capture_layers(query), self._capture_heads(query)
-        axes = self.text_positions(prefix.next_position, suffix.shape[1])
-        with nullcontext() if suffix.requires_grad else torch.no_grad():
-            hidden = self._run(suffix, axes, self.new_store(prefix, len(suffix)), plan=plan)
-            logits = self.model.lm_head(hidden[:, list(query.logits_at)]).float()
-        return SuffixOutput(logits, plan.mean_attention())
-
-    def evaluate_uncached(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
-        """The same numbers from one full forward per candidate, by the model's own eager attention."""
-        axes = torch.cat((prefix.positions, self.text_positions(prefix.next_position, suffix.shape[1])), -1)
-        logits, rows = [], []
-        extra = self.plain_inputs(prefix, axes.shape[1])
-        self.model.set_attn_implementation({"text_config": "eager"})
-        try:
-            for candidate in suffix:
-                out = self.decoder(
-                    inputs_embeds=torch.cat((prefix.embeddings, candidate))[None],
-                    position_ids=_position_ids(axes, 1),
-                    use_cache=False,
-                    output_attentions=True,
-                    **extra,
-                )
-                states = out.last_hidden_state[0, prefix.length :]
-                logits.append(self.model.lm_head(states[list(query.logits_at)]).float())
-                if query.attention_at and query.image is not None:
-                    at = [prefix.length + i for i in query.attention_at]
-                    layers = [self.attention_layers.index(i) for i in sorted(self._capture_layers(query))]
-                    chosen = [out.attentions[i][0].float() for i in layers]
-                    heads = self._capture_heads(query)
-                    full = torch.stack(chosen)[:, slice(None) if heads is None else list(heads)].mean(
-                        (0, 1)
-                    )  # (S, S)
-                    rows.append(full[at, query.image.start : query.image.stop])
-        finally:
-            self._use_suffix_attention()
-        return SuffixOutput(torch.stack(logits), torch.stack(rows) if rows else None)
-
-    def decode(self, prefix: Prefix, suffix: torch.Tensor, max_new_tokens: int) -> Decoded:
-        """Greedy decoding from the state (prefix, suffix)."""
-        plan, store = SuffixPlan(prefix.layers), self.new_store(prefix)
-        stops = self._stop_ids()
-        rows, at = suffix, prefix.next_position
-        tokens: list[int] = []
-        first: torch.Tensor | None = None
-        room = min(max_new_tokens, self.context_length - prefix.length - len(suffix))
-        with torch.no_grad():
-            for _ in range(room):
-                hidden = self._run(rows[None], self.text_positions(at, len(rows)), store, plan=plan)
-                logits = self.model.lm_head(hidden[0, -1]).float()
-                first = logits if first is None else first
-                token = int(logits.argmax())
-                if token in stops:
-                    break
-                tokens.append(token)
-                at, rows = at + len(rows), self._embed_ids([token])
-        if first is None:
-            raise PromptError("The prompt leaves no room for an answer; use fewer references or less knowledge.")
-        text = self.tokenizer.decode(tokens, skip_special_tokens=True).strip()
-        return Decoded(text, tuple(tokens), first)
-
     # -- inside ------------------------------------------------------------------------------------------------
-
-    def _run(self, rows: torch.Tensor, axes: torch.Tensor, store: KeyValues, **extra: Any) -> torch.Tensor:
-        """Hidden states (B, T, d) of embeddings (B, T, d) at rotary positions (axes, T)."""
-        out = self.decoder(
-            inputs_embeds=rows,
-            position_ids=_position_ids(axes, len(rows)),
-            attention_mask=None,  # causality lives in the attention function
-            past_key_values=store,
-            use_cache=True,
-            **extra,
-        )
-        hidden: torch.Tensor = out.last_hidden_state
-        return hidden
-
-    def _use_suffix_attention(self) -> None:
-        self.model.set_attn_implementation({"text_config": attention.NAME, "vision_config": "sdpa"})
-
-    def _capture_layers(self, query: SuffixQuery) -> frozenset[int]:
-        there = self.attention_layers
-        chosen = frozenset(there[len(there) // 2 :] if query.layers is None else query.layers)
-        if not chosen or not chosen <= frozenset(there):
-            raise ModelError(
-                f"attention_layers {sorted(chosen)} are not among the model's layers with attention, "
-                f"{', '.join(map(str, there))}."
-            )
-        return chosen
-
-    def _capture_heads(self, query: SuffixQuery) -> tuple[int, ...] | None:
-        count = int(self.model.config.get_text_config().num_attention_heads)
-        if query.heads is not None and not (query.heads and all(0 <= head < count for head in query.heads)):
-            raise ModelError(
-                f"attention_heads {list(query.heads)} are not among the model's heads 0 to {count - 1}."
-            )
-        return query.heads
 
     def _render(self, prompt: Prompt) -> RenderedPrompt:
         if prompt not in self._rendered:
@@ -336,21 +193,6 @@ class TransformersBackbone(ABC):
                 self._rendered.clear()
             self._rendered[prompt] = render(self.tokenizer, prompt, self.markup)
         return self._rendered[prompt]
-
-    def _embed_ids(self, ids: Sequence[int]) -> torch.Tensor:
-        with torch.no_grad():
-            rows: torch.Tensor = self._embed(torch.tensor(list(ids), dtype=torch.long, device=self.device))
-        return rows
-
-    def _stop_ids(self) -> frozenset[int]:
-        eos = self.model.generation_config.eos_token_id
-        ids = [*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id]
-        return frozenset(i for i in (*ids, *map(self._token_id, TURN_ENDS)) if i is not None)
-
-    def _token_id(self, token: str) -> int | None:
-        """Id of a token of the vocabulary, None if there is no such token."""
-        index = self.tokenizer.convert_tokens_to_ids(token)
-        return None if index is None or index == self.tokenizer.unk_token_id else int(index)
 
     def _check_window(self, length: int) -> None:
         if length + RESERVED > self.context_length:
@@ -365,11 +207,6 @@ def _ids(piece: Piece) -> tuple[int, ...]:
     if not isinstance(piece, Tokens):
         raise ModelError("The model's chat template puts the think tokens before the inspected image.")
     return piece.ids
-
-
-def _position_ids(axes: torch.Tensor, batch: int) -> torch.Tensor:
-    """Rotary positions as the decoders take them: (B, T) where there is one axis, else (axes, B, T)."""
-    return axes.expand(batch, -1) if len(axes) == 1 else axes[:, None].expand(-1, batch, -1)
 
 
 def weight_files(directory: Path) -> list[Path]:

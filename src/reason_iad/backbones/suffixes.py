@@ -1,0 +1,280 @@
+"""Running suffixes on cached prefixes: evaluation, decoding, several of either together; the uncached reference.
+
+Several inspections run in one pass although their prompts differ in length: their rows stand one after another, so
+that every layer works on all of them at once, and only attention goes from one to the next, each on its own prefix.
+Nothing is copied or padded. Recurrent layers cannot read packed rows; their families run suffixes of one length
+together (`packs`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from reason_iad.backbones import attention
+from reason_iad.backbones.attention import BatchPlan, KeyValues, Member
+from reason_iad.backbones.base import Decoded, Prefix, SuffixOutput, SuffixQuery
+from reason_iad.backbones.shared_prefix import SuffixPlan
+from reason_iad.errors import ModelError, PromptError
+
+if TYPE_CHECKING:
+    from reason_iad.schema import ModelVersion
+
+TURN_ENDS = ("<|im_end|>", "<|endoftext|>", "<end_of_turn>", "<end_of_utterance>", "<|eot_id|>", "<|user|>")
+"""Tokens that end an answer, as far as the tokenizer knows them, beside those the model names itself."""
+
+
+class SuffixRunner(ABC):
+    """The half of a backbone that runs suffixes; the other half makes prefixes (`transformers_base.py`)."""
+
+    packs = True
+    """Whether the rows of several evaluations may stand in one row of the batch."""
+
+    def __init__(self, model: Any, tokenizer: Any, version: ModelVersion) -> None:
+        attention.register()
+        self.model = model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.version = version
+        self.device: torch.device = next(model.parameters()).device
+        self._embed: Any = model.get_input_embeddings()
+        self.context_length = int(model.config.get_text_config().max_position_embeddings)
+        self._use_suffix_attention()
+
+    # -- what a family adds ------------------------------------------------------------------------------------
+
+    @property
+    def decoder(self) -> Any:
+        """The decoder stack: embeddings in, hidden states out."""
+        return self.model.model.language_model
+
+    @property
+    def attention_layers(self) -> tuple[int, ...]:
+        """Decoder layers that have attention."""
+        return tuple(range(int(self.model.config.get_text_config().num_hidden_layers)))
+
+    @abstractmethod
+    def text_positions(self, start: int, length: int) -> torch.Tensor:
+        """Rotary positions (axes, length) of text that begins at `start`."""
+
+    def plain_inputs(self, prefix: Prefix, length: int) -> dict[str, Any]:
+        """Further inputs for the model's own attention over `length` tokens that begin with the prefix."""
+        del prefix, length
+        return {}
+
+    def new_store(self, prefix: Prefix | None = None, batch: int = 1) -> KeyValues:
+        """A store for the tokens of a prompt, or for those that follow a prefix."""
+        del prefix, batch
+        return KeyValues()
+
+    def join(self, members: Sequence[Member]) -> KeyValues:
+        """A store for one pass over the rows of several members; they keep their keys and values themselves."""
+        del members
+        return KeyValues()
+
+    def part(self, store: KeyValues, members: Sequence[Member]) -> None:
+        """Give the members what they need of a store that was made by `join`, after the pass."""
+        del store, members
+
+    # -- evaluation --------------------------------------------------------------------------------------------
+
+    def evaluate(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
+        """Evaluate B suffixes on one shared prefix."""
+        return self.evaluate_many([prefix], [suffix], [query])[0]
+
+    def evaluate_many(
+        self, prefixes: Sequence[Prefix], suffixes: Sequence[torch.Tensor], queries: Sequence[SuffixQuery]
+    ) -> list[SuffixOutput]:
+        """Several evaluations in one pass."""
+        members = [self._member(*each) for each in zip(prefixes, suffixes, queries, strict=True)]
+        with nullcontext() if any(suffix.requires_grad for suffix in suffixes) else torch.no_grad():
+            states = self._run_together(members)
+            read = [hidden[:, list(query.logits_at)] for hidden, query in zip(states, queries, strict=True)]
+            logits = self._logits(torch.cat([rows.flatten(0, 1) for rows in read]))
+        parts = torch.split(logits, [rows.shape[:2].numel() for rows in read])
+        return [
+            SuffixOutput(part.view(*rows.shape[:2], logits.shape[-1]), member.plan.mean_attention())
+            for part, rows, member in zip(parts, read, members, strict=True)
+        ]
+
+    def evaluate_uncached(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
+        """The same numbers from one full forward per candidate, by the model's own eager attention."""
+        axes = torch.cat((prefix.positions, self.text_positions(prefix.next_position, suffix.shape[1])), -1)
+        logits, rows = [], []
+        extra = self.plain_inputs(prefix, axes.shape[1])
+        self.model.set_attn_implementation({"text_config": "eager"})
+        try:
+            for candidate in suffix:
+                out = self.decoder(
+                    inputs_embeds=torch.cat((prefix.embeddings, candidate))[None],
+                    position_ids=_position_ids(axes[:, None]),
+                    use_cache=False,
+                    output_attentions=True,
+                    **extra,
+                )
+                states = out.last_hidden_state[0, prefix.length :]
+                logits.append(self._logits(states[list(query.logits_at)]))
+                if query.attention_at and query.image is not None:
+                    at = [prefix.length + i for i in query.attention_at]
+                    layers = [self.attention_layers.index(i) for i in sorted(self._capture_layers(query))]
+                    chosen = torch.stack([out.attentions[i][0].float() for i in layers])
+                    heads = self._capture_heads(query)
+                    full = chosen[:, slice(None) if heads is None else list(heads)].mean((0, 1))  # (S, S)
+                    rows.append(full[at, query.image.start : query.image.stop])
+        finally:
+            self._use_suffix_attention()
+        return SuffixOutput(torch.stack(logits), torch.stack(rows) if rows else None)
+
+    # -- decoding ----------------------------------------------------------------------------------------------
+
+    def decode(self, prefix: Prefix, suffix: torch.Tensor, max_new_tokens: int) -> Decoded:
+        """Greedy decoding from the state (prefix, suffix)."""
+        return self.decode_many([prefix], [suffix], max_new_tokens)[0]
+
+    def decode_many(
+        self, prefixes: Sequence[Prefix], suffixes: Sequence[torch.Tensor], max_new_tokens: int
+    ) -> list[Decoded]:
+        """Greedy decoding from several states together; each ends on its own."""
+        stops = self._stop_ids()
+        texts = [
+            self._begin(prefix, suffix, max_new_tokens) for prefix, suffix in zip(prefixes, suffixes, strict=True)
+        ]
+        with torch.no_grad():
+            while going := [text for text in texts if text.room > 0]:
+                states = self._run_together([text.member for text in going])
+                logits = self._logits(torch.cat([hidden[0, -1:] for hidden in states]))
+                tokens: list[int] = logits.argmax(-1).tolist()
+                rows = self._embed_ids(tokens)
+                for text, token, row, scores in zip(going, tokens, rows, logits, strict=True):
+                    text.first = scores if text.first is None else text.first
+                    if token in stops:
+                        text.room = 0
+                        continue
+                    text.tokens.append(token)
+                    text.room -= 1
+                    text.next_position += text.member.rows.shape[1]
+                    text.member.rows = row[None, None]
+                    text.member.axes = self.text_positions(text.next_position, 1)
+        return [text.decoded(self.tokenizer) for text in texts]
+
+    def _begin(self, prefix: Prefix, suffix: torch.Tensor, max_new_tokens: int) -> _Text:
+        room = min(max_new_tokens, self.context_length - prefix.length - len(suffix))
+        if room < 1:
+            raise PromptError("The prompt leaves no room for an answer; use fewer references or less knowledge.")
+        return _Text(self._member(prefix, suffix[None], SuffixQuery(())), prefix.next_position, room)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _member(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> Member:
+        plan = SuffixPlan(prefix.layers)
+        if query.attention_at and query.image is not None:
+            plan.rows, plan.image = query.attention_at, (query.image.start, query.image.stop)
+            plan.capture_layers, plan.heads = self._capture_layers(query), self._capture_heads(query)
+        axes = self.text_positions(prefix.next_position, suffix.shape[1])
+        return Member(plan, self.new_store(prefix, len(suffix)), suffix, axes)
+
+    def _run_together(self, members: Sequence[Member]) -> list[torch.Tensor]:
+        """Hidden states (B, T, d) of each member's rows."""
+        if len(members) == 1:
+            member = members[0]
+            return [self._run(member.rows, member.axes[:, None], member.store, plan=member.plan)]
+        states: dict[int, torch.Tensor] = {}
+        for group in self._groups(members):
+            batch = sum(len(member.rows) for member in group) if not self.packs else 1
+            rows = torch.cat([member.rows.flatten(0, 1) for member in group])
+            axes = torch.cat([member.axes.repeat(1, len(member.rows)) for member in group], -1)
+            store = self.join(group)
+            rows, axes = rows.view(batch, -1, rows.shape[-1]), axes.view(len(axes), batch, -1)
+            hidden = self._run(rows, axes, store, plan=BatchPlan(tuple(group)))
+            self.part(store, group)
+            parts = torch.split(hidden.flatten(0, 1), [member.rows.shape[:2].numel() for member in group])
+            for member, part in zip(group, parts, strict=True):
+                states[id(member)] = part.view(member.rows.shape)
+        return [states[id(member)] for member in members]
+
+    def _groups(self, members: Sequence[Member]) -> Iterator[list[Member]]:
+        """Members that can run in one pass."""
+        if self.packs:
+            yield list(members)
+            return
+        for length in sorted({member.rows.shape[1] for member in members}):
+            yield [member for member in members if member.rows.shape[1] == length]
+
+    def _run(self, rows: torch.Tensor, axes: torch.Tensor, store: KeyValues, **extra: Any) -> torch.Tensor:
+        """Hidden states (B, T, d) of embeddings (B, T, d) at rotary positions (axes, B or 1, T)."""
+        out = self.decoder(
+            inputs_embeds=rows,
+            position_ids=_position_ids(axes.expand(-1, len(rows), -1)),
+            attention_mask=None,  # causality lives in the attention function
+            past_key_values=store,
+            use_cache=True,
+            **extra,
+        )
+        hidden: torch.Tensor = out.last_hidden_state
+        return hidden
+
+    def _logits(self, states: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model.lm_head(states).float()
+        return logits
+
+    def _use_suffix_attention(self) -> None:
+        self.model.set_attn_implementation({"text_config": attention.NAME, "vision_config": "sdpa"})
+
+    def _capture_layers(self, query: SuffixQuery) -> frozenset[int]:
+        there = self.attention_layers
+        chosen = frozenset(there[len(there) // 2 :] if query.layers is None else query.layers)
+        if not chosen or not chosen <= frozenset(there):
+            raise ModelError(
+                f"attention_layers {sorted(chosen)} are not among the model's layers with attention, "
+                f"{', '.join(map(str, there))}."
+            )
+        return chosen
+
+    def _capture_heads(self, query: SuffixQuery) -> tuple[int, ...] | None:
+        count = int(self.model.config.get_text_config().num_attention_heads)
+        if query.heads is not None and not (query.heads and all(0 <= head < count for head in query.heads)):
+            raise ModelError(
+                f"attention_heads {list(query.heads)} are not among the model's heads 0 to {count - 1}."
+            )
+        return query.heads
+
+    def _embed_ids(self, ids: Sequence[int]) -> torch.Tensor:
+        with torch.no_grad():
+            rows: torch.Tensor = self._embed(torch.tensor(list(ids), dtype=torch.long, device=self.device))
+        return rows
+
+    def _stop_ids(self) -> frozenset[int]:
+        eos = self.model.generation_config.eos_token_id
+        ids = [*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id]
+        return frozenset(i for i in (*ids, *map(self._token_id, TURN_ENDS)) if i is not None)
+
+    def _token_id(self, token: str) -> int | None:
+        """Id of a token of the vocabulary, None if there is no such token."""
+        index = self.tokenizer.convert_tokens_to_ids(token)
+        return None if index is None or index == self.tokenizer.unk_token_id else int(index)
+
+
+@dataclass(slots=True)
+class _Text:
+    """A text being written: its state, and how many more tokens there may be."""
+
+    member: Member
+    next_position: int
+    room: int
+    tokens: list[int] = field(default_factory=list)
+    first: torch.Tensor | None = None
+
+    def decoded(self, tokenizer: Any) -> Decoded:
+        if self.first is None:
+            raise RuntimeError("the text was never begun")
+        text = tokenizer.decode(self.tokens, skip_special_tokens=True).strip()
+        return Decoded(text, tuple(self.tokens), self.first)
+
+
+def _position_ids(axes: torch.Tensor) -> torch.Tensor:
+    """Rotary positions (axes, B, T) as the decoders take them: (B, T) where there is one axis."""
+    return axes[0] if len(axes) == 1 else axes
