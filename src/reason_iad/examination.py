@@ -65,7 +65,7 @@ class Examination:
             self.map = self._anomaly_map(model)
         with self.clock.phase("vision"):
             tokens = [self.bench.embed(reference) for reference in self.shown]
-            query = model.embed_image(self.image.pixels)
+            query = self.bench.embed_query(self.image)
         with self.clock.phase("prefix"):
             prompt = build_prompt(parts, detection_question(), latents=False)
             head = model.head(prompt, [*tokens, query])

@@ -1,0 +1,252 @@
+"""A run on disk: what a kill leaves is mended, what does not belong together never meets."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmad_files import write_set
+
+from reason_iad.bench.conditions import Settings, conditions
+from reason_iad.bench.questions import read_units
+from reason_iad.bench.records import AnswerRecord, TimingRecord
+from reason_iad.bench.runs import read_run
+from reason_iad.bench.storage import RunFolder, held
+from reason_iad.bench.work import Answered, Unit
+from reason_iad.errors import DatasetError, OutputError
+from reason_iad.schema import ModelVersion
+
+MODEL = ModelVersion(name="nano", family="qwen2_5_vl", sha256="1" * 64, device="cpu", dtype="float32")
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> tuple[Unit, ...]:
+    return read_units([write_set(tmp_path / "set")], tmp_path / "set")
+
+
+@pytest.fixture
+def known(units: tuple[Unit, ...], tmp_path: Path) -> dict[str, Any]:
+    return conditions(Settings(images=tmp_path), "full", units, "2" * 64)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    (tmp_path / "run").mkdir()
+    return tmp_path / "run"
+
+
+Open = Callable[..., RunFolder]
+
+
+@pytest.fixture
+def opened(units: tuple[Unit, ...], known: dict[str, Any], out: Path) -> Open:
+    def open_run(*, resume: bool = False, overwrite: bool = False, **changes: Any) -> RunFolder:
+        return RunFolder(out, units, {**known, **changes}, resume=resume, overwrite=overwrite)
+
+    return open_run
+
+
+def results(unit: Unit, **changes: Any) -> list[Answered]:
+    """Invented answers to a unit, always the same."""
+    return [
+        Answered(
+            AnswerRecord(
+                question=f"{unit.image}#{each.index}", image=unit.image, index=each.index, dataset=unit.dataset,
+                category=unit.category, kind=each.kind, abnormal=unit.abnormal, options=each.options,
+                truth=each.truth, **{"choice": "A", "probabilities": {"A": 0.123457, "B": 1e-06}} | changes,
+            ),
+            TimingRecord(question=f"{unit.image}#{each.index}", ms=1.5, peak_mb=9.0),
+        )
+        for each in unit.questions
+    ]  # fmt: skip
+
+
+def run(folder: RunFolder, units: Iterable[Unit] | None = None) -> None:
+    """Answer what is pending, or these units, and finish if nothing is left."""
+    folder.begin(MODEL)
+    for unit in folder.pending if units is None else units:
+        folder.append(results(unit))
+    if not folder.pending:
+        folder.finish()
+
+
+def test_a_run_is_read_back_as_it_was_written(opened: Open, units: tuple[Unit, ...], out: Path) -> None:
+    run(opened())
+    read = read_run(out)
+    assert read.manifest.status == "complete" and read.manifest.model == MODEL
+    assert read.answers == tuple(each.answer for unit in units for each in results(unit))
+    assert len(read.timings) == len(read.answers) == read.manifest.questions
+
+
+def test_answers_are_in_the_order_of_the_plan_whatever_order_they_came_in(
+    opened: Open, units: tuple[Unit, ...], out: Path
+) -> None:
+    run(opened())
+    expected = (out / "answers.jsonl").read_bytes()
+    run(opened(overwrite=True), reversed(units))
+    assert (out / "answers.jsonl").read_bytes() == expected
+
+
+def test_a_cut_at_any_byte_is_mended(opened: Open, out: Path) -> None:
+    run(opened())
+    whole = {name: (out / name).read_bytes() for name in ("answers.jsonl", "timings.jsonl")}
+    for name, content in whole.items():
+        for cut in range(0, len(content), 997 if name == "answers.jsonl" else 211):
+            for other, bytes_ in whole.items():
+                (out / other).write_bytes(bytes_)
+            (out / name).write_bytes(content[:cut])
+            folder = opened(resume=True)
+            assert folder.pending or cut == len(content)
+            run(folder)
+            assert {each: (out / each).read_bytes() for each in whole} == whole
+
+
+def test_a_unit_answered_in_part_is_answered_anew(opened: Open, units: tuple[Unit, ...], out: Path) -> None:
+    run(opened(), units[:2])
+    lines = (out / "answers.jsonl").read_text().splitlines(keepends=True)
+    (out / "answers.jsonl").write_text("".join(lines[:-1]))
+    assert opened(resume=True).pending == list(units[1:])
+    assert (out / "answers.jsonl").read_text() == "".join(lines[:-1])  # only begin() touches it
+
+
+@pytest.mark.parametrize(("failure", "again"), [("image", True), ("error", True), ("unparsable", False)])
+def test_failures_that_may_be_gone_are_tried_again(
+    failure: str, again: bool, opened: Open, units: tuple[Unit, ...]
+) -> None:
+    folder = opened()
+    folder.begin(MODEL)
+    folder.append(results(units[0], choice=None, probabilities={}, failure=failure, error="?"))
+    for unit in units[1:]:
+        folder.append(results(unit))
+    folder.finish()
+    assert opened(resume=True).pending == ([units[0]] if again else [])
+
+
+def test_the_same_answers_twice_count_once(opened: Open, units: tuple[Unit, ...], out: Path) -> None:
+    folder = opened()
+    folder.begin(MODEL)
+    assert folder.append(results(units[0]))
+    assert not folder.append(results(units[0]))
+    assert (out / "answers.jsonl").read_text().count("\n") == len(units[0].questions)
+
+
+def test_results_are_not_lost_by_mistake(opened: Open, out: Path) -> None:
+    run(opened())
+    before = (out / "answers.jsonl").read_bytes()
+    with pytest.raises(DatasetError, match="--resume"):
+        opened()
+    assert (out / "answers.jsonl").read_bytes() == before
+    assert opened(resume=True).pending == []
+    assert opened(overwrite=True).pending
+
+
+def test_resuming_nothing_begins(opened: Open) -> None:
+    assert opened(resume=True).pending
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"method": "direct"}, "method full instead of direct"),
+        ({"seed": 1}, "seed 0 instead of 1"),
+        ({"shots": 2}, "shots 1 instead of 2"),
+        ({"templates": "similar"}, "templates random instead of similar"),
+        ({"answers": "text"}, "answers likelihood instead of text"),
+        ({"limit": 3}, "limit None instead of 3"),
+        ({"questions_sha256": "3" * 64}, "other questions"),
+        ({"knowledge_sha256": "3" * 64}, "other knowledge"),
+        ({"packages": {"torch": "0.1"}}, "packages torch"),
+    ],
+)
+def test_other_conditions_are_refused_and_named(
+    changes: dict[str, Any], named: str, opened: Open, units: tuple[Unit, ...], out: Path
+) -> None:
+    run(opened(), units[:2])
+    before = [path.read_bytes() for path in sorted(out.iterdir())]
+    with pytest.raises(DatasetError, match=named):
+        opened(resume=True, **changes)
+    assert [path.read_bytes() for path in sorted(out.iterdir())] == before
+
+
+def test_another_configuration_is_refused_by_the_option_that_differs(
+    opened: Open, units: tuple[Unit, ...], known: dict[str, Any]
+) -> None:
+    run(opened(), units[:2])
+    with pytest.raises(DatasetError, match=r"made with config threshold 0\.5 instead of 0\.4; resume"):
+        opened(resume=True, config={**known["config"], "threshold": 0.4})
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"sha256": "4" * 64}, "other weights of the model"),
+        ({"name": "tiny"}, "model name nano instead of tiny"),
+        ({"device": "cuda:0"}, "model device cpu instead of cuda:0"),
+    ],
+)
+def test_another_model_is_refused(
+    changes: dict[str, str], named: str, opened: Open, units: tuple[Unit, ...]
+) -> None:
+    run(opened(), units[:2])
+    folder = opened(resume=True)
+    with pytest.raises(DatasetError, match=named):
+        folder.begin(MODEL.model_copy(update=changes))
+
+
+def test_a_foreign_folder_is_left_alone(opened: Open, out: Path) -> None:
+    (out / "manifest.json").write_text('{"hello": 1}')
+    with pytest.raises(DatasetError, match="not a run's manifest"):
+        opened(resume=True)
+    assert (out / "manifest.json").read_text() == '{"hello": 1}'
+
+
+def test_what_cannot_be_written_is_not_half_written(opened: Open, units: tuple[Unit, ...], out: Path) -> None:
+    resource = pytest.importorskip("resource")
+    folder = opened()
+    run(folder, units[:1])
+    before = (out / "answers.jsonl").read_bytes()
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"answers\.jsonl"):
+            folder.append(results(units[1]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (out / "answers.jsonl").read_bytes() == before
+    assert opened(resume=True).pending == list(units[1:])
+
+
+def test_two_processes_never_share_a_folder(out: Path) -> None:
+    with held(out), pytest.raises(DatasetError, match="Another process"), held(out):
+        pass
+    with held(out):
+        pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_killed_process_holds_nothing(out: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from reason_iad.bench.storage import held\n"
+        "with held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(out)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    with pytest.raises(DatasetError, match="Another process"), held(out):
+        pass
+    process.kill()
+    process.communicate()
+    with held(out):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="--out"), held(tmp_path / "file" / "run"):
+        pass
