@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,8 @@ SPOILED: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "link outside": ("outside", NORMAL, _link_outside),
     "link to itself": ("outside", NORMAL, _link_to_itself),
     "text": ("unreadable", NORMAL, lambda root: (root / NORMAL).write_text("not an image")),
+    "tiny image": ("unreadable", "nut/train/good/000.png",
+                   lambda root: trees.picture(root / "nut/train/good/000.png", size=(24, 5))),
     "empty file": ("unreadable", NORMAL, lambda root: (root / NORMAL).write_bytes(b"")),
     "no mask": ("missing-mask", BAD, lambda root: (root / MASK).unlink()),
     "mask of another size": ("bad-mask", BAD, lambda root: trees.mask(root / MASK, size=(20, 24))),
@@ -114,8 +117,10 @@ def test_kinds_that_need_another_set_are_found(tmp_path: Path) -> None:
     assert found(root, "train", shots=9) == [("few-normals", "board")]
     (root / "board/template/s/000.png").unlink()
     assert ("unreadable", "board/test/scratch/000.png") in found(root)
-    index.write_text("split,image,label\ntrain,../outside.png,0\ntrain,/etc/hostname,0\n")
-    assert [kind for kind, _ in found(root)].count("outside") == 2
+    inside = f"board/../../{root.name}/board/train/good/000.png"  # in the folder, but a map of it would not be
+    paths = ["../outside.png", "/etc/hostname", inside, f"{root}/board/train/good/000.png", "a\0b.png"]
+    index.write_text("split,image,label\n" + "".join(f"train,{path},0\n" for path in paths))
+    assert sorted(where for kind, where in found(root) if kind == "outside") == sorted(paths)
 
 
 def test_every_kind_has_a_test() -> None:
@@ -132,6 +137,26 @@ def test_masks_of_loco_need_the_values_that_are_configured(tmp_path: Path) -> No
     trees.mask(root / "pins/ground_truth/logical_anomalies/000/000.png", 7)
     (problem,) = checked(root).problems
     assert problem.kind == "bad-mask" and "holds the values 7" in problem.message and "250, 251" in problem.message
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are text here")
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    root = trees.mvtec(tmp_path)
+    (root / NORMAL).rename(root / "nut/test/good" / os.fsdecode(b"\xff.png"))
+    (problem,) = checked(root).problems
+    assert problem.kind == "outside" and "not UTF-8" in str(problem)
+    str(problem).encode()
+
+
+def test_what_a_run_does_not_use_is_not_looked_at(tmp_path: Path) -> None:
+    root = trees.manifest(tmp_path)
+    for path in (root / "board/train/good").iterdir():
+        path.write_text("not an image")
+    assert {kind for kind, _ in found(root)} == {"unreadable"}
+    assert found(root, "template") == found(root, "none") == []
+    shutil.rmtree(root / "board/train")
+    (root / "manifest.csv").unlink()
+    assert found(root, "none") == [] and found(root) == [("no-normal", "board")]
 
 
 @pytest.mark.timeout(20)

@@ -8,14 +8,14 @@ import json
 import stat
 import warnings
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from PIL import Image
 
 from reason_iad.bench.detect.samples import Sample
 from reason_iad.errors import DatasetError
-from reason_iad.images import FORMATS, MAX_FILE_BYTES
+from reason_iad.images import FORMATS, MAX_ASPECT, MAX_FILE_BYTES, MAX_PIXELS, MIN_SIDE
 
 _ROTATED = frozenset({5, 6, 7, 8})  # EXIF orientations that exchange width and height
 _ORIENTATION = 274
@@ -32,6 +32,12 @@ class Facts(NamedTuple):
     sha256: str
     width: int
     height: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether `load_image` takes an image of this size."""
+        small, large = sorted((self.width, self.height))
+        return small >= MIN_SIDE and large <= MAX_ASPECT * small and small * large <= MAX_PIXELS
 
 
 def facts_of(path: Path) -> Facts:
@@ -69,8 +75,20 @@ def leads_outside(path: Path, root: Path) -> bool:
     """Whether a path, all links followed, ends outside a folder."""
     try:
         return not path.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError):  # a link that leads to itself
+    except (OSError, RuntimeError, ValueError):  # a link that leads to itself, a name that cannot be
         return True
+
+
+def unusable_name(name: str) -> str | None:
+    """Why an image's id cannot name files of a run, or None: it must be a plain relative path in UTF-8."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name:
+        return "is no plain path below the folder; write it without '..' and not from the root"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "has a name that is not UTF-8; rename it"
+    return None
 
 
 def dataset_sha256(samples: Iterable[Sample], facts: Mapping[str, Facts], others: Mapping[Path, str]) -> str:

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from reason_iad.bench.detect.inventory import Facts, dataset_sha256, facts_of, leads_outside, sha256_of
+from reason_iad.bench.detect.inventory import (
+    Facts,
+    dataset_sha256,
+    facts_of,
+    leads_outside,
+    sha256_of,
+    unusable_name,
+)
 from reason_iad.bench.detect.masks import read_truth
 from reason_iad.bench.detect.samples import Dataset, Sample
 from reason_iad.errors import DatasetError
@@ -23,8 +30,8 @@ References = Literal["train", "template", "none"]
 elsewhere)."""
 
 KINDS: dict[str, str] = {
-    "outside": "a path or a link leads out of the set's folder",
-    "unreadable": "an image or template is missing, or its header is not that of an image",
+    "outside": "a path or a link leads out of the set's folder, or cannot name a file of a run",
+    "unreadable": "an image or template is missing, its header is not that of an image, or its size is absurd",
     "listed-twice": "two rows name the same image",
     "two-splits": "one content is in train and in test",
     "two-labels": "one content is normal and abnormal",
@@ -122,7 +129,12 @@ def check(
         references: what images will be compared with.
         shots: how many training images of a category will be used; None: whatever there is.
         advance: called after each image.
+
+    Returns:
+        The problems, with what the run can use of the set: without training images if it needs none.
     """
+    if references != "train":
+        dataset = replace(dataset, samples=tuple(one for one in dataset.samples if one.split == "test"))
     notes = _Notes()
     for sample in dataset.samples:
         notes.problems += _of_sample(sample, dataset.root, references, notes)
@@ -161,6 +173,9 @@ def _of_sample(sample: Sample, root: Path, references: References, notes: _Notes
         return Problem(kind, sample.id, message, (sample.id,))
 
     template = [sample.template] if sample.template else []
+    if (reason := unusable_name(sample.id)) is not None:
+        yield problem("outside", reason)
+        return
     strays = [path for path in (sample.image, *sample.masks, *template) if leads_outside(path, root)]
     for path in strays:
         yield problem("outside", f"'{printable(path)}' leads out of the folder; copy the file into it")
@@ -172,6 +187,9 @@ def _of_sample(sample: Sample, root: Path, references: References, notes: _Notes
     except DatasetError as error:
         yield problem("unreadable", f"{error}; copy or export it again")
         return
+    if references != "none" and not facts.fits:
+        size = f"{facts.width}x{facts.height}"
+        yield problem("unreadable", f"is {size} pixels, too small, too large or too narrow to inspect")
     for path in template:
         try:
             notes.others[path] = facts_of(path).sha256

@@ -17,7 +17,7 @@ Configure = Callable[[Path], dict[int, Saturation] | None]
 
 
 def categories(root: Path) -> list[Path]:
-    """Folders that hold 'test' (and 'train'); the folder itself if it is one category."""
+    """Folders that hold 'test' beside 'train/good' or masks; the folder itself if it is one category."""
     if _is_category(root):
         return [root]
     return [folder for folder in subfolders(root) if _is_category(folder)]
@@ -96,7 +96,7 @@ def mask_files(root: Path) -> Iterator[Path]:
 
 
 def _is_category(folder: Path) -> bool:
-    return (folder / "test").is_dir() and (folder / "train" / GOOD).is_dir()
+    return (folder / "test").is_dir() and ((folder / "train" / GOOD).is_dir() or (folder / MASKS).is_dir())
 
 
 def _kinds(category: Path) -> Iterator[tuple[Split, Path]]:
