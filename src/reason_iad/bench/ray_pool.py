@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reason_iad.bench.ray_session import session
+from reason_iad.bench.ray_session import check_address, session
 from reason_iad.bench.ray_worker import ATTEMPTS, Ledger, Worker, raised, results_of, text_of
 from reason_iad.bench.work import Answered, MakeAnswerer, Unit
 from reason_iad.errors import ConfigError, ModelError
@@ -71,6 +71,8 @@ def stream(
             raise ConfigError(f"'{name}' must be at least 1, not {value}.")
     if not math.isfinite(gpus) or gpus < 0 or (gpus > 1 and gpus != int(gpus)):
         raise ConfigError(f"GPUs per worker must be 0, a share below 1, or a whole number, not {gpus}.")
+    if address is not None:
+        check_address(address)
     return _stream(units, make_answerer, address, workers, gpus, batch, threads)
 
 
@@ -91,7 +93,7 @@ def _stream(
         import ray.exceptions
 
         tables = _answers(
-            list(missing.values()), make_answerer, _plan(workers, gpus, threads, here=not address), batch
+            list(missing.values()), make_answerer, _plan(workers, gpus, threads, here=address is None), batch
         )
         try:
             for row in (row for table in tables for row in table.to_pylist()):

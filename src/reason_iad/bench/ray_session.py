@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from reason_iad.errors import ConfigError, MissingExtraError
@@ -30,13 +31,16 @@ log = logging.getLogger(__name__)
 OBJECT_STORE_BYTES = 100 * 2**20
 """Shared memory of our own Ray: units and answers are a few kB each. Ray refuses less than 75 MB."""
 
-CONNECT_SECONDS = 5
-"""How long an address may take to accept a connection."""
+CONNECT_SECONDS = 10
+"""How long a cluster may take to accept a connection, and then to answer; each is tried twice at most."""
 
 _LOOPBACK = "127.0.0.1"
 _ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+_BRIEF = {"RAY_NUM_REDIS_GET_RETRIES": "2", "RAY_py_gcs_connect_timeout_s": str(CONNECT_SECONDS)}
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # of its C++ parts, which write to our stderr
+    "PYTHONBREAKPOINT": "",  # or Ray sets it, and leaves it
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # messages of the cluster, which it would print to our stdout
 }
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
@@ -62,7 +66,7 @@ def session(address: str | None) -> Iterator[None]:
     if "ray" in sys.modules and sys.modules["ray"].is_initialized():
         yield
         return
-    with _own() if address is None else _joined(address):
+    with _environment(_QUIET, replace=False), _own() if address is None else _joined(address):
         yield
 
 
@@ -70,9 +74,8 @@ def session(address: str | None) -> Iterator[None]:
 def _own() -> Iterator[None]:
     """Start a Ray that only this process can reach; stop it and remove its files at the end."""
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108 (socket paths are short)
-    environment = {**_ALONE, **_QUIET, **_authentication()}
     try:
-        with _environment(environment):
+        with _environment({**_ALONE, **_authentication()}):
             ray = _import_ray()
             try:
                 ray.init(
@@ -81,7 +84,7 @@ def _own() -> Iterator[None]:
                     object_store_memory=OBJECT_STORE_BYTES,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
-                    _temp_dir=folder,
+                    _temp_dir=str(Path(folder, "ray")),  # which Ray opens to everybody, but not what is around it
                 )
                 _require_loopback(ray.nodes())
                 yield
@@ -95,13 +98,14 @@ def _own() -> Iterator[None]:
 def _joined(address: str) -> Iterator[None]:
     """Connect to a cluster; disconnect at the end."""
     _probe(address)
-    ray = _import_ray()
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except Exception as error:  # Ray raises anything here: ConnectionError, RuntimeError, RpcError, its own
-        log.debug("joining Ray at '%s'", address, exc_info=True)
-        ray.shutdown()
-        raise ConfigError(_refusal(address, error)) from error
+    with _environment(_BRIEF, replace=False):
+        ray = _import_ray()
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except Exception as error:  # Ray raises anything here: ConnectionError, RuntimeError, its own
+            log.debug("joining Ray at '%s'", address, exc_info=True)
+            ray.shutdown()
+            raise ConfigError(_refusal(address, error)) from error
     try:
         yield
     finally:
@@ -150,19 +154,31 @@ def _require_loopback(nodes: list[Mapping[str, object]]) -> None:
         )
 
 
+def check_address(address: str) -> tuple[str, int] | None:
+    """Host and port of an address as `session` takes it; None for 'auto'.
+
+    Raises:
+        ConfigError: it is not such an address.
+    """
+    if address == "auto":
+        return None
+    found = re.fullmatch(r"(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})", address)
+    if not found:
+        raise ConfigError(f"'{printable(address)}' is not the address of a Ray cluster; give HOST:PORT, or 'auto'.")
+    return found["host"].strip("[]"), int(found["port"])
+
+
 def _probe(address: str) -> None:
     """Make sure that something listens, as Ray itself takes long to give up.
 
     Raises:
         ConfigError: nothing does, or it is not an address.
     """
-    if address == "auto":
+    target = check_address(address)
+    if target is None:
         return
-    found = re.fullmatch(r"(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})", address)
-    if not found:
-        raise ConfigError(f"'{printable(address)}' is not the address of a Ray cluster; give HOST:PORT, or 'auto'.")
     try:
-        with socket.create_connection((found["host"].strip("[]"), int(found["port"])), timeout=CONNECT_SECONDS):
+        with socket.create_connection(target, timeout=CONNECT_SECONDS):
             pass
     except (OSError, OverflowError) as error:
         raise ConfigError(
@@ -185,10 +201,10 @@ def _refusal(address: str, error: BaseException) -> str:
 
 
 @contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for a while; processes started meanwhile inherit them."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+def _environment(values: Mapping[str, str], *, replace: bool = True) -> Iterator[None]:
+    """Set environment variables for a while (or only those that are not set); children inherit them."""
+    before = {name: os.environ.get(name) for name in values if replace or name not in os.environ}
+    os.environ.update({name: values[name] for name in before})
     try:
         yield
     finally:

@@ -2,9 +2,9 @@
 
 Ray Data starts a worker that died again, and gives it the block that was lost, as often as it takes. So a unit
 that kills its worker (say, an image that needs more memory than there is) would be tried for ever. The ledger is an
-actor of its own that is told what a worker begins and what it has done: a unit begun `ATTEMPTS` times and never done
-is not begun again, and neither is a model that kills while it loads. Units that merely shared a block with such a
-unit are answered.
+actor of its own that is told what a worker begins and what it has done: a unit begun `ATTEMPTS` times and never
+done is not begun again, and neither is a model that kills while it loads. Units that merely shared a block with
+such a unit are answered.
 """
 
 from __future__ import annotations
