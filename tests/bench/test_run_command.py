@@ -1,0 +1,219 @@
+"""`reason-iad bench run`, as a user runs it: whole, killed and resumed, refused, interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from mmad_files import write_set
+
+from reason_iad.bench.runs import read_run
+from reason_iad.cli import main
+
+POSIX = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    return write_set(tmp_path / "set")
+
+
+def words(questions: Path, out: Path, *more: str) -> list[str]:
+    """Arguments of a run with the fake model, unless `more` says otherwise."""
+    common = ["--questions", str(questions), "--images", str(questions.parent), "--out", str(out)]
+    model = [] if "--model" in more else ["--model", "fake"]
+    return ["bench", "run", *common, *model, *more]
+
+
+def run(questions: Path, out: Path, *more: str) -> Result:
+    return CliRunner().invoke(main, words(questions, out, *more))
+
+
+def start(questions: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "reason_iad", *words(questions, out, *more)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_lines(process: subprocess.Popen[str], path: Path, count: int) -> None:
+    end = time.monotonic() + 150
+    while not path.exists() or path.read_bytes().count(b"\n") < count:
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.002)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@POSIX
+@pytest.mark.slow
+def test_killed_three_times_and_resumed_the_answers_are_those_of_an_unbroken_run(tmp_path: Path) -> None:
+    questions = write_set(tmp_path / "set", images=8)
+    more = ("--model", "nano", "--method", "latent,direct")
+    unbroken = start(questions, tmp_path / "unbroken", *more)
+    assert unbroken.wait() == 0
+    out = tmp_path / "broken"
+    done = 0
+    for moment in sorted(random.Random().sample(range(4, 36), 3)):
+        process = start(questions, out, *more, *(["--resume"] if out.exists() else []))
+        wait_for_lines(process, out / "latent" / "answers.jsonl", max(moment, done))
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        done = (out / "latent" / "answers.jsonl").read_bytes().count(b"\n")
+    last = start(questions, out, *more, "--resume")
+    _, said = last.communicate()
+    assert last.returncode == 0 and "answers are there already" in said
+    for method in ("latent", "direct"):
+        broken, whole = (folder / method / "answers.jsonl" for folder in (out, tmp_path / "unbroken"))
+        assert broken.read_bytes() == whole.read_bytes()
+        assert read_run(out / method).manifest.status == "complete"
+
+
+def test_each_method_has_a_folder_of_its_own(questions: Path, tmp_path: Path) -> None:
+    result = run(questions, tmp_path / "run", "--method", "direct,full")
+    assert result.exit_code == 0, result.output
+    assert "of 16 right" in result.stderr and result.stdout == ""
+    for method in ("direct", "full"):
+        read = read_run(tmp_path / "run" / method)
+        assert read.manifest.status == "complete" and read.manifest.method == method
+        assert read.manifest.questions == len(read.answers) == len(read.timings) == 16
+        assert read.manifest.config["method"] == method
+    assert "The knowledge has nothing on: toys/widget" in result.stderr
+
+
+def test_the_category_warning_is_one_line_and_only_where_knowledge_is_used(questions: Path, tmp_path: Path) -> None:
+    assert "nothing on" not in run(questions, tmp_path / "a", "--method", "direct").stderr
+    assert run(questions, tmp_path / "b", "--method", "knowledge,latent").stderr.count("nothing on") == 1
+
+
+def test_a_damaged_image_is_counted_listed_and_tried_again(questions: Path, tmp_path: Path) -> None:
+    image = questions.parent / "toys/pcb/test/spot/1.png"
+    content = image.read_bytes()
+    image.write_bytes(content[:100])
+    result = run(questions, tmp_path / "run", "--method", "direct")
+    assert result.exit_code == 3
+    assert "3 image" in result.stderr and "toys/pcb/test/spot/1.png#0: The image" in result.stderr
+    assert run(questions, tmp_path / "run", "--method", "direct", "--resume").exit_code == 3
+    image.write_bytes(content)
+    assert run(questions, tmp_path / "run", "--method", "direct", "--resume").exit_code == 0
+    assert run(questions, tmp_path / "whole", "--method", "direct").exit_code == 0
+    mended, whole = (tmp_path / name / "direct" / "answers.jsonl" for name in ("run", "whole"))
+    assert mended.read_bytes() == whole.read_bytes()
+
+
+def test_only_the_first_failures_are_listed(questions: Path, tmp_path: Path) -> None:
+    for image in (questions.parent / "toys").rglob("test/*/*.png"):
+        image.write_bytes(b"no image")
+    result = run(questions, tmp_path / "run", "--method", "direct")
+    assert result.exit_code == 3
+    assert result.stderr.count("is not an image") == 10 and "… and 6 more" in result.stderr
+
+
+def test_text_that_cannot_be_parsed_is_no_failed_image(questions: Path, tmp_path: Path) -> None:
+    result = run(questions, tmp_path / "run", "--method", "direct", "--answers", "text")
+    assert result.exit_code == 0
+    found = lines(tmp_path / "run" / "direct" / "answers.jsonl")
+    assert all(each["choice"] is None and each["failure"] == "unparsable" and each["reply"] for each in found)
+    assert "16 unparsable" in result.stderr
+
+
+def test_everything_wrong_is_said_before_a_model_is_loaded(questions: Path, tmp_path: Path) -> None:
+    (questions.parent / "toys/pcb/test/spot/1.png").unlink()
+    (questions.parent / "toys/widget/train/good/0.png").unlink()
+    result = run(questions, tmp_path / "run", "--model", "no/such/model/at/all", "--method", "direct")
+    assert result.exit_code == 2 and not (tmp_path / "run").exists()
+    result = run(questions, tmp_path / "run", "--method", "direct")
+    assert result.exit_code == 2 and "2 problems" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (("--seed", "1"), "seed 0 instead of 1"),
+        (("--shots", "0"), "shots 1 instead of 0"),
+        (("--templates", "similar"), "templates random instead of similar"),
+        (("--answers", "text"), "answers likelihood instead of text"),
+        (("--limit", "5"), "limit None instead of 5"),
+        (("--option-orders", "cyclic"), "config option_orders given instead of cyclic"),
+    ],
+)
+def test_a_run_goes_on_under_the_same_conditions_only(
+    more: tuple[str, ...], named: str, questions: Path, tmp_path: Path
+) -> None:
+    run(questions, tmp_path / "run", "--method", "direct")
+    before = (tmp_path / "run" / "direct" / "answers.jsonl").read_bytes()
+    result = run(questions, tmp_path / "run", "--method", "direct", "--resume", *more)
+    assert result.exit_code == 2 and named in result.stderr
+    assert (tmp_path / "run" / "direct" / "answers.jsonl").read_bytes() == before
+
+
+def test_other_questions_or_knowledge_are_refused(questions: Path, tmp_path: Path) -> None:
+    run(questions, tmp_path / "run", "--method", "direct")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "pcb.md").write_text("---\ncategory: pcb\n---\n\n# Normal\n\nGreen.\n")
+    result = run(questions, tmp_path / "run", "--method", "direct", "--resume", "--knowledge", str(own))
+    assert result.exit_code == 2 and "other knowledge" in result.stderr
+    questions.write_text(questions.read_text().replace("Is there any", "Is there a"))
+    result = run(questions, tmp_path / "run", "--method", "direct", "--resume")
+    assert result.exit_code == 2 and "other questions" in result.stderr
+
+
+def test_results_are_replaced_only_on_demand(questions: Path, tmp_path: Path) -> None:
+    run(questions, tmp_path / "run", "--method", "direct")
+    before = (tmp_path / "run" / "direct" / "answers.jsonl").read_bytes()
+    # Nothing is written for a method that comes before the one whose results are in the way.
+    result = run(questions, tmp_path / "run", "--method", "knowledge,direct", "--seed", "1")
+    assert result.exit_code == 2 and "--resume" in result.stderr and "--overwrite" in result.stderr
+    assert (tmp_path / "run" / "direct" / "answers.jsonl").read_bytes() == before
+    assert not (tmp_path / "run" / "knowledge" / "answers.jsonl").exists()
+    assert run(questions, tmp_path / "run", "--method", "direct", "--overwrite").exit_code == 0
+    assert (tmp_path / "run" / "direct" / "answers.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (("--method", "direct,magic"), "'magic' is no method"),
+        (("--method", "full", "--model", "openai:x", "--base-url", "http://localhost:1/v1"), "think tokens"),
+        (("--resume", "--overwrite"), "exclude each other"),
+        (("--workers", "2"), "without --ray"),
+        (("--limit", "0"), "--limit"),
+        (("--model", "nowhere"), "was not found"),
+        (("--device", "tpu"), "Unknown device"),
+        (("--shots", "3"), "has 2 random templates, not 3"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(
+    more: tuple[str, ...], named: str, questions: Path, tmp_path: Path
+) -> None:
+    result = run(questions, tmp_path / "run", *more)
+    assert result.exit_code == 2 and named in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@POSIX
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on_and_a_second_process_is_kept_out(tmp_path: Path) -> None:
+    questions = write_set(tmp_path / "set", images=60)
+    out = tmp_path / "run"
+    process = start(questions, out, "--method", "full")
+    wait_for_lines(process, out / "full" / "answers.jsonl", 4)
+    second = run(questions, out, "--method", "full", "--resume")
+    assert second.exit_code == 2 and "Another process" in second.stderr
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert "--resume" in said and "Traceback" not in said
+    assert read_run(out / "full").manifest.status == "running"
