@@ -90,6 +90,18 @@ def test_what_is_undefined_about_detection_is_none_not_zero() -> None:
     assert only_abnormal.f1 == 0.0
 
 
+def test_guessing_is_one_over_the_options() -> None:
+    two = {"A": "yes", "B": "no"}
+    images = [f"D/p/test/{folder}/{i}.png" for folder in ("good", "x", "x") for i in range(2)]
+    those = [
+        *(answer(image, "Anomaly Detection", True, i, options=two) for i, image in enumerate(images)),
+        *answers("D", "Defect Analysis", right=0, asked=3),
+    ]
+    guessing = score(those).guessing
+    assert guessing.values == {("D", "Anomaly Detection"): 0.5, ("D", "Defect Analysis"): 0.25}
+    assert guessing.overall == pytest.approx(0.375)
+
+
 def test_no_answers_give_no_figure() -> None:
     scores = score([])
     assert scores.table.overall is None and scores.total == Tally() and scores.table.datasets == ()

@@ -11,7 +11,7 @@ a dataset's average is the mean over its subtasks, and the last row is the mean 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from reason_iad.bench.records import AnswerRecord
@@ -123,12 +123,14 @@ class Scores:
 
     Attributes:
         table: accuracies and averages.
+        guessing: what choosing an option blindly would reach on average, in the same cells.
         tallies: counts behind every cell of the table.
         detection: per dataset that has detection questions.
         failures: answers without a choice, in the order of the run.
     """
 
     table: Table
+    guessing: Table
     tallies: Mapping[Cell, Tally]
     detection: Mapping[str, Detection]
     failures: tuple[AnswerRecord, ...]
@@ -161,14 +163,16 @@ def score(answers: Iterable[AnswerRecord]) -> Scores:
         for dataset in datasets
         if (dataset, DETECTION) in cells
     }
-    tallies = {cell: _tally(those) for cell, those in cells.items()}
-    values = {
-        cell: accuracy
-        for cell, tally in tallies.items()
-        if (accuracy := detection[cell[0]].accuracy if cell[1] == DETECTION else tally.accuracy) is not None
-    }
-    subtasks = ordered_subtasks(subtask for _, subtask in tallies)
-    return Scores(Table(datasets, subtasks, values), tallies, detection, tuple(failures))
+    subtasks = ordered_subtasks(subtask for _, subtask in cells)
+    right = {cell: _over_sides(cell, those, _share_right) for cell, those in cells.items()}
+    guessed = {cell: _over_sides(cell, those, _share_guessed) for cell, those in cells.items()}
+    return Scores(
+        table=Table(datasets, subtasks, right),
+        guessing=Table(datasets, subtasks, guessed),
+        tallies={cell: _tally(those) for cell, those in cells.items()},
+        detection=detection,
+        failures=tuple(failures),
+    )
 
 
 def column_of(answer: AnswerRecord) -> str:
@@ -185,6 +189,23 @@ def mean(values: Iterable[float | None]) -> float | None:
     """Mean of the values there are; None if there are none."""
     there = [value for value in values if value is not None]
     return sum(there) / len(there) if there else None
+
+
+def _over_sides(cell: Cell, answers: list[AnswerRecord], share: Callable[[list[AnswerRecord]], float]) -> float:
+    """A share of some answers; for detection its mean over normal and abnormal images, as far as there are both."""
+    if cell[1] != DETECTION:
+        return share(answers)
+    sides = [[answer for answer in answers if answer.abnormal == side] for side in (False, True)]
+    shares = [share(side) for side in sides if side]
+    return sum(shares) / len(shares)
+
+
+def _share_right(answers: list[AnswerRecord]) -> float:
+    return sum(answer.right for answer in answers) / len(answers)
+
+
+def _share_guessed(answers: list[AnswerRecord]) -> float:
+    return sum(1 / max(1, len(answer.options)) for answer in answers) / len(answers)
 
 
 def _tally(answers: list[AnswerRecord]) -> Tally:

@@ -70,7 +70,7 @@ def wilson(right: int, asked: int) -> Interval:
 def mean_interval(shares: Sequence[tuple[int, int]]) -> Interval:
     """Interval of the mean of independent shares, each given as (right, asked): MOVER on Wilson intervals."""
     parts = [(right / asked, wilson(right, asked)) for right, asked in shares]
-    return _mover([value for value, _ in parts], [interval for _, interval in parts])
+    return join_intervals([value for value, _ in parts], [interval for _, interval in parts])
 
 
 def paired_difference(strata: Sequence[Pairs]) -> Difference:
@@ -80,7 +80,7 @@ def paired_difference(strata: Sequence[Pairs]) -> Difference:
     """
     intervals = [_newcombe(pairs) for pairs in strata]
     values = [pairs.difference for pairs in strata]
-    return Difference(sum(values) / len(values), _mover(values, intervals))
+    return Difference(sum(values) / len(values), join_intervals(values, intervals))
 
 
 def mcnemar(pairs: Pairs) -> float:
@@ -178,8 +178,8 @@ def _newcombe(pairs: Pairs) -> Interval:
     return Interval(p1 - p2 - low, p1 - p2 + high)
 
 
-def _mover(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
-    """Interval of the mean of independent quantities, from their own intervals."""
+def join_intervals(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
+    """Interval of the mean of independent quantities, from their own intervals (MOVER)."""
     center = sum(values) / len(values)
     below = math.sqrt(sum((value - each.low) ** 2 for value, each in zip(values, intervals, strict=True)))
     above = math.sqrt(sum((each.high - value) ** 2 for value, each in zip(values, intervals, strict=True)))

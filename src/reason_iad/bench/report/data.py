@@ -83,6 +83,7 @@ def _exact(scores: Scores, summary: Summary) -> dict[str, Any]:
             **asdict(tally),
             "accuracy": scores.table.values.get((dataset, subtask)),
             "interval": _plain(summary.intervals.get((dataset, subtask))),
+            "guessing": scores.guessing.values.get((dataset, subtask)),
         }
         for (dataset, subtask), tally in scores.tallies.items()
     ]
@@ -95,6 +96,8 @@ def _exact(scores: Scores, summary: Summary) -> dict[str, Any]:
         "cells": cells,
         **_averages(scores.table),
         "interval": _plain(summary.average),
+        "subtask_intervals": _plain(summary.subtasks),
+        "guessing": scores.guessing.overall,
         "total": asdict(scores.total),
         "detection": detection,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,8 @@ from reason_iad.bench.confidence import Bin, Calibration, RiskCoverage, by_rewar
 from reason_iad.bench.records import AnswerRecord, Manifest
 from reason_iad.bench.resampling import average_interval, injection_interval
 from reason_iad.bench.runs import Run, find_runs, read_run
-from reason_iad.bench.scoring import Cell, Scores, mean, score
-from reason_iad.bench.statistics import Interval, Pairs, mcnemar, mean_interval, wilson
+from reason_iad.bench.scoring import Cell, Scores, column_of, ordered_subtasks, score
+from reason_iad.bench.statistics import Interval, Pairs, join_intervals, mcnemar, mean_interval, wilson
 from reason_iad.bench.subtasks import DETECTION
 from reason_iad.images import printable
 
@@ -34,12 +35,19 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """Where injected patches lay, over the questions about images with a mask; means, shares in [0, 1]."""
+    """Where injected patches lay, over the questions about images with a mask; means, shares in [0, 1].
+
+    Attributes:
+        inside: share of the injected patches that touch the mask; `chance`: of all patches.
+        difference: interval of inside minus chance, images resampled.
+        subtasks: inside and chance per subtask.
+    """
 
     answers: int
     inside: float
     chance: float
     difference: Interval
+    subtasks: Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,8 @@ class Summary:
 
     Attributes:
         label: unique among the runs of a report.
-        intervals: of every cell of the exact table; `average` that of its average, None without answers.
+        intervals: of every cell of the exact table; `subtasks` those of its last row, `average` that of its
+            average, None without answers.
         notes: what a reader must know to read the figures, in sentences.
     """
 
@@ -74,6 +83,7 @@ class Summary:
     answers: tuple[AnswerRecord, ...]
     scores: Scores
     intervals: Mapping[Cell, Interval]
+    subtasks: Mapping[str, Interval]
     average: Interval | None
     compatible: Compatible
     calibration: Calibration | None
@@ -105,12 +115,14 @@ def summarize(run: Run, label: str | None = None) -> Summary:
     """Judge a run."""
     scores, same = score(run.answers), compatible(run)
     judged = calibration(run.answers)
+    intervals = {cell: _interval(scores, cell) for cell in scores.table.values}
     return Summary(
         label=label or run.name,
         manifest=run.manifest,
         answers=run.answers,
         scores=scores,
-        intervals={cell: _interval(scores, cell) for cell in scores.table.values},
+        intervals=intervals,
+        subtasks=_subtask_intervals(scores, intervals),
         average=average_interval(run.answers) if run.answers else None,
         compatible=same,
         calibration=judged,
@@ -131,6 +143,16 @@ def _interval(scores: Scores, cell: Cell) -> Interval:
     return mean_interval([(side.right, side.asked) for side in sides if side.asked])
 
 
+def _subtask_intervals(scores: Scores, intervals: Mapping[Cell, Interval]) -> dict[str, Interval]:
+    """Of the mean over datasets, which have no image in common."""
+    found = {}
+    for subtask in scores.table.subtasks:
+        if cells := [cell for cell in scores.table.values if cell[1] == subtask]:
+            values = [scores.table.values[cell] for cell in cells]
+            found[subtask] = join_intervals(values, [intervals[cell] for cell in cells])
+    return found
+
+
 def _reasoning(answers: Sequence[AnswerRecord]) -> Reasoning | None:
     both = [answer for answer in answers if answer.initial is not None]
     if not both:
@@ -142,12 +164,23 @@ def _reasoning(answers: Sequence[AnswerRecord]) -> Reasoning | None:
 
 
 def _injection(answers: Sequence[AnswerRecord]) -> Injection | None:
-    known = [(a.inside, a.chance) for a in answers if a.inside is not None and a.chance is not None]
-    if not known:
+    shares: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+    for answer in answers:
+        if answer.inside is not None and answer.chance is not None:
+            shares[column_of(answer)].append((answer.inside, answer.chance))
+    if not shares:
         return None
-    inside, chance = mean(pair[0] for pair in known), mean(pair[1] for pair in known)
-    assert inside is not None and chance is not None
-    return Injection(len(known), inside, chance, injection_interval(answers))
+    everything = [pair for pairs in shares.values() for pair in pairs]
+    return Injection(
+        len(everything),
+        *_means(everything),
+        difference=injection_interval(answers),
+        subtasks={name: _means(shares[name]) for name in ordered_subtasks(shares) if name in shares},
+    )
+
+
+def _means(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return sum(pair[0] for pair in pairs) / len(pairs), sum(pair[1] for pair in pairs) / len(pairs)
 
 
 def _timing(run: Run) -> Timing | None:

@@ -17,7 +17,7 @@ FAILURES_SHOWN = 20
 _SHORT = {"Classification": "Class.", "Localization": "Local.", "Description": "Descr."}
 
 
-WORDS = frozenset({"source", "detail", "verdict"})
+WORDS = frozenset({"detail", "verdict"})
 """Columns that are text wherever they stand."""
 
 
@@ -122,20 +122,31 @@ def cells_grid(summary: Summary) -> Grid:
             tally = scores.tallies[cell]
             rows.append(
                 (dataset, subtask, str(tally.asked), str(tally.right), str(tally.unparsable), str(tally.failed),
-                 percent(scores.table.values.get(cell)), interval(summary.intervals.get(cell)))
+                 percent(scores.table.values.get(cell)), interval(summary.intervals.get(cell)),
+                 percent(scores.guessing.values.get(cell)))
             )  # fmt: skip
-    average = (percent(scores.table.overall), interval(summary.average))
+    average = (percent(scores.table.overall), interval(summary.average), percent(scores.guessing.overall))
     total = scores.total
     rows.append(
         ("Average", "", str(total.asked), str(total.right), str(total.unparsable), str(total.failed), *average)
     )
     return Grid(
         title="Counts and intervals",
-        header=("dataset", "subtask", "asked", "right", "unreadable", "failed", "accuracy", "95 % interval"),
+        header=(
+            "dataset",
+            "subtask",
+            "asked",
+            "right",
+            "unreadable",
+            "failed",
+            "accuracy",
+            "95 % interval",
+            "guessing",
+        ),
         rows=tuple(rows),
         notes=(
             f"Wilson's interval; for {DETECTION}, joined from those of normal and of abnormal images (MOVER); for "
-            "the average, images resampled within datasets.",
+            "the average, images resampled within datasets. Guessing: what choosing blindly reaches.",
         ),
         labels=2,
         last=True,
@@ -193,8 +204,10 @@ def published_grid(summaries: Sequence[Summary], force: bool = False) -> Grid | 
             notes.append(
                 f"'{summary.label}' was not asked, or has not answered, all that the published figures cover."
             )
-    rows = [*map(_measured_row, summaries), *map(_reference_row, shown)]
+    sources = list(dict.fromkeys(each.source for each in shown))
+    rows = [*map(_measured_row, summaries), *(_reference_row(each, sources) for each in shown)]
     rows.sort(key=lambda row: -row.average)
+    notes += [f"[{number}] {source}." for number, source in enumerate(sources, 1)]
     return Grid(
         title="Beside what was published on MMAD",
         header=("method", "", "shots", *map(short, SUBTASKS), "Average", "source"),
@@ -211,21 +224,20 @@ class _Ranked(NamedTuple):
     cells: tuple[Text, ...]
 
 
-def _reference_row(each: Reference) -> _Ranked:
+def _reference_row(each: Reference, sources: Sequence[str]) -> _Ranked:
     columns = (percent(each.table.subtask_average(name) if each.table else None) for name in SUBTASKS)
-    source = f"{each.source}; {each.note}" if each.note else each.source
-    row = (each.name, "published", str(each.shots), *columns, percent(each.average), source)
-    return _Ranked(each.average, row)
+    name = f"{each.name} ({each.note})" if each.note else each.name
+    source = f"[{sources.index(each.source) + 1}]"
+    return _Ranked(each.average, (name, "published", str(each.shots), *columns, percent(each.average), source))
 
 
 def _measured_row(summary: Summary) -> _Ranked:
-    table, manifest = summary.scores.table, summary.manifest
+    table = summary.scores.table
     columns = (percent(table.subtask_average(name)) for name in SUBTASKS)
     average = -1.0 if table.overall is None else table.overall
-    source = f"this run: {manifest.model.name}, {manifest.method}"
-    shots = str(manifest.shots)
+    shots = str(summary.manifest.shots)
     return _Ranked(
-        average, (Mark(summary.label), "measured", shots, *columns, Mark(percent(table.overall)), source)
+        average, (Mark(summary.label), "measured", shots, *columns, Mark(percent(table.overall)), "here")
     )
 
 
