@@ -29,7 +29,7 @@ def only(dataset: Dataset, categories: Sequence[str]) -> Dataset:
 
 
 def judged(samples: Iterable[Sample], limit: int | None, seed: int) -> list[Sample]:
-    """The test images of each category, at most so many, evenly over its kinds.
+    """The test images of each category, at most so many: half of them normal, the others evenly over the kinds.
 
     Args:
         samples: of any categories.
@@ -43,18 +43,21 @@ def judged(samples: Iterable[Sample], limit: int | None, seed: int) -> list[Samp
     if limit is None:
         return test
     kept: set[str] = set()
-    for category in {sample.category for sample in test}:
-        kinds: dict[str, list[str]] = {}
+    for category in sorted({sample.category for sample in test}):
+        kinds: dict[tuple[int, str], list[str]] = {}
         for sample in sorted(test, key=lambda one: one.id):
             if sample.category == category:
-                kinds.setdefault(sample.kind, []).append(sample.id)
-        for kind, ids in kinds.items():
+                kinds.setdefault((sample.label, sample.kind), []).append(sample.id)
+        for (_, kind), ids in kinds.items():
             random.Random(f"{seed}:{category}:{kind}").shuffle(ids)
-        in_turn = [
-            name for names in zip_longest(*(kinds[kind] for kind in sorted(kinds))) for name in names if name
-        ]
-        kept.update(in_turn[:limit])
+        halves = (_in_turn([kinds[key] for key in sorted(kinds) if key[0] == label]) for label in (0, 1))
+        kept.update(_in_turn(list(halves))[:limit])
     return [sample for sample in test if sample.id in kept]
+
+
+def _in_turn(lists: Sequence[list[str]]) -> list[str]:
+    """The first of each list, the second of each, and so on."""
+    return [name for names in zip_longest(*lists) for name in names if name is not None]
 
 
 def references(samples: Iterable[Sample], category: str, shots: int, seed: int) -> list[Sample]:

@@ -70,7 +70,12 @@ SHOWN = 30
     metavar="N",
     help="Training images compared with, per category.",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only so many test images per category.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Only so many test images per category, half of them normal.",
+)
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws of --shots and --limit."
 )
