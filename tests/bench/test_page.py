@@ -141,7 +141,8 @@ def test_a_browser_renders_it_without_complaint(tmp_path: Path) -> None:
     flags = [
         "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
         "--no-first-run", "--disable-background-networking", "--enable-logging=stderr", "--v=0",
-        "--virtual-time-budget=3000", "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}",
+        "--virtual-time-budget=3000", "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--user-data-dir={tmp_path / 'profile'}",
         f"--screenshot={shot}", "--window-size=1200,2200",
     ]  # fmt: skip
     done = subprocess.run(

@@ -64,14 +64,15 @@ def methods_grid(summaries: Sequence[Summary]) -> Grid:
         (*(summary.scores.table.subtask_average(name) for name in subtasks), summary.scores.table.overall)
         for summary in summaries
     ]
-    contest = [summary.complete for summary in summaries]
+    same = len({summary.manifest.questions_sha256 for summary in summaries}) == 1
+    contest = [summary.complete and same for summary in summaries]
     cells = zip(*(_mark_best(column, contest) for column in zip(*rows, strict=True)), strict=True)
     notes = [
         f"'{each.label}' is not finished ({answered(each)}) and takes no part in the marks."
         for each in summaries
         if not each.complete
     ]
-    if len({summary.manifest.questions_sha256 for summary in summaries}) > 1:
+    if not same:
         notes.append("These runs were not asked the same questions; their figures cannot be compared.")
     return Grid(
         title="Runs",
