@@ -18,6 +18,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -78,14 +79,18 @@ def _own() -> Iterator[None]:
         with _environment({**_ALONE, **_authentication()}):
             ray = _import_ray()
             try:
-                ray.init(
-                    address="local",
-                    include_dashboard=False,
-                    object_store_memory=OBJECT_STORE_BYTES,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    _temp_dir=str(Path(folder, "ray")),  # which Ray opens to everybody, but not what is around it
-                )
+                with warnings.catch_warnings():
+                    warnings.simplefilter(
+                        "ignore", RuntimeWarning
+                    )  # LanceDB warns of forks; these only execute Ray
+                    ray.init(
+                        address="local",
+                        include_dashboard=False,
+                        object_store_memory=OBJECT_STORE_BYTES,
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                        _temp_dir=str(Path(folder, "ray")),  # Ray opens it to everybody, but not what is around it
+                    )
                 _require_loopback(ray.nodes())
                 yield
             finally:
