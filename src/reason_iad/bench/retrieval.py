@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reason_iad.bench.subtasks import NAMING_SUBTASKS, subtask_of
-from reason_iad.errors import KnowledgeError
+from reason_iad.bench.tools import known_category
 from reason_iad.knowledge import names_category, rank_categories, resolve_category
 
 if TYPE_CHECKING:
@@ -126,12 +126,18 @@ def probes_of(
         units: images with questions.
         store: the knowledge.
         names: category of the questions to category of the store, where they differ.
+
+    Raises:
+        KnowledgeError: one of these is unknown to the store.
     """
     probes: list[Probe] = []
     unknown: dict[str, None] = {}
     known = store.categories()
     for unit in units:
-        category = _resolved(store, (names or {}).get(unit.category, unit.category), unit.dataset)
+        renamed = (names or {}).get(unit.category)
+        category = (
+            resolve_category(store, renamed) if renamed else known_category(store, unit.dataset, unit.category)
+        )
         if category is None:
             unknown[unit.category] = None
             continue
@@ -180,16 +186,6 @@ def look(
 
 def _rank(ranked: Sequence[str], wanted: str) -> int | None:
     return ranked.index(wanted) + 1 if wanted in ranked else None
-
-
-def _resolved(store: KnowledgeStore, category: str, dataset: str) -> str | None:
-    """The store's category: as MMAD's import names it, with the data set in front where two share a name."""
-    for name in (category, f"{dataset} {category}", f"{dataset.removeprefix('DS-')} {category}"):
-        try:
-            return resolve_category(store, name)
-        except KnowledgeError:
-            continue
-    return None
 
 
 def _entry_of(store: KnowledgeStore, category: str, image: str) -> str | None:
