@@ -55,7 +55,7 @@ def assert_same(one: Areas, other: Areas) -> None:
         assert value == pytest.approx(other.aupro[limit], abs=_CLOSE), limit
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(images=pictures, limit=st.sampled_from([1, 3, 10, 2**22]))
 def test_fast_is_exact_whatever_fits_into_memory(images: list[Picture], limit: int) -> None:
     regions = by_components(images)
