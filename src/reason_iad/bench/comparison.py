@@ -1,27 +1,31 @@
 """Two runs on the same questions, question by question: which is better at what, and what is only noise.
 
 Differences are the second run minus the first. A subtask's test is McNemar's, exact; p-values are corrected for
-being several (Holm). Detection weighs normal and abnormal images alike, in accuracy, interval and test. Over all
-questions and for the average, intervals come from resampled images, since questions about one image go together.
+being several (Holm). Detection weighs normal and abnormal images alike, in accuracy, interval and test.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from reason_iad.bench.records import AnswerRecord, Manifest
-from reason_iad.bench.resampling import accuracy_difference, average_difference
+from reason_iad.bench.intervals import Paired, accuracy_difference, average_difference, count_pairs, paired_tables
+from reason_iad.bench.records import Manifest
 from reason_iad.bench.runs import Run
-from reason_iad.bench.scoring import column_of, mean, ordered_subtasks, score
-from reason_iad.bench.statistics import RESAMPLES, Difference, Pairs, holm, mcnemar, mcnemar_over, paired_difference
-from reason_iad.bench.subtasks import DETECTION
+from reason_iad.bench.scoring import column_of, ordered_subtasks, score
+from reason_iad.bench.statistics import (
+    RESAMPLES,
+    Difference,
+    Pairs,
+    holm,
+    mcnemar,
+    mcnemar_over,
+    paired_difference,
+)
 from reason_iad.errors import DatasetError
 
 ALPHA = 0.05
-
-Paired = tuple[AnswerRecord, AnswerRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +109,22 @@ def compare(
     """
     labels = labels or (first.name, second.name)
     paired = _pair(first, second, labels)
-    names = ordered_subtasks(column_of(ours) for ours, _ in paired)
-    groups = {name: [pair for pair in paired if column_of(pair[0]) == name] for name in names}
-    raw = [_subtask_row(name, pairs) for name, pairs in groups.items() if pairs]
-    rows = [
-        Row(row.name, row.pairs, row.first, row.second, row.difference, row.p, corrected)
-        for row, corrected in zip(raw, holm([row.p for row in raw]), strict=True)
-    ]
+    turned = [(theirs, ours) for ours, theirs in paired]  # differences are the second minus the first
+    raw = []
+    for name in ordered_subtasks(column_of(ours) for ours, _ in paired):
+        if those := [pair for pair in turned if column_of(pair[0]) == name]:
+            tables = paired_tables(name, those)
+            raw.append(_row(name, those, tables, paired_difference(tables)))
+    corrected = holm([row.p for row in raw])
+    total = accuracy_difference(turned, seed=seed, resamples=resamples)
     ours, theirs = [pair[0] for pair in paired], [pair[1] for pair in paired]
     averages = (score(ours).table.overall or 0.0, score(theirs).table.overall or 0.0)
     return Comparison(
         labels=labels,
-        rows=tuple(rows),
-        total=_total_row(ours, theirs, seed, resamples),
+        rows=tuple(replace(row, corrected=p) for row, p in zip(raw, corrected, strict=True)),
+        total=_row("All questions", turned, [count_pairs(turned)], total),
         averages=averages,
-        average=Difference(
-            averages[1] - averages[0], average_difference(theirs, ours, seed=seed, resamples=resamples)
-        ),
+        average=average_difference(turned, seed=seed, resamples=resamples),
         agreement=sum(a.choice is not None and a.choice == b.choice for a, b in paired) / len(paired),
         differs=tuple(_differences(first.manifest, second.manifest)),
         notes=tuple(_notes(first, second, labels, len(paired))),
@@ -165,45 +168,18 @@ def _why_different(first: Run, second: Run, labels: tuple[str, str]) -> Iterable
         yield "the same ids, but other texts, options, answers or templates"
 
 
-def _subtask_row(name: str, paired: Sequence[Paired]) -> Row:
-    strata = [paired]
-    if name == DETECTION:
-        sides = ([pair for pair in paired if pair[0].abnormal == side] for side in (False, True))
-        strata = [side for side in sides if side]
-    tables = [_count(stratum) for stratum in strata]
-    accuracies = [
-        mean((t.both + t.second) / t.asked for t in tables),
-        mean((t.both + t.first) / t.asked for t in tables),
-    ]
+def _row(name: str, paired: Sequence[Paired], tables: Sequence[Pairs], difference: Difference) -> Row:
+    """A row before correction; tables and difference are of the second run against the first."""
     p = mcnemar(tables[0]) if len(tables) == 1 else mcnemar_over(tables)
     return Row(
         name=name,
-        pairs=_count(paired),
-        first=accuracies[0] or 0.0,
-        second=accuracies[1] or 0.0,
-        difference=paired_difference(tables),
+        pairs=count_pairs(paired),
+        first=sum((each.both + each.second) / each.asked for each in tables) / len(tables),
+        second=sum((each.both + each.first) / each.asked for each in tables) / len(tables),
+        difference=difference,
         p=p,
         corrected=p,
     )
-
-
-def _total_row(ours: Sequence[AnswerRecord], theirs: Sequence[AnswerRecord], seed: int, resamples: int) -> Row:
-    pairs = _count(list(zip(ours, theirs, strict=True)))
-    p = mcnemar(pairs)
-    return Row(
-        name="All questions",
-        pairs=pairs,
-        first=(pairs.both + pairs.second) / pairs.asked,
-        second=(pairs.both + pairs.first) / pairs.asked,
-        difference=Difference(pairs.difference, accuracy_difference(theirs, ours, seed=seed, resamples=resamples)),
-        p=p,
-        corrected=p,
-    )
-
-
-def _count(paired: Sequence[Paired]) -> Pairs:
-    outcomes = [(theirs.right, ours.right) for ours, theirs in paired]
-    return Pairs(*(outcomes.count(case) for case in ((True, True), (True, False), (False, True), (False, False))))
 
 
 def _differences(first: Manifest, second: Manifest) -> Iterable[tuple[str, str, str]]:

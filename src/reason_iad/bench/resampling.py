@@ -1,12 +1,14 @@
-"""Intervals of averages by resampling images: what `report` prints beside an average, and `compare` beside two.
+"""What averages and differences become when other images are drawn: the bootstrap of a benchmark.
 
-An image is drawn with all its questions, for both runs of a comparison alike, within its dataset and its side
-(normal or abnormal): the sizes of these groups are the benchmark's design, not chance.
+An image is drawn with all its questions, for both runs of a comparison alike, among the images of its dataset that
+were asked the same kinds of questions. So every resample has as many questions of every kind as the benchmark has:
+that is its design, not chance. An image that is alone in its group is always drawn; see `intervals` for what that
+hides.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,36 +21,34 @@ from reason_iad.bench.subtasks import DETECTION
 
 
 class _Part(NamedTuple):
-    """What is counted per image: answers of one run to one subtask; detection apart for each side."""
+    """What is counted per image: right answers of one run to one subtask; detection apart for each side."""
 
     run: int
     dataset: str
     subtask: str
     side: bool
-    counted: str
 
 
-_Images = list[list[dict[_Part, float]]]
-
-
-def average_interval(answers: Sequence[AnswerRecord], *, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
+def resampled_average(answers: Sequence[AnswerRecord], *, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
     """Interval of a run's average, over subtasks and then over datasets."""
-    return bootstrap(_images([answers]), lambda sums: _average(sums, 0), seed=seed, resamples=resamples)
+    asked = _asked(answers)
+    return bootstrap(_images([answers]), lambda sums: _average(sums, asked, 0), seed=seed, resamples=resamples)
 
 
-def average_difference(
+def resampled_average_difference(
     first: Sequence[AnswerRecord], second: Sequence[AnswerRecord], *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Interval:
     """Interval of the average of the first run minus that of the second, for answers to the same questions."""
+    asked = _asked(first)
     return bootstrap(
         _images([first, second]),
-        lambda sums: _average(sums, 0) - _average(sums, 1),
+        lambda sums: _average(sums, asked, 0) - _average(sums, asked, 1),
         seed=seed,
         resamples=resamples,
     )
 
 
-def accuracy_difference(
+def resampled_accuracy_difference(
     first: Sequence[AnswerRecord], second: Sequence[AnswerRecord], *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Interval:
     """Interval of the share of right answers of the first run minus that of the second, all questions alike."""
@@ -61,7 +61,7 @@ def accuracy_difference(
     )
 
 
-def injection_interval(answers: Iterable[AnswerRecord], *, seed: int = 0) -> Interval:
+def resampled_injection(answers: Iterable[AnswerRecord], *, seed: int = 0) -> Interval:
     """Interval of the mean share of injected patches inside the mask minus that of all patches."""
     images: defaultdict[str, dict[str, float]] = defaultdict(lambda: {"sum": 0.0, "count": 0.0})
     for answer in answers:
@@ -71,28 +71,37 @@ def injection_interval(answers: Iterable[AnswerRecord], *, seed: int = 0) -> Int
     return bootstrap([list(images.values())], lambda sums: sums["sum"] / sums["count"], seed=seed)
 
 
-def _images(runs: Sequence[Sequence[AnswerRecord]]) -> _Images:
-    """Per dataset and side, the counts of every image."""
-    groups: defaultdict[tuple[str, bool], dict[str, defaultdict[_Part, float]]] = defaultdict(dict)
+def _part(answer: AnswerRecord, run: int = 0) -> _Part:
+    subtask = column_of(answer)
+    return _Part(run, answer.dataset, subtask, subtask == DETECTION and answer.abnormal)
+
+
+def _asked(answers: Iterable[AnswerRecord]) -> Counter[_Part]:
+    """How many questions there are of each kind, in every resample."""
+    return Counter(_part(answer) for answer in answers)
+
+
+def _images(runs: Sequence[Sequence[AnswerRecord]]) -> list[list[dict[_Part, float]]]:
+    """Right answers of every image, in groups of images that were asked the same kinds of questions."""
+    images: dict[str, dict[_Part, float]] = {}
+    kinds: defaultdict[str, Counter[_Part]] = defaultdict(Counter)
     for run, answers in enumerate(runs):
         for answer in answers:
-            images = groups[answer.dataset, answer.abnormal]
-            counts = images.setdefault(answer.image, defaultdict(float))
-            subtask = column_of(answer)
-            part = _Part(run, answer.dataset, subtask, subtask == DETECTION and answer.abnormal, "asked")
-            counts[part] += 1
-            counts[part._replace(counted="right")] += answer.right
-    return [[dict(counts) for counts in images.values()] for images in groups.values()]
+            part = _part(answer, run)
+            right = images.setdefault(answer.image, {})
+            right[part] = right.get(part, 0.0) + answer.right
+            kinds[answer.image][part] += 1
+    groups: defaultdict[frozenset[tuple[_Part, int]], list[dict[_Part, float]]] = defaultdict(list)
+    for image, right in images.items():
+        groups[frozenset(kinds[image].items())].append(right)
+    return list(groups.values())
 
 
-def _average(sums: Mapping[_Part, Vector], run: int) -> Vector:
-    """The average of one run in every resample; a cell that was not drawn at all is left out of it."""
+def _average(sums: Mapping[_Part, Vector], asked: Mapping[_Part, int], run: int) -> Vector:
+    """The average of one run in every resample: over sides, subtasks and datasets, in this order."""
     cells: defaultdict[tuple[str, str], list[Vector]] = defaultdict(list)
-    for part, asked in sums.items():
-        if part.run == run and part.counted == "asked":
-            right = sums[part._replace(counted="right")]
-            share = np.divide(right, asked, out=np.full(len(asked), np.nan), where=asked > 0)
-            cells[part.dataset, part.subtask].append(share)
+    for part, count in asked.items():
+        cells[part.dataset, part.subtask].append(sums[part._replace(run=run)] / count)
     datasets: defaultdict[str, list[Vector]] = defaultdict(list)
     for (dataset, _), sides in cells.items():
         datasets[dataset].append(_mean(sides))
@@ -100,10 +109,5 @@ def _average(sums: Mapping[_Part, Vector], run: int) -> Vector:
 
 
 def _mean(values: Sequence[Vector]) -> Vector:
-    """Mean over those that are a number; NaN if none is. `nanmean`, without its warning."""
-    stacked = np.stack(values)  # (values, resamples)
-    there = ~np.isnan(stacked)
-    count = there.sum(axis=0)
-    total = np.where(there, stacked, 0.0).sum(axis=0)
-    mean: Vector = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    mean: Vector = np.mean(values, axis=0)
     return mean

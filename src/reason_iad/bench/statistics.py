@@ -1,7 +1,6 @@
 """How sure a figure is, and whether a difference is more than noise.
 
-Every interval is two-sided at 95 %. Questions about one image are not independent of each other; where that matters
-(averages and differences over everything) images are resampled, not questions.
+Every interval is two-sided at 95 %. What is done with them is decided in `intervals`.
 
 Sources: Wilson (1927) for a share; Zou and Donner, Statistics in Medicine 27 (2008) for means of independent shares
 (MOVER); Newcombe, Statistics in Medicine 17 (1998) 2635-2650, method 10, for the difference of paired shares;
@@ -137,7 +136,6 @@ def bootstrap(
     Args:
         groups: images of one dataset, normal or abnormal, and so on; each image is a mapping of sums by name.
         statistic: of the sums over the drawn images, by name, each of shape (resamples,); returns the same shape.
-            May be NaN where it is undefined; such resamples are left out.
         seed: of the draws; the same seed gives the same interval.
         resamples: how often to draw.
     """
@@ -151,7 +149,7 @@ def bootstrap(
         for table in tables:  # (images, names)
             sums += _drawn(generator, count, len(table)) @ table  # (count, names)
         values.append(statistic({name: sums[:, column] for column, name in enumerate(names)}))
-    low, high = np.nanquantile(np.concatenate(values), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(np.concatenate(values), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))
 
 

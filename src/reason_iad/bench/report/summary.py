@@ -9,12 +9,12 @@ from pathlib import Path
 
 from reason_iad.bench.compatible import Compatible, compatible
 from reason_iad.bench.confidence import Bin, Calibration, RiskCoverage, by_reward, calibration, risk_coverage
+from reason_iad.bench.intervals import average_interval, cell_intervals, subtask_intervals
 from reason_iad.bench.records import AnswerRecord, Manifest
-from reason_iad.bench.resampling import average_interval, injection_interval
+from reason_iad.bench.resampling import resampled_injection
 from reason_iad.bench.runs import Run, find_runs, read_run
 from reason_iad.bench.scoring import Cell, Scores, column_of, ordered_subtasks, score
-from reason_iad.bench.statistics import Interval, Pairs, join_intervals, mcnemar, mean_interval, wilson
-from reason_iad.bench.subtasks import DETECTION
+from reason_iad.bench.statistics import Interval, Pairs, mcnemar
 from reason_iad.images import printable
 
 
@@ -115,15 +115,15 @@ def summarize(run: Run, label: str | None = None) -> Summary:
     """Judge a run."""
     scores, same = score(run.answers), compatible(run)
     judged = calibration(run.answers)
-    intervals = {cell: _interval(scores, cell) for cell in scores.table.values}
+    intervals = cell_intervals(scores)
     return Summary(
         label=label or run.name,
         manifest=run.manifest,
         answers=run.answers,
         scores=scores,
         intervals=intervals,
-        subtasks=_subtask_intervals(scores, intervals),
-        average=average_interval(run.answers) if run.answers else None,
+        subtasks=subtask_intervals(scores.table, intervals),
+        average=average_interval(scores, run.answers) if run.answers else None,
         compatible=same,
         calibration=judged,
         risk=risk_coverage(run.answers),
@@ -133,24 +133,6 @@ def summarize(run: Run, label: str | None = None) -> Summary:
         timing=_timing(run),
         notes=tuple(_notes(run, scores, same, judged)),
     )
-
-
-def _interval(scores: Scores, cell: Cell) -> Interval:
-    if cell[1] != DETECTION:
-        tally = scores.tallies[cell]
-        return wilson(tally.right, tally.asked)
-    sides = (scores.detection[cell[0]].normal, scores.detection[cell[0]].abnormal)
-    return mean_interval([(side.right, side.asked) for side in sides if side.asked])
-
-
-def _subtask_intervals(scores: Scores, intervals: Mapping[Cell, Interval]) -> dict[str, Interval]:
-    """Of the mean over datasets, which have no image in common."""
-    found = {}
-    for subtask in scores.table.subtasks:
-        if cells := [cell for cell in scores.table.values if cell[1] == subtask]:
-            values = [scores.table.values[cell] for cell in cells]
-            found[subtask] = join_intervals(values, [intervals[cell] for cell in cells])
-    return found
 
 
 def _reasoning(answers: Sequence[AnswerRecord]) -> Reasoning | None:
@@ -174,7 +156,7 @@ def _injection(answers: Sequence[AnswerRecord]) -> Injection | None:
     return Injection(
         len(everything),
         *_means(everything),
-        difference=injection_interval(answers),
+        difference=resampled_injection(answers),
         subtasks={name: _means(shares[name]) for name in ordered_subtasks(shares) if name in shares},
     )
 
@@ -196,10 +178,10 @@ def _notes(run: Run, scores: Scores, same: Compatible, judged: Calibration | Non
     if len(run.answers) != manifest.questions:
         notes.append(
             f"The run is not finished: {len(run.answers)} of {manifest.questions} questions answered. "
-            "The figures are over these; images come in the order of the file, so they may change a lot."
+            "The figures are over these, and may still change a lot."
         )
     if manifest.limit is not None:
-        notes.append(f"Only the first {_count(manifest.limit, 'image')} were asked about (--limit).")
+        notes.append(f"Only {_count(manifest.limit, 'image')} were asked about (--limit).")
     if total.unparsable:
         notes.append(f"{_count(total.unparsable, 'answer')} could not be read; counted as wrong.")
     if total.failed:

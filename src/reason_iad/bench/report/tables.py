@@ -147,7 +147,7 @@ def cells_grid(summary: Summary) -> Grid:
         rows=tuple(rows),
         notes=(
             f"Wilson's interval; for {DETECTION}, joined from those of normal and of abnormal images (MOVER); for "
-            "the average, images resampled within datasets. Guessing: what choosing blindly reaches.",
+            "the average, the wider of those joined and of images resampled. Guessing is choosing blindly.",
         ),
         labels=2,
         last=True,
