@@ -1,8 +1,8 @@
 """How sure each figure of a run is, and each difference of two runs.
 
 Averages get the wider of two intervals, since each is blind to something. Joining the intervals of the cells
-(MOVER) knows how little a cell of three questions says, but takes cells as independent. Resampling images knows that
-the questions about one image go together, but a cell of three questions has hardly anything to resample.
+(MOVER) knows how little a cell of three questions says, but takes cells as independent. Resampling images knows
+that the questions about one image go together, but a cell of three questions has hardly anything to resample.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def _grid(comparison: Comparison) -> Grid:
         rows=tuple(rows),
         notes=(
             "Percent, questions of all datasets together; only A, only B: questions that only this run has right. "
-            "Intervals are Newcombe's for paired shares, in the last two rows widened to those of resampled images; "
+            "Intervals are Newcombe's for paired shares, in the last two rows widened to resampled images' ones; "
             "the test is McNemar's, exact, corrected by Holm's method. Anomaly Detection weighs normal and "
             "abnormal images alike. The average is over subtasks, then datasets, as in bench report.",
             f"A and B chose the same option in {percent(comparison.agreement)} % of {comparison.total.pairs.asked} "
