@@ -72,6 +72,10 @@ def methods_grid(summaries: Sequence[Summary]) -> Grid:
         for each in summaries
         if not each.complete
     ]
+    if sum(contest) > 1:
+        notes.append(
+            "The best is marked, be it by luck; 'bench compare' says whether a difference is more than noise."
+        )
     if not same:
         notes.append("These runs were not asked the same questions; their figures cannot be compared.")
     return Grid(
