@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 
@@ -31,6 +31,8 @@ from reason_iad.reasoning.injection import (
 )
 from reason_iad.reasoning.rewards import Observation, Scores, score
 from reason_iad.schema import StepRecord
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +139,24 @@ def reason_many(
         config: the same for all; a budget is on the clock of all together.
         seeds: one per problem.
     """
-    searches = [
-        _Loop(backbone, *each).run() for each in zip(problems, [config] * len(problems), seeds, strict=True)
-    ]
-    thoughts: dict[int, Thought] = {}
+    return _drive(
+        backbone,
+        [_Loop(backbone, problem, config, seed).run() for problem, seed in zip(problems, seeds, strict=True)],
+    )
+
+
+def _drive(backbone: Backbone, searches: Sequence[Generator[_Request, SuffixOutput, T]]) -> list[T]:
+    """What the searches return, each sent what it asks for."""
+    found: dict[int, T] = {}
     wanted = {index: next(search) for index, search in enumerate(searches)}
     while wanted:
         for index, out in zip(list(wanted), _evaluate(backbone, list(wanted.values())), strict=True):
             try:
                 wanted[index] = searches[index].send(out)
             except StopIteration as end:
-                thoughts[index] = end.value
+                found[index] = end.value
                 del wanted[index]
-    return [thoughts[index] for index in range(len(problems))]
+    return [found[index] for index in range(len(searches))]
 
 
 def _evaluate(backbone: Backbone, requests: Sequence[_Request]) -> list[SuffixOutput]:
