@@ -57,6 +57,18 @@ def test_text_and_images_are_measured(world: tuple[Path, Path]) -> None:
     }
 
 
+def test_a_query_that_is_also_a_template_and_one_that_cannot_be_read_are_said(world: tuple[Path, Path]) -> None:
+    questions, images = world
+    (images / "set/wood/2.png").write_bytes((images / "set/wood/0.png").read_bytes())
+    (images / "set/gear/3.png").write_bytes(b"no image")
+    arguments = ["bench", "retrieval", "--questions", str(questions), "--images", str(images), "--by-image"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "| category, by image | 2 |" in result.stdout
+    assert "among the templates: 1 images" in result.stdout
+    assert "- set/gear/3.png: " in result.stdout
+
+
 def test_made_up_questions_need_only_knowledge(tmp_path: Path) -> None:
     (tmp_path / "k.json").write_text(json.dumps({"S": {"cup": {"good": "White.", "crack": "A line."}}}))
     result = CliRunner().invoke(main, ["bench", "retrieval", "--knowledge", str(tmp_path / "k.json")])

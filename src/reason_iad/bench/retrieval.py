@@ -8,7 +8,7 @@ object cannot tell the category by its text; such questions are counted apart, n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -152,20 +152,17 @@ def probes_of(
     return probes, list(unknown)
 
 
-def look(
-    store: KnowledgeStore, probes: Sequence[Probe], progress: Callable[[int], None] | None = None
-) -> list[Found]:
+def look(store: KnowledgeStore, probes: Sequence[Probe]) -> list[Found]:
     """Look for everything; equal texts are looked for once.
 
     Args:
         store: the knowledge.
         probes: what to look for.
-        progress: told how many are done.
     """
     ranked: dict[str, list[str]] = {}
     entries: dict[str, list[str]] = {}
     results = []
-    for number, probe in enumerate(probes, 1):
+    for probe in probes:
         if probe.text not in ranked:
             ranked[probe.text] = rank_categories(store, probe.text)
         if probe.entry is not None and probe.more not in entries:
@@ -179,8 +176,6 @@ def look(
                 tuple(categories[:3]),
             )
         )
-        if progress is not None:
-            progress(number)
     return results
 
 

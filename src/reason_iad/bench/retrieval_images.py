@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reason_iad.errors import DatasetError
+from reason_iad.errors import DatasetError, ImageError
 from reason_iad.images import load_image
 
 if TYPE_CHECKING:
@@ -24,19 +24,21 @@ class Seen:
         image: name, for people.
         category: the right one.
         rank: of the right category, from 1; None: the gallery does not have it.
-        first: the category ranked first.
+        first: the category ranked first; '' if the image cannot be read.
         score: cosine to its nearest image, in [-1, 1].
         margin: lead over the next category; None with one category only.
         decided: the category that an inspection would go on with; None: 'category unknown'.
+        error: why the image cannot be read; the other fields then say nothing.
     """
 
     image: str
     category: str
-    rank: int | None
-    first: str
-    score: float
-    margin: float | None
-    decided: str | None
+    rank: int | None = None
+    first: str = ""
+    score: float = 0.0
+    margin: float | None = None
+    decided: str | None = None
+    error: str | None = None
 
 
 def classify_images(
@@ -49,14 +51,15 @@ def classify_images(
         gallery: of the same model.
         backbone: embeds.
         score, margin: as in `InspectorConfig.category_score` and `category_margin`.
-
-    Raises:
-        ImageError: an image cannot be read.
     """
     from reason_iad.expert.embedding import image_embedding
 
     for name, category, file in images:
-        vector = image_embedding(backbone.patch_features(load_image(file).pixels))
+        try:
+            vector = image_embedding(backbone.patch_features(load_image(file).pixels))
+        except ImageError as error:
+            yield Seen(name, category, error=str(error))
+            continue
         ranked = gallery.rank(vector)
         names = [found for found, _ in ranked]
         evidence = gallery.classify(vector, min_score=score, min_margin=margin)
@@ -71,8 +74,12 @@ def classify_images(
         )
 
 
-def gallery_of(units: Sequence[Unit], images: Path, backbone: Backbone, folder: Path, each: int) -> Gallery:
+def gallery_of(
+    units: Sequence[Unit], images: Path, backbone: Backbone, folder: Path, each: int
+) -> tuple[Gallery, set[str]]:
     """A gallery of the normal templates that the questions list, at most `each` per category, first named first.
+
+    Also returns the hashes of its images, so that none of them is looked for in it.
 
     Args:
         units: images with their templates.
@@ -104,4 +111,4 @@ def gallery_of(units: Sequence[Unit], images: Path, backbone: Backbone, folder: 
         raise DatasetError("The questions list no normal templates, so there is nothing to know the category by.")
     gallery = Gallery.create(folder, model=backbone.version.sha256, dimension=len(rows[0].vector))
     gallery.add_many(rows)
-    return gallery
+    return gallery, {row.sha256 for row in rows}

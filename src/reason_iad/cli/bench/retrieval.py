@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,8 +75,11 @@ def retrieval(
     store = open_knowledge(knowledge)
     probes, unknown = probes_of(units, store, renamed) if units else (generated_probes(store), [])
     found = look(store, probes)
-    seen = _by_image(units, images, model, device, each) if by_image and images is not None else []
-    (_print_json if style == "json" else _print_md)(found, unknown, seen, failures)
+    seen, left_out = _by_image(units, images, model, device, each) if by_image and images is not None else ([], 0)
+    if style == "json":
+        _print_json(found, unknown, seen, left_out)
+    else:
+        _print_md(found, unknown, seen, left_out, failures)
 
 
 def _renamed(names: Sequence[str]) -> dict[str, str]:
@@ -86,7 +90,8 @@ def _renamed(names: Sequence[str]) -> dict[str, str]:
     return {left: right for left, _, right in pairs}
 
 
-def _by_image(units: Sequence[Unit], images: Path, model: str, device: str, each: int) -> list[Seen]:
+def _by_image(units: Sequence[Unit], images: Path, model: str, device: str, each: int) -> tuple[list[Seen], int]:
+    """What the gallery takes the images for, and how many were left out because they are in it."""
     from rich.console import Console
     from rich.progress import track
 
@@ -96,13 +101,21 @@ def _by_image(units: Sequence[Unit], images: Path, model: str, device: str, each
 
     backbone, config = load_backbone(model, device=device), InspectorConfig()
     with tempfile.TemporaryDirectory() as folder:
-        gallery = gallery_of(units, images, backbone, Path(folder) / "gallery", each)
+        gallery, known = gallery_of(units, images, backbone, Path(folder) / "gallery", each)
         rows = [(unit.image, unit.category, images / unit.image) for unit in units]
+        kept = [row for row in rows if _sha256(row[2]) not in known]
         results = classify_images(
-            rows, gallery, backbone, score=config.category_score, margin=config.category_margin
+            kept, gallery, backbone, score=config.category_score, margin=config.category_margin
         )
-        bar = track(results, "Images", total=len(rows), console=Console(stderr=True), transient=True)
-        return list(bar)
+        bar = track(results, "Images", total=len(kept), console=Console(stderr=True), transient=True)
+        return list(bar), len(rows) - len(kept)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""  # said when it is read as an image
 
 
 def _summaries(found: Sequence[Found], seen: Sequence[Seen]) -> dict[str, Hits | None]:
@@ -112,11 +125,13 @@ def _summaries(found: Sequence[Found], seen: Sequence[Seen]) -> dict[str, Hits |
         "category, question names it": hits([f.category for f in found if f.probe.named], KS),
         "category, question does not name it": hits([f.category for f in found if not f.probe.named], KS),
         "defect entry, question and options": hits([f.entry for f in found if f.probe.entry], KS),
-        "category, by image": hits([s.rank for s in seen], KS),
+        "category, by image": hits([s.rank for s in seen if s.error is None], KS),
     }
 
 
-def _print_md(found: Sequence[Found], unknown: Sequence[str], seen: Sequence[Seen], failures: int) -> None:
+def _print_md(
+    found: Sequence[Found], unknown: Sequence[str], seen: Sequence[Seen], left_out: int, failures: int
+) -> None:
     click.echo(f"| looked for | n | {' | '.join(f'hit@{k}' for k in KS)} | MRR |")
     click.echo("|---" * (len(KS) + 3) + "|")
     for name, result in _summaries(found, seen).items():
@@ -124,31 +139,48 @@ def _print_md(found: Sequence[Found], unknown: Sequence[str], seen: Sequence[See
             shares = " | ".join(f"{result.at[k]:.3f}" for k in KS)
             click.echo(f"| {name} | {result.count} | {shares} | {result.mrr:.3f} |")
     if seen:
-        decided = [s for s in seen if s.decided is not None]
+        looked = [s for s in seen if s.error is None]
+        decided = [s for s in looked if s.decided is not None]
         right = sum(s.decided == s.category for s in decided)
         click.echo(f"\nBy image, as an inspection decides: {right} right, {len(decided) - right} wrong, "
-                   f"{len(seen) - len(decided)} 'category unknown'.")  # fmt: skip
+                   f"{len(looked) - len(decided)} 'category unknown'.")  # fmt: skip
+    if left_out:
+        click.echo(f"\nLeft out, as they are among the templates: {left_out} images.")
     if unknown:
         click.echo(f"\nNot in the knowledge, left out: {', '.join(sorted(unknown))} (--name A=B).")
-    missed = [f for f in found if f.probe.named and (f.category is None or f.category > 3)]
-    missed_images = [s for s in seen if s.rank != 1]
-    if failures and (missed or missed_images):
+    lines = list(_failures(found, seen))
+    if failures and lines:
         click.echo("\nFailures:\n")
-        for f in missed[:failures]:
-            rank = "not found" if f.category is None else f"rank {f.category}"
-            click.echo(f"- '{f.probe.text}': {f.probe.category} {rank}; first {', '.join(f.first)}")
-        for s in missed_images[:failures]:
-            click.echo(f"- {s.image}: taken for {s.first} ({s.score:.3f}), is {s.category} (rank {s.rank})")
-        left = max(len(missed) - failures, 0) + max(len(missed_images) - failures, 0)
-        if left:
-            click.echo(f"- and {left} more (--failures)")
+        for line in lines[:failures]:
+            click.echo(f"- {line}")
+        if len(lines) > failures:
+            click.echo(f"- and {len(lines) - failures} more (--failures)")
 
 
-def _print_json(found: Sequence[Found], unknown: Sequence[str], seen: Sequence[Seen], failures: int) -> None:
+def _failures(found: Sequence[Found], seen: Sequence[Seen]) -> Iterator[str]:
+    """What was not found where it should be: images, then named categories beyond rank 3, entries, the rest."""
+    for s in seen:
+        if s.error is not None:
+            yield f"{s.image}: {s.error}"
+        elif s.rank != 1:
+            yield f"{s.image}: taken for {s.first} ({s.score:.3f}), is {s.category} (rank {s.rank})"
+    for named in (True, False):
+        for f in found:
+            if f.probe.named == named and (f.category is None or f.category > 3):
+                rank = "not found" if f.category is None else f"rank {f.category}"
+                yield f"'{f.probe.text}': category {f.probe.category} {rank}; first {', '.join(f.first)}"
+    for f in found:
+        if f.probe.entry is not None and (f.entry is None or f.entry > 3):
+            rank = "not found" if f.entry is None else f"rank {f.entry}"
+            yield f"'{f.probe.text}': entry {f.probe.entry} {rank}"
+
+
+def _print_json(found: Sequence[Found], unknown: Sequence[str], seen: Sequence[Seen], left_out: int) -> None:
     content: dict[str, Any] = {
         "summary": {k: None if v is None else asdict(v) for k, v in _summaries(found, seen).items()},
         "unknown": list(unknown),
         "questions": [asdict(f) for f in found],
         "images": [asdict(s) for s in seen],
+        "left_out": left_out,
     }
     click.echo(json.dumps(content, indent=2, ensure_ascii=False))
