@@ -38,7 +38,7 @@ def test_the_best_comes_first() -> None:
         ("AgentIAD", 82.9),
         ("AD-Copilot", 82.3),
         ("JUDO", 81.2),
-    ],  # fmt: skip
+    ],
 )
 def test_the_papers_averages_are_there(name: str, average: float) -> None:
     (found,) = [each for each in references() if each.name == name]
