@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,6 +112,18 @@ def test_a_model_that_kills_while_it_loads_is_given_up(ray: None, tmp_path: Path
     with pytest.raises(ModelError, match="while it loaded"):
         list(on_ray(make_units(3), Fake(tmp_path, dies=True), workers=1))
     assert len(list(tmp_path.glob("load-*"))) == ATTEMPTS
+
+
+@pytest.mark.slow
+def test_closing_early_ends_the_workers_of_a_ray_that_goes_on(ray: None, tmp_path: Path) -> None:
+    results = on_ray(make_units(50), Fake(tmp_path, seconds=0.2))
+    next(results)
+    results.close()  # type: ignore[attr-defined]  # a generator
+    deadline = time.monotonic() + 30
+    while any(map(psutil.pid_exists, processes(tmp_path))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(psutil.pid_exists, processes(tmp_path)))
+    assert len(processes(tmp_path)) < 50
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ import pytest
 from ray_answerers import Fake, make_units
 
 from reason_iad.bench.ray_pool import stream
+from reason_iad.bench.ray_session import check_version
 from reason_iad.errors import ConfigError, MissingExtraError
 
 pytest.importorskip("ray")
@@ -177,6 +178,12 @@ def test_an_address_where_nothing_listens_is_said_in_a_sentence() -> None:
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match="is not the address of a Ray cluster"):
         stream(make_units(1), Fake(Path()), address=address, workers=1)
+
+
+def test_a_ray_that_would_ask_for_no_token_is_refused() -> None:
+    check_version("2.52.0")
+    with pytest.raises(ConfigError, match=r"Ray 2\.51\.1 lets in everybody; run: pip install"):
+        check_version("2.51.1")
 
 
 def test_without_ray_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -219,6 +219,34 @@ def test_what_cannot_work_is_refused_at_once(
     assert not (tmp_path / "run").exists()
 
 
+def test_threads_are_those_asked_for(questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "2")  # and put back
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        result = run(questions, tmp_path / "run", "--method", "direct", "--threads", "1", "--limit", "1")
+        assert result.exit_code == 0 and torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_on_ray_the_answers_are_the_same(questions: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    image = questions.parent / "toys/pcb/test/spot/1.png"
+    image.write_bytes(image.read_bytes()[:100])
+    assert run(questions, tmp_path / "here", "--method", "direct,full", "--threads", "1").exit_code == 3
+    more = ("--ray", "--workers", "2", "--threads", "1")
+    assert run(questions, tmp_path / "ray", "--method", "direct,full", *more).exit_code == 3
+    for method in ("direct", "full"):
+        here, there = (tmp_path / name / method / "answers.jsonl" for name in ("here", "ray"))
+        assert here.read_bytes() == there.read_bytes()
+
+
 @POSIX
 @pytest.mark.slow
 @pytest.mark.timeout(600)

@@ -62,6 +62,16 @@ class Settings:
             config = replace(config, explanation_tokens=config.thought_tokens)
         return config
 
+    def anywhere(self) -> Settings:
+        """The same with absolute paths, for processes that run in other folders."""
+        model = Path(self.model).expanduser()
+        return replace(
+            self,
+            images=self.images.absolute(),
+            knowledge=None if self.knowledge is None else self.knowledge.absolute(),
+            model=str(model.absolute()) if model.is_dir() and self.model not in ("nano", "fake") else self.model,
+        )
+
 
 def conditions(
     settings: Settings, method: str, units: Sequence[Unit], knowledge_sha256: str | None

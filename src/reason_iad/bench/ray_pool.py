@@ -109,7 +109,7 @@ def _stream(
                 else:
                     yield results_of(row["answers"])
         except ray.exceptions.RayError as error:
-            raise ModelError(f"Ray gave up: {str(error).strip().splitlines()[0]}") from error
+            raise ModelError(f"Ray gave up: {printable(str(error).strip().splitlines()[0])}") from error
         finally:
             tables.close()  # ends the workers
     if fatal:
@@ -167,7 +167,9 @@ def _plan(workers: int | None, gpus: float, threads: int | None, *, here: bool) 
     return _Pool(workers, share, gpus, threads or max(1, int(cpus // workers)))
 
 
-def _answers(units: list[Unit], make_answerer: MakeAnswerer, pool: _Pool, batch: int) -> Generator[pa.Table]:
+def _answers(
+    units: list[Unit], make_answerer: MakeAnswerer, pool: _Pool, batch: int
+) -> Generator[pa.Table, None, None]:
     """The Ray Data pipeline: one block per batch in, one out, in the order in which they are done."""
     import ray.data
 

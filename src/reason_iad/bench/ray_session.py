@@ -35,6 +35,9 @@ OBJECT_STORE_BYTES = 100 * 2**20
 CONNECT_SECONDS = 10
 """How long a cluster may take to accept a connection, and then to answer; each is tried twice at most."""
 
+FIRST_WITH_TOKENS = "2.52"
+"""The first version of Ray with token authentication."""
+
 _LOOPBACK = "127.0.0.1"
 _ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _BRIEF = {"RAY_NUM_REDIS_GET_RETRIES": "2", "RAY_py_gcs_connect_timeout_s": str(CONNECT_SECONDS)}
@@ -78,6 +81,7 @@ def _own() -> Iterator[None]:
     try:
         with _environment({**_ALONE, **_authentication()}):
             ray = _import_ray()
+            check_version(ray.__version__)
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter(
@@ -143,6 +147,18 @@ def _import_ray() -> Any:
             core.Config.initialize("")  # first: a token is looked for in the mode that this reads
             core.AuthenticationTokenLoader.instance().reset_cache()
     return ray
+
+
+def check_version(version: str) -> None:
+    """Refuse a Ray that would not ask for a token.
+
+    Raises:
+        ConfigError: it is too old.
+    """
+    from packaging.version import Version
+
+    if Version(version) < Version(FIRST_WITH_TOKENS):
+        raise ConfigError(f"Ray {version} lets in everybody; run: pip install 'ray[data]>={FIRST_WITH_TOKENS}'.")
 
 
 def _require_loopback(nodes: list[Mapping[str, object]]) -> None:

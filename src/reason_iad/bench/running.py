@@ -13,6 +13,7 @@ from typing import Protocol
 
 from reason_iad.bench.answerer import QuestionAnswerer, Recipe
 from reason_iad.bench.conditions import Settings, conditions
+from reason_iad.bench.ray_worker import limit_threads
 from reason_iad.bench.records import AnswerRecord
 from reason_iad.bench.storage import RunFolder, held
 from reason_iad.bench.tools import Tools, known_category, load_tools
@@ -65,6 +66,7 @@ def run_methods(
     resume: bool = False,
     overwrite: bool = False,
     ray: OnRay | None = None,
+    threads: int | None = None,
 ) -> None:
     """Answer all questions with each method, into one folder per method.
 
@@ -76,6 +78,8 @@ def run_methods(
         watcher: told what happens.
         resume, overwrite: what to do with results that are there; without either, they are an error.
         ray: compute there; None: in this process.
+        threads: of torch, in this process or in each worker; None: as many as there are cores for each. Another
+            number may move the last bits of a sum.
 
     Raises:
         DatasetError: results are in the way, were made under other conditions, or another process writes there.
@@ -96,11 +100,17 @@ def run_methods(
             stack.enter_context(held(out / method))
             known = conditions(settings, method, units, sha256)
             folders[method] = RunFolder(out / method, units, known, resume=resume, overwrite=overwrite)
+        if ray is not None and any(folder.pending for folder in folders.values()):
+            from reason_iad.bench.ray_session import session
+
+            stack.enter_context(session(ray.address))  # one for all methods
+        elif threads is not None:
+            limit_threads(threads)
         tools = load_tools(settings, methods[0])
         for method, folder in folders.items():
             folder.begin(tools.backbone.version)
             watcher.begin(method, sum(len(unit.questions) for unit in units), folder.answers)
-            with closing(_results(tools, settings, method, folder.pending, ray)) as results:
+            with closing(_results(tools, settings, method, folder.pending, ray, threads)) as results:
                 for batch in results:
                     if folder.append(batch):
                         watcher.advance(batch)
@@ -109,7 +119,12 @@ def run_methods(
 
 
 def _results(
-    tools: Tools, settings: Settings, method: str, pending: Sequence[Unit], ray: OnRay | None
+    tools: Tools,
+    settings: Settings,
+    method: str,
+    pending: Sequence[Unit],
+    ray: OnRay | None,
+    threads: int | None,
 ) -> Generator[list[Answered], None, None]:
     """The answers to each unit, as they come."""
     if ray is None:
@@ -119,4 +134,5 @@ def _results(
         return
     from reason_iad.bench.ray_pool import stream
 
-    yield from stream(pending, Recipe(settings, method), address=ray.address, workers=ray.workers, gpus=ray.gpus)
+    recipe = Recipe(settings.anywhere(), method)
+    yield from stream(pending, recipe, address=ray.address, workers=ray.workers, gpus=ray.gpus, threads=threads)

@@ -1,8 +1,8 @@
 """Where a run lies, and how it is read: one folder per method.
 
-    RUN_DIR/full/manifest.json   conditions (`records.Manifest`), replaced atomically
-    RUN_DIR/full/answers.jsonl   one `records.AnswerRecord` per line, append-only while running
-    RUN_DIR/full/timings.jsonl   one `records.TimingRecord` per line
+RUN_DIR/full/manifest.json   conditions (`records.Manifest`), replaced atomically
+RUN_DIR/full/answers.jsonl   one `records.AnswerRecord` per line, append-only while running
+RUN_DIR/full/timings.jsonl   one `records.TimingRecord` per line
 """
 
 from __future__ import annotations

@@ -149,12 +149,13 @@ class MethodList(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="On Ray: GPUs per worker; a fraction shares one.",
 )
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of each process that computes (CPU).")
 @click.option("--resume", is_flag=True, help="Go on with the results in RUN_DIR; failed images are tried again.")
 @click.option("--overwrite", is_flag=True, help="Replace the results in RUN_DIR.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 def run(
     files: tuple[Path, ...], images: Path, out: Path, methods: tuple[str, ...], limit: int | None,
-    ray: str | None, workers: int | None, gpus: float, resume: bool, overwrite: bool, quiet: bool, **how: Any,
+    ray: str | None, workers: int | None, gpus: float, threads: int | None, resume: bool, overwrite: bool, quiet: bool, **how: Any,
 ) -> None:  # fmt: skip
     """Ask every question about every image, and write one line per answer.
 
@@ -182,7 +183,7 @@ def run(
     try:
         with watcher:
             run_methods(
-                settings, methods, units, out, watcher, resume=resume, overwrite=overwrite,
+                settings, methods, units, out, watcher, resume=resume, overwrite=overwrite, threads=threads,
                 ray=None if ray is None else OnRay(None if ray == _HERE else ray, workers, gpus),
             )  # fmt: skip
     except KeyboardInterrupt:
