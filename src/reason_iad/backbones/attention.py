@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from reason_iad.backbones.shared_prefix import Layers, SuffixPlan, attend
+from reason_iad.backbones.shared_prefix import Layers, Pair, SuffixPlan, attend
 from reason_iad.errors import ModelError
 
 NAME = "reason_iad_suffix"
@@ -29,11 +29,9 @@ class KeyValues:
     """
 
     def __init__(self) -> None:
-        self.layers: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.layers: list[Pair] = []
 
-    def update(
-        self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> Pair:
         """Append this call's keys and values, (B, key-value heads, T, head size); return all so far."""
         if layer_idx == len(self.layers):
             self.layers.append((key, value))
@@ -86,6 +84,7 @@ def suffix_attention(
     plan: SuffixPlan | BatchPlan | None = None,
     sliding_window: int | None = None,
     blocks: tuple[tuple[int, int], ...] = (),
+    unread: int | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention over [shared prefix | own suffix]; plain causal attention without a plan.
@@ -100,6 +99,7 @@ def suffix_attention(
         plan: the prefix, or the prefixes of a batch; None: there is none.
         sliding_window: a token sees itself and the `sliding_window - 1` tokens before it; None: all.
         blocks: half-open ranges (images) whose tokens also see the later tokens of their range; prefill only.
+        unread: layer after which nothing is read; without a plan, its attention is left at zero.
         kwargs: refused where they would change the result.
 
     Returns:
@@ -110,28 +110,28 @@ def suffix_attention(
         if kwargs.get(unknown) is not None:
             raise ModelError(f"The model's attention uses '{unknown}', which is not supported; use another model.")
     batch, heads, length, size = query.shape
-    kv_heads, own = key.shape[1], key.shape[2]
     scale = size**-0.5 if scaling is None else scaling
+    layer = int(module.layer_idx)  # type: ignore[arg-type]
+    if plan is None and layer == unread:
+        return query.new_zeros(batch, length, heads, size), None
     if plan is None:
-        windowed = sliding_window is not None and own > sliding_window
+        windowed = sliding_window is not None and length > sliding_window
         mask = visible(length, query.device, sliding_window, blocks) if windowed or blocks else None
         out = torch.nn.functional.scaled_dot_product_attention(
             query, key, value, mask, is_causal=mask is None and length > 1, scale=scale,
-            enable_gqa=heads != kv_heads,
+            enable_gqa=heads != key.shape[1],
         )  # fmt: skip
         return out.transpose(1, 2), None
-
-    layer = int(module.layer_idx)  # type: ignore[arg-type]
     if isinstance(plan, SuffixPlan):
-        return attend(plan, layer, query, key, value, scale, sliding_window), None
+        return attend(plan, layer, query, (key, value), scale, sliding_window), None
     flat = [each.transpose(1, 2).reshape(batch * length, -1, size) for each in (query, key, value)]
     outs, at = [], 0
     for member in plan.members:  # everything else runs on all rows at once
         shape = member.rows.shape[:2]
         stop = at + shape.numel()
         own_query, new_key, new_value = (each[at:stop].view(*shape, -1, size).transpose(1, 2) for each in flat)
-        own_key, own_value = member.store.update(new_key, new_value, layer)
-        out = attend(member.plan, layer, own_query, own_key, own_value, scale, sliding_window)
+        own = member.store.update(new_key, new_value, layer)
+        out = attend(member.plan, layer, own_query, own, scale, sliding_window)
         outs.append(out.flatten(0, 1))
         at = stop
     return torch.cat(outs).view(batch, length, heads, size), None

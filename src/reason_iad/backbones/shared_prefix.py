@@ -4,15 +4,21 @@ The prefix's keys are read once for all candidates, by folding candidates and gr
 one matrix product. The plain way builds the weights and is differentiable. The fused way never does: a flash kernel
 gives each part's output with the logarithm of its normaliser, by which the parts are put together exactly; of the
 weights, only those that are asked for (the latents', over the image) are computed. Tests hold the two together.
+
+After the last layer only some rows are read, so only those are computed there; the others are left at zero.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 
-Layers = tuple[tuple[torch.Tensor, torch.Tensor], ...]
+Pair = tuple[torch.Tensor, torch.Tensor]
+"""Keys and values, each (B, key-value heads, S, head size)."""
+
+Layers = tuple[Pair, ...]
 
 
 @dataclass(slots=True)
@@ -25,6 +31,8 @@ class SuffixPlan:
         image: half-open range of the image tokens in the prefix.
         capture_layers: decoder layers over which it is averaged.
         heads: heads over which it is averaged; None: all.
+        read: suffix rows that are read after the last layer; None: all.
+        last: index of the last layer.
         captured: running sum of the attention, (B, len(rows), n).
     """
 
@@ -33,15 +41,23 @@ class SuffixPlan:
     image: tuple[int, int] = (0, 0)
     capture_layers: frozenset[int] = frozenset()
     heads: tuple[int, ...] | None = None
+    read: tuple[int, ...] | None = None
+    last: int = -1
     captured: torch.Tensor | None = field(default=None)
 
     def mean_attention(self) -> torch.Tensor | None:
         """(B, len(rows), n), averaged over heads and the chosen layers."""
         return None if self.captured is None else self.captured / len(self.capture_layers)
 
-    def wants(self, layer: int) -> bool:
-        """Whether the attention of this layer is asked for."""
-        return bool(self.rows) and layer in self.capture_layers
+    def wanted(self, layer: int) -> tuple[int, ...]:
+        """Rows whose attention in this layer is asked for."""
+        return self.rows if layer in self.capture_layers else ()
+
+    def needed(self, layer: int, length: int) -> list[int]:
+        """Rows of `length` whose attention in this layer anything depends on, ascending."""
+        if layer != self.last or self.read is None:
+            return list(range(length))
+        return sorted({*self.read, *self.wanted(layer)})
 
     def capture(self, seen: torch.Tensor) -> None:
         """Add a layer's attention, (B, heads, len(rows), n)."""
@@ -49,14 +65,30 @@ class SuffixPlan:
         self.captured = mean if self.captured is None else self.captured + mean
 
 
+class Look(NamedTuple):
+    """Weights that are asked for: of these rows, over this range of the prefix."""
+
+    rows: list[int]
+    start: int
+    stop: int
+
+
+class Hidden(NamedTuple):
+    """What the rows do not see: (R, P) of the prefix and (R, S) of the own tokens, bool; None: they see it all."""
+
+    prefix: torch.Tensor | None
+    own: torch.Tensor | None
+
+
+class Attended(NamedTuple):
+    """Output, (B, R, heads, head size), and the weights asked for, (B, heads, rows, n) float32."""
+
+    out: torch.Tensor
+    seen: torch.Tensor | None
+
+
 def attend(
-    plan: SuffixPlan,
-    layer: int,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    scale: float,
-    window: int | None,
+    plan: SuffixPlan, layer: int, query: torch.Tensor, own: Pair, scale: float, window: int | None
 ) -> torch.Tensor:
     """Attention of a suffix in one layer.
 
@@ -64,98 +96,94 @@ def attend(
         plan: the prefix, and which weights are wanted; they are added to it.
         layer: index of the decoder layer.
         query: (B, heads, T, head size).
-        key, value: (B, key-value heads, S, head size), S >= T own tokens so far.
+        own: keys and values of the S >= T own tokens so far.
         scale: factor on the scores.
         window: a token sees itself and the `window - 1` tokens before it; None: all.
 
     Returns:
-        (B, T, heads, head size).
+        (B, T, heads, head size); zero for rows that nothing depends on.
     """
-    prefix_key = plan.prefix[layer][0]
-    windowed = window is not None and prefix_key.shape[-2] + key.shape[-2] > window
-    if not windowed and _can_fuse(query, key, prefix_key):
-        return fused(plan, layer, query, key, value, scale)
-    return plain(plan, layer, query, key, value, scale, window if windowed else None)
-
-
-def plain(
-    plan: SuffixPlan,
-    layer: int,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    scale: float,
-    window: int | None = None,
-) -> torch.Tensor:
-    """`attend` by the weights themselves: any device, windows, and gradients."""
     batch, heads, length, size = query.shape
-    kv_heads, own = key.shape[1], key.shape[2]
-    prefix_key, prefix_value = plan.prefix[layer]
+    prefix = plan.prefix[layer]
+    needed = plan.needed(layer, length)
+    if not needed:
+        return query.new_zeros(batch, length, heads, size)
+    some = len(needed) < length
+    look = Look([needed.index(row) for row in plan.wanted(layer)], *plan.image)
+    hidden = _hidden(prefix[0].shape[2], own[0].shape[2], length, needed, window, query.device)
+    way = fused if hidden.prefix is None and _can_fuse(query, own[0], prefix[0]) else plain
+    out, seen = way(prefix, query[:, :, needed] if some else query, own, hidden, scale, look)
+    if seen is not None:
+        plan.capture(seen)
+    if not some:
+        return out
+    return out.new_zeros(batch, length, heads, size).index_copy(1, torch.tensor(needed, device=out.device), out)
+
+
+def plain(prefix: Pair, query: torch.Tensor, own: Pair, hidden: Hidden, scale: float, look: Look) -> Attended:
+    """Attention by the weights themselves: any device, any mask, and gradients.
+
+    Args:
+        prefix: (1, key-value heads, P, head size).
+        query: (B, heads, R, head size).
+        own: (B, key-value heads, S, head size).
+        hidden: what the rows do not see.
+        scale: factor on the scores.
+        look: weights asked for.
+    """
+    batch, heads, count, size = query.shape
+    (prefix_key, prefix_value), (key, value) = prefix, own
+    kv_heads, so_far, width = key.shape[1], key.shape[2], prefix_key.shape[2]
     groups = heads // kv_heads
-    grouped = query.reshape(batch, kv_heads, groups * length, size).transpose(0, 1)  # (KH, B, G*T, D)
-    rows = grouped.reshape(kv_heads, batch * groups * length, size)
-    past = torch.matmul(rows, prefix_key[0].transpose(-1, -2))  # (KH, B*G*T, P)
-    past = past.reshape(kv_heads, batch, groups, length, -1)
-    recent = torch.matmul(grouped, key.transpose(0, 1).transpose(-1, -2))  # (KH, B, G*T, S)
-    recent = recent.view(kv_heads, batch, groups, length, own)
-    if length > 1:
-        recent = recent.masked_fill(_future(length, own, query.device), float("-inf"))
-    if window is not None:
-        first = prefix_key.shape[-2] + own - length - window + 1  # oldest token row 0 still sees
-        oldest = torch.arange(first, first + length, device=query.device)[:, None]
-        at = torch.arange(prefix_key.shape[-2] + own, device=query.device)
-        past = past.masked_fill(at[: past.shape[-1]] < oldest, float("-inf"))
-        recent = recent.masked_fill(at[past.shape[-1] :] < oldest, float("-inf"))
+    grouped = query.reshape(batch, kv_heads, groups * count, size).transpose(0, 1)  # (KH, B, G*R, D)
+    rows = grouped.reshape(kv_heads, batch * groups * count, size)
+    past = torch.matmul(rows, prefix_key[0].transpose(-1, -2))  # (KH, B*G*R, P)
+    past = past.view(kv_heads, batch, groups, count, width)
+    recent = torch.matmul(grouped, key.transpose(0, 1).transpose(-1, -2))  # (KH, B, G*R, S)
+    recent = recent.view(kv_heads, batch, groups, count, so_far)
+    if hidden.prefix is not None:
+        past = past.masked_fill(hidden.prefix, float("-inf"))
+    if hidden.own is not None:
+        recent = recent.masked_fill(hidden.own, float("-inf"))
     weights = torch.cat((past, recent), -1).mul_(scale).softmax(-1, dtype=torch.float32)
-    width = past.shape[-1]
-    if plan.wants(layer):
-        start, stop = plan.image
-        plan.capture(weights[:, :, :, list(plan.rows), start:stop].transpose(0, 1).flatten(1, 2))
+    seen = weights[:, :, :, look.rows, look.start : look.stop].transpose(0, 1).flatten(1, 2) if look.rows else None
     weights = weights.to(value.dtype)
-    flat = weights[..., :width].reshape(kv_heads, batch * groups * length, width)
-    out = torch.matmul(flat, prefix_value[0]).view(kv_heads, batch, groups * length, size)
-    own_weights = weights[..., width:].reshape(kv_heads, batch, groups * length, own)
+    flat = weights[..., :width].reshape(kv_heads, batch * groups * count, width)
+    out = torch.matmul(flat, prefix_value[0]).view(kv_heads, batch, groups * count, size)
+    own_weights = weights[..., width:].reshape(kv_heads, batch, groups * count, so_far)
     out = out + torch.matmul(own_weights, value.transpose(0, 1))
-    out = out.view(kv_heads, batch, groups, length, size).permute(1, 3, 0, 2, 4)  # (B, T, KH, G, D)
-    return out.reshape(batch, length, heads, size)
+    out = out.view(kv_heads, batch, groups, count, size).permute(1, 3, 0, 2, 4)  # (B, R, KH, G, D)
+    return Attended(out.reshape(batch, count, heads, size), seen)
 
 
-def fused(
-    plan: SuffixPlan, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
-) -> torch.Tensor:
-    """`attend` by the CPU's flash kernel: no windows, no gradients."""
-    batch, heads, length, size = query.shape
-    kv_heads, own = key.shape[1], key.shape[2]
-    prefix_key, prefix_value = plan.prefix[layer]
+def fused(prefix: Pair, query: torch.Tensor, own: Pair, hidden: Hidden, scale: float, look: Look) -> Attended:
+    """The same by the CPU's flash kernel: nothing of the prefix hidden, no gradients. Arguments as in `plain`."""
+    batch, heads, count, size = query.shape
+    kv_heads = own[0].shape[1]
     groups = heads // kv_heads
-    folded = query.reshape(batch, kv_heads, groups * length, size)
-    rows = folded.transpose(0, 1).reshape(1, kv_heads, batch * groups * length, size)
-    past, past_norm = _flash(rows, prefix_key, prefix_value, scale=scale)
-    past = past.reshape(kv_heads, batch, groups * length, size).transpose(0, 1)
-    past_norm = past_norm.reshape(kv_heads, batch, groups * length).transpose(0, 1)
-    hidden = None
-    if length > 1:
-        hidden = query.new_zeros(length, own).masked_fill_(_future(length, own, query.device), float("-inf"))
-        hidden = hidden.repeat(groups, 1)
-    recent, recent_norm = _flash(folded, key, value, attn_mask=hidden, scale=scale)
+    folded = query.reshape(batch, kv_heads, groups * count, size)
+    rows = folded.transpose(0, 1).reshape(1, kv_heads, batch * groups * count, size)
+    past, past_norm = _flash(rows, *prefix, scale=scale)
+    past = past.reshape(kv_heads, batch, groups * count, size).transpose(0, 1)
+    past_norm = past_norm.reshape(kv_heads, batch, groups * count).transpose(0, 1)
+    mask = None
+    if hidden.own is not None:
+        mask = query.new_zeros(hidden.own.shape).masked_fill_(hidden.own, float("-inf")).repeat(groups, 1)
+    recent, recent_norm = _flash(folded, *own, attn_mask=mask, scale=scale)
     share = torch.sigmoid(past_norm - recent_norm)  # of the prefix in the whole softmax
-    out = torch.lerp(recent, past, share[..., None].to(past.dtype))
-    if plan.wants(layer):
-        norm = torch.logaddexp(past_norm, recent_norm).reshape(batch, heads, length)
-        plan.capture(_weights(plan, query, prefix_key, norm, scale))
-    return out.reshape(batch, heads, length, size).transpose(1, 2)
+    out = torch.lerp(recent, past, share[..., None].to(past.dtype)).reshape(batch, heads, count, size)
+    seen = None
+    if look.rows:
+        norm = torch.logaddexp(past_norm, recent_norm).reshape(batch, heads, count)[:, :, look.rows]
+        seen = _weights(query[:, :, look.rows], prefix[0][0, :, look.start : look.stop], norm, scale)
+    return Attended(out.transpose(1, 2), seen)
 
 
-def _weights(
-    plan: SuffixPlan, query: torch.Tensor, prefix_key: torch.Tensor, norm: torch.Tensor, scale: float
-) -> torch.Tensor:
-    """Attention of the wanted rows over the image, (B, heads, len(rows), n), float32."""
-    batch, heads, _, size = query.shape
-    kv_heads, wanted = prefix_key.shape[1], list(plan.rows)
-    image_key = prefix_key[0, :, plan.image[0] : plan.image[1]]  # (KH, n, D)
-    rows = query[:, :, wanted].reshape(batch, kv_heads, -1, size)  # (B, KH, G*L, D)
-    scores = torch.matmul(rows, image_key.transpose(-1, -2)).float().reshape(batch, heads, len(wanted), -1)
-    return torch.exp(scores * scale - norm[:, :, wanted, None])
+def _weights(query: torch.Tensor, key: torch.Tensor, norm: torch.Tensor, scale: float) -> torch.Tensor:
+    """Weights (B, heads, rows, n) of queries (B, heads, rows, D) on keys (KH, n, D), given the normalisers."""
+    grouped = query.reshape(len(query), len(key), -1, query.shape[-1])  # (B, KH, G*rows, D)
+    scores = torch.matmul(grouped, key.transpose(-1, -2)).float().reshape(*norm.shape, -1)
+    return torch.exp(scores * scale - norm[..., None])
 
 
 def _flash(
@@ -166,7 +194,7 @@ def _flash(
     scale: float,
     attn_mask: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Output, (B, heads, T, head size), and logarithm of the normaliser, (B, heads, T) float32."""
+    """Output, (B, heads, R, head size), and logarithm of the normaliser, (B, heads, R) float32."""
     out: tuple[torch.Tensor, torch.Tensor] = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
         query, key, value, attn_mask=attn_mask, scale=scale
     )
@@ -180,6 +208,17 @@ def _can_fuse(*tensors: torch.Tensor) -> bool:
     )  # fmt: skip
 
 
-def _future(length: int, own: int, device: torch.device) -> torch.Tensor:
-    """Own tokens that each row does not see, (T, S) bool."""
-    return torch.ones(length, own, dtype=torch.bool, device=device).triu(own - length + 1)
+def _hidden(
+    width: int, so_far: int, length: int, needed: list[int], window: int | None, device: torch.device
+) -> Hidden:
+    """Masks of the needed rows, out of the last `length` of `so_far` own tokens after a prefix of `width`."""
+    windowed = window is not None and width + so_far > window
+    if needed == [length - 1] and not windowed:
+        return Hidden(None, None)
+    places = torch.tensor(needed, device=device)[:, None] + (so_far - length)  # among the own tokens
+    at = torch.arange(so_far, device=device)
+    own = at > places
+    if not windowed or window is None:
+        return Hidden(None, own)
+    oldest = places - window + 1  # that each row still sees
+    return Hidden(torch.arange(-width, 0, device=device) < oldest, own | (at < oldest))

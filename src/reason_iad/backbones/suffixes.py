@@ -4,6 +4,9 @@ Several inspections run in one pass although their prompts differ in length: the
 that every layer works on all of them at once, and only attention goes from one to the next, each on its own prefix.
 Nothing is copied or padded. Recurrent layers cannot read packed rows; their families run suffixes of one length
 together (`packs`).
+
+After the last layer only some rows are read: those whose logits are wanted, of a prompt none at all. Its
+feed-forward part and its attention run on those alone.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import torch
 from reason_iad.backbones import attention
 from reason_iad.backbones.attention import BatchPlan, KeyValues, Member
 from reason_iad.backbones.base import Decoded, Prefix, SuffixOutput, SuffixQuery
+from reason_iad.backbones.last_layer import LastLayer
 from reason_iad.backbones.shared_prefix import SuffixPlan
 from reason_iad.errors import ModelError, PromptError
 
@@ -42,6 +46,7 @@ class SuffixRunner(ABC):
         self.version = version
         self.device: torch.device = next(model.parameters()).device
         self._embed: Any = model.get_input_embeddings()
+        self._last = LastLayer(self.decoder.layers)
         self.context_length = int(model.config.get_text_config().max_position_embeddings)
         self._use_suffix_attention()
 
@@ -157,7 +162,7 @@ class SuffixRunner(ABC):
                     text.tokens.append(token)
                     text.room -= 1
                     text.next_position += text.member.rows.shape[1]
-                    text.member.rows = row[None, None]
+                    text.member.rows, text.member.plan.read = row[None, None], (0,)
                     text.member.axes = self.text_positions(text.next_position, 1)
         return [text.decoded(self.tokenizer) for text in texts]
 
@@ -165,23 +170,26 @@ class SuffixRunner(ABC):
         room = min(max_new_tokens, self.context_length - prefix.length - len(suffix))
         if room < 1:
             raise PromptError("The prompt leaves no room for an answer; use fewer references or less knowledge.")
-        return _Text(self._member(prefix, suffix[None], SuffixQuery(())), prefix.next_position, room)
+        member = self._member(prefix, suffix[None], SuffixQuery((len(suffix) - 1,)))
+        return _Text(member, prefix.next_position, room)
 
     # -- inside ------------------------------------------------------------------------------------------------
 
     def _member(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> Member:
-        plan = SuffixPlan(prefix.layers)
+        length = suffix.shape[1]
+        plan = SuffixPlan(prefix.layers, read=tuple(at % length for at in query.logits_at), last=self._last.index)
         if query.attention_at and query.image is not None:
             plan.rows, plan.image = query.attention_at, (query.image.start, query.image.stop)
             plan.capture_layers, plan.heads = self._capture_layers(query), self._capture_heads(query)
-        axes = self.text_positions(prefix.next_position, suffix.shape[1])
+        axes = self.text_positions(prefix.next_position, length)
         return Member(plan, self.new_store(prefix, len(suffix)), suffix, axes)
 
     def _run_together(self, members: Sequence[Member]) -> list[torch.Tensor]:
         """Hidden states (B, T, d) of each member's rows."""
         if len(members) == 1:
             member = members[0]
-            return [self._run(member.rows, member.axes[:, None], member.store, plan=member.plan)]
+            read = _read(members)
+            return [self._run(member.rows, member.axes[:, None], member.store, read, plan=member.plan)]
         states: dict[int, torch.Tensor] = {}
         for group in self._groups(members):
             batch = sum(len(member.rows) for member in group) if not self.packs else 1
@@ -189,7 +197,7 @@ class SuffixRunner(ABC):
             axes = torch.cat([member.axes.repeat(1, len(member.rows)) for member in group], -1)
             store = self.join(group)
             rows, axes = rows.view(batch, -1, rows.shape[-1]), axes.view(len(axes), batch, -1)
-            hidden = self._run(rows, axes, store, plan=BatchPlan(tuple(group)))
+            hidden = self._run(rows, axes, store, _read(group), plan=BatchPlan(tuple(group)))
             self.part(store, group)
             parts = torch.split(hidden.flatten(0, 1), [member.rows.shape[:2].numel() for member in group])
             for member, part in zip(group, parts, strict=True):
@@ -204,16 +212,22 @@ class SuffixRunner(ABC):
         for length in sorted({member.rows.shape[1] for member in members}):
             yield [member for member in members if member.rows.shape[1] == length]
 
-    def _run(self, rows: torch.Tensor, axes: torch.Tensor, store: KeyValues, **extra: Any) -> torch.Tensor:
-        """Hidden states (B, T, d) of embeddings (B, T, d) at rotary positions (axes, B or 1, T)."""
-        out = self.decoder(
-            inputs_embeds=rows,
-            position_ids=_position_ids(axes.expand(-1, len(rows), -1)),
-            attention_mask=None,  # causality lives in the attention function
-            past_key_values=store,
-            use_cache=True,
-            **extra,
-        )
+    def _run(
+        self, rows: torch.Tensor, axes: torch.Tensor, store: KeyValues, read: Sequence[int], **extra: Any
+    ) -> torch.Tensor:
+        """Hidden states (B, T, d) of embeddings (B, T, d) at rotary positions (axes, B or 1, T).
+
+        Only the rows in `read`, counted through the batch, mean anything.
+        """
+        with self._last.reading(read, rows):
+            out = self.decoder(
+                inputs_embeds=rows,
+                position_ids=_position_ids(axes.expand(-1, len(rows), -1)),
+                attention_mask=None,  # causality lives in the attention function
+                past_key_values=store,
+                use_cache=True,
+                **extra,
+            )
         hidden: torch.Tensor = out.last_hidden_state
         return hidden
 
@@ -256,6 +270,18 @@ class SuffixRunner(ABC):
         """Id of a token of the vocabulary, None if there is no such token."""
         index = self.tokenizer.convert_tokens_to_ids(token)
         return None if index is None or index == self.tokenizer.unk_token_id else int(index)
+
+
+def _read(members: Sequence[Member]) -> list[int]:
+    """Rows that are read after the last layer, counted through all members."""
+    found: list[int] = []
+    start = 0
+    for member in members:
+        count, length = member.rows.shape[:2]
+        rows = range(length) if member.plan.read is None else sorted(set(member.plan.read))
+        found += [start + candidate * length + row for candidate in range(count) for row in rows]
+        start += count * length
+    return found
 
 
 @dataclass(slots=True)

@@ -151,7 +151,7 @@ class TransformersBackbone(SuffixRunner):
         extra = self.head_inputs([images[i] for i in sorted(spans)], ordered, length)
         store = self.new_store()
         with torch.no_grad():
-            self._run(embeddings[None], axes[:, None], store, **extra)
+            self._run(embeddings[None], axes[:, None], store, (), unread=self._last.index, **extra)
         state = self.state_after(store, extra or None)
         return Prefix(store.all_layers(), length, at, ordered, embeddings, axes, state)
 
@@ -170,7 +170,9 @@ class TransformersBackbone(SuffixRunner):
         axes = self.text_positions(prefix.next_position, len(rows))
         store = self.new_store(prefix)
         with torch.no_grad():
-            self._run(rows[None], axes[:, None], store, plan=SuffixPlan(prefix.layers))
+            self._run(
+                rows[None], axes[:, None], store, (), plan=SuffixPlan(prefix.layers, read=(), last=self._last.index)
+            )
         layers = tuple(
             (torch.cat((key, more_key), -2), torch.cat((value, more_value), -2))
             for (key, value), (more_key, more_value) in zip(prefix.layers, store.all_layers(), strict=True)

@@ -1,0 +1,52 @@
+"""The last decoder layer's feed-forward part, run only on the rows that are read after it.
+
+Keys and values of all rows are made before it, so what it computes for the other rows is thrown away: in the pass
+over a prompt for all of them, in a step for every row but the latents and the answer. Hooks leave it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+class LastLayer:
+    """Hooks on the feed-forward part of the last of some decoder layers.
+
+    Attributes:
+        index: of the last layer.
+    """
+
+    def __init__(self, layers: Any) -> None:
+        self.index = len(layers) - 1
+        self._rows: torch.Tensor | None = None
+        self._shape = torch.Size()
+        layers[self.index].mlp.register_forward_pre_hook(self._before)
+        layers[self.index].mlp.register_forward_hook(self._after)
+
+    @contextmanager
+    def reading(self, rows: Sequence[int], embeddings: torch.Tensor) -> Iterator[None]:
+        """While this lasts, only these rows of (B, T, d) are run, counted through the batch; the others give 0."""
+        if len(rows) < embeddings.shape[:2].numel():
+            self._rows = torch.tensor(rows, dtype=torch.long, device=embeddings.device)
+        try:
+            yield
+        finally:
+            self._rows = None
+
+    def _before(self, module: Any, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
+        del module
+        if self._rows is None:
+            return None
+        self._shape = args[0].shape
+        return (args[0].flatten(0, 1)[self._rows],)
+
+    def _after(self, module: Any, args: Any, out: torch.Tensor) -> torch.Tensor | None:
+        del module, args
+        if self._rows is None:
+            return None
+        full = out.new_zeros(self._shape[:2].numel(), self._shape[2])
+        return full.index_copy(0, self._rows, out).view(self._shape)
