@@ -15,8 +15,12 @@ from reason_iad.bench.questions import Templates, questions_sha256
 from reason_iad.bench.records import RUN_VERSION, Manifest
 from reason_iad.bench.work import Unit
 from reason_iad.config import InspectorConfig, OptionOrders
+from reason_iad.errors import ConfigError
 
 Answers = Literal["likelihood", "text"]
+
+COMPUTING = ("torch", "transformers", "tokenizers", "numpy", "pillow")
+"""Packages another version of which may answer otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,14 @@ class Settings:
         """The configuration of one method.
 
         Raises:
-            ConfigError, ModelError: there is no such method, or this model cannot do what it takes.
+            ConfigError, ModelError: there is no such method, this model cannot do what it takes, or options exclude
+                each other.
         """
+        if self.answers == "text" and self.option_orders != "given":
+            raise ConfigError(
+                "Options are rotated only where their likelihoods are compared; leave out --option-orders, or choose "
+                "--answers likelihood."
+            )
         check_use(self.model, base_url=self.base_url, timeout=self.timeout, method=method, gallery=False)
         config = InspectorConfig(
             method=method, seed=self.seed, max_references=self.shots, option_orders=self.option_orders
@@ -74,7 +84,11 @@ class Settings:
 
 
 def conditions(
-    settings: Settings, method: str, units: Sequence[Unit], knowledge_sha256: str | None
+    settings: Settings,
+    method: str,
+    units: Sequence[Unit],
+    knowledge_sha256: str | None,
+    threads: int | None = None,
 ) -> dict[str, Any]:
     """The fields of a manifest that are known before the model is loaded."""
     config = settings.config(method)
@@ -91,10 +105,8 @@ def conditions(
         "questions": sum(len(unit.questions) for unit in units),
         "questions_sha256": questions_sha256(units),
         "knowledge_sha256": knowledge_sha256,
-        "packages": {
-            "reason-iad": __version__,
-            **{name: _version(name) for name in ("torch", "transformers")},
-        },
+        "packages": {"reason-iad": __version__, **{name: _version(name) for name in COMPUTING}},
+        "options": {} if threads is None else {"threads": threads},
     }
 
 

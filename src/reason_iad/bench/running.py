@@ -1,6 +1,7 @@
 """A whole run, method after method: everything is checked first, the model is loaded once, answers go to disk.
 
 check questions → hold the folders → compare with what is there → load → for each method: answer, append, finish
+On Ray the workers load, and the first answer tells what.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from reason_iad.bench.answerer import QuestionAnswerer, Recipe
 from reason_iad.bench.conditions import Settings, conditions
+from reason_iad.bench.fingerprints import Fingerprints
 from reason_iad.bench.ray_worker import limit_threads
 from reason_iad.bench.records import AnswerRecord
 from reason_iad.bench.storage import RunFolder, held
@@ -95,22 +98,22 @@ def run_methods(
             watcher.warn(f"The knowledge has nothing on: {', '.join(unknown)}; their prompts go without.")
     sha256 = knowledge.sha256()
     with ExitStack() as stack:
-        folders = {}
+        folders, files = {}, Fingerprints(settings.images)
         for method in methods:
             stack.enter_context(held(out / method))
-            known = conditions(settings, method, units, sha256)
+            known = conditions(settings, method, units, sha256, threads)
             folders[method] = RunFolder(out / method, units, known, resume=resume, overwrite=overwrite)
+            folders[method].require_files(files)
         if ray is not None and any(folder.pending for folder in folders.values()):
             from reason_iad.bench.ray_session import session
 
             stack.enter_context(session(ray.address))  # one for all methods
         elif threads is not None:
             limit_threads(threads)
-        tools = load_tools(settings, methods[0])
+        answer = partial(_here, load_tools(settings, methods[0])) if ray is None else partial(_on_ray, ray, threads)
         for method, folder in folders.items():
-            folder.begin(tools.backbone.version)
             watcher.begin(method, sum(len(unit.questions) for unit in units), folder.answers)
-            with closing(_results(tools, settings, method, folder.pending, ray, threads)) as results:
+            with closing(answer(settings, method, folder)) as results:
                 for batch in results:
                     if folder.append(batch):
                         watcher.advance(batch)
@@ -118,21 +121,25 @@ def run_methods(
             watcher.end(method, folder.answers)
 
 
-def _results(
-    tools: Tools,
-    settings: Settings,
-    method: str,
-    pending: Sequence[Unit],
-    ray: OnRay | None,
-    threads: int | None,
+def _here(
+    tools: Tools, settings: Settings, method: str, folder: RunFolder
 ) -> Generator[list[Answered], None, None]:
-    """The answers to each unit, as they come."""
-    if ray is None:
-        answerer = QuestionAnswerer(tools, settings, method)
-        for unit in pending:
-            yield answerer.answer(unit)
-        return
+    """The answers to each unit, by the model in this process."""
+    folder.begin(tools.backbone.version)
+    answerer = QuestionAnswerer(tools, settings, method)
+    for unit in folder.pending:
+        yield answerer.answer(unit)
+
+
+def _on_ray(
+    ray: OnRay, threads: int | None, settings: Settings, method: str, folder: RunFolder
+) -> Generator[list[Answered], None, None]:
+    """The answers to each unit, as they come; the run begins when the workers have told what model they hold."""
     from reason_iad.bench.ray_pool import stream
 
-    recipe = Recipe(settings.anywhere(), method)
-    yield from stream(pending, recipe, address=ray.address, workers=ray.workers, gpus=ray.gpus, threads=threads)
+    if not folder.pending and folder.model is not None:  # nothing is left for a worker to do, and to tell
+        folder.begin(folder.model)
+    yield from stream(
+        folder.pending, Recipe(settings.anywhere(), method), address=ray.address, workers=ray.workers,
+        gpus=ray.gpus, threads=threads, on_model=folder.begin,
+    )  # fmt: skip

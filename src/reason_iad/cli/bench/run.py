@@ -155,7 +155,8 @@ class MethodList(click.ParamType[tuple[str, ...]]):
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 def run(
     files: tuple[Path, ...], images: Path, out: Path, methods: tuple[str, ...], limit: int | None,
-    ray: str | None, workers: int | None, gpus: float, threads: int | None, resume: bool, overwrite: bool, quiet: bool, **how: Any,
+    ray: str | None, workers: int | None, gpus: float, threads: int | None, resume: bool, overwrite: bool,
+    quiet: bool, **how: Any,
 ) -> None:  # fmt: skip
     """Ask every question about every image, and write one line per answer.
 
