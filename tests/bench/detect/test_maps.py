@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 from reason_iad.bench.detect.maps import find_maps, read_map, resized
 from reason_iad.bench.detect.samples import Sample
 from reason_iad.errors import DatasetError
+
+from . import trees
 
 
 def sample(name: str) -> Sample:
@@ -58,6 +61,49 @@ def test_what_is_no_map_is_refused_by_name(tmp_path: Path) -> None:
             read_map(path)
     with pytest.raises(DatasetError, match="not colours"):
         read_map(tmp_path / "heat.png")
+
+
+def _claim(path: Path, shape: tuple[int, ...], kind: str = "<f8") -> Path:
+    """An array file whose header claims a shape, with 64 bytes after it."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
+        file.write(bytes(64))
+    return path
+
+
+@pytest.mark.parametrize("side", [12_000, 30_000])  # Pillow refuses the second by itself, with an error of its own
+def test_absurdly_large_pictures_are_refused_from_their_header(side: int, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"'.*huge\.png' has more than 100 million values"):
+        read_map(trees.header(tmp_path / "huge.png", side))
+
+
+def test_an_array_gets_no_memory_for_what_its_header_claims(tmp_path: Path) -> None:
+    complaints = {
+        (10_000_000, 1_000_000): "more than 100 million values",  # 72 TiB
+        (2**62, 2**62): "more than 100 million values",
+        (-4, -4): r"must be \(H, W\) numbers",
+        (4, 1000, 1000): r"must be \(H, W\) numbers",
+        (9000, 9000): "is cut off",
+    }
+    for shape, complaint in complaints.items():
+        tracemalloc.start()
+        with pytest.raises(DatasetError, match=rf"'.*a\.npy'.* {complaint}"):
+            read_map(_claim(tmp_path / "a.npy", shape))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2**20, shape
+    with pytest.raises(DatasetError, match="type object"):
+        read_map(_claim(tmp_path / "a.npy", (2, 2), "|O"))
+
+
+def test_a_header_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    whole = _write(tmp_path / "a.npy").read_bytes()
+    for content in (b"", whole[:9], whole[:40], whole.replace(b"'shape'", b"'shame'"), whole.replace(b"(2", b"((")):
+        (tmp_path / "a.npy").write_bytes(content)
+        with pytest.raises(DatasetError, match=r"'.*a\.npy' cannot be read \(it is damaged or no map\)"):
+            read_map(tmp_path / "a.npy")
+    np.lib.format.write_array((tmp_path / "a.npy").open("wb"), VALUES, version=(2, 0))
+    assert read_map(tmp_path / "a.npy").tolist() == VALUES.tolist()
 
 
 def test_a_map_lies_where_its_image_lies(tmp_path: Path) -> None:

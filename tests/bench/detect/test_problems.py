@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -211,16 +210,3 @@ def test_the_hash_of_a_set_is_that_of_its_content(tmp_path: Path) -> None:
     (other / "nut/test/scratch").rename(other / "nut/test/dent")
     (other / "nut/ground_truth/scratch").rename(other / "nut/ground_truth/dent")
     assert checked(other).sha256() != before
-
-
-def test_masks_of_any_mode_count_what_is_not_zero(tmp_path: Path) -> None:
-    from reason_iad.bench.detect.masks import read_mask
-
-    spot = np.zeros((4, 5), np.uint8)
-    spot[1, 2] = 3
-    palette = Image.fromarray(spot).convert("P")
-    colours = Image.fromarray(np.stack([spot * 0, spot, spot * 0, np.full_like(spot, 255)], axis=2))
-    for name, image in (("grey", Image.fromarray(spot)), ("bits", Image.fromarray(spot > 0)), ("palette", palette),
-                        ("colours", colours), ("deep", Image.fromarray(spot.astype(np.uint16)))):  # fmt: skip
-        image.save(tmp_path / f"{name}.png")
-        assert np.argwhere(read_mask(tmp_path / f"{name}.png")).tolist() == [[1, 2]], name

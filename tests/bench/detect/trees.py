@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,14 @@ def mask(
     pixels[box[1] : box[3], box[0] : box[2]] = value
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
+    return path
+
+
+def header(path: Path, side: int) -> Path:
+    """A grey PNG that claims a size, and ends where its pixels would begin."""
+    size = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    ended = struct.pack(">I", zlib.crc32(size))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + size + ended + struct.pack(">I", 99) + b"IDAT")
     return path
 
 

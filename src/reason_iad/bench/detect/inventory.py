@@ -46,7 +46,7 @@ def facts_of(path: Path) -> Facts:
     Raises:
         DatasetError: it is missing, no ordinary file, too large, or no image; the message is the reason alone.
     """
-    content = _content(path)
+    content = content_of(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -68,7 +68,7 @@ def sha256_of(path: Path) -> str:
     Raises:
         DatasetError: as `facts_of`.
     """
-    return hashlib.sha256(_content(path)).hexdigest()
+    return hashlib.sha256(content_of(path)).hexdigest()
 
 
 def leads_outside(path: Path, root: Path) -> bool:
@@ -108,7 +108,12 @@ def dataset_sha256(samples: Iterable[Sample], facts: Mapping[str, Facts], others
     return digest.hexdigest()
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        DatasetError: as `facts_of`, but for its not being an image.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):

@@ -1,7 +1,12 @@
-"""Anomaly maps as files: found, read, checked, and brought to the size of the truth."""
+"""Anomaly maps as files: found, read, checked, and brought to the size of the truth.
+
+Maps made elsewhere are files like any other: what a header claims is judged before memory is given to it.
+"""
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +17,7 @@ from PIL import Image
 
 from reason_iad.bench.detect.samples import Sample
 from reason_iad.errors import DatasetError
-from reason_iad.images import printable
+from reason_iad.images import MAX_PIXELS, printable
 
 SUFFIXES = (".npy", ".tif", ".tiff", ".png")
 
@@ -63,22 +68,66 @@ def read_map(path: Path) -> Map:
         (H, W) float32; the values are taken as they are.
 
     Raises:
-        DatasetError: it cannot be read, is no map, or holds NaN or infinite values.
+        DatasetError: it cannot be read, is no map, is absurdly large, or holds NaN or infinite values.
     """
     what = f"The map '{printable(path)}'"
+    read = _array if path.suffix.lower() == ".npy" else _picture
     try:
-        if path.suffix.lower() == ".npy":
-            values = np.load(path, allow_pickle=False)
-        else:
-            with Image.open(path, formats=("TIFF", "PNG")) as image:
-                if image.mode not in ("F", "L", "I", "I;16", "I;16B", "I;16L"):
-                    raise DatasetError(f"{what} is a picture of mode {image.mode}; save the values, not colours.")
-                values = np.asarray(image)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's about large pictures, numpy's about old headers
+            values = read(path, what)
+    except DatasetError:
+        raise
     except FileNotFoundError:
         raise DatasetError(f"{what} does not exist; make it again.") from None
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        raise DatasetError(f"{what} cannot be read ({error}); make it again.") from None
+    except Exception as error:  # as for images: decoders meet hostile bytes and may raise anything
+        reason = getattr(error, "strerror", None) or "it is damaged or no map"
+        raise DatasetError(f"{what} cannot be read ({reason}); make it again.") from None
     return as_map(values, what)
+
+
+def _array(path: Path, what: str) -> NDArray[Any]:
+    """The array in a .npy file; none is made for a header that promises what the file does not hold."""
+    headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        if version not in headers:  # 3.0 is for tables with named columns
+            raise DatasetError(f"{what} is no plain array; it must be (H, W) numbers.")
+        shape, _, dtype = headers[version](file)
+        _check_map(shape, dtype, what)
+        if math.prod(shape) * dtype.itemsize > path.stat().st_size - file.tell():
+            raise DatasetError(f"{what} is cut off; make it again.")
+        file.seek(0)
+        values: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return values
+
+
+def _picture(path: Path, what: str) -> NDArray[Any]:
+    """The values of a TIFF or PNG file."""
+    try:
+        with Image.open(path, formats=("TIFF", "PNG")) as image:
+            _check_pixels(math.prod(image.size), what)
+            if image.mode not in ("F", "L", "I", "I;16", "I;16B", "I;16L"):
+                raise DatasetError(f"{what} is a picture of mode {image.mode}; save the values, not colours.")
+            return np.asarray(image)
+    except Image.DecompressionBombError:
+        raise _too_large(what) from None
+
+
+def _check_map(shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
+    flat = len(shape) == 2 or (len(shape) == 3 and 1 in (shape[0], shape[2]))
+    if not flat or min(shape) < 1 or dtype.kind not in "fiu":
+        raise DatasetError(f"{what} has shape {shape} and type {dtype}; it must be (H, W) numbers.")
+    _check_pixels(math.prod(shape), what)
+
+
+def _check_pixels(count: int, what: str) -> None:
+    if count > MAX_PIXELS:
+        raise _too_large(what)
+
+
+def _too_large(what: str) -> DatasetError:
+    return DatasetError(f"{what} has more than {MAX_PIXELS // 10**6} million values; scale it down.")
 
 
 def as_map(values: NDArray[Any], what: str) -> Map:
@@ -87,10 +136,9 @@ def as_map(values: NDArray[Any], what: str) -> Map:
     Raises:
         DatasetError: they are no map, or not finite; the message begins with `what`.
     """
-    if values.ndim == 3 and 1 in (values.shape[0], values.shape[2]):
+    _check_map(values.shape, values.dtype, what)
+    if values.ndim == 3:
         values = values[0] if values.shape[0] == 1 else values[:, :, 0]
-    if values.ndim != 2 or not values.size or values.dtype.kind not in "fiu":
-        raise DatasetError(f"{what} has shape {values.shape} and type {values.dtype}; it must be (H, W) numbers.")
     with np.errstate(over="ignore"):
         result: Map = values.astype(np.float32)
     if not np.isfinite(result).all():

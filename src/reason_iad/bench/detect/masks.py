@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reason_iad.bench.detect.inventory import content_of
 from reason_iad.bench.detect.regions import Region, components
 from reason_iad.bench.detect.samples import Sample, Saturation
 from reason_iad.errors import DatasetError
@@ -38,53 +41,60 @@ def read_truth(sample: Sample, size: tuple[int, int]) -> Truth:
         DatasetError: a mask is missing, unreadable, of another size, or holds a value it should not.
     """
     union = np.zeros((size[1], size[0]), dtype=bool)
-    parts = [read_mask(path) for path in sample.masks]
-    for path, part in zip(sample.masks, parts, strict=True):
-        if part.shape != union.shape:
-            raise DatasetError(
-                f"The mask '{printable(path)}' is {part.shape[1]}x{part.shape[0]} pixels, "
-                f"its image {size[0]}x{size[1]}; scale the mask."
-            )
+    stated: list[Region] = []
+    for path in sample.masks:  # one at a time: LOCO has many per image
+        part = read_mask(path, size)
         union |= part > 0
-    if sample.saturation is None:
-        return Truth(union, components(union))
-    return Truth(union, _stated(parts, sample.masks, sample.saturation))
+        if sample.saturation is not None:
+            stated += _stated(part, path, sample.saturation)
+    return Truth(union, components(union) if sample.saturation is None else stated)
 
 
-def read_mask(path: Path) -> NDArray[Any]:
+def read_mask(path: Path, size: tuple[int, int]) -> NDArray[Any]:
     """Pixel values of a mask, (H, W): of palettes the index, of colours the largest channel, without transparency.
 
+    Args:
+        path: the file.
+        size: width and height it must have; a mask of another size is not decoded.
+
     Raises:
-        DatasetError: it is missing or no image that can be read.
+        DatasetError: it is missing, no image that can be read, or of another size.
     """
     from PIL import Image
 
+    what = f"The mask '{printable(path)}'"
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            pixels = np.asarray(image)
-    except FileNotFoundError:
-        raise DatasetError(f"The mask '{printable(path)}' does not exist; add it.") from None
-    except Exception:  # as for images: decoders meet hostile bytes and may raise anything
-        raise DatasetError(f"The mask '{printable(path)}' cannot be read; export it again as PNG.") from None
+        content = content_of(path)
+    except DatasetError as error:
+        raise DatasetError(f"{what} {error}; export it again as PNG.") from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as large as its image, which was looked at
+        try:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                found = image.size
+                pixels = np.asarray(image) if found == size else None
+        except Exception:  # as for images: decoders meet hostile bytes and may raise anything
+            raise DatasetError(f"{what} cannot be read; export it again as PNG.") from None
+    if pixels is None:
+        raise DatasetError(
+            f"{what} is {found[0]}x{found[1]} pixels, its image {size[0]}x{size[1]}; scale the mask."
+        )
     if pixels.ndim == 3:
         colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))
         pixels = pixels[:, :, :colours].max(axis=2)
     return pixels
 
 
-def _stated(parts: Sequence[NDArray[Any]], paths: Sequence[Path], how: Mapping[int, Saturation]) -> list[Region]:
-    """Each mask file as one region that saturates as the value of its pixels says."""
-    regions = []
-    for part, path in zip(parts, paths, strict=True):
-        inside = np.flatnonzero(part)
-        values = sorted({int(value) for value in np.unique(part.ravel()[inside])})
-        if not values:
-            continue
-        if len(values) > 1 or values[0] not in how:
-            known = ", ".join(str(value) for value in sorted(how))
-            raise DatasetError(
-                f"The mask '{printable(path)}' holds the values {', '.join(map(str, values[:5]))}; it needs one "
-                f"of those in defects_config.json ({known}), and no other."
-            )
-        regions.append(Region(inside, how[values[0]].area(len(inside))))
-    return regions
+def _stated(part: NDArray[Any], path: Path, how: Mapping[int, Saturation]) -> list[Region]:
+    """A mask file as one region that saturates as the value of its pixels says; none if it is empty."""
+    inside = np.flatnonzero(part)
+    values = sorted({int(value) for value in np.unique(part.ravel()[inside])})
+    if not values:
+        return []
+    if len(values) > 1 or values[0] not in how:
+        known = ", ".join(str(value) for value in sorted(how))
+        raise DatasetError(
+            f"The mask '{printable(path)}' holds the values {', '.join(map(str, values[:5]))}; it needs one "
+            f"of those in defects_config.json ({known}), and no other."
+        )
+    return [Region(inside, how[values[0]].area(len(inside)))]
