@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reason_iad.bench.detect.readers import READERS, read_dataset
+from reason_iad.bench.detect.readers.table import rows
 from reason_iad.bench.detect.samples import Dataset, Sample, Saturation
 from reason_iad.errors import DatasetError
 
@@ -158,4 +159,24 @@ def test_folders_without_images_are_remembered(tmp_path: Path) -> None:
 def test_a_bad_row_is_named_by_its_line(rows: list[list[str]], complaint: str, tmp_path: Path) -> None:
     trees.table(tmp_path / "manifest.csv", rows)
     with pytest.raises(DatasetError, match=complaint):
+        read_dataset(tmp_path, "csv")
+
+
+def test_a_cell_may_hold_whatever_is_quoted(tmp_path: Path) -> None:
+    trees.picture(tmp_path / "a.png")
+    cells = ["split\u2028cell", "two\x0bcolumns", "fi\x1cle", "line\r\nend"]
+    for cell in cells:
+        trees.table(tmp_path / "manifest.csv", [["split", "image", "label", "note"], ["test", "a.png", 0, cell]])
+        (row,) = rows(tmp_path / "manifest.csv", ["image"])
+        assert row.values["note"] == cell
+    assert read_dataset(tmp_path).layout == "csv"
+
+
+def test_a_cell_without_end_is_named_by_its_line(tmp_path: Path) -> None:
+    endless = "x" * 131_073
+    trees.table(tmp_path / "manifest.csv", [["split", "image", "label"], ["test", endless, "0"]])
+    with pytest.raises(DatasetError, match=r"Line 2 of '.*manifest\.csv' cannot be read \(field larger"):
+        read_dataset(tmp_path)
+    trees.table(tmp_path / "manifest.csv", [["split", "image", "label", endless]])
+    with pytest.raises(DatasetError, match=r"Line 1 of '.*manifest\.csv' cannot be read \(field larger"):
         read_dataset(tmp_path, "csv")

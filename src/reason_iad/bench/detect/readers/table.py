@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -36,26 +37,32 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
         DatasetError: it cannot be read, a column is missing, or a row has not as many values as there are columns.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"'{printable(path)}' cannot be read as UTF-8 text ({error}).") from error
-    table = csv.DictReader(text.splitlines())
-    missing = [column for column in columns if column not in (table.fieldnames or ())]
-    if missing:
-        raise DatasetError(
-            f"'{printable(path)}' lacks the column {', '.join(missing)}; it needs {', '.join(columns)}."
-        )
-    for values in table:
-        where = f"Line {table.line_num} of '{printable(path)}'"
-        if None in values or None in values.values():
-            raise DatasetError(f"{where} has not as many values as there are columns; check its commas and quotes.")
-        yield Row({name: value.strip() for name, value in values.items()}, where)
+    table = csv.DictReader(io.StringIO(text, newline=""))  # what ends a line is for the CSV reader to say
+    try:
+        missing = [column for column in columns if column not in (table.fieldnames or ())]
+        if missing:
+            raise DatasetError(
+                f"'{printable(path)}' lacks the column {', '.join(missing)}; it needs {', '.join(columns)}."
+            )
+        for values in table:
+            where = f"Line {table.line_num} of '{printable(path)}'"
+            if None in values or None in values.values():
+                raise DatasetError(
+                    f"{where} has not as many values as there are columns; check its commas and quotes."
+                )
+            yield Row({name: value.strip() for name, value in values.items()}, where)
+    except csv.Error as error:
+        where = f"Line {table.reader.line_num} of '{printable(path)}'"
+        raise DatasetError(f"{where} cannot be read ({error}); check its quotes.") from error
 
 
 def columns_of(path: Path) -> set[str]:
     """Names of the columns; none if the file is missing or is no text."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             return set(next(csv.reader(file), []))
     except (OSError, UnicodeDecodeError, csv.Error):
         return set()
