@@ -9,11 +9,13 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from reason_iad import __version__
 from reason_iad.bench.detect.detectors import DETECTORS, make_detector
 from reason_iad.bench.detect.detectors.base import Detection, Detector
 from reason_iad.bench.detect.problems import Checked, check
@@ -34,11 +36,17 @@ class Brightness:
 
     statistic = "brightness"
 
-    def __init__(self, stop_after: int | None = None, fail: str = "-", value: float | None = None) -> None:
+    def __init__(
+        self,
+        stop_after: int | None = None,
+        fail: str = "-",
+        value: float | None = None,
+        error: type[Exception] = ImageError,
+    ) -> None:
         self.fitted: list[list[str]] = []
         self.seen: list[str] = []
         self._stop_after, self._fail, self._value = stop_after, fail, value
-        self._normal = 0.0
+        self._error, self._normal = error, 0.0
 
     def fit(self, normals: Sequence[LoadedImage]) -> None:
         self.fitted.append([image.sha256 for image in normals])
@@ -48,7 +56,7 @@ class Brightness:
         if self._stop_after == len(self.seen):
             raise KeyboardInterrupt
         if self._fail in image.name:
-            raise ImageError(f"'{image.name}' is too dark.")
+            raise self._error(f"'{image.name}' is too dark.")
         self.seen.append(image.sha256)
         values = np.asarray(image.pixels, np.float32).mean(axis=2)[::4, ::4] - self._normal
         return Detection(self._value or float(values.max()), values, {"normal": self._normal})
@@ -189,6 +197,40 @@ def test_failed_images_are_written_down_and_tried_again(tmp_path: Path) -> None:
     assert outcome.report.categories[0].failed == 2
     mended = Brightness()
     assert not run(root, out, mended, resume=True).failures and len(mended.seen) == 4
+
+
+def test_whatever_a_detector_raises_costs_one_image(tmp_path: Path) -> None:
+    root, out = trees.mvtec(tmp_path / "set"), tmp_path / "run"
+    outcome = run(root, out, Brightness(fail="001", error=RuntimeError))
+    assert len(outcome.failures) == 4 and len((out / "scores.jsonl").read_text().splitlines()) == 8
+    assert outcome.failures[0].error == "RuntimeError: '001.png' is too dark."
+
+    class Unfit(Brightness):
+        def fit(self, normals: Sequence[LoadedImage]) -> None:
+            if self.fitted:
+                raise MemoryError("none left")
+            super().fit(normals)
+
+    outcome = run(root, tmp_path / "other", Unfit())
+    assert {(one.category, one.error) for one in outcome.failures} == {("tile", "MemoryError: none left")}
+
+
+def test_a_map_that_is_none_costs_one_image(tmp_path: Path) -> None:
+    class Listing(Brightness):
+        def score(self, image: LoadedImage) -> Detection:
+            found = super().score(image)
+            return replace(found, map=found.map.tolist()) if image.name == "001.png" else found
+
+    outcome = run(trees.mvtec(tmp_path / "set"), tmp_path / "run", Listing())
+    assert len(outcome.failures) == 4 and str(outcome.failures[0].error).startswith("AttributeError: ")
+
+
+def test_the_manifest_tells_what_computed_the_scores(tmp_path: Path) -> None:
+    run(trees.mvtec(tmp_path / "set"), tmp_path / "run")
+    manifest = DetectManifest.model_validate_json((tmp_path / "run/manifest.json").read_text())
+    for name in ("torch", "transformers", "pillow", "numpy", "scipy"):
+        assert manifest.packages[name] == version(name)
+    assert manifest.packages["reason-iad"] == __version__
 
 
 def test_a_score_that_is_not_finite_is_a_failure(tmp_path: Path) -> None:

@@ -6,14 +6,13 @@ the same files, byte for byte, as one that was not.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reason_iad import __version__
 from reason_iad.bench.detect.folder import DetectFolder
 from reason_iad.bench.detect.maps import Map, as_map, find_maps, read_map
 from reason_iad.bench.detect.metrics import evaluate
@@ -21,6 +20,7 @@ from reason_iad.bench.detect.plan import judged, references
 from reason_iad.bench.detect.problems import Checked, References
 from reason_iad.bench.detect.records import DetectManifest, DetectReport, ScoreRecord
 from reason_iad.bench.detect.samples import Sample
+from reason_iad.bench.packages import versions
 from reason_iad.bench.storage import held
 from reason_iad.errors import DatasetError, ReasonIADError
 from reason_iad.images import load_image, printable
@@ -28,6 +28,8 @@ from reason_iad.images import load_image, printable
 if TYPE_CHECKING:
     from reason_iad.bench.detect.detectors.base import Detection, Detector
     from reason_iad.schema import ModelVersion
+
+log = logging.getLogger(__name__)
 
 Advance = Callable[[str, int], Callable[[], None]]
 """Begins a phase (its name, its number of images); what it returns is called after each image."""
@@ -158,11 +160,12 @@ def score_maps(
 
 def _detections(
     checked: Checked, settings: Settings, detector: Detector, pending: Sequence[Sample]
-) -> Iterator[tuple[Sample, Detection | ReasonIADError]]:
-    """Each image with what the detector says, or why it cannot."""
+) -> Iterator[tuple[Sample, Detection | Exception]]:
+    """Each image with what the detector says, or why it cannot: whatever goes wrong, the others go on."""
     fitted: str | None = None
-    broken: ReasonIADError | None = None
+    broken: Exception | None = None
     for sample in pending:
+        found: Detection | Exception
         try:
             if settings.references == "template":
                 if sample.template is None:
@@ -172,34 +175,37 @@ def _detections(
                 detector.fit([load_image(sample.template)])
             elif fitted != sample.category:
                 fitted, broken = sample.category, _fit(checked, settings, detector, sample.category)
-            if broken is not None:  # said of each image of the category, found out once
-                raise broken
-            yield sample, detector.score(load_image(sample.image))
-        except ReasonIADError as error:
-            yield sample, error
+            # what is broken is said of each image of the category, found out once
+            found = detector.score(load_image(sample.image)) if broken is None else broken
+        except Exception as error:
+            log.debug("scoring '%s'", printable(sample.id), exc_info=True)
+            found = error
+        yield sample, found
 
 
-def _fit(checked: Checked, settings: Settings, detector: Detector, category: str) -> ReasonIADError | None:
+def _fit(checked: Checked, settings: Settings, detector: Detector, category: str) -> Exception | None:
     """Show the detector the normal images of a category; returns why that failed."""
     normals = references(checked.dataset.samples, category, settings.shots, settings.seed)
     try:
         detector.fit([load_image(normal.image) for normal in normals])
-    except ReasonIADError as error:
+    except Exception as error:
+        log.debug("references of '%s'", printable(category), exc_info=True)
         return error
     return None
 
 
-def _entry(sample: Sample, checked: Checked, found: Detection | ReasonIADError) -> tuple[ScoreRecord, Map | None]:
+def _entry(sample: Sample, checked: Checked, found: Detection | Exception) -> tuple[ScoreRecord, Map | None]:
     """The line of an image, and its map."""
-    if not isinstance(found, ReasonIADError):
+    if not isinstance(found, Exception):
         try:
             values = as_map(found.map, f"The map of '{printable(sample.id)}'")
             if not math.isfinite(found.score):
                 raise DatasetError(f"The score of '{printable(sample.id)}' is {found.score}; it must be finite.")
             return _record(sample, checked, found.score, found.details), values
-        except DatasetError as error:
+        except Exception as error:  # a detector may be anybody's
             found = error
-    return _record(sample, checked, None, error=str(found)), None
+    words = str(found) if isinstance(found, ReasonIADError) else f"{type(found).__name__}: {found}"
+    return _record(sample, checked, None, error=words), None
 
 
 def _record(
@@ -254,13 +260,5 @@ def _manifest(
         limit=settings.limit,
         images=len(samples),
         model=model,
-        packages={"reason-iad": __version__, **{name: _version(name) for name in ("numpy", "pillow", "torch")}},
+        packages=versions(),
     )
-
-
-def _version(package: str) -> str:
-    """Of an installed package, without importing it."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
