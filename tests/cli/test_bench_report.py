@@ -110,3 +110,10 @@ def test_the_format_given_wins_over_the_files_name(run: Path, tmp_path: Path) ->
 def test_comparing_a_run_with_itself_is_refused(run: Path) -> None:
     result = call("compare", run, run.parent)
     assert result.exit_code == 2 and "the same run" in result.output
+
+
+def test_a_name_that_asks_for_no_format_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    result = call("report", tmp_path / "none", "--out", tmp_path / "x.pdf")
+    assert result.exit_code == 2
+    assert "'x.pdf' could be of no format; name it .md, .csv, .html, .json, or give --format." in result.stderr
+    assert not (tmp_path / "x.pdf").exists()

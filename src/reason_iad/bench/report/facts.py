@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from reason_iad.bench.report.summary import Summary
 from reason_iad.bench.report.tables import percent
-
-_ANSWERS = {"likelihood": "option likelihoods", "text": "generated text, parsed strictly"}
+from reason_iad.config import PRESETS
 
 
 def conditions(summary: Summary) -> list[tuple[str, str]]:
@@ -14,6 +13,7 @@ def conditions(summary: Summary) -> list[tuple[str, str]]:
     model = manifest.model
     shots = "no normal template" if manifest.shots == 0 else f"{manifest.shots} normal, {manifest.templates}"
     knowledge = f"sha256 {manifest.knowledge_sha256[:12]}" if manifest.knowledge_sha256 else "none"
+    told = manifest.method not in PRESETS or PRESETS[manifest.method].knowledge
     rows = [
         ("method", manifest.method),
         ("model", f"{model.name} ({model.family}, {model.dtype} on {model.device}, sha256 {model.sha256[:12]})"),
@@ -22,7 +22,7 @@ def conditions(summary: Summary) -> list[tuple[str, str]]:
             "option likelihoods" if manifest.answers == "likelihood" else "generated text, parsed strictly",
         ),
         ("templates", shots),
-        ("knowledge", knowledge),
+        *([("knowledge", knowledge)] if told else []),
         ("seed", str(manifest.seed)),
         (
             "questions",
@@ -71,7 +71,7 @@ def _injection(summary: Summary) -> list[str]:
     if found is None:
         return []
     low, high = found.difference
-    verdict = "more often" if low > 0 else "less often" if high < 0 else "no more often"
+    verdict = "more often" if low > 0 else "less often" if high < 0 else "not clearly more often"
     return [
         f"Injected patches touch the defect's mask {verdict} than by chance: {percent(found.inside)} % of them do, "
         f"against {percent(found.chance)} % of all patches (difference {percent(low)} to {percent(high)} points, "

@@ -52,7 +52,7 @@ def conclusion(comparison: Comparison) -> list[str]:
 def verdict(row: Row) -> str:
     """Who is better, in a word or two."""
     if row.pairs.first + row.pairs.second == 0:
-        return "the same"
+        return "no difference seen"
     if row.noise:
         return "noise"
     return "B better" if row.difference.value > 0 else "A better"
@@ -86,7 +86,7 @@ def _grid(comparison: Comparison) -> Grid:
     rows.append(_cells(comparison.total, ""))
     value, (low, high) = comparison.average
     ours, theirs = comparison.averages
-    word = "the same" if value == 0 else "noise" if comparison.noise else "B better" if value > 0 else "A better"
+    word = "no difference seen" if value == 0 else "noise" if comparison.noise else "B better" if value > 0 else "A better"
     rows.append(
         ("Average", "", percent(ours), percent(theirs), _points(value), f"{_points(low)} to {_points(high)}",
          "", "", "", "", word)

@@ -30,13 +30,14 @@ def report(runs: tuple[Path, ...], format_: str | None, out: Path | None, publis
     reason-iad bench report runs/first
     reason-iad bench report runs/first --out first.html
     """
+    form = format_ or _format_of(out)
     if out is not None:
         check_output(out, ())
     from reason_iad.bench.report import render
     from reason_iad.bench.report.summary import load
     from reason_iad.files import write_atomic
 
-    text = render(load(runs), format_ or _format_of(out), published=published)
+    text = render(load(runs), form, published=published)
     if out is None:
         click.echo(text, nl=False)
     else:
@@ -46,5 +47,10 @@ def report(runs: tuple[Path, ...], format_: str | None, out: Path | None, publis
 
 def _format_of(out: Path | None) -> str:
     """The format that a file's name asks for."""
-    suffix = out.suffix.lower().lstrip(".") if out else ""
-    return suffix if suffix in FORMATS else "html" if suffix == "htm" else "md"
+    if out is None:
+        return "md"
+    suffix = out.suffix.lower().lstrip(".")
+    suffix = {"htm": "html", "txt": "md", "": "md"}.get(suffix, suffix)
+    if suffix not in FORMATS:
+        raise click.UsageError(f"'{out.name}' could be of no format; name it .{', .'.join(FORMATS)}, or give --format.")
+    return suffix
