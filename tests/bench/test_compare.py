@@ -92,7 +92,7 @@ def test_a_clear_difference_is_called_so_and_noise_is_called_noise() -> None:
     noise = against(block("Defect Analysis", "+--+" * 5, "-++-" * 4 + "+-++"))
     assert conclusion(noise)[0].startswith("Warning:") and "noise" in conclusion(noise)[0]
     same = against(block("Defect Analysis", "+-+", "+-+"))
-    assert conclusion(same)[0] == "The averages are the same." and "| the same" in render_comparison(same)
+    assert conclusion(same)[0] == "The averages are the same." and "| no difference seen" in render_comparison(same)
 
 
 def test_questions_about_one_image_count_as_one_draw() -> None:
@@ -142,6 +142,17 @@ def test_the_same_ids_with_other_content_are_refused() -> None:
     same = make_run(second.answers, "same", questions_sha256="other")
     with pytest.raises(DatasetError, match="other texts, options, answers or templates"):
         compare(first, same)
+
+
+def test_the_same_questions_about_other_images_are_refused() -> None:
+    first, second = runs(block("Defect Analysis", "+", "+"))
+    shown = [
+        make_run([run.answers[0].model_copy(update={"files_sha256": sha256})], run.name)
+        for run, sha256 in ((first, "1" * 64), (second, "2" * 64), (second, None))
+    ]
+    with pytest.raises(DatasetError, match=r"'direct' and 'full' were not shown the same images: .*#0' have"):
+        compare(shown[0], shown[1])
+    assert compare(shown[0], shown[0]).agreement == compare(shown[0], shown[2]).agreement == 1
 
 
 def test_only_what_both_have_answered_is_compared() -> None:

@@ -86,7 +86,8 @@ def _grid(comparison: Comparison) -> Grid:
     rows.append(_cells(comparison.total, ""))
     value, (low, high) = comparison.average
     ours, theirs = comparison.averages
-    word = "no difference seen" if value == 0 else "noise" if comparison.noise else "B better" if value > 0 else "A better"
+    better = "B better" if value > 0 else "A better"
+    word = "no difference seen" if value == 0 else "noise" if comparison.noise else better
     rows.append(
         ("Average", "", percent(ours), percent(theirs), _points(value), f"{_points(low)} to {_points(high)}",
          "", "", "", "", word)

@@ -52,5 +52,6 @@ def _format_of(out: Path | None) -> str:
     suffix = out.suffix.lower().lstrip(".")
     suffix = {"htm": "html", "txt": "md", "": "md"}.get(suffix, suffix)
     if suffix not in FORMATS:
-        raise click.UsageError(f"'{out.name}' could be of no format; name it .{', .'.join(FORMATS)}, or give --format.")
+        known = ", .".join(FORMATS)
+        raise click.UsageError(f"'{out.name}' could be of no format; name it .{known}, or give --format.")
     return suffix
