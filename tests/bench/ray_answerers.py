@@ -12,6 +12,7 @@ from pathlib import Path
 from reason_iad.bench.records import AnswerRecord, TimingRecord
 from reason_iad.bench.work import Answered, BenchQuestion, Unit
 from reason_iad.errors import MissingExtraError, PromptError
+from reason_iad.schema import ModelVersion
 
 
 def make_units(count: int) -> list[Unit]:
@@ -48,6 +49,7 @@ class Fake:
         broken: units on which any other error is raised.
         fails: whether loading the model fails.
         dies: whether loading the model kills the process.
+        other: folder; the first worker that makes it holds another model.
     """
 
     journal: Path
@@ -59,6 +61,7 @@ class Fake:
     broken: tuple[int, ...] = ()
     fails: bool = False
     dies: bool = False
+    other: Path | None = None
 
     def __call__(self) -> Running:
         """Load the model."""
@@ -67,22 +70,29 @@ class Fake:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.fails:
             raise MissingExtraError("This model", "api")
-        seconds = self.seconds
-        if self.slow is not None:
-            try:
-                self.slow.mkdir()
-                seconds *= 5
-            except FileExistsError:
-                pass
-        return Running(self, seconds)
+        seconds = self.seconds * (5 if _first(self.slow) else 1)
+        return Running(self, seconds, "other" if _first(self.other) else "fake")
+
+
+def _first(folder: Path | None) -> bool:
+    """Whether this process is the first to make a folder."""
+    if folder is None:
+        return False
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
 
 
 class Running:
     """The loaded model."""
 
-    def __init__(self, plan: Fake, seconds: float) -> None:
+    def __init__(self, plan: Fake, seconds: float, name: str) -> None:
         self.plan = plan
         self.seconds = seconds
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+        self.version = ModelVersion(name=name, family="fake", sha256="0" * 64, device=f"gpus:{gpus}", dtype="none")
 
     def answer(self, unit: Unit) -> list[Answered]:
         attempt = len(list(self.plan.journal.glob(f"unit-{unit.number}-*")))

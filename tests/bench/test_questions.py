@@ -63,6 +63,17 @@ def test_an_image_whose_mask_is_not_there_is_still_abnormal(questions: Path) -> 
     assert unit.abnormal and unit.mask is None
 
 
+def test_an_image_without_a_mask_is_normal_where_it_need_not_be_told(questions: Path) -> None:
+    key = "toys/pcb/test/Normal/1.png"
+    (questions.parent / key).parent.mkdir()
+    (questions.parent / KEY).rename(questions.parent / key)
+    changed(questions, lambda e: e.update({key: e.pop(KEY) | {"mask_path": None}}))
+    other = "toys/widget/test/spot/1.png"  # nobody asks whether it has a defect
+    changed(questions, lambda e: e[other].update(mask_path=None, conversation=e[other]["conversation"][1:]))
+    sides = {unit.image: unit.abnormal for unit in read_units([questions], questions.parent)}
+    assert not sides[key] and not sides[other] and sides["toys/pcb/test/spot/2.png"]
+
+
 def test_files_are_merged(tmp_path: Path) -> None:
     one = write_set(tmp_path, categories=("a/x",)).rename(tmp_path / "one.json")
     two = write_set(tmp_path, categories=("b/y",))
@@ -84,6 +95,7 @@ def test_files_are_merged(tmp_path: Path) -> None:
         (lambda e: e[KEY].update(random_templates=[]), "has 0 random templates, not 1"),
         (lambda e: e[KEY].update(random_templates=["../../secret.png"]), "leads out of"),
         (lambda e: e[KEY].update(mask_path="/etc/passwd"), "leads out of"),
+        (lambda e: e[KEY].update(mask_path=None), "has no mask and is not in a folder 'good'"),
         (lambda e: e[KEY].update(random_templates=["toys/none.png"]), "no such image"),
         (lambda e: e[KEY].update(random_templates=["toys/pcb"]), "is not a file"),
         (lambda e: e.update({"../../x/y/z.png": e[KEY]}), "the key must be a path"),

@@ -14,14 +14,21 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mmad_files import write_set
 from ray_answerers import Fake, make_units
 
+from reason_iad.bench.conditions import Settings
+from reason_iad.bench.questions import read_units
 from reason_iad.bench.ray_pool import stream
 from reason_iad.bench.ray_session import session
-from reason_iad.bench.ray_worker import ATTEMPTS, Ledger, described, raised, text_of, unit_of
+from reason_iad.bench.ray_worker import ATTEMPTS, Ledger, described, raised, results_of, text_of, unit_of
 from reason_iad.bench.records import AnswerRecord
+from reason_iad.bench.running import OnRay, run_methods
+from reason_iad.bench.runs import read_run
 from reason_iad.bench.work import Answered, BenchQuestion, Unit
+from reason_iad.cli.bench.run import Console
 from reason_iad.errors import ConfigError, MissingExtraError, ModelError, PromptError
+from reason_iad.schema import ModelVersion
 
 pytest.importorskip("ray")
 
@@ -30,6 +37,7 @@ pytest.importorskip("ray")
 def ray() -> Iterator[None]:
     """One Ray for the tests that do not ask how it was started."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUDA_VISIBLE_DEVICES", "0")  # no worker here reserves it
         patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
         with session(None):
             yield
@@ -68,6 +76,45 @@ def test_the_answers_are_those_of_a_plain_loop(ray: None, tmp_path: Path, worker
     got = by_question(on_ray(units, Fake(tmp_path), workers=workers, batch=batch))
     assert len(set(processes(tmp_path))) == workers
     assert got == plain(units, Fake(tmp_path))
+
+
+@pytest.mark.slow
+def test_the_model_is_told_once_before_the_answers_and_sees_no_gpu(ray: None, tmp_path: Path) -> None:
+    told: list[ModelVersion] = []
+    results = stream(make_units(5), Fake(tmp_path), address=None, workers=2, on_model=told.append)
+    next(results)
+    assert [(model.name, model.device) for model in told] == [("fake", "gpus:")]
+    assert len(list(results)) == 4 and len(told) == 1
+
+
+@pytest.mark.slow
+def test_workers_with_different_models_are_refused(ray: None, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"different models, '(fake|other)' .* and '(other|fake)' "):
+        list(on_ray(make_units(30), Fake(tmp_path, seconds=0.1, other=tmp_path / "other")))
+
+
+def no_model(*_: object) -> None:
+    raise AssertionError("the driver loads a model")
+
+
+@pytest.mark.slow
+def test_the_driver_loads_no_model_and_paths_may_be_relative(
+    ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_set(tmp_path / "set", images=2)
+    monkeypatch.chdir(tmp_path)  # the workers are elsewhere
+    monkeypatch.setattr("reason_iad.bench.running.load_tools", no_model)
+    settings = Settings(images=Path("set"), model="fake")
+    units = read_units([Path("set/questions.json")], settings.images)
+    for _ in range(2):  # the second time, nothing is left to do
+        run_methods(
+            settings, ["direct"], units, Path("run"), Console(quiet=True), resume=True, ray=OnRay(workers=1)
+        )
+        made = read_run(Path("run/direct"))
+        assert made.manifest.status == "complete" and made.manifest.model.name == "fake"
+        assert len(made.answers) == 10 and all(answer.failure is None for answer in made.answers)
+    written = "".join(path.read_text() for path in Path("run/direct").glob("*.json*"))
+    assert str(tmp_path) not in written
 
 
 @pytest.mark.slow
@@ -166,6 +213,11 @@ def test_an_error_of_ours_travels_unchanged(error: Exception) -> None:
 
 def test_an_error_of_others_says_what_it_was() -> None:
     assert str(raised(described(ZeroDivisionError("by 0")))) == "a worker failed with ZeroDivisionError: by 0"
+
+
+def test_records_of_another_version_are_an_error_in_a_sentence() -> None:
+    with pytest.raises(ModelError, match="another version of this program"):
+        results_of('[["{}", "{}"]]')
 
 
 def test_the_ledger_counts_only_what_was_never_done() -> None:

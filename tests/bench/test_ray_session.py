@@ -18,7 +18,7 @@ import pytest
 from ray_answerers import Fake, make_units
 
 from reason_iad.bench.ray_pool import stream
-from reason_iad.bench.ray_session import check_version
+from reason_iad.bench.ray_session import _require_loopback, check_version
 from reason_iad.errors import ConfigError, MissingExtraError
 
 pytest.importorskip("ray")
@@ -184,6 +184,12 @@ def test_a_ray_that_would_ask_for_no_token_is_refused() -> None:
     check_version("2.52.0")
     with pytest.raises(ConfigError, match=r"Ray 2\.51\.1 lets in everybody; run: pip install"):
         check_version("2.51.1")
+
+
+def test_a_ray_that_others_may_reach_is_refused() -> None:
+    _require_loopback([{"NodeManagerAddress": "127.0.0.1"}])
+    with pytest.raises(ConfigError, match=r"listens on 10\.0\.0\.7, 127\.0\.0\.1 instead of 127\.0\.0\.1; use"):
+        _require_loopback([{"NodeManagerAddress": "127.0.0.1"}, {"NodeManagerAddress": "10.0.0.7"}])
 
 
 def test_without_ray_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,6 +186,41 @@ def test_other_questions_or_knowledge_are_refused(questions: Path, tmp_path: Pat
     assert result.exit_code == 2 and "other questions" in result.stderr
 
 
+@pytest.mark.parametrize("file", ["test/spot/1.png", "train/good/0.png", "ground_truth/spot/1_mask.png"])
+def test_other_images_are_refused(file: str, questions: Path, tmp_path: Path) -> None:
+    run(questions, tmp_path / "run", "--method", "direct")
+    before = (tmp_path / "run" / "direct" / "answers.jsonl").read_bytes()
+    path = questions.parent / "toys/pcb" / file
+    path.write_bytes(path.read_bytes() + b"\0")
+    result = run(questions, tmp_path / "run", "--method", "direct", "--resume")
+    assert result.exit_code == 2 and "was made with other images: 'toys/pcb/" in result.stderr
+    assert (tmp_path / "run" / "direct" / "answers.jsonl").read_bytes() == before
+
+
+def test_the_packages_that_compute_are_written_down(questions: Path, tmp_path: Path) -> None:
+    run(questions, tmp_path / "run", "--method", "direct", "--limit", "1")
+    versions = read_run(tmp_path / "run" / "direct").manifest.packages
+    assert versions.keys() >= {"reason-iad", "torch", "transformers", "tokenizers", "numpy", "pillow"}
+    assert "unknown" not in versions.values()
+
+
+def test_a_model_that_cannot_be_loaded_leaves_nothing_behind(questions: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    result = run(questions, tmp_path / "run", "--model", str(tmp_path / "model"), "--method", "direct,full")
+    assert result.exit_code == 2 and "model directory" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_a_terminal_a_line_says_now_and_then_how_far_it_is(
+    questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "answered," not in run(questions, tmp_path / "a", "--method", "direct").stderr
+    monkeypatch.setattr("reason_iad.cli.bench.run.SECONDS_BETWEEN_LINES", 0.0)
+    said = run(questions, tmp_path / "b", "--method", "direct").stderr
+    assert said.count("answered,") == 6 and "direct: 2 of 16 answered, " in said
+    assert "answered," not in run(questions, tmp_path / "c", "--method", "direct", "--quiet").stderr
+
+
 def test_results_are_replaced_only_on_demand(questions: Path, tmp_path: Path) -> None:
     run(questions, tmp_path / "run", "--method", "direct")
     before = (tmp_path / "run" / "direct" / "answers.jsonl").read_bytes()
@@ -204,6 +239,7 @@ def test_results_are_replaced_only_on_demand(questions: Path, tmp_path: Path) ->
         (("--method", "direct,magic"), "'magic' is no method"),
         (("--method", "full", "--model", "openai:x", "--base-url", "http://localhost:1/v1"), "think tokens"),
         (("--resume", "--overwrite"), "exclude each other"),
+        (("--answers", "text", "--option-orders", "cyclic"), "--option-orders"),
         (("--workers", "2"), "without --ray"),
         (("--limit", "0"), "--limit"),
         (("--model", "nowhere"), "was not found"),
@@ -229,6 +265,7 @@ def test_threads_are_those_asked_for(questions: Path, tmp_path: Path, monkeypatc
     try:
         result = run(questions, tmp_path / "run", "--method", "direct", "--threads", "1", "--limit", "1")
         assert result.exit_code == 0 and torch.get_num_threads() == 1
+        assert read_run(tmp_path / "run" / "direct").manifest.options == {"threads": 1}
     finally:
         torch.set_num_threads(before)
 

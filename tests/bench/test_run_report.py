@@ -13,6 +13,7 @@ from made_runs import answer, answers, make_run, write_run
 
 from reason_iad.bench.records import AnswerRecord, TimingRecord
 from reason_iad.bench.report import render
+from reason_iad.bench.report.facts import conditions
 from reason_iad.bench.report.summary import Timing, load, summarize
 from reason_iad.cli import main
 
@@ -220,6 +221,15 @@ def test_what_reasoning_and_injection_did_is_told(tmp_path: Path) -> None:
     assert "more often than by chance: 34.5 % of them do, against 10.0 % of all patches" in output
     assert "less sure than it is right (mean confidence 80.0 %, accuracy 90.0 %)" in output
     assert "median 104 ms, 95 % within 109 ms" in output
+
+
+def test_the_knowledge_is_a_condition_of_methods_that_use_it_only() -> None:
+    named = {
+        method: dict(conditions(summarize(make_run(known(), method=method, knowledge_sha256="ab" * 32))))
+        for method in ("full", "direct")
+    }
+    assert named["full"]["knowledge"] == "sha256 abababababab"
+    assert "knowledge" not in named["direct"]
 
 
 def test_quantiles_of_time_are_times_that_occurred() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from mmad_files import write_set
 
 from reason_iad.bench.conditions import Settings, conditions
+from reason_iad.bench.fingerprints import Fingerprints
 from reason_iad.bench.questions import read_units
 from reason_iad.bench.records import AnswerRecord, TimingRecord
 from reason_iad.bench.runs import read_run
@@ -162,6 +164,7 @@ def test_resuming_nothing_begins(opened: Open) -> None:
         ({"questions_sha256": "3" * 64}, "other questions"),
         ({"knowledge_sha256": "3" * 64}, "other knowledge"),
         ({"packages": {"torch": "0.1"}}, "packages torch"),
+        ({"options": {"threads": 3}}, "options threads None instead of 3"),
     ],
 )
 def test_other_conditions_are_refused_and_named(
@@ -221,6 +224,76 @@ def test_what_cannot_be_written_is_not_half_written(opened: Open, units: tuple[U
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (out / "answers.jsonl").read_bytes() == before
     assert opened(resume=True).pending == list(units[1:])
+
+
+def test_every_unit_is_on_the_disk_before_the_next_one_is_asked(
+    opened: Open, units: tuple[Unit, ...], out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(os.fstat(descriptor).st_ino)
+
+    folder = opened()
+    folder.begin(MODEL)
+    monkeypatch.setattr(os, "fsync", noted)
+    files = [(out / name).stat().st_ino for name in ("timings.jsonl", "answers.jsonl")]
+    for unit in units:
+        folder.append(results(unit))
+        assert synced == files, "timings first: whoever is answered has theirs"
+        synced.clear()
+
+
+def test_a_manifest_that_cannot_be_written_leaves_the_old_one(
+    opened: Open, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = opened()
+    folder.begin(MODEL)
+    for unit in folder.pending:
+        folder.append(results(unit))
+    before = (out / "manifest.json").read_bytes()
+    write = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if b'"run_version"' in bytes(data):
+            write(descriptor, bytes(data)[:100])
+            raise OSError(errno.ENOSPC, "full")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OutputError, match=r"manifest\.json"):
+        folder.finish()
+    assert (out / "manifest.json").read_bytes() == before and not list(out.glob(".*.tmp"))
+    assert read_run(out).manifest.status == "running"
+
+
+def test_files_of_what_is_answered_must_be_the_same(opened: Open, units: tuple[Unit, ...], tmp_path: Path) -> None:
+    images = tmp_path / "set"
+    folder = opened()
+    folder.begin(MODEL)
+    folder.append(results(units[0], files_sha256=Fingerprints(images).of(units[0])))
+    folder.append(results(units[1], choice=None, probabilities={}, failure="image", error="?"))
+    (images / units[1].image).write_bytes(b"mended")
+    (images / units[4].image).write_bytes(b"not asked yet")
+    opened(resume=True).require_files(Fingerprints(images))
+    (images / units[0].templates[0]).write_bytes(b"another")
+    with pytest.raises(DatasetError, match=r"other images: 'toys/pcb/test/good/0\.png'"):
+        opened(resume=True).require_files(Fingerprints(images))
+
+
+def test_a_folder_in_which_nothing_was_written_is_removed_if_it_was_made_here(tmp_path: Path) -> None:
+    with held(tmp_path / "run" / "full"):
+        assert (tmp_path / "run" / "full").is_dir()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    with held(tmp_path / "mine"):
+        pass
+    assert list((tmp_path / "mine").iterdir()) == []
+    with held(tmp_path / "run" / "full"):
+        (tmp_path / "run" / "full" / "answers.jsonl").touch()
+    assert (tmp_path / "run" / "full" / "answers.jsonl").exists()
 
 
 def test_two_processes_never_share_a_folder(out: Path) -> None:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reason_iad.bench.conditions import Settings
+from reason_iad.bench.fingerprints import Fingerprints
 from reason_iad.bench.overlap import MaskedGrid
 from reason_iad.bench.parsing import parse_reply
-from reason_iad.bench.records import AnswerRecord, Failure, TimingRecord
+from reason_iad.bench.records import RETRIED, AnswerRecord, Failure, TimingRecord
 from reason_iad.bench.subtasks import NAMING_SUBTASKS, subtask_of
 from reason_iad.bench.tools import Pictures, Tools, known_category, load_tools, peak_mb
 from reason_iad.bench.work import Answered, BenchQuestion, Unit
@@ -71,9 +72,20 @@ class QuestionAnswerer:
         self._untold.knowledge = None
         self._known: dict[tuple[str, str], str | None] = {}
         self._pictures = Pictures(settings.images)
+        self._files = Fingerprints(settings.images)
+        self.version = tools.backbone.version
 
     def answer(self, unit: Unit) -> list[Answered]:
-        """One result per question of the unit, in order."""
+        """One result per question of the unit, in order; those that a model gave know what files it was given."""
+        return [
+            each if each.answer.failure in RETRIED else each._replace(answer=self._signed(unit, each.answer))
+            for each in self._results(unit)
+        ]
+
+    def _signed(self, unit: Unit, answer: AnswerRecord) -> AnswerRecord:
+        return answer.model_copy(update={"files_sha256": self._files.of(unit)})
+
+    def _results(self, unit: Unit) -> list[Answered]:
         naming = [question for question in unit.questions if subtask_of(question.kind) in NAMING_SUBTASKS]
         others = [question for question in unit.questions if question not in naming]
         results: dict[int, Answered] = {}

@@ -148,6 +148,11 @@ def _pair(first: Run, second: Run, labels: tuple[str, str]) -> list[Paired]:
                 f"Question '{ours.question}' is not the same in '{labels[0]}' and '{labels[1]}', although their "
                 "manifests say so; one of them was changed, run it anew."
             )
+        if ours.files_sha256 and theirs.files_sha256 and ours.files_sha256 != theirs.files_sha256:
+            raise DatasetError(
+                f"'{labels[0]}' and '{labels[1]}' were not shown the same images: those of question "
+                f"'{ours.question}' have other bytes; run one of them anew."
+            )
     return paired
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from reason_iad import __version__
 from reason_iad.backbones.chat_use import TIMEOUT, check_use
+from reason_iad.bench.packages import versions
 from reason_iad.bench.questions import Templates, questions_sha256
 from reason_iad.bench.records import RUN_VERSION, Manifest
 from reason_iad.bench.work import Unit
@@ -18,9 +17,6 @@ from reason_iad.config import InspectorConfig, OptionOrders
 from reason_iad.errors import ConfigError
 
 Answers = Literal["likelihood", "text"]
-
-COMPUTING = ("torch", "transformers", "tokenizers", "numpy", "pillow")
-"""Packages another version of which may answer otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +57,8 @@ class Settings:
         """
         if self.answers == "text" and self.option_orders != "given":
             raise ConfigError(
-                "Options are rotated only where their likelihoods are compared; leave out --option-orders, or choose "
-                "--answers likelihood."
+                "Only likelihoods of options can be averaged over their orders; leave out --option-orders, or "
+                "choose --answers likelihood."
             )
         check_use(self.model, base_url=self.base_url, timeout=self.timeout, method=method, gallery=False)
         config = InspectorConfig(
@@ -105,17 +101,9 @@ def conditions(
         "questions": sum(len(unit.questions) for unit in units),
         "questions_sha256": questions_sha256(units),
         "knowledge_sha256": knowledge_sha256,
-        "packages": {"reason-iad": __version__, **{name: _version(name) for name in COMPUTING}},
+        "packages": versions(),
         "options": {} if threads is None else {"threads": threads},
     }
-
-
-def _version(package: str) -> str:
-    """Of an installed package, without importing it."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
 
 
 _OTHER = {

@@ -7,7 +7,8 @@
 
 Keys and templates are paths under the folder of images and begin with dataset and category; masks are relative to
 these two. Notable: everything is checked before a model is loaded, and entries are found by key, never by position.
-An image is abnormal if it has a mask and does not lie in a folder 'good'.
+An image is abnormal if it has a mask and does not lie in a folder 'good' or 'normal'; one that has neither may not
+be asked whether it is.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reason_iad.bench.subtasks import subtask_of
+from reason_iad.bench.subtasks import DETECTION, subtask_of
 from reason_iad.bench.work import BenchQuestion, Unit
 from reason_iad.errors import DatasetError
 from reason_iad.images import MAX_FILE_BYTES, printable
@@ -36,6 +37,9 @@ MAX_QUESTIONS_BYTES = 512 * 2**20
 """A questions file beyond it is refused; MMAD's own has about 60 MB."""
 SHOWN_PROBLEMS = 50
 """So many problems are listed one by one; the rest is counted."""
+
+NORMAL_FOLDERS = frozenset({"good", "normal"})
+"""Folders, in any case of letters, whose images are normal."""
 
 Letter = Annotated[str, Field(pattern=r"^[A-Z]$")]
 
@@ -182,6 +186,10 @@ def _unit(key: str, raw: Any, images: Path, selection: _Selection, problems: lis
     for path in (*templates[: selection.shots], entry.mask_path or ""):
         if path and _escapes(path):
             problems.append(f"{name}: the path '{printable(path)}' leads out of the images' folder.")
+    normal = not NORMAL_FOLDERS.isdisjoint(part.lower() for part in parts[:-1])
+    detected = any(subtask_of(each.kind) == DETECTION for each in entry.conversation)
+    if detected and not entry.mask_path and not normal:
+        problems.append(f"{name}: has no mask and is not in a folder 'good'; say by one of them which it is.")
     questions = tuple(_question(i, each, name, problems) for i, each in enumerate(entry.conversation))
     if len(problems) > before or not questions:
         return None
@@ -190,7 +198,7 @@ def _unit(key: str, raw: Any, images: Path, selection: _Selection, problems: lis
         image=key,
         dataset=parts[0],
         category=parts[1],
-        abnormal=bool(entry.mask_path) and "good" not in parts,
+        abnormal=bool(entry.mask_path) and not normal,
         mask=_mask(images, parts, entry.mask_path),
         templates=tuple(templates[: selection.shots]),
         questions=questions,

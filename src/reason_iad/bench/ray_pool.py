@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from reason_iad.bench.ray_worker import ATTEMPTS, Ledger, Worker, raised, result
 from reason_iad.bench.work import Answered, MakeAnswerer, Unit
 from reason_iad.errors import ConfigError, ModelError
 from reason_iad.images import printable
+from reason_iad.schema import ModelVersion
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,6 +47,7 @@ def stream(
     gpus: float = 0.0,
     batch: int = 1,
     threads: int | None = None,
+    on_model: Callable[[ModelVersion], None] | None = None,
 ) -> Iterator[list[Answered]]:
     """Answer units on Ray; yields each unit's results once, as soon as they are there, in any order.
 
@@ -59,11 +61,13 @@ def stream(
         gpus: GPUs per worker: 0, a share such as 0.25, or a whole number. With 0 a worker sees none.
         batch: units that a worker is given at once. One balances best; more pays when a unit takes milliseconds.
         threads: of torch in each worker; None: as many as there are cores for each.
+        on_model: told once what model the workers hold, before the first results are yielded.
 
     Raises:
         ConfigError: an option is out of its range, there are not as many GPUs, or the cluster cannot be reached.
         MissingExtraError: Ray is not installed.
-        ModelError: units that killed their worker at every attempt; all others have been yielded by then.
+        ModelError: units that killed their worker at every attempt; all others have been yielded by then. Or the
+            workers do not all hold the same model.
         ReasonIADError: what a worker raised, as its own class.
     """
     for name, value in (("workers", workers), ("batch", batch), ("threads", threads)):
@@ -73,7 +77,7 @@ def stream(
         raise ConfigError(f"GPUs per worker must be 0, a share below 1, or a whole number, not {gpus}.")
     if address is not None:
         check_address(address)
-    return _stream(units, make_answerer, address, workers, gpus, batch, threads)
+    return _stream(units, make_answerer, address, workers, gpus, batch, threads, _Agreement(on_model))
 
 
 def _stream(
@@ -84,6 +88,7 @@ def _stream(
     gpus: float,
     batch: int,
     threads: int | None,
+    agreement: _Agreement,
 ) -> Iterator[list[Answered]]:
     missing = {unit.number: unit for unit in units}
     if not missing:
@@ -107,6 +112,7 @@ def _stream(
                     if len(fatal) > FATAL_LIMIT:
                         break
                 else:
+                    agreement.require(row["model"])
                     yield results_of(row["answers"])
         except ray.exceptions.RayError as error:
             raise ModelError(f"Ray gave up: {printable(str(error).strip().splitlines()[0])}") from error
@@ -120,6 +126,35 @@ def _stream(
         )
     if missing:
         raise ModelError(f"Ray lost the answers to {_names(list(missing.values()))}; resume.")
+
+
+class _Agreement:
+    """Makes sure that all workers hold the same model, and tells once which."""
+
+    def __init__(self, told: Callable[[ModelVersion], None] | None) -> None:
+        self._told = told
+        self._model: ModelVersion | None = None
+
+    def require(self, text: str) -> None:
+        """Take note of a worker's model, as JSON.
+
+        Raises:
+            ModelError: it is not that of the others.
+        """
+        model = ModelVersion.model_validate_json(text)
+        if self._model is None:
+            self._model = model
+            if self._told is not None:
+                self._told(model)
+        elif model != self._model:
+            raise ModelError(
+                f"The workers hold different models, {_model_words(self._model)} and {_model_words(model)}; use "
+                "the same files and devices on all machines, then resume."
+            )
+
+
+def _model_words(model: ModelVersion) -> str:
+    return f"'{printable(model.name)}' ({model.dtype} on {model.device}, sha256 {model.sha256[:12]})"
 
 
 def _names(units: Sequence[Unit]) -> str:
@@ -179,7 +214,7 @@ def _answers(
         [{"unit": text_of(unit)} for unit in units], override_num_blocks=blocks
     ).map_batches(
         Worker,
-        fn_constructor_args=(make_answerer, pool.threads, ledger),
+        fn_constructor_args=(make_answerer, pool.threads, ledger, pool.gpus),
         batch_size=batch,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=min(pool.workers, blocks), max_tasks_in_flight_per_actor=1),

@@ -18,6 +18,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -46,6 +47,7 @@ _QUIET = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # of its C++ parts, which write to our stderr
     "PYTHONBREAKPOINT": "",  # or Ray sets it, and leaves it
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # messages of the cluster, which it would print to our stdout
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a worker that reserves no GPU sees none
 }
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -100,7 +102,11 @@ def _own() -> Iterator[None]:
             finally:
                 ray.shutdown()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        for _ in range(10):  # what is ending may still write its logs
+            shutil.rmtree(folder, ignore_errors=True)
+            if not Path(folder).exists():
+                break
+            time.sleep(0.2)
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from reason_iad import errors
 from reason_iad.bench.records import AnswerRecord, TimingRecord
 from reason_iad.bench.work import Answered, Answerer, BenchQuestion, MakeAnswerer, Unit
@@ -30,8 +32,9 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 3
 """How often a unit is tried whose worker dies of it."""
 
-COLUMNS = ("number", "answers", "died", "failure")
-"""Of a block of results: the unit's number, and either its answers, that it kills its worker, or an exception."""
+COLUMNS = ("number", "model", "answers", "died", "failure")
+"""Of a block of results: the unit's number, and either the model and its answers, that it kills its worker, or an
+exception."""
 
 
 class Ledger:
@@ -61,11 +64,14 @@ class Worker:
         make_answerer: loads the model.
         threads: of torch.
         ledger: handle of the `Ledger`.
+        gpus: of those that Ray counts, how many are reserved for it; with 0 it sees none.
     """
 
-    def __init__(self, make_answerer: MakeAnswerer, threads: int, ledger: Any) -> None:
+    def __init__(self, make_answerer: MakeAnswerer, threads: int, ledger: Any, gpus: float) -> None:
         import ray
 
+        if not gpus:
+            hide_gpus()
         self._ledger = ledger
         self._answerer: Answerer | None = None
         self._failure: str | None = None
@@ -87,13 +93,13 @@ class Worker:
         import pyarrow as pa
 
         rows = [self._row(unit_of(text)) for text in units["unit"].to_pylist()]
-        types = (pa.int64(), pa.string(), pa.bool_(), pa.string())
+        types = (pa.int64(), pa.string(), pa.string(), pa.bool_(), pa.string())
         return pa.Table.from_pylist(rows, schema=pa.schema(list(zip(COLUMNS, types, strict=True))))
 
     def _row(self, unit: Unit) -> dict[str, Any]:
         import ray
 
-        row = {"number": unit.number, "answers": None, "died": False, "failure": self._failure}
+        row = {"number": unit.number, "model": None, "answers": None, "died": False, "failure": self._failure}
         if self._answerer is None:
             return row
         what = f"unit {unit.number}"
@@ -101,6 +107,7 @@ class Worker:
             return {**row, "died": True}
         try:
             row["answers"] = text_of_results(self._answerer.answer(unit))
+            row["model"] = self._answerer.version.model_dump_json()
         except Exception as error:
             row["failure"] = described(error)
         self._ledger.done.remote(what)
@@ -113,6 +120,12 @@ def limit_threads(threads: int) -> None:
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+
+
+def hide_gpus() -> None:
+    """Have torch find no GPU in this process; it looks when it first computes on one."""
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+        os.environ[name] = ""
 
 
 def text_of(unit: Unit) -> str:
@@ -133,11 +146,20 @@ def text_of_results(results: list[Answered]) -> str:
 
 
 def results_of(text: str) -> list[Answered]:
-    """The inverse of `text_of_results`."""
-    return [
-        Answered(AnswerRecord.model_validate_json(answer), TimingRecord.model_validate_json(timing))
-        for answer, timing in json.loads(text)
-    ]
+    """The inverse of `text_of_results`.
+
+    Raises:
+        ModelError: a worker wrote other records than this process reads.
+    """
+    try:
+        return [
+            Answered(AnswerRecord.model_validate_json(answer), TimingRecord.model_validate_json(timing))
+            for answer, timing in json.loads(text)
+        ]
+    except ValidationError as error:
+        raise ModelError(
+            "A worker runs another version of this program; install the same on all machines, then resume."
+        ) from error
 
 
 def described(error: Exception) -> str:

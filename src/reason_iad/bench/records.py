@@ -17,6 +17,9 @@ RUN_VERSION = "1.0"
 
 Failure = Literal["unparsable", "image", "error"]
 
+RETRIED: frozenset[Failure | None] = frozenset({"image", "error"})
+"""Failures that may be gone the next time; what a model wrote will not be."""
+
 
 class AnswerRecord(Record):
     """One answer: a line of `answers.jsonl`."""
@@ -45,6 +48,9 @@ class AnswerRecord(Record):
         default=None, description="Share of injected patches that touch the defect's mask; None without either."
     )
     chance: float | None = Field(default=None, description="Share of all patches that touch the mask.")
+    files_sha256: str | None = Field(
+        default=None, description="Of the bytes of the image, its templates and its mask; None if they failed."
+    )
 
     @property
     def right(self) -> bool:
@@ -76,5 +82,5 @@ class Manifest(Record):
     questions: int = Field(description="Answers the complete run has.")
     questions_sha256: str = Field(description="Of the questions asked, in order, with images' and templates' keys.")
     knowledge_sha256: str | None
-    packages: dict[str, str] = Field(description="Versions of reason-iad, torch and transformers.")
+    packages: dict[str, str] = Field(description="Versions of this one and of those that compute.")
     options: dict[str, Any] = Field(default_factory=dict, description="Whatever else decides the answers.")

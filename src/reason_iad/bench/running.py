@@ -6,7 +6,7 @@ On Ray the workers load, and the first answer tells what.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -59,6 +59,10 @@ class Watcher(Protocol):
         ...
 
 
+_Results = Generator[list[Answered], None, None]
+_Answer = Callable[[Settings, str, RunFolder], _Results]
+
+
 def run_methods(
     settings: Settings,
     methods: Sequence[str],
@@ -98,7 +102,8 @@ def run_methods(
             watcher.warn(f"The knowledge has nothing on: {', '.join(unknown)}; their prompts go without.")
     sha256 = knowledge.sha256()
     with ExitStack() as stack:
-        folders, files = {}, Fingerprints(settings.images)
+        folders: dict[str, RunFolder] = {}
+        files = Fingerprints(settings.images)
         for method in methods:
             stack.enter_context(held(out / method))
             known = conditions(settings, method, units, sha256, threads)
@@ -110,7 +115,9 @@ def run_methods(
             stack.enter_context(session(ray.address))  # one for all methods
         elif threads is not None:
             limit_threads(threads)
-        answer = partial(_here, load_tools(settings, methods[0])) if ray is None else partial(_on_ray, ray, threads)
+        answer: _Answer = (
+            partial(_on_ray, ray, threads) if ray else partial(_here, load_tools(settings, methods[0]))
+        )
         for method, folder in folders.items():
             watcher.begin(method, sum(len(unit.questions) for unit in units), folder.answers)
             with closing(answer(settings, method, folder)) as results:
@@ -121,9 +128,7 @@ def run_methods(
             watcher.end(method, folder.answers)
 
 
-def _here(
-    tools: Tools, settings: Settings, method: str, folder: RunFolder
-) -> Generator[list[Answered], None, None]:
+def _here(tools: Tools, settings: Settings, method: str, folder: RunFolder) -> _Results:
     """The answers to each unit, by the model in this process."""
     folder.begin(tools.backbone.version)
     answerer = QuestionAnswerer(tools, settings, method)
@@ -131,9 +136,7 @@ def _here(
         yield answerer.answer(unit)
 
 
-def _on_ray(
-    ray: OnRay, threads: int | None, settings: Settings, method: str, folder: RunFolder
-) -> Generator[list[Answered], None, None]:
+def _on_ray(ray: OnRay, threads: int | None, settings: Settings, method: str, folder: RunFolder) -> _Results:
     """The answers to each unit, as they come; the run begins when the workers have told what model they hold."""
     from reason_iad.bench.ray_pool import stream
 

@@ -54,9 +54,13 @@ def read_run(folder: Path) -> Run:
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise DatasetError(f"'{printable(folder)}' holds no run: '{MANIFEST}' cannot be read ({error}).") from error
+        raise DatasetError(
+            f"'{printable(folder)}' holds no run: '{MANIFEST}' cannot be read ({error.strerror}); check the folder."
+        ) from error
     except ValidationError as error:
-        raise DatasetError(f"'{printable(path)}' is not a run's manifest: {_first(error)}.") from error
+        raise DatasetError(
+            f"'{printable(path)}' is not a run's manifest ({_first(error)}); check the folder, or run it anew."
+        ) from error
     answers = tuple(read_records(folder / ANSWERS, AnswerRecord))
     seen: set[str] = set()
     for answer in answers:
@@ -90,7 +94,9 @@ def read_records(path: Path, record: type[R]) -> Iterable[R]:
         try:
             yield record.model_validate_json(line)
         except ValidationError as error:
-            raise DatasetError(f"Line {number} of '{printable(path)}' cannot be read: {_first(error)}.") from error
+            raise DatasetError(
+                f"Line {number} of '{printable(path)}' cannot be read ({_first(error)}); run it anew."
+            ) from error
 
 
 def _first(error: ValidationError) -> str:

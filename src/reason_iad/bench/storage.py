@@ -17,7 +17,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from reason_iad.bench.conditions import differences
-from reason_iad.bench.records import AnswerRecord, Manifest
+from reason_iad.bench.fingerprints import Fingerprints
+from reason_iad.bench.records import RETRIED, AnswerRecord, Manifest
 from reason_iad.bench.runs import ANSWERS, MANIFEST, TIMINGS, read_run
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.errors import DatasetError, OutputError
@@ -26,18 +27,19 @@ from reason_iad.images import printable
 from reason_iad.schema import ModelVersion
 
 LOCK = ".lock"
-RETRIED = frozenset({"image", "error"})
-"""Failures that may be gone the next time; what a model wrote will not be."""
 
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """Make a run's folder and keep every other process out of it, until the end of the block or of this process.
 
+    A folder in which nothing was written is removed again, if it was made here.
+
     Raises:
         OutputError: it cannot be made.
         DatasetError: another process has it.
     """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path / LOCK)
@@ -53,7 +55,10 @@ def held(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        _unlock(path, lock)
+        for folder in made:
+            with contextlib.suppress(OSError):  # there is something in it
+                folder.rmdir()
 
 
 class RunFolder:
@@ -97,6 +102,25 @@ class RunFolder:
     def pending(self) -> list[Unit]:
         """What has yet to be answered, in the order of the plan."""
         return [unit for unit in self._units.values() if unit.image not in self._done]
+
+    @property
+    def model(self) -> ModelVersion | None:
+        """The model that what is there was made with; None if there is nothing."""
+        return None if self._made is None else self._made.model
+
+    def require_files(self, now: Fingerprints) -> None:
+        """Make sure that the images, templates and masks of what is answered are still the same.
+
+        Raises:
+            DatasetError: one of them is another, or gone.
+        """
+        for image, results in self._done.items():
+            before = results[0].answer.files_sha256
+            if before is not None and now.of(self._units[image]) != before:
+                raise DatasetError(
+                    f"'{printable(self.path)}' was made with other images: '{printable(image)}', or what is shown "
+                    "with it, has changed; put the old files back, or choose another --out."
+                )
 
     def begin(self, model: ModelVersion) -> None:
         """Write down under what conditions the run goes on, and cut off what is left of unfinished units.
@@ -167,6 +191,14 @@ class RunFolder:
 
     def _write_manifest(self, manifest: Manifest) -> None:
         write_atomic(self.path / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+
+
+def _unlock(path: Path, lock: FileLock) -> None:
+    """Release a lock, and remove its file if that is all there is."""
+    with contextlib.suppress(OSError):  # Windows: removed by the release
+        if [each.name for each in path.iterdir()] == [LOCK]:
+            (path / LOCK).unlink()  # before the release, as afterwards it may be another's
+    lock.release()
 
 
 def _holds_results(path: Path) -> bool:

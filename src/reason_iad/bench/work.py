@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from reason_iad.bench.records import AnswerRecord, TimingRecord
+from reason_iad.schema import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class Answered(NamedTuple):
 
 class Answerer(Protocol):
     """Holds a model; answers units."""
+
+    @property
+    def version(self) -> ModelVersion:
+        """The model."""
+        ...
 
     def answer(self, unit: Unit) -> list[Answered]:
         """One result per question of the unit, in order. A failed image gives failed answers, not an exception."""

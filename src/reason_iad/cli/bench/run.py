@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from reason_iad.bench.work import Answered
 
 SHOWN_FAILURES = 10
+SECONDS_BETWEEN_LINES = 60.0
+"""How often a run says how far it is where there is no terminal for a bar."""
 _HERE = "here"
 
 
@@ -193,7 +196,7 @@ def run(
 
 
 class Console:
-    """Shows a run on stderr: a bar on a terminal, a summary per method.
+    """Shows a run on stderr: a bar on a terminal, else a line per minute; a summary per method.
 
     Attributes:
         failed: whether images or questions failed for other reasons than the model's words.
@@ -234,7 +237,7 @@ class Console:
         self._right, self._answered = sum(answer.right for answer in done), len(done)
         self._task = self._progress.add_task(method, total=questions, completed=len(done), rate="", right="")
         self._progress.reset(self._task, completed=len(done))
-        self._begun = len(done)
+        self._begun, self._said = len(done), time.monotonic()
 
     def advance(self, results: Sequence[Answered]) -> None:
         """Move the bar."""
@@ -245,6 +248,9 @@ class Console:
         self._progress.update(
             self._task, completed=self._answered, rate=rate, right=f"{self._right / self._answered:.1%} right"
         )
+        if not self._console.is_terminal and time.monotonic() - self._said >= SECONDS_BETWEEN_LINES:
+            task, self._said = self._progress.tasks[-1], time.monotonic()
+            self._say(f"{task.description}: {self._answered} of {task.total:.0f} answered, {task.fields['right']}")
 
     def end(self, method: str, answers: Sequence[AnswerRecord]) -> None:
         """Sum a method up: how many are right, and what failed."""
