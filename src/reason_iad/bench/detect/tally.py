@@ -25,7 +25,7 @@ from reason_iad.errors import OutputError
 
 LIMIT = 2**21
 """Distinct scores that each of the two kinds of pixel may hold in memory; a score takes about 110 bytes at the peak
-(sorting included, a test holds that), so this is a quarter of a gigabyte."""
+(sorting included, a test holds that), so this is a quarter of a gigabyte (`benchmarks/tally_memory.py`)."""
 
 _NORMAL = np.dtype([("score", "<f4"), ("count", "<i8")])
 _ABNORMAL = np.dtype([("score", "<f4"), ("count", "<i8"), ("weight", "<f8")])
