@@ -76,6 +76,7 @@ class Inspector:
         gallery: str | Path | None = None,
         base_url: str | None = None,
         timeout: float = TIMEOUT,
+        compile_steps: bool = False,
     ) -> Inspector:
         """Load a model and open the knowledge.
 
@@ -90,9 +91,10 @@ class Inspector:
                 sub-folder per category, or a gallery store.
             base_url: address of the API; None: that of the environment variable OPENAI_BASE_URL.
             timeout: seconds to wait for the API, per attempt.
+            compile_steps: compile the steps of the loop, for services that meet the same shapes again and again.
 
         Raises:
-            ModelError: the model cannot be loaded, or cannot do what the method needs.
+            ModelError: the model cannot be loaded or compiled, or cannot do what the method needs.
             KnowledgeError: the knowledge or the gallery cannot be opened.
             ConfigError: an option is out of its range.
             MissingExtraError: an API is asked for without the extra 'api'.
@@ -107,7 +109,7 @@ class Inspector:
 
             return cls(load_chat_model(model, base_url, timeout), open_knowledge(knowledge), config)
         store = open_knowledge(knowledge)
-        backbone = load_backbone(model, device=device, dtype=dtype)
+        backbone = load_backbone(model, device=device, dtype=dtype, compile_steps=compile_steps)
         return cls(backbone, store, config, None if gallery is None else open_gallery(gallery, backbone))
 
     def inspect(

@@ -25,6 +25,24 @@ def test_the_orders_of_the_options_can_be_chosen(
     assert [stub.config.option_orders for stub in stubs] == ["given", "cyclic"]
 
 
+def test_compiling_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch, make_image: Make) -> None:
+    from click.testing import CliRunner
+
+    from reason_iad.cli import main
+    from reason_iad.cli.common import Engine
+
+    seen: list[bool] = []
+
+    def load(engine: Engine) -> StubInspector:
+        seen.append(engine.compile_steps)
+        return StubInspector(engine.model, engine.config)
+
+    monkeypatch.setattr(Engine, "load", load)
+    for words in ([], ["--compile"]):
+        CliRunner().invoke(main, ["ask", str(make_image()), "What is it?", *words])
+    assert seen == [False, True]
+
+
 def test_open_question(run: Run, make_image: Make) -> None:
     result = run("ask", make_image(), "What is it?")
     assert result.exit_code == 0

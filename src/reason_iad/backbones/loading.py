@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from reason_iad.backbones.base import Backbone
+    from reason_iad.backbones.transformers_base import TransformersBackbone
 
 FAMILIES: dict[str, str] = {
     "qwen2_5_vl": "reason_iad.backbones.qwen2_5_vl:Qwen25VL",
@@ -52,16 +53,19 @@ DOWNLOADED = ("*.json", "*.safetensors", "*.jinja", "merges.txt", "vocab.json")
 _DTYPES = ("auto", "float32", "bfloat16")
 
 
-def load_backbone(model: str = "nano", *, device: str = "auto", dtype: str = "auto") -> Backbone:
+def load_backbone(
+    model: str = "nano", *, device: str = "auto", dtype: str = "auto", compile_steps: bool = False
+) -> Backbone:
     """Load a frozen multimodal LLM.
 
     Args:
         model: 'nano', 'fake' (for tests), a model directory, or a hub id 'owner/name'.
         device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
         dtype: 'auto' (float32 on CPU, bfloat16 on CUDA), 'float32' or 'bfloat16'.
+        compile_steps: compile the steps of the loop (`compiling.py`); 'fake' has nothing to compile.
 
     Raises:
-        ModelError: the model cannot be found, is not supported, or its files are broken.
+        ModelError: the model cannot be found, is not supported, or its files are broken; or there is no compiler.
         ConfigError: device or dtype is unknown or not there.
     """
     if dtype not in _DTYPES:
@@ -74,7 +78,14 @@ def load_backbone(model: str = "nano", *, device: str = "auto", dtype: str = "au
     directory = _directory(model)
     config = check_directory(directory)
     where = _device(device)
-    return _build(name, directory, config, where, dtype)
+    if compile_steps:
+        from reason_iad.backbones.compiling import check_compiler
+
+        check_compiler(where)
+    backbone = _build(name, directory, config, where, dtype)
+    if compile_steps:
+        backbone.compile_steps()
+    return backbone
 
 
 def check_directory(directory: Path) -> dict[str, Any]:
@@ -207,7 +218,9 @@ def _use_chat_template(directory: Path, tokenizer: Any) -> None:
         raise ModelError(f"'{directory.name}' has no chat template; use an instruction-tuned model.")
 
 
-def _build(name: str, directory: Path, config: dict[str, Any], device: torch.device, dtype: str) -> Backbone:
+def _build(
+    name: str, directory: Path, config: dict[str, Any], device: torch.device, dtype: str
+) -> TransformersBackbone:
     import torch
     import transformers
     from transformers import AutoImageProcessor, AutoTokenizer
@@ -233,5 +246,5 @@ def _build(name: str, directory: Path, config: dict[str, Any], device: torch.dev
     _use_chat_template(directory, tokenizer)
     family = str(config["model_type"])
     version = ModelVersion(name=name, family=family, sha256=hash_weights(directory), device=str(device), dtype=kind)
-    backbone: Backbone = backbone_class(model.to(device), tokenizer, processor, version)
+    backbone: TransformersBackbone = backbone_class(model.to(device), tokenizer, processor, version)
     return backbone

@@ -22,6 +22,7 @@ import torch
 from reason_iad.backbones import attention
 from reason_iad.backbones.attention import BatchPlan, KeyValues, Member
 from reason_iad.backbones.base import Decoded, Prefix, SuffixOutput, SuffixQuery
+from reason_iad.backbones.compiling import compiled
 from reason_iad.backbones.last_layer import LastLayer
 from reason_iad.backbones.shared_prefix import SuffixPlan
 from reason_iad.errors import ModelError, PromptError
@@ -47,6 +48,7 @@ class SuffixRunner(ABC):
         self.device: torch.device = next(model.parameters()).device
         self._embed: Any = model.get_input_embeddings()
         self._last = LastLayer(self.decoder.layers)
+        self._compiled: Any = None
         self.context_length = int(model.config.get_text_config().max_position_embeddings)
         self._use_suffix_attention()
 
@@ -85,6 +87,10 @@ class SuffixRunner(ABC):
         """Give the members what they need of a store that was made by `join`, after the pass."""
         del store, members
 
+    def compile_steps(self) -> None:
+        """Compile the decoder for evaluations of one prefix without gradients."""
+        self._compiled = compiled(self.decoder, self.device)
+
     # -- evaluation --------------------------------------------------------------------------------------------
 
     def evaluate(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
@@ -97,7 +103,7 @@ class SuffixRunner(ABC):
         """Several evaluations in one pass."""
         members = [self._member(*each) for each in zip(prefixes, suffixes, queries, strict=True)]
         with nullcontext() if any(suffix.requires_grad for suffix in suffixes) else torch.no_grad():
-            states = self._run_together(members)
+            states = self._run_together(members, self._compiled)
             read = [hidden[:, list(query.logits_at)] for hidden, query in zip(states, queries, strict=True)]
             logits = self._logits(torch.cat([rows.flatten(0, 1) for rows in read]))
         parts = torch.split(logits, [rows.shape[:2].numel() for rows in read])
@@ -184,12 +190,13 @@ class SuffixRunner(ABC):
         axes = self.text_positions(prefix.next_position, length)
         return Member(plan, self.new_store(prefix, len(suffix)), suffix, axes)
 
-    def _run_together(self, members: Sequence[Member]) -> list[torch.Tensor]:
+    def _run_together(self, members: Sequence[Member], compiled: Any = None) -> list[torch.Tensor]:
         """Hidden states (B, T, d) of each member's rows."""
         if len(members) == 1:
             member = members[0]
-            read = _read(members)
-            return [self._run(member.rows, member.axes[:, None], member.store, read, plan=member.plan)]
+            decoder = None if torch.is_grad_enabled() else compiled
+            inputs = (member.rows, member.axes[:, None], member.store, _read(members))
+            return [self._run(*inputs, decoder, plan=member.plan)]
         states: dict[int, torch.Tensor] = {}
         for group in self._groups(members):
             batch = sum(len(member.rows) for member in group) if not self.packs else 1
@@ -213,14 +220,20 @@ class SuffixRunner(ABC):
             yield [member for member in members if member.rows.shape[1] == length]
 
     def _run(
-        self, rows: torch.Tensor, axes: torch.Tensor, store: KeyValues, read: Sequence[int], **extra: Any
+        self,
+        rows: torch.Tensor,
+        axes: torch.Tensor,
+        store: KeyValues,
+        read: Sequence[int],
+        decoder: Any = None,
+        **extra: Any,
     ) -> torch.Tensor:
         """Hidden states (B, T, d) of embeddings (B, T, d) at rotary positions (axes, B or 1, T).
 
-        Only the rows in `read`, counted through the batch, mean anything.
+        Only the rows in `read`, counted through the batch, mean anything. `decoder` stands in for the model's own.
         """
         with self._last.reading(read, rows):
-            out = self.decoder(
+            out = (self.decoder if decoder is None else decoder)(
                 inputs_embeds=rows,
                 position_ids=_position_ids(axes.expand(-1, len(rows), -1)),
                 attention_mask=None,  # causality lives in the attention function

@@ -37,6 +37,7 @@ class Engine:
     config: InspectorConfig
     base_url: str | None = None
     timeout: float = TIMEOUT
+    compile_steps: bool = False
 
     def __post_init__(self) -> None:
         gallery = self.gallery is not None
@@ -65,6 +66,7 @@ class Engine:
             gallery=self.gallery,
             base_url=self.base_url,
             timeout=self.timeout,
+            compile_steps=self.compile_steps,
         )
 
 
@@ -85,6 +87,7 @@ def engine_options(command: F) -> F:
             ),
             device=check_device(options.pop("device")),
             **{name: options.pop(name) for name in ("knowledge", "gallery", "dtype", "base_url", "timeout")},
+            compile_steps=options.pop("compile_steps"),
         )
         return command(engine=engine, **options)
 
@@ -116,6 +119,8 @@ def engine_options(command: F) -> F:
                          help="Where to compute."),
             click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto",
                          show_default=True, help="Number format of the weights."),
+            click.option("--compile", "compile_steps", is_flag=True,
+                         help="Compile the reasoning steps: minutes at first; for long runs on a GPU."),
         )
     ):  # fmt: skip
         wrapper = option(wrapper)
