@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mmad_files import write_set
 from PIL import Image
 
+from mmad_files import write_set
 from reason_iad.backbones.fake import FakeBackbone
 from reason_iad.bench.answerer import QuestionAnswerer, Recipe
 from reason_iad.bench.conditions import Settings

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import answer
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
+from made_runs import answer
 from reason_iad.bench.confidence import by_reward, calibration, equal_mass, risk_coverage
 from reason_iad.bench.records import AnswerRecord
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mmad_files import write_set
 
+from mmad_files import write_set
 from reason_iad.bench.questions import questions_sha256, read_units
 from reason_iad.errors import DatasetError
 

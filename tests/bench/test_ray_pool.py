@@ -14,9 +14,9 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mmad_files import write_set
 from ray_answerers import Fake, make_units
-
 from reason_iad.bench.conditions import Settings
 from reason_iad.bench.questions import read_units
 from reason_iad.bench.ray_pool import stream

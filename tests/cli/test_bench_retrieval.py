@@ -24,16 +24,16 @@ def world(tmp_path: Path) -> tuple[Path, Path]:
             seeds[family].append(seed)
         seed += 1
     for family, numbers in seeds.items():
-        folder = tmp_path / "set" / family
+        folder = tmp_path / "set" / family / "good"
         folder.mkdir(parents=True)
         for place, number in enumerate(numbers):
             Image.fromarray(make_sample(number).references[0]).save(folder / f"{place}.png")
         for place in (2, 3):
-            entries[f"set/{family}/{place}.png"] = {
+            entries[f"set/{family}/good/{place}.png"] = {
                 "image_path": f"{place}.png",
                 "mask_path": None,
-                "random_templates": [f"set/{family}/0.png", f"set/{family}/1.png"],
-                "similar_templates": [f"set/{family}/0.png"],
+                "random_templates": [f"set/{family}/good/0.png", f"set/{family}/good/1.png"],
+                "similar_templates": [f"set/{family}/good/0.png"],
                 "conversation": [
                     {"Question": f"Is the {family} fine?", "Answer": "A", "Options": {"A": "Yes", "B": "No"},
                      "type": "Anomaly Detection", "annotation": True}
@@ -53,20 +53,20 @@ def test_text_and_images_are_measured(world: tuple[Path, Path]) -> None:
     assert found["summary"]["category, question names it"]["at"]["1"] == 1.0
     assert found["summary"]["category, by image"]["count"] == 4
     assert {seen["image"] for seen in found["images"]} == {
-        f"set/{f}/{n}.png" for f in ("wood", "gear") for n in (2, 3)
+        f"set/{f}/good/{n}.png" for f in ("wood", "gear") for n in (2, 3)
     }
 
 
 def test_a_query_that_is_also_a_template_and_one_that_cannot_be_read_are_said(world: tuple[Path, Path]) -> None:
     questions, images = world
-    (images / "set/wood/2.png").write_bytes((images / "set/wood/0.png").read_bytes())
-    (images / "set/gear/3.png").write_bytes(b"no image")
+    (images / "set/wood/good/2.png").write_bytes((images / "set/wood/good/0.png").read_bytes())
+    (images / "set/gear/good/3.png").write_bytes(b"no image")
     arguments = ["bench", "retrieval", "--questions", str(questions), "--images", str(images), "--by-image"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert "| category, by image | 2 |" in result.stdout
     assert "among the templates: 1 images" in result.stdout
-    assert "- set/gear/3.png: " in result.stdout
+    assert "- set/gear/good/3.png: " in result.stdout
 
 
 def test_made_up_questions_need_only_knowledge(tmp_path: Path) -> None:
