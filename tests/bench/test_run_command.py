@@ -127,6 +127,13 @@ def test_a_damaged_image_is_counted_listed_and_tried_again(questions: Path, tmp_
     assert mended.read_bytes() == whole.read_bytes()
 
 
+def test_even_a_quiet_run_says_that_images_failed(questions: Path, tmp_path: Path) -> None:
+    (questions.parent / "toys/pcb/test/spot/1.png").write_bytes(b"no image")
+    result = run(questions, tmp_path / "run", "--method", "direct", "--quiet")
+    answers = tmp_path / "run" / "direct" / "answers.jsonl"
+    assert result.exit_code == 3 and result.stderr == f"1 of 6 images failed; see {answers}\n"
+
+
 def test_only_the_first_failures_are_listed(questions: Path, tmp_path: Path) -> None:
     for image in (questions.parent / "toys").rglob("test/*/*.png"):
         image.write_bytes(b"no image")

@@ -15,6 +15,7 @@ from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
 from reason_iad.cli.common import check_device, check_model
 from reason_iad.config import ABLATIONS, METHODS, PRESETS, InspectorConfig
 from reason_iad.errors import ConfigError, DatasetError
+from reason_iad.images import printable
 
 if TYPE_CHECKING:
     from reason_iad.bench.records import AnswerRecord
@@ -155,7 +156,7 @@ class MethodList(click.ParamType[tuple[str, ...]]):
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of each process that computes (CPU).")
 @click.option("--resume", is_flag=True, help="Go on with the results in RUN_DIR; failed images are tried again.")
 @click.option("--overwrite", is_flag=True, help="Replace the results in RUN_DIR.")
-@click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no summary; errors only.")
 def run(
     files: tuple[Path, ...], images: Path, out: Path, methods: tuple[str, ...], limit: int | None,
     ray: str | None, workers: int | None, gpus: float, threads: int | None, resume: bool, overwrite: bool,
@@ -183,7 +184,7 @@ def run(
     units = read_units(
         files, images, shots=settings.shots, templates=settings.templates, limit=limit, seed=settings.seed
     )
-    watcher = Console(quiet)
+    watcher = Console(quiet, out)
     try:
         with watcher:
             run_methods(
@@ -202,12 +203,12 @@ class Console:
         failed: whether images or questions failed for other reasons than the model's words.
     """
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, out: Path) -> None:
         from rich.console import Console as Rich
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.failed = False
-        self._quiet = quiet
+        self._quiet, self._out = quiet, out
         self._console = Rich(stderr=True, soft_wrap=True, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
@@ -254,9 +255,15 @@ class Console:
 
     def end(self, method: str, answers: Sequence[AnswerRecord]) -> None:
         """Sum a method up: how many are right, and what failed."""
+        from reason_iad.bench.runs import ANSWERS
+
         self._progress.remove_task(self._task)
         failures = [answer for answer in answers if answer.failure is not None]
-        self.failed = self.failed or any(answer.failure != "unparsable" for answer in failures)
+        failed = {answer.image for answer in failures if answer.failure != "unparsable"}
+        if failed and self._quiet:  # an exit code other than 0 never comes without a reason
+            images, file = len({answer.image for answer in answers}), self._out / method / ANSWERS
+            click.echo(f"{len(failed)} of {images} images failed; see {printable(file)}", err=True)
+        self.failed = self.failed or bool(failed)
         right = sum(answer.right for answer in answers)
         self._say(f"{method}: {right} of {len(answers)} right ({right / len(answers):.1%})")
         if failures:
