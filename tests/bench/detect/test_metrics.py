@@ -104,7 +104,7 @@ def test_means_are_over_what_is_defined_and_say_so(tmp_path: Path) -> None:
     assert report.mean["image_auroc"] == nut.image_auroc and report.mean_of["image_auroc"] == 1
     assert "The mean image AUROC is over 1 of 2 categories." in as_markdown(report)
     rows = [line.split(",") for line in as_csv(report).splitlines()]
-    assert [row[0] for row in rows] == ["category", "nut", "tile", "mean"]
+    assert [row[0] for row in rows] == ["category", "nut", "tile", "(mean)"]  # a category may be called 'mean'
     assert rows[2][rows[0].index("image_auroc")] == ""
     assert float(rows[1][rows[0].index("image_auroc")]) == nut.image_auroc
 

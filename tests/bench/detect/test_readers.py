@@ -128,6 +128,18 @@ def test_what_could_be_two_layouts_is_refused_with_their_names(tmp_path: Path) -
         read_dataset(tmp_path)
 
 
+def test_a_list_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"1cls\.csv' does not exist; put it there, or choose another --layout"):
+        read_dataset(trees.mvtec(tmp_path), "visa")
+
+
+def test_a_folder_without_images_is_said_to_hold_none(tmp_path: Path) -> None:
+    (tmp_path / "nut").mkdir()
+    (tmp_path / "nut" / "notes.txt").touch()
+    with pytest.raises(DatasetError, match=r"holds no images; check the path\.$"):
+        read_dataset(tmp_path)
+
+
 def test_a_folder_of_no_layout_is_refused_with_all_of_them(tmp_path: Path) -> None:
     trees.flat(tmp_path)
     with pytest.raises(DatasetError, match="no layout that is known") as error:

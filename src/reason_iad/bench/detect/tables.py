@@ -26,14 +26,14 @@ def as_markdown(report: DetectReport) -> str:
 
 
 def as_csv(report: DetectReport) -> str:
-    """One row per category and the mean, as fractions in full precision; what is undefined is empty."""
+    """One row per category and '(mean)', as fractions in full precision; what is undefined is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["category", "normal", "abnormal", "failed", *METRIC_NAMES])
     for one in report.categories:
         values = [getattr(one, name) for name in METRIC_NAMES]
         writer.writerow([one.category, one.normal, one.abnormal, one.failed, *map(_exact, values)])
-    writer.writerow(["mean", "", "", "", *(_exact(report.mean[name]) for name in METRIC_NAMES)])
+    writer.writerow(["(mean)", "", "", "", *(_exact(report.mean[name]) for name in METRIC_NAMES)])
     return text.getvalue()
 
 

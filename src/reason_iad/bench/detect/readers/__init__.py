@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reason_iad.bench.detect.readers import folder, goodsad, loco, manifest, mvtec, visa
+from reason_iad.bench.detect.readers.tree import is_image
 from reason_iad.bench.detect.samples import Dataset, Reader
 from reason_iad.errors import DatasetError
 from reason_iad.images import printable
@@ -63,7 +64,7 @@ def guess_layout(root: Path) -> Reader:
     """The one layout that a folder has.
 
     Raises:
-        DatasetError: there is none, or more than one; the message names the candidates.
+        DatasetError: there is no image, no such layout, or more than one; the message names the candidates.
     """
     for index in (True, False):
         fitting = [reader for reader in READERS.values() if reader.index is index and reader.fits(root)]
@@ -72,5 +73,7 @@ def guess_layout(root: Path) -> Reader:
         if fitting:
             names = " or ".join(f"'{reader.name}' ({reader.shape})" for reader in fitting)
             raise DatasetError(f"The layout of '{printable(root)}' could be {names}; choose one with --layout.")
+    if not any(is_image(path) for path in root.rglob("*")):
+        raise DatasetError(f"'{printable(root)}' holds no images; check the path.")
     known = "; ".join(f"{reader.name}: {reader.shape}" for reader in READERS.values())
     raise DatasetError(f"'{printable(root)}' has no layout that is known ({known}); choose one with --layout.")

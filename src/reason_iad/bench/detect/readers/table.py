@@ -38,6 +38,10 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise DatasetError(
+            f"The list of images '{printable(path)}' does not exist; put it there, or choose another --layout."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"'{printable(path)}' cannot be read as UTF-8 text ({error}).") from error
     table = csv.DictReader(io.StringIO(text, newline=""))  # what ends a line is for the CSV reader to say
