@@ -202,6 +202,44 @@ def test_another_model_is_refused(
         folder.begin(MODEL.model_copy(update=changes))
 
 
+def test_a_package_that_was_not_written_down_is_no_difference(
+    opened: Open, units: tuple[Unit, ...], known: dict[str, Any]
+) -> None:
+    run(opened(), units[:2])
+    opened(resume=True, packages={**known["packages"], "another": "1.0"})
+    with pytest.raises(DatasetError, match=r"with packages torch \S+ instead of 0\.1; resume"):
+        opened(resume=True, packages={**known["packages"], "another": "1.0", "torch": "0.1"})
+
+
+def test_a_run_of_another_major_version_is_refused_whatever_its_fields(opened: Open, out: Path) -> None:
+    run(opened())
+    path = out / "manifest.json"
+    made = path.read_text()
+    path.write_text(made.replace('"run_version": "1.0"', '"run_version": "2.0", "more": 1'))
+    with pytest.raises(DatasetError, match=r"is of version '2\.0', and this program reads version '1\.0'; use"):
+        read_run(out)
+    path.write_text(made.replace('"run_version": "1.0"', '"run_version": "1.1"'))
+    assert read_run(out).manifest.run_version == "1.1"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"question": "a#', "it is no JSON"),
+        ("{}", "'question' is missing"),
+        ('{"question": 5}', "'question' has a value that it cannot have"),
+    ],
+)
+def test_a_damaged_line_is_named_with_the_mend(line: str, why: str, opened: Open, out: Path) -> None:
+    run(opened())
+    lines = (out / "answers.jsonl").read_text().splitlines()
+    (out / "answers.jsonl").write_text("\n".join([lines[0], line, *lines[2:]]) + "\n")
+    with pytest.raises(DatasetError) as error:
+        read_run(out)
+    mend = "restore it, or run anew with --overwrite."
+    assert str(error.value) == f"Line 2 of '{out / 'answers.jsonl'}' is damaged ({why}); {mend}"
+
+
 def test_a_foreign_folder_is_left_alone(opened: Open, out: Path) -> None:
     (out / "manifest.json").write_text('{"hello": 1}')
     with pytest.raises(DatasetError, match="not a run's manifest"):

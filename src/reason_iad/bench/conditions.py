@@ -117,8 +117,14 @@ _EXPLAIN_QUESTIONS = frozenset({"limit", "seed", "shots", "templates"})
 
 
 def differences(made: Manifest, wanted: Mapping[str, Any]) -> list[str]:
-    """What differs between a run and the conditions (some fields of a manifest) it is to go on under, in words."""
+    """What differs between a run and the conditions (some fields of a manifest) it is to go on under, in words.
+
+    A package that the run did not write down is no difference: nobody knows which version it was.
+    """
     old = made.model_dump(mode="json")
+    if "packages" in wanted:
+        known = {name: version for name, version in wanted["packages"].items() if name in made.packages}
+        wanted = {**wanted, "packages": known}
     differing = {name for name, value in wanted.items() if old[name] != value}
     if differing & _EXPLAIN_CONFIG:
         differing.discard("config")

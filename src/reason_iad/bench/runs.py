@@ -7,6 +7,7 @@ RUN_DIR/full/timings.jsonl   one `records.TimingRecord` per line
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from reason_iad.bench.records import AnswerRecord, Manifest, TimingRecord
+from reason_iad.bench.records import RUN_VERSION, AnswerRecord, Manifest, TimingRecord
 from reason_iad.errors import DatasetError
 from reason_iad.files import read_lines_tolerant
 from reason_iad.images import printable
@@ -48,24 +49,30 @@ def read_run(folder: Path) -> Run:
     """Read one method's folder.
 
     Raises:
-        DatasetError: it holds no run, a line cannot be read, or a question is answered twice.
+        DatasetError: it holds no run or one of another kind, a line is damaged, or a question is answered twice.
     """
     path = folder / MANIFEST
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        _require_version(content, path)
+        manifest = Manifest.model_validate_json(content)
     except OSError as error:
         raise DatasetError(
             f"'{printable(folder)}' holds no run: '{MANIFEST}' cannot be read ({error.strerror}); check the folder."
         ) from error
     except ValidationError as error:
         raise DatasetError(
-            f"'{printable(path)}' is not a run's manifest ({_first(error)}); check the folder, or run it anew."
+            f"'{printable(path)}' is not a run's manifest ({_first(error)}); check the folder, or run anew with "
+            "--overwrite."
         ) from error
     answers = tuple(read_records(folder / ANSWERS, AnswerRecord))
     seen: set[str] = set()
     for answer in answers:
         if answer.question in seen:
-            raise DatasetError(f"'{printable(folder / ANSWERS)}' answers '{answer.question}' twice; run it anew.")
+            raise DatasetError(
+                f"'{printable(folder / ANSWERS)}' answers '{printable(answer.question)}' twice; "
+                "restore it, or run anew with --overwrite."
+            )
         seen.add(answer.question)
     return Run(folder.name, manifest, answers, tuple(read_records(folder / TIMINGS, TimingRecord)))
 
@@ -95,12 +102,34 @@ def read_records(path: Path, record: type[R]) -> Iterable[R]:
             yield record.model_validate_json(line)
         except ValidationError as error:
             raise DatasetError(
-                f"Line {number} of '{printable(path)}' cannot be read ({_first(error)}); run it anew."
+                f"Line {number} of '{printable(path)}' is damaged ({_first(error)}); restore it, or run anew with "
+                "--overwrite."
             ) from error
 
 
+def _require_version(content: bytes, path: Path) -> None:
+    """Refuse a manifest of another major version, before its fields are looked at: they may be others.
+
+    Raises:
+        DatasetError: it is of another; what is no manifest at all is not told here.
+    """
+    try:
+        version = json.loads(content)["run_version"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return
+    if isinstance(version, str) and version.partition(".")[0] != RUN_VERSION.partition(".")[0]:
+        raise DatasetError(
+            f"'{printable(path)}' is of version {version!r}, and this program reads version '{RUN_VERSION}'; "
+            "use the program that made it, or run anew with --overwrite."
+        )
+
+
+_SAID = {"json_invalid": "is no JSON", "missing": "is missing", "extra_forbidden": "is unknown"}
+
+
 def _first(error: ValidationError) -> str:
-    """The first problem of a validation, in words."""
+    """The first problem of a validation, in words: "'index' is missing"."""
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"])
-    return f"{where}: {problem['msg']}" if where else str(problem["msg"])
+    said = _SAID.get(problem["type"], "has a value that it cannot have")
+    return f"'{printable(where)}' {said}" if where else f"it {said}"
