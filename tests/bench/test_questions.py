@@ -78,8 +78,35 @@ def test_files_are_merged(tmp_path: Path) -> None:
     one = write_set(tmp_path, categories=("a/x",)).rename(tmp_path / "one.json")
     two = write_set(tmp_path, categories=("b/y",))
     assert {unit.dataset for unit in read_units([one, two], tmp_path)} == {"a", "b"}
-    with pytest.raises(DatasetError, match="3 problems"):  # the second time, every key is there already
-        read_units([one, one], tmp_path)
+    with pytest.raises(DatasetError, match=r"1 problem;.*\n.*one\.json: is given twice\.$"):
+        read_units([one, tmp_path / "a" / ".." / "one.json"], tmp_path)
+
+
+def test_a_key_in_two_files_is_said_with_both(tmp_path: Path) -> None:
+    one = write_set(tmp_path)
+    two = tmp_path / "two.json"
+    two.write_text(json.dumps({KEY: json.loads(one.read_text())[KEY]}))
+    with pytest.raises(DatasetError) as error:
+        read_units([one, two], tmp_path)
+    assert str(error.value).splitlines()[1:] == [f"  {KEY}: is in '{one}' and in '{two}'."]
+
+
+def test_too_few_templates_are_no_fault_of_the_files_and_count_only_where_they_are_shown(questions: Path) -> None:
+    changed(questions, lambda e: [e[k].update(random_templates=e[k]["random_templates"][:1]) for k in [*e][4:]])
+    with pytest.raises(DatasetError) as error:
+        read_units([questions], questions.parent, shots=2)
+    heading, first, *_ = str(error.value).splitlines()
+    assert heading == "The questions have 2 problems; lower --shots or list more templates:"
+    assert first == "  toys/widget/test/spot/1.png: lists 1 random template, --shots asks for 2."
+    assert len(read_units([questions], questions.parent, shots=2, limit=1)) == 1  # of the other category
+
+
+def test_the_known_types_are_listed_once(questions: Path) -> None:
+    changed(questions, lambda e: [asked.update(type="Riddle") for asked in e[KEY]["conversation"]])
+    with pytest.raises(DatasetError) as error:
+        read_units([questions], questions.parent)
+    assert str(error.value).count("unknown type 'Riddle'") == 3
+    assert str(error.value).count("known: Anomaly Detection, Defect Classification") == 1
 
 
 @pytest.mark.parametrize(
@@ -87,12 +114,20 @@ def test_files_are_merged(tmp_path: Path) -> None:
     [
         (lambda e: e[KEY]["conversation"][0].update(Answer="C"), "has the answer C, which is none of its options"),
         (lambda e: e[KEY]["conversation"][0].update(type="Riddle"), "unknown type 'Riddle'"),
-        (lambda e: e[KEY]["conversation"][0].update(Options={"A": "Yes."}), "Options"),
-        (lambda e: e[KEY]["conversation"][0].update(Options={"a": "Yes.", "b": "No."}), "Options"),
-        (lambda e: e[KEY]["conversation"][0].update(Question=" "), "Question"),
-        (lambda e: e[KEY]["conversation"][0].update(Answer=1), "Answer"),
-        (lambda e: e[KEY].pop("conversation"), "conversation"),
-        (lambda e: e[KEY].update(random_templates=[]), "has 0 random templates, not 1"),
+        (lambda e: e[KEY]["conversation"][0].update(Options={"A": "Yes."}), "has fewer than two options."),
+        (lambda e: e[KEY]["conversation"][0].pop("Options"), f"{KEY}: question 0 has fewer than two options."),
+        (lambda e: e[KEY]["conversation"][0].update(Options=["Yes."]), "has Options that are no object."),
+        (lambda e: e[KEY]["conversation"][0].update(Options={"a": "Yes.", "b": "No."}), "the option 'a', which"),
+        (lambda e: e[KEY]["conversation"][0].update(Options={"A": "Yes.", "B": None}), "the option 'B', which"),
+        (lambda e: e[KEY]["conversation"][0].pop("type"), f"{KEY}: question 0 has no type."),
+        (lambda e: e[KEY].update(conversation=[None]), f"{KEY}: question 0 is not an object with Question"),
+        (lambda e: e[KEY]["conversation"][0].update(Question=" "), "question 0 has no text."),
+        (lambda e: e[KEY]["conversation"][0].update(Answer=1), "question 0 has an answer that is not a letter"),
+        (lambda e: e[KEY].pop("conversation"), f"{KEY}: is not an entry with a 'conversation'"),
+        (lambda e: e.update({KEY: None}), f"{KEY}: is not an entry with a 'conversation'"),
+        (lambda e: e[KEY].update(mask_path=1), f"{KEY}: has a mask_path that is not text."),
+        (lambda e: e[KEY].update(random_templates=[1, 2]), "random_templates that are not a list of paths."),
+        (lambda e: e[KEY].update(random_templates=[]), "lists 0 random templates, --shots asks for 1."),
         (lambda e: e[KEY].update(random_templates=["../../secret.png"]), "leads out of"),
         (lambda e: e[KEY].update(mask_path="/etc/passwd"), "leads out of"),
         (lambda e: e[KEY].update(mask_path=None), "has no mask and is not in a folder 'good'"),

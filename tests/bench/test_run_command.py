@@ -250,7 +250,7 @@ def test_results_are_replaced_only_on_demand(questions: Path, tmp_path: Path) ->
         (("--limit", "0"), "--limit"),
         (("--model", "nowhere"), "was not found"),
         (("--device", "tpu"), "Unknown device"),
-        (("--shots", "3"), "has 2 random templates, not 3"),
+        (("--shots", "3"), "lists 2 random templates, --shots asks for 3"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once(

@@ -15,55 +15,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import stat
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from reason_iad.bench.subtasks import DETECTION, subtask_of
+from reason_iad.bench.entries import Conversation, Entry, load_entries, read_entry
+from reason_iad.bench.subtasks import DETECTION, KINDS, subtask_of
 from reason_iad.bench.work import BenchQuestion, Unit
 from reason_iad.errors import DatasetError
 from reason_iad.images import MAX_FILE_BYTES, printable
-from reason_iad.prompt import LETTERS
 
 Templates = Literal["random", "similar"]
 
-MAX_QUESTIONS_BYTES = 512 * 2**20
-"""A questions file beyond it is refused; MMAD's own has about 60 MB."""
 SHOWN_PROBLEMS = 50
 """So many problems are listed one by one; the rest is counted."""
 
+_UNKNOWN = "is of the unknown type"
+
 NORMAL_FOLDERS = frozenset({"good", "normal"})
 """Folders, in any case of letters, whose images are normal."""
-
-Letter = Annotated[str, Field(pattern=r"^[A-Z]$")]
-
-
-class _Conversation(BaseModel):
-    """One question, as the file has it; other fields say nothing that is needed here."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    text: str = Field(alias="Question", pattern=r"\S")
-    answer: Letter = Field(alias="Answer")
-    options: dict[Letter, str] = Field(alias="Options", min_length=2, max_length=len(LETTERS))
-    kind: str = Field(alias="type")
-
-
-class _Entry(BaseModel):
-    """One image, as the file has it."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    mask_path: str | None = None
-    conversation: list[_Conversation]
-    similar_templates: list[str] = []
-    random_templates: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +75,48 @@ def read_units(
         raise DatasetError(f"The folder of images '{printable(images)}' does not exist; check --images.")
     problems: list[str] = []
     units: list[Unit] = []
-    seen: set[str] = set()
-    for file in files:
-        for key, raw in _load(file, problems):
+    seen: dict[str, Path] = {}  # key to the file it is in
+    for file in _each_once(files, problems):
+        for key, raw in load_entries(file, problems):
             if key in seen:
-                problems.append(f"{printable(key)}: there is another entry of this key.")
+                problems.append(f"{printable(key)}: {_twice(seen[key], file)}")
                 continue
-            seen.add(key)
+            seen[key] = file
             if (unit := _unit(key, raw, images, _Selection(shots, templates), problems)) is not None:
                 units.append(unit)
     chosen = _draw(units, limit, seed)
     problems += _missing(chosen, images)
-    if problems:
-        raise DatasetError(_listed(problems))
+    few = [
+        f"{printable(unit.image)}: {_few(len(unit.templates), templates, shots)}"
+        for unit in chosen
+        if len(unit.templates) < shots
+    ]
+    if problems or few:
+        raise DatasetError(_listed(problems, few))
     if not chosen:
         raise DatasetError("The questions files ask nothing; check --questions and --limit.")
     return tuple(replace(unit, number=number) for number, unit in enumerate(chosen))
+
+
+def _each_once(files: Sequence[Path], problems: list[str]) -> list[Path]:
+    """The files, but for those that are given again."""
+    found: dict[str, Path] = {}
+    for file in files:
+        place = os.path.realpath(file)
+        if place in found:
+            problems.append(f"{printable(file)}: is given twice.")
+        found.setdefault(place, file)
+    return list(found.values())
+
+
+def _twice(first: Path, second: Path) -> str:
+    if first == second:
+        return "there is another entry of this key."
+    return f"is in '{printable(first)}' and in '{printable(second)}'."
+
+
+def _few(count: int, templates: Templates, shots: int) -> str:
+    return f"lists {count} {templates} template{'' if count == 1 else 's'}, --shots asks for {shots}."
 
 
 def questions_sha256(units: Sequence[Unit]) -> str:
@@ -128,45 +128,6 @@ def questions_sha256(units: Sequence[Unit]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def _load(file: Path, problems: list[str]) -> Iterator[tuple[str, Any]]:
-    """The entries of a file, with those whose key is not the first of its name."""
-    name = printable(file)
-    try:
-        if file.stat().st_size > MAX_QUESTIONS_BYTES:
-            problems.append(f"{name}: is larger than {MAX_QUESTIONS_BYTES // 2**20} MiB; split it.")
-            return
-        value = json.loads(file.read_bytes(), object_pairs_hook=_Pairs)
-    except OSError as error:
-        problems.append(f"{name}: cannot be read ({error.strerror}).")
-        return
-    except (ValueError, RecursionError) as error:
-        problems.append(f"{name}: is not JSON ({error}).")
-        return
-    if not isinstance(value, _Pairs):
-        problems.append(f"{name}: is not a JSON object from image to questions.")
-        return
-    for key, entry in value.pairs:
-        if isinstance(entry, _Pairs) and (twice := entry.repeated()):
-            problems.append(f"{printable(key)}: has '{printable(twice)}' twice.")
-        yield key, entry
-
-
-class _Pairs(dict[str, Any]):
-    """A JSON object that remembers names that come twice, which a plain one silently merges."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        self.pairs = pairs
-
-    def repeated(self) -> str | None:
-        """A name that comes twice, here or further inside; None without one."""
-        if len(self) < len(self.pairs):
-            names = Counter(name for name, _ in self.pairs)
-            return next(name for name, count in names.items() if count > 1)
-        inner = (each for value in self.values() for each in (value if isinstance(value, list) else [value]))
-        return next((twice for each in inner if isinstance(each, _Pairs) and (twice := each.repeated())), None)
-
-
 def _unit(key: str, raw: Any, images: Path, selection: _Selection, problems: list[str]) -> Unit | None:
     """One entry, checked as far as that takes no look at its images; None if it asks nothing that can be asked."""
     name = printable(key)
@@ -174,15 +135,12 @@ def _unit(key: str, raw: Any, images: Path, selection: _Selection, problems: lis
     if _escapes(key) or len(parts) < 3:
         problems.append(f"{name}: the key must be a path like DATASET/CATEGORY/…/IMAGE inside the images' folder.")
         return None
-    try:
-        entry = _Entry.model_validate(raw)
-    except ValidationError as error:
-        problems += [f"{name}: {'.'.join(map(str, e['loc']))}: {e['msg']}." for e in error.errors()]
+    entry = read_entry(raw)
+    if not isinstance(entry, Entry):
+        problems += [f"{name}: {complaint}" for complaint in entry]
         return None
     templates = entry.random_templates if selection.templates == "random" else entry.similar_templates
     before = len(problems)
-    if len(templates) < selection.shots:
-        problems.append(f"{name}: has {len(templates)} {selection.templates} templates, not {selection.shots}.")
     for path in (*templates[: selection.shots], entry.mask_path or ""):
         if path and _escapes(path):
             problems.append(f"{name}: the path '{printable(path)}' leads out of the images' folder.")
@@ -205,11 +163,13 @@ def _unit(key: str, raw: Any, images: Path, selection: _Selection, problems: lis
     )
 
 
-def _question(index: int, raw: _Conversation, name: str, problems: list[str]) -> BenchQuestion:
+def _question(index: int, raw: Conversation, name: str, problems: list[str]) -> BenchQuestion:
     if raw.answer not in raw.options:
         problems.append(f"{name}: question {index} has the answer {raw.answer}, which is none of its options.")
     if subtask_of(raw.kind) is None:
-        problems.append(f"{name}: question {index} is of the unknown type '{printable(raw.kind)}'.")
+        said = f"question {index} {_UNKNOWN} '{printable(raw.kind)}'"
+        told = any(_UNKNOWN in problem for problem in problems)
+        problems.append(f"{name}: {said}." if told else f"{name}: {said}; known: {', '.join(KINDS)}.")
     return BenchQuestion(index, raw.kind, raw.text, dict(raw.options), raw.answer)
 
 
@@ -270,11 +230,12 @@ def _missing(units: Sequence[Unit], images: Path) -> list[str]:
     return problems
 
 
-def _listed(problems: list[str]) -> str:
-    """All problems as one message."""
-    noun = "problem" if len(problems) == 1 else "problems"
-    shown = problems[:SHOWN_PROBLEMS]
-    rest = [f"… and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
-    return f"The questions have {len(problems)} {noun}; mend the files or the folder:\n  " + "\n  ".join(
-        shown + rest
-    )
+def _listed(problems: list[str], few: list[str]) -> str:
+    """All problems as one message: those of files, and that they list fewer templates than are asked for."""
+    mends = ["mend the files or the folder"] * bool(problems) + ["lower --shots or list more templates"] * bool(few)
+    every = problems + few
+    noun = "problem" if len(every) == 1 else "problems"
+    shown = every[:SHOWN_PROBLEMS]
+    rest = [f"… and {len(every) - len(shown)} more"] if len(every) > len(shown) else []
+    heading = f"The questions have {len(every)} {noun}; {', and '.join(mends)}:"
+    return "\n  ".join([heading, *shown, *rest])

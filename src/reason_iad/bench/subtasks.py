@@ -21,6 +21,10 @@ NAMING_SUBTASKS = frozenset({"Object Classification"})
 """Subtasks that ask for what the category's name and its knowledge would give away; both are withheld from them."""
 
 
+KINDS = (*SUBTASKS, *_FOLDED)
+"""Question types that a file may state."""
+
+
 def subtask_of(kind: str) -> str | None:
     """The subtask a question type counts for; None if MMAD has no such type."""
     folded = _FOLDED.get(kind, kind)
