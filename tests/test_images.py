@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from reason_iad import images
 from reason_iad.errors import ImageError
-from reason_iad.images import IMAGE_SUFFIXES, find_images, load_image, printable
+from reason_iad.images import IMAGE_SUFFIXES, check_header, find_images, load_image, printable
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX file types")
 
@@ -116,6 +116,21 @@ def test_a_decompression_bomb_is_refused_from_its_header(
 def test_a_real_bomb_of_20000_by_20000_is_refused(tmp_path: Path) -> None:
     Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")  # 50 kB on disk
     assert "more than 100 million pixels" in refusal(tmp_path / "bomb.png")
+
+
+def test_a_header_tells_what_is_no_image_without_decoding_it(tmp_path: Path, part: Image.Image) -> None:
+    path = tmp_path / "part.png"
+    part.save(path)
+    path.write_bytes(path.read_bytes()[:-20])  # the end of the pixels is cut off
+    check_header(path)
+    path.write_text("no image")
+    with pytest.raises(ImageError, match="is not an image that can be read"):
+        check_header(path)
+    path.write_bytes(b"P6 60000 60000 255\n")
+    with pytest.raises(ImageError, match="million pixels"):
+        check_header(path)
+    with pytest.raises(ImageError, match=r"is a folder|may not be read"):
+        check_header(tmp_path)
 
 
 def test_a_bomb_given_as_an_open_pil_image_is_refused(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ import io
 import os
 import stat
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +103,17 @@ def load_image(source: str | Path | Image.Image | NDArray[Any]) -> LoadedImage:
     )
 
 
+def check_header(path: Path) -> None:
+    """Refuse a file that by its header is no image to inspect; cheap, because no pixel is decoded.
+
+    Raises:
+        ImageError: as `load_image`, but for what only decoding shows.
+    """
+    what = f"The image '{printable(path)}'"
+    with _file(path, what) as file, _opened(file, what):
+        pass
+
+
 def find_images(paths: Iterable[str | Path]) -> list[Path]:
     """List the images among files and folders, each once, in a stable order.
 
@@ -145,10 +157,20 @@ def _walk(folder: Path) -> list[Path]:
 def _load_file(path: Path) -> LoadedImage:
     what = f"The image '{printable(path)}'"
     data = _read(path, what)
+    with _opened(io.BytesIO(data), what) as image:
+        pixels, notes = _to_rgb(image, what)
+    return LoadedImage(
+        pixels, printable(path.name), hashlib.sha256(data).hexdigest(), pixels.width, pixels.height, notes
+    )
+
+
+@contextmanager
+def _opened(file: BinaryIO, what: str) -> Iterator[Image.Image]:
+    """An image whose header is read and whose size is fit."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns about what is refused, or harmless, here
         try:
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = Image.open(file, formats=FORMATS)
         except Image.DecompressionBombError:
             raise ImageError(_too_large(what)) from None
         except Exception:
@@ -158,22 +180,26 @@ def _load_file(path: Path) -> LoadedImage:
             ) from None
         with image:
             _check_size(image.size, what)
-            pixels, notes = _to_rgb(image, what)
-    return LoadedImage(
-        pixels, printable(path.name), hashlib.sha256(data).hexdigest(), pixels.width, pixels.height, notes
-    )
+            yield image
 
 
-def _read(path: Path, what: str) -> bytes:
-    """Read a regular file, once, without ever blocking on a pipe or a device."""
+@contextmanager
+def _file(path: Path, what: str) -> Iterator[BinaryIO]:
+    """A regular file, opened without ever blocking on a pipe or a device."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
     try:
         with os.fdopen(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ImageError(f"{what} is a pipe or a device; save the image to an ordinary file first.")
-            data = file.read(MAX_FILE_BYTES + 1)
+            yield file
     except (OSError, ValueError) as error:
         raise ImageError(f"{what} {_reason(error)}.") from None
+
+
+def _read(path: Path, what: str) -> bytes:
+    """Read a regular file, once."""
+    with _file(path, what) as file:
+        data = file.read(MAX_FILE_BYTES + 1)
     if not data:
         raise ImageError(f"{what} is empty (zero bytes); copy or export it again.")
     if len(data) > MAX_FILE_BYTES:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mmad_files import write_set
-from reason_iad.bench.questions import questions_sha256, read_units
+from reason_iad.bench.questions import questions_sha256, read_units, unreadable_images
 from reason_iad.errors import DatasetError
 
 KEY = "toys/pcb/test/spot/1.png"
@@ -143,6 +143,17 @@ def test_what_is_wrong_is_named(change: Change, named: str, questions: Path) -> 
     with pytest.raises(DatasetError) as error:
         read_units([changed(questions, change)], questions.parent)
     assert named in str(error.value)
+
+
+def test_a_template_that_is_no_image_is_a_problem_and_an_image_that_is_none_fails_alone(questions: Path) -> None:
+    image, template = (questions.parent / f"toys/pcb/{name}" for name in ("test/spot/1.png", "train/good/0.png"))
+    image.write_text("no image")
+    units = read_units([questions], questions.parent)
+    assert unreadable_images(units, questions.parent) == [KEY]
+    template.write_bytes(b"P6 60000 60000 255\n")  # only the header says how large it would be
+    with pytest.raises(DatasetError, match=r"1 problem;[^\n]*\n  toys/pcb/train/good/0\.png: .*million pixels"):
+        read_units([questions], questions.parent)
+    assert read_units([questions], questions.parent, shots=0)
 
 
 def test_everything_wrong_is_reported_at_once(questions: Path) -> None:

@@ -127,6 +127,13 @@ def test_a_damaged_image_is_counted_listed_and_tried_again(questions: Path, tmp_
     assert mended.read_bytes() == whole.read_bytes()
 
 
+def test_images_that_will_fail_are_named_before_the_model_is_loaded(questions: Path, tmp_path: Path) -> None:
+    (questions.parent / "toys/pcb/test/spot/1.png").write_text("no image")
+    result = run(questions, tmp_path / "run", "--model", "nano", "--device", "cuda:99", "--method", "direct")
+    assert result.exit_code == 2
+    assert "1 of 6 images cannot be read and will fail: toys/pcb/test/spot/1.png." in result.stderr
+
+
 def test_even_a_quiet_run_says_that_images_failed(questions: Path, tmp_path: Path) -> None:
     (questions.parent / "toys/pcb/test/spot/1.png").write_bytes(b"no image")
     result = run(questions, tmp_path / "run", "--method", "direct", "--quiet")

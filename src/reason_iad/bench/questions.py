@@ -26,8 +26,8 @@ from typing import Any, Literal
 from reason_iad.bench.entries import Conversation, Entry, load_entries, read_entry
 from reason_iad.bench.subtasks import DETECTION, KINDS, subtask_of
 from reason_iad.bench.work import BenchQuestion, Unit
-from reason_iad.errors import DatasetError
-from reason_iad.images import MAX_FILE_BYTES, printable
+from reason_iad.errors import DatasetError, ImageError
+from reason_iad.images import MAX_FILE_BYTES, check_header, printable
 
 Templates = Literal["random", "similar"]
 
@@ -96,6 +96,14 @@ def read_units(
     if not chosen:
         raise DatasetError("The questions files ask nothing; check --questions and --limit.")
     return tuple(replace(unit, number=number) for number, unit in enumerate(chosen))
+
+
+def unreadable_images(units: Sequence[Unit], images: Path) -> list[str]:
+    """The images asked about that will fail, as far as their headers tell; no pixel is decoded.
+
+    They stop no run: their answers say why they failed, and they are tried again when it goes on.
+    """
+    return [unit.image for unit in units if _bad_header(images / unit.image) is not None]
 
 
 def _each_once(files: Sequence[Path], problems: list[str]) -> list[Path]:
@@ -214,10 +222,13 @@ def _spread(names: list[str]) -> list[tuple[float, str]]:
 
 
 def _missing(units: Sequence[Unit], images: Path) -> list[str]:
-    """What is wrong with the files of images and templates, each once, from a look at their size and kind."""
-    paths = dict.fromkeys(path for unit in units for path in (unit.image, *unit.templates))
+    """What is wrong with the files of images and templates, each once, from a look at size, kind and header.
+
+    The header of an image that is asked about is not looked at here: it alone fails, its template would fail many.
+    """
+    shown = {path for unit in units for path in unit.templates}
     problems = []
-    for path in paths:
+    for path in dict.fromkeys(path for unit in units for path in (unit.image, *unit.templates)):
         try:
             found = (images / path).stat()
         except (OSError, ValueError):
@@ -227,7 +238,17 @@ def _missing(units: Sequence[Unit], images: Path) -> list[str]:
             problems.append(f"{printable(path)}: is not a file.")
         elif not 0 < found.st_size <= MAX_FILE_BYTES:
             problems.append(f"{printable(path)}: has {found.st_size} bytes (allowed: 1 to {MAX_FILE_BYTES}).")
+        elif path in shown and (complaint := _bad_header(images / path)):
+            problems.append(f"{printable(path)}: is a template. {complaint}")
     return problems
+
+
+def _bad_header(path: Path) -> str | None:
+    try:
+        check_header(path)
+    except ImageError as error:
+        return str(error)
+    return None
 
 
 def _listed(problems: list[str], few: list[str]) -> str:

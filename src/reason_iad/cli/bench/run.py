@@ -169,7 +169,7 @@ def run(
     Exit code: 0 fine, 2 usage or input error, 3 some images failed.
     """
     from reason_iad.bench.conditions import Settings
-    from reason_iad.bench.questions import read_units
+    from reason_iad.bench.questions import read_units, unreadable_images
     from reason_iad.bench.running import OnRay, run_methods
 
     if resume and overwrite:
@@ -187,6 +187,8 @@ def run(
     watcher = Console(quiet, out)
     try:
         with watcher:
+            if unreadable := unreadable_images(units, images):
+                watcher.warn(_will_fail(unreadable, len(units)))
             run_methods(
                 settings, methods, units, out, watcher, resume=resume, overwrite=overwrite, threads=threads,
                 ray=None if ray is None else OnRay(None if ray == _HERE else ray, workers, gpus),
@@ -194,6 +196,13 @@ def run(
     except KeyboardInterrupt:
         fail(f"Interrupted; what is answered is in '{out}', go on with --resume.", EXIT_INTERRUPTED)
     click.get_current_context().exit(EXIT_FAILED if watcher.failed else 0)
+
+
+def _will_fail(unreadable: Sequence[str], images: int) -> str:
+    """A sentence on images whose headers say that they cannot be read; not all of them if there are many."""
+    named = ", ".join(printable(image) for image in unreadable[:SHOWN_FAILURES])
+    more = f" and {len(unreadable) - SHOWN_FAILURES} more" if len(unreadable) > SHOWN_FAILURES else ""
+    return f"{len(unreadable)} of {images} images cannot be read and will fail: {named}{more}."
 
 
 class Console:
