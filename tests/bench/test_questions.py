@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from mmad_files import write_set
 from reason_iad.bench.questions import questions_sha256, read_units, unreadable_images
+from reason_iad.bench.subtasks import KINDS
 from reason_iad.errors import DatasetError
 
 KEY = "toys/pcb/test/spot/1.png"
@@ -230,6 +232,18 @@ def test_the_hash_tells_questions_apart(change: Change, questions: Path) -> None
     before = questions_sha256(read_units([questions], questions.parent))
     assert questions_sha256(read_units([questions], questions.parent)) == before
     assert questions_sha256(read_units([changed(questions, change)], questions.parent)) != before
+
+
+def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    example = text.partition("```json\n")[2].partition("```")[0]
+    (key, entry), *_ = json.loads(example).items()
+    for path in (key, entry["random_templates"][0]):
+        (tmp_path / path).parent.mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(tmp_path / path)
+    (tmp_path / "own.json").write_text(example)
+    assert read_units([tmp_path / "own.json"], tmp_path)[0].abnormal
+    assert all(kind in text for kind in KINDS)
 
 
 @pytest.mark.data
