@@ -11,7 +11,7 @@ After the last layer only some rows are read, so only those are computed there; 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -34,6 +34,8 @@ class SuffixPlan:
         read: suffix rows that are read after the last layer; None: all.
         last: index of the last layer.
         captured: running sum of the attention, (B, len(rows), n).
+        fuse: whether the fused way can serve; found in the first layer.
+        hidden: masks that were made for the layers before.
     """
 
     prefix: Layers
@@ -44,6 +46,8 @@ class SuffixPlan:
     read: tuple[int, ...] | None = None
     last: int = -1
     captured: torch.Tensor | None = field(default=None)
+    fuse: bool | None = None
+    hidden: dict[tuple[Any, ...], Hidden] = field(default_factory=dict, repr=False)
 
     def mean_attention(self) -> torch.Tensor | None:
         """(B, len(rows), n), averaged over heads and the chosen layers."""
@@ -53,11 +57,12 @@ class SuffixPlan:
         """Rows whose attention in this layer is asked for."""
         return self.rows if layer in self.capture_layers else ()
 
-    def needed(self, layer: int, length: int) -> list[int]:
-        """Rows of `length` whose attention in this layer anything depends on, ascending."""
+    def needed(self, layer: int, length: int) -> list[int] | None:
+        """Rows of `length` whose attention in this layer anything depends on, ascending; None: all."""
         if layer != self.last or self.read is None:
-            return list(range(length))
-        return sorted({*self.read, *self.wanted(layer)})
+            return None
+        rows = sorted({*self.read, *self.wanted(layer)})
+        return rows if len(rows) < length else None
 
     def capture(self, seen: torch.Tensor) -> None:
         """Add a layer's attention, (B, heads, len(rows), n)."""
@@ -74,7 +79,7 @@ class Look(NamedTuple):
 
 
 class Hidden(NamedTuple):
-    """What the rows do not see: (R, P) of the prefix and (R, S) of the own tokens, bool; None: they see it all."""
+    """What is added to the scores of the rows, (R, P) on the prefix and (R, S) on the own tokens; None: nothing."""
 
     prefix: torch.Tensor | None
     own: torch.Tensor | None
@@ -104,20 +109,23 @@ def attend(
         (B, T, heads, head size); zero for rows that nothing depends on.
     """
     batch, heads, length, size = query.shape
-    prefix = plan.prefix[layer]
-    needed = plan.needed(layer, length)
-    if not needed:
+    needed, wanted = plan.needed(layer, length), plan.wanted(layer)
+    if needed == []:
         return query.new_zeros(batch, length, heads, size)
-    some = len(needed) < length
-    look = Look([needed.index(row) for row in plan.wanted(layer)], *plan.image)
-    hidden = _hidden(prefix[0].shape[2], own[0].shape[2], length, needed, window, query.device)
-    way = fused if hidden.prefix is None and _can_fuse(query, own[0], prefix[0]) else plain
-    out, seen = way(prefix, query[:, :, needed] if some else query, own, hidden, scale, look)
+    prefix, index = plan.prefix[layer], None
+    if needed is not None:
+        index = torch.tensor(needed, device=query.device)
+        query = query.index_select(2, index)
+        wanted = tuple(map(needed.index, wanted))
+    if plan.fuse is None:
+        plan.fuse = _can_fuse(query, own[0], prefix[0])
+    hidden = _hidden(plan, layer, query, own[0], length, window)
+    # Where most rows are to be seen, the plain way has their weights at hand.
+    way = fused if plan.fuse and hidden.prefix is None and 2 * len(wanted) <= query.shape[2] else plain
+    out, seen = way(prefix, query, own, hidden, scale, Look(list(wanted), *plan.image))
     if seen is not None:
         plan.capture(seen)
-    if not some:
-        return out
-    return out.new_zeros(batch, length, heads, size).index_copy(1, torch.tensor(needed, device=out.device), out)
+    return out if index is None else out.new_zeros(batch, length, heads, size).index_copy(1, index, out)
 
 
 def plain(prefix: Pair, query: torch.Tensor, own: Pair, hidden: Hidden, scale: float, look: Look) -> Attended:
@@ -142,9 +150,9 @@ def plain(prefix: Pair, query: torch.Tensor, own: Pair, hidden: Hidden, scale: f
     recent = torch.matmul(grouped, key.transpose(0, 1).transpose(-1, -2))  # (KH, B, G*R, S)
     recent = recent.view(kv_heads, batch, groups, count, so_far)
     if hidden.prefix is not None:
-        past = past.masked_fill(hidden.prefix, float("-inf"))
+        past = past + hidden.prefix
     if hidden.own is not None:
-        recent = recent.masked_fill(hidden.own, float("-inf"))
+        recent = recent + hidden.own
     weights = torch.cat((past, recent), -1).mul_(scale).softmax(-1, dtype=torch.float32)
     seen = weights[:, :, :, look.rows, look.start : look.stop].transpose(0, 1).flatten(1, 2) if look.rows else None
     weights = weights.to(value.dtype)
@@ -166,9 +174,7 @@ def fused(prefix: Pair, query: torch.Tensor, own: Pair, hidden: Hidden, scale: f
     past, past_norm = _flash(rows, *prefix, scale=scale)
     past = past.reshape(kv_heads, batch, groups * count, size).transpose(0, 1)
     past_norm = past_norm.reshape(kv_heads, batch, groups * count).transpose(0, 1)
-    mask = None
-    if hidden.own is not None:
-        mask = query.new_zeros(hidden.own.shape).masked_fill_(hidden.own, float("-inf")).repeat(groups, 1)
+    mask = hidden.own if hidden.own is None or groups == 1 else hidden.own.repeat(groups, 1)
     recent, recent_norm = _flash(folded, *own, attn_mask=mask, scale=scale)
     share = torch.sigmoid(past_norm - recent_norm)  # of the prefix in the whole softmax
     out = torch.lerp(recent, past, share[..., None].to(past.dtype)).reshape(batch, heads, count, size)
@@ -209,16 +215,31 @@ def _can_fuse(*tensors: torch.Tensor) -> bool:
 
 
 def _hidden(
-    width: int, so_far: int, length: int, needed: list[int], window: int | None, device: torch.device
+    plan: SuffixPlan, layer: int, query: torch.Tensor, key: torch.Tensor, length: int, window: int | None
 ) -> Hidden:
-    """Masks of the needed rows, out of the last `length` of `so_far` own tokens after a prefix of `width`."""
-    windowed = window is not None and width + so_far > window
-    if needed == [length - 1] and not windowed:
+    """The masks of a layer's rows: all of the last `length` own tokens, or those of them that it needs."""
+    width, so_far = plan.prefix[layer][0].shape[2], key.shape[2]
+    needed = plan.needed(layer, length)
+    window = None if window is None or width + so_far <= window else window
+    if window is None and (length == 1 or needed == [length - 1]):
         return Hidden(None, None)
-    places = torch.tensor(needed, device=device)[:, None] + (so_far - length)  # among the own tokens
-    at = torch.arange(so_far, device=device)
-    own = at > places
-    if not windowed or window is None:
-        return Hidden(None, own)
-    oldest = places - window + 1  # that each row still sees
-    return Hidden(torch.arange(-width, 0, device=device) < oldest, own | (at < oldest))
+    case = (so_far, length, window, None if needed is None else tuple(needed))
+    if case not in plan.hidden:
+        if len(plan.hidden) > 4:  # decoding makes a new one with every token
+            plan.hidden.clear()
+        device = query.device
+        rows = torch.arange(length, device=device) if needed is None else torch.tensor(needed, device=device)
+        places = rows[:, None] + (so_far - length)  # among the own tokens
+        at = torch.arange(so_far, device=device)
+        if window is None:
+            plan.hidden[case] = Hidden(None, _added(at > places, query.dtype))
+        else:
+            oldest = places - window + 1  # that each row still sees
+            past = _added(torch.arange(-width, 0, device=device) < oldest, query.dtype)
+            plan.hidden[case] = Hidden(past, _added((at > places) | (at < oldest), query.dtype))
+    return plan.hidden[case]
+
+
+def _added(hidden: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Minus infinity where it is hidden, else 0."""
+    return torch.zeros_like(hidden, dtype=dtype).masked_fill_(hidden, float("-inf"))
