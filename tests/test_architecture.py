@@ -101,8 +101,21 @@ def test_imports_go_one_way(module: str) -> None:
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
-        ("torch", {"backbones", "reasoning", "expert", "option_orders", "answering", "bench", "inspector", "doctor",
-                   "nano", "cli"}),
+        (
+            "torch",
+            {
+                "backbones",
+                "reasoning",
+                "expert",
+                "option_orders",
+                "answering",
+                "bench",
+                "inspector",
+                "doctor",
+                "nano",
+                "cli",
+            },
+        ),
         ("transformers", {"backbones", "nano", "inspector"}),  # the inspector asks for its version only
         ("openai", {"backbones"}),
         ("lancedb", {"knowledge"}),
