@@ -108,7 +108,7 @@ def test_the_driver_loads_no_model_and_paths_may_be_relative(
     units = read_units([Path("set/questions.json")], settings.images)
     for _ in range(2):  # the second time, nothing is left to do
         run_methods(
-            settings, ["direct"], units, Path("run"), Console(quiet=True), resume=True, ray=OnRay(workers=1)
+            settings, ["direct"], units, Path("run"), Console(True, Path("run")), resume=True, ray=OnRay(workers=1)
         )
         made = read_run(Path("run/direct"))
         assert made.manifest.status == "complete" and made.manifest.model.name == "fake"
