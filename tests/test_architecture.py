@@ -42,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
     # the measuring room: uses the inspector as anybody would
     "bench": {"backbones", "config", "errors", "examination", "expert", "files", "galleries", "images", "inspector",
-              "knowledge", "prompt", "reasoning", "schema", "workbench"},
+              "knowledge", "prompt", "reasoning", "report.svg", "schema", "workbench"},
     # the workshop where the embedded model is made: uses the rooms, is used by none
     "nano": {"backbones", "config", "errors", "expert", "files", "images", "inspector", "knowledge", "nano.world",
              "prompt", "reasoning", "schema"},

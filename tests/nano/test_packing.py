@@ -9,9 +9,12 @@ import torch
 
 from reason_iad.nano.decoder import PackedDecoder
 from reason_iad.nano.encoding import IMAGE, STOP, THINK
-from reason_iad.nano.packing import LatentOdds, Packed, collate, pack
+from reason_iad.nano.packing import PLACE_SLOT, LatentOdds, Packed, collate, pack
+from reason_iad.nano.pairs import kind_index
 from reason_iad.nano.questions import make_items
 from reason_iad.nano.scene import make_scene
+from reason_iad.nano.training.heads import KIND_SLOTS
+from reason_iad.schema import PLACES
 
 GRID = (3, 4)
 
@@ -89,3 +92,28 @@ def test_option_ends_follow_their_options(facts, vocabulary, indexes, encoder):
         assert len(packed.options) == sum(len(item.question.options) for item in items)
         assert all(packed.ids[position] == encoder.line_break for position, _, _ in packed.options)
         assert sum(right for _, right, _ in packed.options) == sum(item.correct is not None for item in items)
+
+
+def test_an_option_of_a_place_question_stands_for_its_place_and_of_a_type_question_for_its_kind(
+    facts, vocabulary, indexes, encoder
+):
+    seen = set()
+    for seed in range(40):
+        _, items, packed = make(facts[seed], vocabulary, indexes, encoder, seed)
+        ends = iter(packed.options)
+        for item in items:
+            for number, option in enumerate(item.question.options):
+                meaning = next(ends)[2]
+                if item.task == "place":
+                    assert meaning == PLACE_SLOT + PLACES.index(option.lower().rstrip("."))
+                elif item.option_kinds and item.option_kinds[number] is not None:
+                    assert meaning == indexes.kinds[item.option_kinds[number]]
+                else:
+                    assert meaning == -1
+                seen.add(item.task)
+    assert {"place", "type", "detection"} <= seen
+
+
+def test_kinds_and_places_share_the_slots_without_meeting():
+    assert len(kind_index()) <= PLACE_SLOT
+    assert PLACE_SLOT + len(PLACES) == KIND_SLOTS

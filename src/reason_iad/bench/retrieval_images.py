@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,21 +42,32 @@ class Seen:
 
 
 def classify_images(
-    images: Iterable[tuple[str, str, Path]], gallery: Gallery, backbone: Backbone, *, score: float, margin: float
-) -> Iterator[Seen]:
-    """Rank the gallery's categories for each image.
+    images: Iterable[tuple[str, str, Path]],
+    gallery: Gallery,
+    backbone: Backbone,
+    *,
+    score: float,
+    margin: float,
+    leave_out: Container[str] = (),
+) -> Iterator[Seen | None]:
+    """Rank the gallery's categories for each image; None for one that is left out.
 
     Args:
-        images: (name, right category, file); none of them may be in the gallery.
+        images: (name, right category, file).
         gallery: of the same model.
         backbone: embeds.
         score, margin: as in `InspectorConfig.category_score` and `category_margin`.
+        leave_out: hashes of the images that the gallery holds: finding those again would prove nothing.
     """
     from reason_iad.expert.embedding import image_embedding
 
     for name, category, file in images:
         try:
-            vector = image_embedding(backbone.patch_features(load_image(file).pixels))
+            image = load_image(file)
+            if image.sha256 in leave_out:
+                yield None
+                continue
+            vector = image_embedding(backbone.patch_features(image.pixels))
         except ImageError as error:
             yield Seen(name, category, error=str(error))
             continue

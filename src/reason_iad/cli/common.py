@@ -165,6 +165,16 @@ def make_config(
     return config if threshold is None else replace(config, threshold=threshold)
 
 
+def check_resume(resume: bool, overwrite: bool) -> None:
+    """Refuse to both continue and replace results.
+
+    Raises:
+        OutputError: both were asked for.
+    """
+    if resume and overwrite:
+        raise OutputError("--resume and --overwrite exclude each other; choose one.")
+
+
 def check_model(model: str) -> str:
     """Refuse what cannot be a model, before anything heavy is imported.
 

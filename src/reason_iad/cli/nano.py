@@ -88,8 +88,17 @@ def questions(count: int, split: str, invented_names: bool, size: int, out: Path
     reason-iad nano questions --out drawn
     reason-iad bench run --questions drawn/questions.json --images drawn --out runs/drawn
     """
+    from rich.console import Console
+    from rich.progress import Progress
+
     from reason_iad.nano.exporting import export_world
 
     purpose: Literal["new", "held_out"] = "held_out" if split == "held_out" else "new"
-    written = export_world(out, count, purpose=purpose, size=size, invented=invented_names)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Drawing", total=count)
+        written = export_world(
+            out, count, purpose=purpose, size=size, invented=invented_names,
+            progress=lambda done: bar.update(task, completed=done),
+        )  # fmt: skip
     click.echo(f"{written} questions about {count} images are in {out}.")

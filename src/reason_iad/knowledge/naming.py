@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from reason_iad.knowledge.retrieval import telling_words
-from reason_iad.knowledge.store import KnowledgeStore, Mode
+from reason_iad.knowledge.store import KnowledgeStore
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 
@@ -32,15 +32,14 @@ def names_category(text: str, names: tuple[str, ...]) -> int:
     return best
 
 
-def rank_categories(store: KnowledgeStore, text: str, *, mode: Mode = "bm25", embedder: object = None) -> list[str]:
+def rank_categories(store: KnowledgeStore, text: str) -> list[str]:
     """Categories of a store, the likeliest subject of the text first; those that nothing speaks for are left out.
 
     Args:
         store: the knowledge.
         text: a question, say.
-        mode, embedder: as in `KnowledgeStore.search`.
     """
-    found = store.search(telling_words(text), limit=max(len(store), 1), mode=mode, embedder=embedder)  # type: ignore[arg-type]
+    found = store.search(telling_words(text), limit=len(store))
     scores: dict[str, float] = {}
     for each in found:  # best first
         scores.setdefault(each.entry.category, each.score)

@@ -161,7 +161,8 @@ def _questions(facts: Facts, category: _Category, rng: random.Random) -> Iterato
             "Question": text,
             "Answer": LETTERS[place],
             "Options": {
-                letter: f"{text[:1].upper()}{text[1:]}." for letter, text in zip(LETTERS, options, strict=False)
+                letter: f"{option[:1].upper()}{option[1:]}."
+                for letter, option in zip(LETTERS, options, strict=False)
             },
             "type": kind,
             "annotation": True,

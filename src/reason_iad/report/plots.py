@@ -7,22 +7,17 @@ handed over to the page's style sheet, so that one drawing serves the light and 
 from __future__ import annotations
 
 import io
-import re
-import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from reason_iad.report.pictures import SERIES
+from reason_iad.report.svg import for_page, page_colours, page_style, settings
 from reason_iad.schema import StepRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# matplotlib wants real colours; these stand for the style sheet's variables and are replaced in the SVG.
-_COLOURS = {"ink": "#000101", "muted": "#000102", "line": "#000103", "accent": "#000104"} | {
-    f"s{index}": f"#0002{index:02d}" for index in range(1, SERIES + 1)
-}
-_settings = threading.Lock()  # rc_context changes matplotlib's settings for all threads
+_COLOURS = page_colours(SERIES)
 
 
 def steps_plot(steps: Sequence[StepRecord], name: str) -> str:
@@ -38,23 +33,15 @@ def steps_plot(steps: Sequence[StepRecord], name: str) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    style: Any = {
-        "svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif", "font.size": 10,
-        "axes.edgecolor": _COLOURS["line"], "axes.labelcolor": _COLOURS["muted"],
-        "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.grid.axis": "y",
-        "grid.color": _COLOURS["line"], "grid.linewidth": 0.7, "text.color": _COLOURS["ink"],
-        "xtick.color": _COLOURS["line"], "ytick.color": _COLOURS["line"],
-        "xtick.labelcolor": _COLOURS["muted"], "ytick.labelcolor": _COLOURS["muted"],
-        "legend.frameon": False, "legend.fontsize": 9, "legend.handlelength": 1.4,
-    }  # fmt: skip
-    with _settings, matplotlib.rc_context(style):
+    style: Any = page_style(_COLOURS) | {"svg.hashsalt": name, "axes.grid.axis": "y", "legend.handlelength": 1.4}
+    with settings, matplotlib.rc_context(style):
         figure = Figure(figsize=(5.4, 3.9), layout="constrained")
         reward, entropy = figure.subplots(2, 1, sharex=True)
         _draw_reward(reward, steps)
         _draw_entropy(entropy, steps)
         svg = io.StringIO()
         figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
-    return _for_page(svg.getvalue())
+    return for_page(svg.getvalue(), _COLOURS)
 
 
 def _draw_reward(axes: Axes, steps: Sequence[StepRecord]) -> None:
@@ -97,15 +84,3 @@ def _finish(axes: Axes, title: str, columns: int) -> None:
         handletextpad=0.4,
     )  # fmt: skip
     axes.tick_params(length=0)
-
-
-def _for_page(svg: str) -> str:
-    """Only the `<svg>` element, without what HTML knows itself, with the colours and fonts of the page."""
-    svg = svg[svg.index("<svg") :]
-    removed = r"<metadata>.*?</metadata>|<style.*?</style>| xmlns(:\w+)?=\"[^\"]*\"|(?<=<g) id=\"[^\"]*\""
-    svg = re.sub(removed, "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<svg[^>]*?viewBox=(\"[^\"]*\")[^>]*>", r'<svg viewBox=\1 aria-hidden="true">', svg)
-    svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--sans)", svg)
-    for variable, colour in _COLOURS.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    return svg

@@ -7,8 +7,6 @@ runs but numbers and names, and the names are escaped by matplotlib's SVG writer
 from __future__ import annotations
 
 import io
-import re
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from reason_iad.bench.report.summary import Injection, Summary, Timing
 from reason_iad.bench.report.tables import short
 from reason_iad.bench.scoring import ordered_subtasks
 from reason_iad.bench.statistics import wilson
+from reason_iad.report.svg import for_page, page_colours, page_style, settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,22 +26,12 @@ if TYPE_CHECKING:
 SERIES = 6
 """Colours for runs in the style sheet; a seventh run has the first one again."""
 
-# matplotlib wants real colours; these stand for the style sheet's variables and are replaced in the SVG.
-_COLOURS = {"ink": "#000101", "muted": "#000102", "line": "#000103", "accent": "#000104", "faint": "#000105"} | {
-    f"s{number}": f"#0002{number:02d}" for number in range(1, SERIES + 1)
-}
-_STYLE: Any = {
-    "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "text.parse_math": False,
-    "axes.edgecolor": _COLOURS["line"], "axes.labelcolor": _COLOURS["muted"], "axes.labelsize": 9.5,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
-    "grid.color": _COLOURS["line"], "grid.linewidth": 0.7, "text.color": _COLOURS["ink"],
-    "xtick.color": _COLOURS["line"], "ytick.color": _COLOURS["line"],
-    "xtick.labelcolor": _COLOURS["muted"], "ytick.labelcolor": _COLOURS["muted"],
-    "legend.frameon": False, "legend.fontsize": 9, "legend.labelcolor": _COLOURS["muted"],
+_COLOURS = page_colours(SERIES)
+_STYLE: Any = page_style(_COLOURS) | {
+    "text.parse_math": False, "axes.labelsize": 9.5, "axes.axisbelow": True, "legend.labelcolor": _COLOURS["muted"],
 }  # fmt: skip
 _MARKERS = "osD^vPX"
 _POINTS = 300  # of a curve: more cannot be seen
-_settings = threading.Lock()  # rc_context changes matplotlib's settings for all threads
 
 
 def accuracy_plot(summaries: Sequence[Summary]) -> str:
@@ -203,26 +192,11 @@ def _drawing(name: str, size: tuple[float, float] = (4.6, 3.1)) -> Iterator[_Dra
     import matplotlib
     from matplotlib.figure import Figure
 
-    with _settings, matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}), warnings.catch_warnings():
+    with settings, matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has the fonts, text stays text
         drawing = _Drawing(Figure(figsize=size, layout="constrained"))
         yield drawing
         drawing.axes.tick_params(length=0, which="both")
         text = io.StringIO()
         drawing.figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    drawing.svg = _for_page(text.getvalue())
-
-
-def _for_page(svg: str) -> str:
-    """Only the `<svg>` element, without what HTML knows itself, with the colours and fonts of the page."""
-    svg = svg[svg.index("<svg") :]
-    removed = (
-        r"<metadata>.*?</metadata>|<style.*?</style>| xmlns(:\w+)?=\"[^\"]*\"|(?<=<g) id=\"[^\"]*\"|<!--.*?-->"
-    )
-    svg = re.sub(removed, "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<svg[^>]*?viewBox=(\"[^\"]*\")[^>]*>", r'<svg viewBox=\1 aria-hidden="true">', svg)
-    svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--sans)", svg)
-    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 var(--sans)", svg)
-    for variable, colour in _COLOURS.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    return svg
+    drawing.svg = for_page(text.getvalue(), _COLOURS)

@@ -12,7 +12,7 @@ from reason_iad.backbones.chat_use import is_api
 from reason_iad.bench.detect.detectors import DETECTORS
 from reason_iad.bench.detect.readers import READERS, read_dataset
 from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
-from reason_iad.cli.common import check_device, check_model
+from reason_iad.cli.common import check_device, check_model, check_resume
 from reason_iad.config import InspectorConfig
 from reason_iad.errors import ConfigError, DatasetError, ModelError
 from reason_iad.images import printable
@@ -120,8 +120,7 @@ def detect(
     from reason_iad.bench.detect.folder import require_free
     from reason_iad.bench.detect.running import EXTERNAL, Settings
 
-    if resume and overwrite:
-        raise DatasetError("--resume and --overwrite exclude each other; choose one.")
+    check_resume(resume, overwrite)
     require_free(out, resume=resume, overwrite=overwrite)
     _check_options(model, device, maps, save_maps)
     compared: References = "none" if maps is not None else references

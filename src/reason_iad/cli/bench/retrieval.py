@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from reason_iad.cli.common import check_device, check_model
 
 if TYPE_CHECKING:
     from reason_iad.bench.retrieval import Found, Hits
@@ -65,6 +66,8 @@ def retrieval(
     from reason_iad.knowledge import open_knowledge
 
     renamed = _renamed(names)
+    check_model(model)
+    check_device(device)
     if bool(questions) != (images is not None):
         raise click.UsageError("--questions and --images belong together; give both or none.")
     if by_image and not questions:
@@ -103,19 +106,12 @@ def _by_image(units: Sequence[Unit], images: Path, model: str, device: str, each
     with tempfile.TemporaryDirectory() as folder:
         gallery, known = gallery_of(units, images, backbone, Path(folder) / "gallery", each)
         rows = [(unit.image, unit.category, images / unit.image) for unit in units]
-        kept = [row for row in rows if _sha256(row[2]) not in known]
         results = classify_images(
-            kept, gallery, backbone, score=config.category_score, margin=config.category_margin
+            rows, gallery, backbone, score=config.category_score, margin=config.category_margin, leave_out=known
         )
-        bar = track(results, "Images", total=len(kept), console=Console(stderr=True), transient=True)
-        return list(bar), len(rows) - len(kept)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""  # said when it is read as an image
+        bar = track(results, "Images", total=len(rows), console=Console(stderr=True), transient=True)
+        seen = [each for each in bar if each is not None]
+        return seen, len(rows) - len(seen)
 
 
 def _summaries(found: Sequence[Found], seen: Sequence[Seen]) -> dict[str, Hits | None]:

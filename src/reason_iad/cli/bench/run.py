@@ -12,9 +12,9 @@ import click
 
 from reason_iad.backbones.chat_use import TIMEOUT
 from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
-from reason_iad.cli.common import check_device, check_model
+from reason_iad.cli.common import check_device, check_model, check_resume
 from reason_iad.config import ABLATIONS, METHODS, PRESETS, InspectorConfig
-from reason_iad.errors import ConfigError, DatasetError
+from reason_iad.errors import ConfigError
 from reason_iad.images import printable
 
 if TYPE_CHECKING:
@@ -172,8 +172,7 @@ def run(
     from reason_iad.bench.questions import read_units, unreadable_images
     from reason_iad.bench.running import OnRay, run_methods
 
-    if resume and overwrite:
-        raise DatasetError("--resume and --overwrite exclude each other; choose one.")
+    check_resume(resume, overwrite)
     if ray is None and (workers is not None or gpus):
         raise ConfigError("--workers and --gpus have no effect without --ray; add it.")
     check_model(how["model"])

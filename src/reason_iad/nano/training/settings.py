@@ -11,7 +11,7 @@ from reason_iad.nano.architecture import CELL, NanoConfig
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """A run. Defaults are those of the packaged weights.
+    """A run. The packaged weights came from several, told in their card.
 
     Attributes:
         minutes: trained time of the whole run, across resumes.
