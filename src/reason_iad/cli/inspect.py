@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, fail
-from reason_iad.cli.common import Engine, check_output, engine_options, make_folder
+from reason_iad.cli.common import Engine, check_output, check_resume, engine_options, make_folder
 from reason_iad.cli.values import ManyValues
 from reason_iad.errors import OutputError, ReasonIADError
 
@@ -126,8 +126,7 @@ def _check_outputs(job: Job) -> None:
     to_file = job.json is not None and job.json != STDOUT
     if job.resume and not to_file:
         raise OutputError("--resume needs the file to go on with; name it with --json.")
-    if job.resume and job.overwrite:
-        raise OutputError("--resume and --overwrite exclude each other; choose one.")
+    check_resume(job.resume, job.overwrite)
     if job.json is not None and to_file:
         check_output(job.json, inputs)
     if job.report is None:
