@@ -103,13 +103,16 @@ def knowledge_line(entry: Entry) -> str:
     return f"{label}: {' '.join(entry.text.split())}"
 
 
-def build_head(entries: Sequence[Entry], references: int, category: str | None) -> tuple[Part, ...]:
+def build_head(
+    entries: Sequence[Entry], references: int, category: str | None, *, overlay: bool = False
+) -> tuple[Part, ...]:
     """Parts up to and including the query image.
 
     Args:
         entries: retrieved knowledge, best first; empty for methods without knowledge.
         references: number of reference images shown before the query.
         category: name of the part, if known.
+        overlay: the query with an anomaly map drawn on it is shown between the references and the query.
     """
     parts: list[Part] = []
     if entries:
@@ -119,7 +122,9 @@ def build_head(entries: Sequence[Entry], references: int, category: str | None) 
         parts.append(Data(f"Part: {category}\n"))
     for index in range(references):
         parts += [Data("Good: "), ImageSlot(index), Data("\n")]
-    return (*parts, Data("Inspected: "), ImageSlot(references), Data("\n"))
+    if overlay:
+        parts += [Data("Map: "), ImageSlot(references), Data("\n")]
+    return (*parts, Data("Inspected: "), ImageSlot(references + int(overlay)), Data("\n"))
 
 
 def build_tail(question: Question, *, latents: bool) -> tuple[Part, ...]:

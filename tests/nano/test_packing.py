@@ -19,12 +19,12 @@ from reason_iad.schema import PLACES
 GRID = (3, 4)
 
 
-def make(facts, vocabulary, indexes, encoder, seed, share=0.5):
+def make(facts, vocabulary, indexes, encoder, seed, share=0.5, chain=0.0, extra=None):
     rng = random.Random(seed)
-    scene = make_scene(facts, vocabulary, rng)
+    scene = make_scene(facts, vocabulary, rng, extra=extra)
     items = make_items(scene, vocabulary, rng, 5)
     scene.facts.coverage.flags.writeable = True
-    return scene, items, pack(scene, items, encoder, indexes, GRID, rng, LatentOdds(share=share))
+    return scene, items, pack(scene, items, encoder, indexes, GRID, rng, LatentOdds(share=share), chain)
 
 
 def embed(model, packed: Packed, rows, tokens):
@@ -32,11 +32,12 @@ def embed(model, packed: Packed, rows, tokens):
     return torch.stack([table[packed.ids[i]] if packed.sources[i] < 0 else tokens[packed.sources[i]] for i in rows])
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_packed_branches_equal_separate_sequences(facts, vocabulary, indexes, encoder, model, seed):
-    scene, _, packed = make(facts[seed], vocabulary, indexes, encoder, seed)
-    other_scene, _, other = make(facts[seed + 50], vocabulary, indexes, encoder, seed + 50)
-    tokens = torch.randn(2 * GRID[0] * GRID[1], 48, generator=torch.Generator().manual_seed(seed))
+@pytest.mark.parametrize(("chain", "extra"), [(0.0, None), (0.5, None), (0.0, "reference"), (0.5, "overlay")])
+@pytest.mark.parametrize("seed", range(2))
+def test_packed_branches_equal_separate_sequences(facts, vocabulary, indexes, encoder, model, seed, chain, extra):
+    scene, _, packed = make(facts[seed], vocabulary, indexes, encoder, seed, chain=chain, extra=extra)
+    other_scene, _, other = make(facts[seed + 50], vocabulary, indexes, encoder, seed + 50, extra=extra)
+    tokens = torch.randn(3 * GRID[0] * GRID[1], 48, generator=torch.Generator().manual_seed(seed))
     batch = collate([packed, other], [scene, other_scene], [0, 1], indexes)
     length = batch.ids.shape[1]
     padded = torch.zeros(2, length, 48)
@@ -54,12 +55,13 @@ def test_packed_branches_equal_separate_sequences(facts, vocabulary, indexes, en
             torch.testing.assert_close(model.lm_head(states[rows]), model.lm_head(alone), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_positions_are_the_models_own(facts, vocabulary, indexes, encoder, model, seed):
-    _, _, packed = make(facts[seed], vocabulary, indexes, encoder, seed, share=0.0)
+@pytest.mark.parametrize("extra", [None, "reference", "overlay"])
+@pytest.mark.parametrize("seed", range(4))
+def test_positions_are_the_models_own(facts, vocabulary, indexes, encoder, model, seed, extra):
+    scene, _, packed = make(facts[seed], vocabulary, indexes, encoder, seed, share=0.0, extra=extra)
     rows = [i for i, segment in enumerate(packed.segments) if segment in (0, 2)]
     ids = torch.tensor([[packed.ids[i] for i in rows]])
-    images = int(packed.reference >= 0) + 1
+    images = scene.references + int(scene.extra == "overlay") + 1
     grids = torch.tensor([[1, 2 * GRID[0], 2 * GRID[1]]] * images)
     expected, _ = model.model.get_rope_index(ids, (ids == IMAGE).int(), image_grid_thw=grids)
     assert torch.equal(expected[:, 0], torch.tensor([packed.positions[i] for i in rows]).T)
@@ -117,3 +119,40 @@ def test_an_option_of_a_place_question_stands_for_its_place_and_of_a_type_questi
 def test_kinds_and_places_share_the_slots_without_meeting():
     assert len(kind_index()) <= PLACE_SLOT
     assert PLACE_SLOT + len(PLACES) == KIND_SLOTS
+
+
+def test_a_second_question_follows_the_first_answer_as_the_chat_template_writes_it(
+    facts, vocabulary, indexes, encoder, tokenizer_folder
+):
+    from transformers import AutoTokenizer
+
+    hub = AutoTokenizer.from_pretrained(tokenizer_folder)
+    again = tuple(hub("<|im_end|>\n<|im_start|>user\n", add_special_tokens=False).input_ids)
+    turn = tuple(hub("<|im_end|>\n<|im_start|>assistant\n", add_special_tokens=False).input_ids)
+    chained = 0
+    for seed in range(30):
+        _, items, packed = make(facts[seed], vocabulary, indexes, encoder, seed, share=0.0, chain=0.5)
+        questions = iter(items)
+        for branch in range(1, max(packed.segments) + 1):
+            ids = tuple(t for t, s in zip(packed.ids, packed.segments, strict=True) if s == branch)
+            item = next(questions)
+            expected = encoder.question(item.question).before + turn + encoder.content(item.answer)
+            while len(expected) < len(ids):
+                chained += 1
+                item = next(questions)
+                asked = encoder.question(item.question).before[len(encoder.line) :]
+                expected += again + asked + turn + encoder.content(item.answer)
+            assert ids == expected
+        assert next(questions, None) is None
+    assert chained > 20
+
+
+@pytest.mark.parametrize("extra", ["reference", "overlay"])
+def test_a_third_image_has_its_own_tokens_before_the_query(facts, vocabulary, indexes, encoder, extra):
+    count = GRID[0] * GRID[1]
+    scene, _, packed = make(facts[3], vocabulary, indexes, encoder, 3, share=0.0, extra=extra)
+    assert scene.extra == extra
+    shown = [source // count for source in packed.sources[::1] if source >= 0]
+    order = ([0] if scene.reference else []) + [2, 1]
+    assert shown == [image for image in order for _ in range(count)]
+    assert packed.sources[packed.query] == count

@@ -64,6 +64,10 @@ def test_right_options_are_right(asked, vocabulary):
             assert int(option) == len(facts.defects)
         elif item.task in ("why", "cause"):
             assert option == getattr(vocabulary.kinds[facts.main.kind], item.task).rstrip(".").lower()
+        elif item.task == "lookup":
+            names = {e.name: e.text for e, kind in zip(scene.entries, scene.entry_kinds, strict=True) if kind}
+            (name,) = [name for name in names if name.rstrip(".").lower() == option]
+            assert item.question.text.endswith(names[name])
         else:
             assert item.task == "detection" and option in ("yes", "no")
         if item.question == detection_question():
@@ -117,3 +121,13 @@ def test_invented_names_are_distinct_and_none_holds_another():
     for seed in range(50):
         names = [name.lower() for name in distinct_names(random.Random(seed), 7)]
         assert all(a == b or a not in b for a in names for b in names) and len(set(names)) == 7
+
+
+def test_open_lookups_repeat_the_entry_that_is_asked_for(asked):
+    seen = 0
+    for scene, item in asked:
+        if item.task == "lookup" and item.correct is None:
+            (entry,) = [entry for entry in scene.entries if f"'{entry.name}'" in item.question.text]
+            assert item.answer == entry.text
+            seen += 1
+    assert seen > 5

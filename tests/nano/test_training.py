@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from reason_iad.errors import ConfigError, ModelError
-from reason_iad.nano.pairs import pair_batch
-from reason_iad.nano.texts import TextSetup, text_batch
+from reason_iad.nano.pairs import count_at, pair_batch, size_of_step
+from reason_iad.nano.texts import TextSetup, joint_batch, text_batch
+from reason_iad.nano.training.answer_stage import EXTRAS
 from reason_iad.nano.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from reason_iad.nano.training.settings import TrainSettings
 from reason_iad.nano.training.train import train
@@ -18,8 +19,8 @@ from reason_iad.nano.training.train import train
 from .conftest import TINY
 
 SETTINGS = TrainSettings(
-    steps=(3, 3, 2), workers=0, threads=1, shards=2, size=84, model=TINY, tower_batch=2, batch=2, branches=3,
-    pool=8, reuse=2, half=False, validation_pairs=8,
+    steps=(3, 3, 3), workers=0, threads=1, shards=2, size=84, sizes=(84, 112), model=TINY, tower_batch=2, batch=2,
+    branches=3, pool=8, reuse=2, half=False, validation_pairs=8,
 )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def unbroken(tmp_path_factory, tokenizer_folder):
     return out
 
 
-@pytest.mark.parametrize("cut", [(2, 0, 0), (3, 1, 0), (3, 3, 1)])
+@pytest.mark.parametrize("cut", [(2, 0, 0), (3, 1, 0), (3, 3, 2)])
 def test_resuming_equals_an_unbroken_run(unbroken, tmp_path, tokenizer_folder, cut, monkeypatch):
     from reason_iad.nano.training import loop
 
@@ -81,7 +82,7 @@ def test_a_run_ends_with_a_model_that_the_hubs_classes_and_the_product_load(unbr
     processor = AutoImageProcessor.from_pretrained(folder)
     assert Qwen2_5_VLForConditionalGeneration.from_pretrained(folder).config.tie_word_embeddings
     grid = processor(images=[Image.new("RGB", (300, 300))], return_tensors="pt")["image_grid_thw"]
-    assert grid.tolist() == [[1, 6, 6]]
+    assert grid.tolist() == [[1, 8, 8]], "no larger than the largest size trained on"
     backbone = load_backbone(str(folder))
     assert backbone.embed_image(Image.new("RGB", (84, 84))).tokens.shape == (9, TINY.width)
     assert (unbroken / "curves.png").stat().st_size > 1000
@@ -101,6 +102,23 @@ def test_data_depend_on_the_number_only(tokenizer_folder):
     texts = [text_batch(first.facts, [0, 1], seed, setup) for seed in (1, 1, 2)]
     assert (texts[0].ids == texts[1].ids).all()
     assert texts[0].ids.shape != texts[2].ids.shape or (texts[0].ids != texts[2].ids).any()
+
+
+def test_batches_come_in_every_size_with_every_third_image():
+    sizes = (84, 112, 168)
+    assert [size_of_step(step, sizes) for step in range(4)] == [84, 112, 168, 84]
+    assert [count_at(size, sizes, 8) for size in sizes] == [8, 5, 3]
+    plain, reference, overlay = (pair_batch(4, 3, "train", 112, extra) for extra in (None, "reference", "overlay"))
+    assert plain.extras is None and reference.extras is not None and overlay.extras is not None
+    assert reference.extras.shape == overlay.extras.shape == plain.queries.shape == (3, 112, 112, 3)
+    assert (reference.queries == overlay.queries).all(), "the third image changes neither of the others"
+    assert (reference.extras != reference.references).any() and (overlay.extras != overlay.queries).any()
+
+
+def test_training_meets_every_third_image(tokenizer_folder):
+    assert set(EXTRAS) == {None, "reference", "overlay"}
+    pairs, packed = joint_batch(0, 2, "train", 84, 5, TextSetup(str(tokenizer_folder), 3, (6, 6)), "overlay")
+    assert pairs.extras is not None and (packed.sources.max(1) >= 18).all(), "its tokens are in every sequence"
 
 
 def test_purposes_never_share_a_pair():

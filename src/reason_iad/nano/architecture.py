@@ -1,9 +1,11 @@
 """The shape of nano: a real `Qwen2_5_VLForConditionalGeneration`, about four million parameters.
 
-Two numbers are not scaled-down copies of the large model. The rotary base of the decoder is 20: with small heads
-and the usual 10,000, the height and width axes of M-RoPE turn by angles too small to tell the places of a
-6 x 6 grid apart, and nothing that needs a place is ever learnt. And every block of the tower attends to the whole
-image: at 168 pixels there is nothing to save with windows.
+Two things are not scaled-down copies of the large model. The axes of the decoder's M-RoPE take turns, frequency by
+frequency, as they do in Qwen3-VL (the class takes any list of sections). In blocks, and with small heads, height
+and width get angles too small to tell the places of a 6 x 6 grid apart, unless the base is lowered to 20 or so; but
+then every pair of channels turns within a sentence, and text far behind is found by its distance instead of by what
+it says: names are looked up in the knowledge much later. And every block of the tower attends to the whole image:
+at the sizes of nano there is little to save with windows.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ class NanoConfig:
         vision_width, vision_depth, vision_heads, vision_mlp: the tower.
         width, depth, heads, key_value_heads, mlp: the decoder.
         rope_theta: rotary base of the decoder.
-        mrope_section: shares of time, height and width in half a head; they sum to width / heads / 2.
+        mrope_section: frequencies for time, height, width, time, ... in half a head; they sum to width / heads / 2.
         context: longest prompt, in tokens.
     """
 
@@ -43,8 +45,8 @@ class NanoConfig:
     heads: int = 4
     key_value_heads: int = 2
     mlp: int = 512
-    rope_theta: float = 20.0
-    mrope_section: tuple[int, int, int] = (4, 10, 10)
+    rope_theta: float = 10_000.0
+    mrope_section: tuple[int, ...] = (1,) * 24
     context: int = 4096
 
 

@@ -46,6 +46,7 @@ class Encoder:
         self.content = lru_cache(maxsize=4096)(self._encode_content)
         self.opening = self.control(f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n")
         self.cue = self.control("<|im_end|>\n<|im_start|>assistant\n")
+        self.again = self.control("<|im_end|>\n<|im_start|>user\n")  # behind an answer: the next question
         self.image = (self.control("<|vision_start|>"), self.control("<|vision_end|>"))
         self.line = self.content("\n")  # the line break behind the query image
         self.line_break = self.line[-1]
@@ -62,10 +63,10 @@ class Encoder:
         return self.content(letter)[0]
 
     def head(
-        self, entries: tuple[Entry, ...], references: int, category: str | None
+        self, entries: tuple[Entry, ...], references: int, category: str | None, *, overlay: bool = False
     ) -> list[tuple[int, ...] | ImageSlot]:
         """Everything up to and including the markup that closes the query image."""
-        parts = build_head(entries, references, category)
+        parts = build_head(entries, references, category, overlay=overlay)
         pieces: list[tuple[int, ...] | ImageSlot] = [self.opening]
         for part in parts[:-1]:  # the line break behind the query image belongs to the question
             if isinstance(part, ImageSlot):

@@ -41,6 +41,7 @@ class Facts:
         defects: largest first; empty for a good part.
         coverage: (rows * columns,) float32 in [0, 1], how much of each image token's cell is defective.
         kinds: (rows * columns,) kind index of the defect in that cell, -1 where there is none.
+        featured: whether the design has marks that only a reference tells from defects.
     """
 
     seed: int
@@ -49,6 +50,7 @@ class Facts:
     defects: tuple[DefectFacts, ...]
     coverage: npt.NDArray[np.float32]
     kinds: npt.NDArray[np.int64]
+    featured: bool = False
 
     @property
     def defective(self) -> bool:
@@ -92,6 +94,7 @@ def facts_of(sample: Any, kind_index: dict[str, int]) -> Facts:
         ),
         coverage=coverage,
         kinds=kinds,
+        featured=bool(sample.featured),
     )
 
 

@@ -5,25 +5,30 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reason_iad.errors import OutputError
-from reason_iad.nano.architecture import CELL, MERGE, PATCH, TEMPORAL
+from reason_iad.nano.architecture import MERGE, PATCH, TEMPORAL
 
 if TYPE_CHECKING:
     from transformers import Qwen2_5_VLForConditionalGeneration
 
 
-def preprocessor_config(size: int) -> dict[str, Any]:
+def preprocessor_config(sizes: Sequence[int]) -> dict[str, Any]:
     """How the hub's image processor makes patches.
 
     Args:
-        size: pixels each way that training used; no image is shown with more pixels than size x size.
+        sizes: pixels each way that training used; images are shown with no fewer pixels than the smallest square
+            and no more than the largest.
     """
     from reason_iad.nano.tower import MEAN, STD
 
-    least, most = (size // CELL * 2 // 3 * CELL) ** 2, size**2
+    least, most = (
+        min(sizes) ** 2,
+        max(sizes) * (max(sizes) + 1),
+    )  # it rounds down: leave a little room
     return {
         "image_processor_type": "Qwen2VLImageProcessor",
         "do_convert_rgb": True,
@@ -44,7 +49,11 @@ def preprocessor_config(size: int) -> dict[str, Any]:
 
 
 def package_model(
-    model: Qwen2_5_VLForConditionalGeneration, tokenizer: Path, out: Path, size: int, card: str | None = None
+    model: Qwen2_5_VLForConditionalGeneration,
+    tokenizer: Path,
+    out: Path,
+    sizes: Sequence[int],
+    card: str | None = None,
 ) -> Path:
     """Write the directory beside its name and put it in place in one step.
 
@@ -52,7 +61,7 @@ def package_model(
         model: trained weights.
         tokenizer: folder of the tokenizer.
         out: the directory to write; an older one is replaced, its card is kept if none is given.
-        size: pixels each way that training used.
+        sizes: pixels each way that training used.
         card: the model card.
 
     Raises:
@@ -74,7 +83,7 @@ def package_model(
         half.to(torch.bfloat16).save_pretrained(draft)
         for name in ("tokenizer.json", "tokenizer_config.json"):
             shutil.copyfile(tokenizer / name, draft / name)
-        (draft / "preprocessor_config.json").write_text(json.dumps(preprocessor_config(size), indent=2) + "\n")
+        (draft / "preprocessor_config.json").write_text(json.dumps(preprocessor_config(sizes), indent=2) + "\n")
         if text:
             (draft / "README.md").write_text(text, encoding="utf-8")
         draft.chmod(0o755)

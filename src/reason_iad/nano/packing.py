@@ -1,7 +1,8 @@
 """One sequence for many questions: a shared prefix, and branches that see the prefix and themselves only.
 
 Rotary positions of every branch restart where the prefix ends, so a branch computes exactly what it would alone
-(a test holds the logits equal). With six branches an image pair gives six times the answers for twice the cost.
+(a test holds the logits equal). Some branches are a conversation: a question, its answer, the next question. With
+six branches an image pair gives six times the answers for twice the cost.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from reason_iad.nano.scene import Scene
 from reason_iad.prompt import ImageSlot
 from reason_iad.schema import PLACES
 
-TASKS = ("detection", "type", "place", "object", "size", "count", "why", "cause", "explanation", "describe")
+TASKS = (
+    "detection", "type", "place", "object", "size", "count", "why", "cause", "explanation", "describe", "lookup"
+)  # fmt: skip
 TEXT = -1  # source of a position that is not an image token
 OPEN_WEIGHT = 4.0  # an open answer counts as much as so many letters
 PLACE_WEIGHT = 2.0  # places are learnt last
@@ -40,7 +43,7 @@ class Packed:
 
     Attributes:
         ids: token ids; image tokens carry the image placeholder, latents the think token.
-        sources: row of the pair's image tokens (reference first, then query) at each position, or `TEXT`.
+        sources: row of the sample's image tokens (reference, query, third image) at each position, or `TEXT`.
         segments: 0 for the prefix, 1.. for the branches.
         positions: rotary positions (time, height, width).
         noise: relative noise of a latent, 0 elsewhere.
@@ -125,6 +128,7 @@ def pack(
     grid: tuple[int, int],
     rng: random.Random,
     latents: LatentOdds | None = None,
+    chain: float = 0.0,
 ) -> Packed:
     """Pack a scene and its questions into one sequence.
 
@@ -136,35 +140,44 @@ def pack(
         grid: rows and columns of the image tokens.
         rng: draws the latent blocks.
         latents: how.
+        chain: share of questions that are asked behind the one before, in the same conversation.
     """
     latents = latents or LatentOdds()
     packed = Packed()
     start = _prefix(packed, scene, encoder, indexes, grid)
-    for segment, item in enumerate(items, start=1):
+    segment, behind = 0, start
+    for number, item in enumerate(items):
         question = encoder.question(item.question)
-        first = len(packed.ids)
-        position = packed.text(question.before, segment, start)
+        if chain and number and rng.random() < chain:
+            behind = packed.text(encoder.again, segment, behind)
+            before, skipped = question.before[len(encoder.line) :], len(encoder.line)
+        else:
+            segment, behind, before, skipped = segment + 1, start, question.before, 0
+        first = len(packed.ids) - skipped
+        position = packed.text(before, segment, behind)
         for index, end in enumerate(question.option_ends):
             packed.options.append((first + end, int(index == item.correct), _meaning(item, index, indexes)))
         if rng.random() < latents.share:
             position = _latent_block(packed, scene, segment, position, grid, rng, latents)
         position = packed.text(question.cue, segment, position)
-        _answer(packed, item, encoder, segment, position)
+        behind = _answer(packed, item, encoder, segment, position)
     return packed
 
 
 def _prefix(packed: Packed, scene: Scene, encoder: Encoder, indexes: Indexes, grid: tuple[int, int]) -> int:
     """Append the prefix; returns the rotary position behind it."""
     rows, columns = grid
+    count = rows * columns
+    firsts = ([0] if scene.reference else []) + ([2 * count] if scene.extra else []) + [count]
     position = 0
-    for piece in encoder.head(scene.entries, int(scene.reference), scene.category):
+    head = encoder.head(scene.entries, scene.references, scene.category, overlay=scene.extra == "overlay")
+    for piece in head:
         if isinstance(piece, ImageSlot):
-            is_query = piece.index == int(scene.reference)
-            if is_query:
+            if firsts[piece.index] == count:
                 packed.query = len(packed.ids)
-            else:
+            elif firsts[piece.index] == 0:
                 packed.reference = len(packed.ids)
-            position = packed.image(rows * columns if is_query else 0, rows, columns, position)
+            position = packed.image(firsts[piece.index], rows, columns, position)
         else:
             position = packed.text(piece, 0, position)
     packed.report = len(packed.ids) - 1
@@ -206,20 +219,19 @@ def _latent_block(
     return position
 
 
-def _answer(packed: Packed, item: Item, encoder: Encoder, segment: int, position: int) -> None:
-    """Append the answer and supervise it."""
+def _answer(packed: Packed, item: Item, encoder: Encoder, segment: int, position: int) -> int:
+    """Append the answer and supervise it; returns the next rotary position."""
     last = len(packed.ids) - 1
     if item.correct is not None:
         token = encoder.letter(item.answer)
         packed.letters.append((last, token, len(item.question.options), TASKS.index(item.task)))
         weight = PLACE_WEIGHT if item.task == "place" else 1.0
         packed.targets += [(last, token, weight), (last + 1, STOP, 0.1)]
-        packed.text((token,), segment, position)
-        return
+        return packed.text((token,), segment, position)
     answer = (*encoder.content(item.answer), STOP)
     weight = OPEN_WEIGHT / len(answer)
     packed.targets += [(last + index, token, weight) for index, token in enumerate(answer)]
-    packed.text(answer[:-1], segment, position)
+    return packed.text(answer[:-1], segment, position)
 
 
 @dataclass(frozen=True, slots=True)

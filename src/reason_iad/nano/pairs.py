@@ -5,6 +5,8 @@ Runs in worker processes; imports no torch.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +28,10 @@ _FIRST_SEED: dict[Purpose, int] = {
 }
 
 
+Extra = Literal["reference", "overlay"]
+"""A third image: a second good reference, or the query with an anomaly map drawn on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class PairBatch:
     """A run of pairs.
@@ -33,11 +39,15 @@ class PairBatch:
     Attributes:
         queries, references: (B, S, S, 3) uint8.
         facts: per pair.
+        extras: (B, S, S, 3) uint8, the third images, if there are any.
+        extra: what they are.
     """
 
     queries: npt.NDArray[np.uint8]
     references: npt.NDArray[np.uint8]
     facts: tuple[Facts, ...]
+    extras: npt.NDArray[np.uint8] | None = None
+    extra: Extra | None = None
 
 
 @cache
@@ -56,19 +66,53 @@ def family_index() -> dict[str, int]:
     return {name: number for number, name in enumerate(FAMILIES)}
 
 
-def draw(number: int, purpose: Purpose, size: int) -> Sample:
-    """Pair `number` of a purpose; purposes never share a seed."""
+ZOOM, ZOOMED_EVERY = 1.7, 9
+"""One training pair in so many is a crop of a picture that many times as large."""
+
+
+def draw(number: int, purpose: Purpose, size: int, references: int = 1, zoom: float | None = None) -> Sample:
+    """Pair `number` of a purpose; purposes never share a seed.
+
+    Args:
+        number: of the pair.
+        purpose: what it is for.
+        size: pixels each way.
+        references: good pictures of the same design.
+        zoom: how much a crop is enlarged; None draws crops among the training pairs and nowhere else.
+    """
     from reason_iad.nano.world import make_sample
 
     split: Literal["held_out", "train"] = "held_out" if purpose == "held_out" else "train"
-    return make_sample(_FIRST_SEED[purpose] + number, size=size, split=split)
+    if zoom is None:
+        zoom = ZOOM if purpose == "train" and number % ZOOMED_EVERY == 0 else 1.0
+    return make_sample(_FIRST_SEED[purpose] + number, size=size, split=split, references=references, zoom=zoom)
 
 
-def pair_batch(first: int, count: int, purpose: Purpose, size: int) -> PairBatch:
-    """Pairs `first` to `first + count - 1`."""
-    samples = [draw(first + offset, purpose, size) for offset in range(count)]
+def pair_batch(first: int, count: int, purpose: Purpose, size: int, extra: Extra | None = None) -> PairBatch:
+    """Pairs `first` to `first + count - 1`, all of one size, with or without a third image."""
+    references = 2 if extra == "reference" else 1
+    samples = [draw(first + offset, purpose, size, references) for offset in range(count)]
+    extras = None
+    if extra == "reference":
+        extras = np.stack([sample.references[1] for sample in samples])
+    elif extra == "overlay":
+        from reason_iad.nano.world.overlay import draw_overlay
+
+        extras = np.stack([draw_overlay(sample) for sample in samples])
     return PairBatch(
         np.stack([sample.query for sample in samples]),
         np.stack([sample.references[0] for sample in samples]),
         tuple(facts_of(sample, kind_index()) for sample in samples),
+        extras,
+        extra,
     )
+
+
+def size_of_step(step: int, sizes: Sequence[int]) -> int:
+    """The size of the pictures of a step: every size in its turn."""
+    return sizes[step % len(sizes)]
+
+
+def count_at(size: int, sizes: Sequence[int], count: int) -> int:
+    """Pairs per batch: `count` at the smallest size, fewer where they are larger, so that steps cost much alike."""
+    return max(1, int(count * math.pow(min(sizes) / size, 1.5) + 0.5))

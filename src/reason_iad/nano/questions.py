@@ -27,13 +27,17 @@ from reason_iad.prompt import (
 )
 from reason_iad.schema import PLACES
 
+LOOKUP_OPEN = 0.5
+"""Share of the lookups that ask for a description in words; it is copied, token by token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One question with its answer.
 
     Attributes:
-        task: 'detection', 'type', 'place', 'object', 'size', 'count', 'why', 'cause', 'explanation' or 'describe'.
+        task: 'detection', 'type', 'place', 'object', 'size', 'count', 'why', 'cause', 'explanation', 'describe' or
+            'lookup'.
         question: as the product asks it.
         answer: the letter, or the text of an open answer.
         correct: index of the right option, None for open questions.
@@ -183,6 +187,22 @@ def describe(scene: Scene, rng: random.Random) -> Item:
     return Item("describe", Question("describe", NEUTRAL_QUESTION), f"The image shows: {scene.facts.object_name}.")
 
 
+def lookup(scene: Scene, rng: random.Random) -> Item | None:
+    """What does the knowledge say? A description by its name, or a name by its description."""
+    told = [(e, k) for e, k in zip(scene.entries, scene.entry_kinds, strict=True) if k is not None]
+    if len(told) < 2:
+        return None
+    entry, kind = rng.choice(told)
+    if rng.random() < LOOKUP_OPEN:
+        text = rng.choice(wording.HOW_LOOKS).format(name=entry.name)
+        return Item("lookup", Question("lookup", text), entry.text)
+    rng.shuffle(told)
+    text = rng.choice(wording.WHICH_LOOKS).format(look=entry.text)
+    kinds = tuple(k for _, k in told)
+    right = kinds.index(kind)
+    return Item("lookup", Question("lookup", text, tuple(e.name for e, _ in told)), LETTERS[right], right, kinds)
+
+
 def make_items(scene: Scene, vocabulary: Vocabulary, rng: random.Random, count: int) -> list[Item]:
     """Draw `count` questions about a scene; the product's own come more often than any other."""
     kinds, objects = vocabulary.kinds, vocabulary.objects
@@ -193,6 +213,7 @@ def make_items(scene: Scene, vocabulary: Vocabulary, rng: random.Random, count: 
         (0.45, lambda: object_varied(scene, rng, objects)),
         (0.55, lambda: explanation(scene, rng, kinds)),
         (0.06, lambda: describe(scene, rng)),
+        (1.0 if scene.renamed else 0.2, lambda: lookup(scene, rng)),
     ]
     if scene.facts.defective:
         makers += [

@@ -1,7 +1,7 @@
 """What is told about a sample before any question: knowledge entries, names, category, reference.
 
 In about half of the scenes the defect types carry names nobody knows, so that only the retrieved text says what
-they mean. A scene never tells anything false.
+they mean. A scene never tells anything false, and shows the reference where nothing else can tell.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from reason_iad.nano.facts import Facts
 from reason_iad.nano.names import distinct_names
+from reason_iad.nano.pairs import Extra
 from reason_iad.nano.wording import GENERIC_NORMAL, KindText, describe
 from reason_iad.schema import Entry, EntryKind
 
@@ -43,7 +44,8 @@ class Scene:
         entries: knowledge, in the order shown; empty without knowledge.
         entry_kinds: world kind of each entry; None for the normal one.
         names: what each kind in question is called here.
-        reference: whether the good reference is shown.
+        reference: whether good references are shown.
+        extra: the third image, if there is one and it is shown.
         category: the name of the part, if told.
         renamed: whether the names are invented.
     """
@@ -55,6 +57,12 @@ class Scene:
     reference: bool
     category: str | None
     renamed: bool
+    extra: Extra | None = None
+
+    @property
+    def references(self) -> int:
+        """How many good references are shown."""
+        return int(self.reference) + int(self.extra == "reference")
 
     def name(self, kind: str) -> str:
         """What a kind is called here."""
@@ -73,7 +81,13 @@ class SceneOdds:
     shipped: float = 0.2
 
 
-def make_scene(facts: Facts, vocabulary: Vocabulary, rng: random.Random, odds: SceneOdds | None = None) -> Scene:
+def make_scene(
+    facts: Facts,
+    vocabulary: Vocabulary,
+    rng: random.Random,
+    odds: SceneOdds | None = None,
+    extra: Extra | None = None,
+) -> Scene:
     """Draw a scene for a sample.
 
     Args:
@@ -81,6 +95,7 @@ def make_scene(facts: Facts, vocabulary: Vocabulary, rng: random.Random, odds: S
         vocabulary: what may be mentioned.
         rng: the source of all choices.
         odds: how often what happens.
+        extra: what third image there is; a second reference is only shown beside the first.
     """
     odds, kinds = odds or SceneOdds(), vocabulary.kinds
     present = list(dict.fromkeys(defect.kind for defect in facts.defects))
@@ -106,14 +121,16 @@ def make_scene(facts: Facts, vocabulary: Vocabulary, rng: random.Random, odds: S
             entries.insert(0, (_entry(facts, "normal", rng.choice(GENERIC_NORMAL)), None))
     if not renamed:
         names = {kind: names[kind] for kind in shown}
+    reference = rng.random() < odds.reference or facts.featured
     scene = Scene(
         facts=facts,
         entries=tuple(entry for entry, _ in entries),
         entry_kinds=tuple(kind for _, kind in entries),
         names=names,
-        reference=rng.random() < odds.reference,
+        reference=reference,
         category=category,
         renamed=renamed,
+        extra=extra if reference or extra == "overlay" else None,
     )
     if knowledge and rng.random() < odds.shipped and vocabulary.shipped.get(facts.family):
         return _with_shipped(scene, vocabulary, rng)

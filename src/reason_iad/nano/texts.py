@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+from reason_iad.nano.architecture import CELL
 from reason_iad.nano.encoding import Encoder
 from reason_iad.nano.facts import Facts
 from reason_iad.nano.packing import Indexes, LatentOdds, PackedBatch, collate, pack
-from reason_iad.nano.pairs import PairBatch, Purpose, family_index, kind_index, pair_batch
+from reason_iad.nano.pairs import Extra, PairBatch, Purpose, family_index, kind_index, pair_batch
 from reason_iad.nano.questions import make_items
 from reason_iad.nano.scene import SceneOdds, Vocabulary, make_scene
 from reason_iad.nano.tokenizer import load_tokenizer
@@ -28,6 +29,7 @@ class TextSetup:
         branches: questions per sequence.
         grid: rows and columns of the image tokens.
         odds, latents: how scenes and latent blocks are drawn.
+        chain: share of questions that follow another one in its conversation.
     """
 
     tokenizer: str
@@ -35,6 +37,7 @@ class TextSetup:
     grid: tuple[int, int]
     odds: SceneOdds = field(default_factory=SceneOdds)
     latents: LatentOdds = field(default_factory=LatentOdds)
+    chain: float = 0.12
 
 
 @cache
@@ -70,7 +73,12 @@ def _shipped_knowledge() -> dict[str, tuple[Entry, ...]]:
 
 
 def text_batches(
-    facts: Sequence[Facts], pairs: Sequence[int], seed: int, setup: TextSetup, size: int
+    facts: Sequence[Facts],
+    pairs: Sequence[int],
+    seed: int,
+    setup: TextSetup,
+    size: int,
+    extra: Extra | None = None,
 ) -> list[PackedBatch]:
     """Scenes and questions for some batches of pairs, sequences of like length together.
 
@@ -80,15 +88,17 @@ def text_batches(
         seed: of this text; the same seed makes the same text.
         setup: how.
         size: sequences per batch.
+        extra: what third image the samples have.
     """
     vocabulary, indexes = world_vocabulary(), Indexes(kind_index(), family_index())
     encoder = _encoder(setup.tokenizer)
     rows = []
     for number, (fact, pair) in enumerate(zip(facts, pairs, strict=True)):
         rng = random.Random(f"text/{seed}/{number}")
-        scene = make_scene(fact, vocabulary, rng, setup.odds)
+        scene = make_scene(fact, vocabulary, rng, setup.odds, extra)
         items = make_items(scene, vocabulary, rng, setup.branches)
-        rows.append((pack(scene, items, encoder, indexes, setup.grid, rng, setup.latents), scene, pair))
+        packed = pack(scene, items, encoder, indexes, setup.grid, rng, setup.latents, setup.chain)
+        rows.append((packed, scene, pair))
     if len(rows) > size:
         rows.sort(key=lambda row: len(row[0].ids))  # padding is work, too
     batches = [
@@ -99,14 +109,17 @@ def text_batches(
     return batches
 
 
-def text_batch(facts: Sequence[Facts], pairs: Sequence[int], seed: int, setup: TextSetup) -> PackedBatch:
+def text_batch(
+    facts: Sequence[Facts], pairs: Sequence[int], seed: int, setup: TextSetup, extra: Extra | None = None
+) -> PackedBatch:
     """Scenes and questions for one batch of pairs, in their order."""
-    return text_batches(facts, pairs, seed, setup, len(facts))[0]
+    return text_batches(facts, pairs, seed, setup, len(facts), extra)[0]
 
 
 def joint_batch(
-    first: int, count: int, purpose: Purpose, size: int, seed: int, setup: TextSetup
+    first: int, count: int, purpose: Purpose, size: int, seed: int, setup: TextSetup, extra: Extra | None = None
 ) -> tuple[PairBatch, PackedBatch]:
-    """Fresh pairs with their text."""
-    pairs = pair_batch(first, count, purpose, size)
-    return pairs, text_batch(pairs.facts, range(count), seed, setup)
+    """Fresh pairs of any size, with or without a third image, with their text."""
+    pairs = pair_batch(first, count, purpose, size, extra)
+    setup = replace(setup, grid=(size // CELL, size // CELL))
+    return pairs, text_batch(pairs.facts, range(count), seed, setup, extra)

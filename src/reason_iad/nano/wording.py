@@ -82,6 +82,18 @@ CAUSE = (
     "Where does the defect come from?",
 )
 
+HOW_LOOKS = (
+    "What does '{name}' look like?",
+    "How is '{name}' recognised here?",
+    "What is meant by '{name}'?",
+    "Repeat what the knowledge says about '{name}'.",
+)
+WHICH_LOOKS = (
+    "Which defect looks like this? {look}",
+    "What is this called here? {look}",
+    "Name of the following: {look}",
+)
+
 GENERIC_NORMAL = (
     "The part looks like the reference: complete, clean and even.",
     "Even surface, no marks, nothing missing and nothing added.",

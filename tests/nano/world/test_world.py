@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from reason_iad.errors import ConfigError
 from reason_iad.nano.world import FAMILIES, KINDS, Sample, contact_sheet, make_sample
+from reason_iad.nano.world.overlay import draw_overlay, simulate_map
 from reason_iad.schema import PLACES
 
 PAIRS = [(family.name, kind) for family in FAMILIES.values() for kind in family.defects]
@@ -136,3 +137,73 @@ def test_wrong_arguments_are_refused(options: dict[str, object], said: str) -> N
 def test_a_contact_sheet_can_be_looked_at(tmp_path: Path) -> None:
     path = contact_sheet([make_sample(seed, size=56) for seed in range(5)], tmp_path / "sheet.png", columns=2)
     assert Image.open(path).size == (2 * 3 * 56, 3 * 56)
+
+
+def test_marks_of_a_design_are_on_every_part_and_are_no_defect() -> None:
+    featured = [
+        sample for sample in (make_sample(seed, defect_probability=0.0) for seed in range(150)) if sample.featured
+    ]
+    assert 0.2 < len(featured) / 150 < 0.4
+    for sample in featured:
+        assert not sample.mask.any() and not sample.defects
+
+
+def test_a_mark_of_a_design_lies_at_the_same_place_on_query_and_reference() -> None:
+    for seed in range(400):
+        sample = make_sample(seed, family="glass", defect_probability=0.0)
+        if sample.featured and sample.aligned:
+            smooth = [
+                picture.astype(float).mean(2) - ndimage.gaussian_filter(picture.astype(float).mean(2), 6)
+                for picture in (sample.query, sample.references[0])
+            ]
+            peaks = [np.abs(ndimage.gaussian_filter(field, 1))[8:-8, 8:-8] for field in smooth]
+            assert np.corrcoef(peaks[0].ravel(), peaks[1].ravel())[0, 1] > 0.3
+            return
+    raise AssertionError("no aligned glass pane with marks")
+
+
+def test_a_crop_is_a_window_of_a_larger_picture() -> None:
+    samples = [make_sample(seed, zoom=1.7, defect_probability=1.0) for seed in range(60)]
+    assert all(sample.query.shape == (168, 168, 3) == sample.references[0].shape for sample in samples)
+    defective = [sample for sample in samples if sample.defects]
+    assert len(defective) / 60 > 0.6, "most crops show a defect"
+    for sample in defective:
+        assert sample.mask.any() and max(defect.box[2] for defect in sample.defects) <= 168
+    with pytest.raises(ConfigError, match="zoom"):
+        make_sample(0, zoom=0.5)
+
+
+def test_views_come_every_way_up() -> None:
+    """A gear's teeth say nothing, but a label's bars do: they stand upright and lie."""
+    upright = []
+    for seed in range(40):
+        query = make_sample(seed, family="label", defect_probability=0.0, references=0).query.astype(float).mean(2)
+        upright.append(np.abs(np.diff(query, axis=1)).mean() > np.abs(np.diff(query, axis=0)).mean())
+    assert 0.2 < np.mean(upright) < 0.8
+
+
+def test_simulated_maps_are_right_weak_noisy_or_wrong() -> None:
+    samples = [make_sample(seed, defect_probability=0.5, references=0) for seed in range(150)]
+    right, wrong, faint = 0, 0, 0
+    for sample in samples:
+        heat = simulate_map(sample)
+        assert heat.shape == sample.mask.shape and heat.min() >= 0 and heat.max() <= 1
+        hot = heat > 0.5 * max(float(heat.max()), 1e-6)
+        if not sample.defects:
+            right += not heat.any()
+            wrong += bool(heat.any())
+        elif (hot & ndimage.binary_dilation(sample.mask, iterations=8)).any():
+            right += 1
+            faint += heat.max() < 0.5
+        else:
+            wrong += 1
+    assert right > 2 * wrong > 10 and faint > 5
+
+
+def test_an_overlay_tints_the_query_where_the_map_speaks_and_nowhere_else() -> None:
+    samples = (make_sample(seed, family="fabric", kind="hole", references=0) for seed in range(50))
+    sample = next(sample for sample in samples if simulate_map(sample).max() > 0.6)
+    heat, drawn = simulate_map(sample), draw_overlay(sample)
+    assert (drawn[heat == 0] == sample.query[heat == 0]).all()
+    hot = heat > 0.6
+    assert drawn[hot][:, 0].mean() > sample.query[hot][:, 0].mean() + 40

@@ -20,7 +20,7 @@ from reason_iad.nano.decoder import PackedDecoder
 from reason_iad.nano.encoding import IMAGE, THINK, Encoder
 from reason_iad.nano.metrics import auc, balanced_accuracy
 from reason_iad.nano.packing import TASKS, TEXT, LatentOdds, PackedBatch
-from reason_iad.nano.pairs import PairBatch, pair_batch
+from reason_iad.nano.pairs import Extra, PairBatch, count_at, pair_batch, size_of_step
 from reason_iad.nano.texts import TextSetup, joint_batch, text_batch, text_batches
 from reason_iad.nano.tokenizer import load_tokenizer
 from reason_iad.nano.tower import encode
@@ -41,16 +41,18 @@ TOKEN_RMS = 0.3
 TEXT_RMS = 0.1
 """Scale given to text tokens then: at the usual 0.02 the first layer's output would drown them."""
 
+EXTRAS: tuple[Extra | None, ...] = (None, None, "overlay", None, None, None, "reference", None, None)
+"""The third image of fresh pairs, step by step in turn."""
+
 GROUP = 4
 """Batches whose text is made together, so that sequences of like length share a batch."""
 
 
-@torch.no_grad()
 def image_tokens(model: Any, batch: PairBatch, device: str) -> Tensor:
-    """(B, 2n, d) tokens of the references and then of the queries."""
-    references = encode(model.model.visual, torch.from_numpy(batch.references).to(device))
-    queries = encode(model.model.visual, torch.from_numpy(batch.queries).to(device))
-    return torch.cat((references, queries), dim=1)
+    """(B, 2n, d) tokens of the references and then of the queries; (B, 3n, d) with the third images."""
+    images = [batch.references, batch.queries, *([] if batch.extras is None else [batch.extras])]
+    tokens = encode(model.model.visual, torch.from_numpy(np.concatenate(images)).to(device))
+    return torch.cat(tokens.chunk(len(images)), dim=1)
 
 
 @torch.no_grad()
@@ -92,7 +94,8 @@ class AnswerStage:
         """Before the very first step: put image and text tokens on one scale."""
         if self.joint:
             return
-        tokens = [image_tokens(self.model, batch, self.settings.device) for batch in validation[:4]]
+        with torch.no_grad():
+            tokens = [image_tokens(self.model, batch, self.settings.device) for batch in validation[:4]]
         standardize_tokens(self.model, torch.cat(tokens))
         with torch.no_grad():
             table = self.model.model.language_model.embed_tokens.weight
@@ -113,12 +116,14 @@ class AnswerStage:
         return self._fresh(workers, first_step) if self.joint else self._pooled(workers, first_step)
 
     def _fresh(self, workers: Workers, first_step: int) -> Iterator[tuple[PairBatch, PackedBatch]]:
-        count, size, seed = self.settings.batch, self.settings.size, self.settings.seed
+        most, sizes, seed = self.settings.batch, self.settings.sizes, self.settings.seed
 
         def arguments() -> Iterator[tuple[Any, ...]]:
             step = first_step
             while True:
-                yield 50_000_000 + step * count, count, "train", size, 1_000_000_000 + seed + step, self.setup
+                size, extra = size_of_step(step, sizes), EXTRAS[step % len(EXTRAS)]
+                first, count = 50_000_000 + step * most, count_at(size, sizes, most)
+                yield first, count, "train", size, 1_000_000_000 + seed + step, self.setup, extra
                 step += 1
 
         return workers.map(joint_batch, arguments())
@@ -156,7 +161,8 @@ class AnswerStage:
         tokens: list[Tensor] = []
         facts: list[Facts] = []
         for batch in workers.map(pair_batch, runs):
-            with torch.autocast(self.settings.device.split(":")[0], torch.bfloat16, enabled=self.settings.half):
+            kind = self.settings.device.split(":")[0]
+            with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=self.settings.half):
                 tokens.append(image_tokens(self.model, batch, self.settings.device).half())
             facts += batch.facts
         return torch.cat(tokens), facts
@@ -164,13 +170,9 @@ class AnswerStage:
     def _inputs(self, source: Any, packed: PackedBatch, seed: int | None) -> Inputs:
         """Embeddings of a batch: text, image tokens, latents with their noise."""
         device = self.settings.device
-        if isinstance(source, PairBatch):
-            references = encode(self.model.model.visual, torch.from_numpy(source.references).to(device))
-            queries = encode(self.model.model.visual, torch.from_numpy(source.queries).to(device))
-            pool = torch.cat((references, queries), dim=1).float()
-        else:
-            pool = source
-        pair = pool[torch.from_numpy(packed.pairs).to(pool.device)].to(device).float()  # (B, 2n, d)
+        fresh = isinstance(source, PairBatch)
+        pool = image_tokens(self.model, source, device).float() if fresh else source
+        pair = pool[torch.from_numpy(packed.pairs).to(pool.device)].to(device).float()  # (B, 2n or 3n, d)
         ids, sources = torch.from_numpy(packed.ids).to(device), torch.from_numpy(packed.sources).to(device)
         table = self.model.model.language_model.embed_tokens.weight
         embeddings = nn.functional.embedding(ids, table)
@@ -198,7 +200,8 @@ class AnswerStage:
         table = self.model.model.language_model.embed_tokens.weight
         loss, parts = self.decoder_heads.loss(states, inputs, packed, table)
         if isinstance(source, PairBatch):
-            reference, query = inputs.pair.chunk(2, dim=1)
+            count = packed.coverage.shape[1]
+            reference, query = inputs.pair[:, :count], inputs.pair[:, count : 2 * count]
             seen, more = tower_loss(self.tower_heads(query, reference), source.facts)
             loss, parts = loss + seen, {**parts, **{f"tower_{name}": value for name, value in more.items()}}
         return loss, parts
@@ -207,7 +210,7 @@ class AnswerStage:
         """The fixed validation text, without latents."""
         if self._checks is None:
             setup = TextSetup(
-                self.setup.tokenizer, self.setup.branches, self.setup.grid, latents=LatentOdds(share=0.0)
+                self.setup.tokenizer, self.setup.branches, self.setup.grid, latents=LatentOdds(share=0.0), chain=0.0
             )
             self._checks = [
                 text_batch(batch.facts, range(len(batch.facts)), -1 - number, setup)

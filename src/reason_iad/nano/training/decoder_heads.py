@@ -31,7 +31,7 @@ class Inputs(NamedTuple):
 
     Attributes:
         embeddings: (B, S, d).
-        pair: (B, 2n, d) image tokens, reference first.
+        pair: (B, 2n or 3n, d) image tokens: reference, query, third image.
         image: (B, S) which positions hold image tokens.
     """
 
@@ -125,7 +125,7 @@ class DecoderHeads(nn.Module):
         if not bool(shown.any()):
             return {}
         count = packed.coverage.shape[1]
-        target = (inputs.pair[:, count:] - inputs.pair[:, :count]).detach()[shown]
+        target = (inputs.pair[:, count : 2 * count] - inputs.pair[:, :count]).detach()[shown]
         target = target / target.pow(2).mean().sqrt().clamp_min(1e-3)
         guess = self.difference(span(states, packed.query, count)[shown]).float()
         return {"difference": (guess - target).pow(2).mean()}

@@ -20,7 +20,8 @@ class TrainSettings:
         workers: processes that make data; 0 makes it in the training process.
         shards: threads that each compute the gradient of a batch; an update takes the mean. On a CPU that others
             use too, two shards with one thread each are far faster than one with two: nothing waits inside an op.
-        size: pixels each way, a multiple of 28.
+        size: pixels each way of the pooled pairs and of validation, a multiple of 28.
+        sizes: pixels each way of fresh pairs, step by step in turn; each a multiple of 28.
         shares: share of the minutes for the stages 'tower', 'answer' and 'joint'.
     """
 
@@ -32,6 +33,7 @@ class TrainSettings:
     shards: int = 2
     seed: int = 0
     size: int = 168
+    sizes: tuple[int, ...] = (168, 224, 168, 336)
     model: NanoConfig = field(default_factory=NanoConfig)
     shares: tuple[float, float, float] = (0.24, 0.43, 0.33)
     tower_batch: int = 16
@@ -55,7 +57,10 @@ class TrainSettings:
             "minutes must be above 0": self.minutes > 0,
             "device must be 'cpu' or 'cuda'": self.device.split(":")[0] in ("cpu", "cuda"),
             "workers must not be negative": self.workers >= 0,
-            f"size must be a multiple of {CELL}": self.size >= CELL and self.size % CELL == 0,
+            f"sizes must be multiples of {CELL}": all(
+                s >= CELL and s % CELL == 0 for s in (self.size, *self.sizes)
+            ),
+            "sizes must name at least one": bool(self.sizes),
             "pool must be a multiple of four batches": self.pool % (4 * self.batch) == 0,
         }
         for message, holds in checks.items():

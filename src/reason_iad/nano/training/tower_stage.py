@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reason_iad.nano.metrics import auc
-from reason_iad.nano.pairs import PairBatch, family_index, pair_batch
+from reason_iad.nano.pairs import PairBatch, count_at, family_index, pair_batch, size_of_step
 from reason_iad.nano.tower import encode
 from reason_iad.nano.training.heads import TowerHeads, coverage_loss, kind_loss
 
@@ -65,13 +65,14 @@ class TowerStage:
         return [{"params": parameters, "peak": self.settings.tower_rate}]
 
     def batches(self, workers: Workers, first_step: int) -> Iterator[PairBatch]:
-        """Fresh pairs for every step."""
-        count, size = self.settings.tower_batch, self.settings.size
+        """Fresh pairs for every step, of every size in turn."""
+        most, sizes = self.settings.tower_batch, self.settings.sizes
 
         def arguments() -> Iterator[tuple[int, int, str, int]]:
             step = first_step
             while True:
-                yield step * count, count, "train", size
+                size = size_of_step(step, sizes)
+                yield step * most, count_at(size, sizes, most), "train", size
                 step += 1
 
         return workers.map(pair_batch, arguments())

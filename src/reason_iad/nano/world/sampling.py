@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from reason_iad.errors import ConfigError
 from reason_iad.nano.world.camera import STILL, draw_pose, photograph
 from reason_iad.nano.world.families import FAMILIES
 from reason_iad.nano.world.kinds import KINDS
+from reason_iad.nano.world.marks import LEAST_PIXELS
 from reason_iad.nano.world.types import Canvas, Defect, Design, Family, Mask, Pixels, Sample
 from reason_iad.schema import PLACES
 
 Split = Literal["train", "held_out", "all"]
-WORLD = 1
+Features = tuple[tuple[str, int], ...]
+_View = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
+WORLD = 2
 """Part of every seed: raise it when the same seed no longer draws the same sample."""
 SEVERAL = 0.08
 """Share of defective parts with two or three defects."""
@@ -22,6 +27,10 @@ ATTEMPTS = 100
 """Designs that are tried until one has room for a kind that was asked for."""
 ALIGNED = 0.65
 """Share of samples whose references lie where the query lies."""
+FEATURED = 0.3
+"""Share of designs with marks that belong there: they look like defects, and every good part has them."""
+AT_DEFECT = 0.85
+"""Share of crops of a defective part that are laid so that they show a defect."""
 MAJOR, CRITICAL = 0.003, 0.015
 """Shares of the image from which a defect is major, and critical."""
 
@@ -35,6 +44,7 @@ def make_sample(
     defect_probability: float = 0.5,
     family: str | None = None,
     kind: str | None = None,
+    zoom: float = 1.0,
 ) -> Sample:
     """Draw a sample: a pure function of its arguments, in any process.
 
@@ -47,40 +57,77 @@ def make_sample(
         defect_probability: share of defective parts; 1.0 if a kind is asked for.
         family: only this one, whatever the split.
         kind: only this kind of defect.
+        zoom: above 1, the pictures are crops of larger ones: `zoom` times fewer of the part, each way.
 
     Raises:
-        ConfigError: family or kind are unknown or do not go together, or the size is too small.
+        ConfigError: family or kind are unknown or do not go together, the size is too small, or the zoom below 1.
     """
     if size < 56:
         raise ConfigError(f"A sample of {size} pixels is too small to show anything; ask for at least 56.")
+    if zoom < 1:
+        raise ConfigError(f"A zoom of {zoom} would show more than there is; ask for 1 or more.")
     rng = np.random.default_rng([seed, WORLD])
     chosen = _family(rng, split, family)
     kinds = _kinds(chosen, split, kind)
-    design, canvas, found = _draw(rng, chosen, kinds, size, defect_probability, sure=kind is not None)
+    drawn = round(size * zoom)
+    part, found = _draw(rng, chosen, kinds, drawn, defect_probability, sure=kind is not None)
     grey = bool(rng.random() < chosen.grey)
     aligned = bool(rng.random() < ALIGNED)
-    query = photograph(rng, canvas.image, STILL, grey)
-    pictures = tuple(_reference(rng, chosen, design, size, aligned, grey) for _ in range(references))
+    view = _view(rng, drawn, size, found)
+    query = photograph(rng, part.canvas.image, STILL, grey)
+    pictures = [_reference(rng, part, drawn, aligned, grey) for _ in range(references)]
+    cut = LEAST_PIXELS if drawn > size else 1
+    seen = [(name, pixels) for name, pixels in ((n, view(p)) for n, p in found) if int(pixels.sum()) >= cut]
     mask = np.zeros((size, size), bool)
-    for _, pixels in found:
+    for _, pixels in seen:
         mask |= pixels
-    defects = tuple(_describe(name, pixels) for name, pixels in found)
-    return Sample(query, pictures, mask, chosen.name, chosen.object_name, defects, aligned, seed)
+    return Sample(
+        query=view(query),
+        references=tuple(view(picture) for picture in pictures),
+        mask=mask,
+        family=chosen.name,
+        object_name=chosen.object_name,
+        defects=tuple(_describe(name, pixels) for name, pixels in seen),
+        aligned=aligned,
+        featured=bool(part.features),
+        seed=seed,
+    )
+
+
+class _Part(NamedTuple):
+    """A design, the marks that belong to it (kind and seed), and one part of it."""
+
+    family: Family
+    design: Design
+    features: Features
+    canvas: Canvas
+
+
+def _render(rng: np.random.Generator, family: Family, design: Design, features: Features, size: int) -> Canvas:
+    """One part with the marks of its design, which are drawn alike on every part."""
+    canvas = family.render(rng, design, size)
+    for name, seed in features:
+        family.defects[name](np.random.default_rng(seed), canvas, design)
+    return canvas
 
 
 def _draw(
     rng: np.random.Generator, family: Family, kinds: list[str], size: int, probability: float, sure: bool
-) -> tuple[Design, Canvas, list[tuple[str, Mask]]]:
+) -> tuple[_Part, list[tuple[str, Mask]]]:
     """A design and a part of it with its defects; if one is `sure` to be wanted, a design that has room for it."""
     for _ in range(ATTEMPTS):
         design = family.design(rng, size)
-        canvas = family.render(rng, design, size)
+        features: Features = ()
+        if kinds and rng.random() < FEATURED:
+            names = [kinds[int(rng.integers(len(kinds)))] for _ in range(int(rng.integers(1, 3)))]
+            features = tuple((name, int(rng.integers(1 << 31))) for name in names)
+        canvas = _render(rng, family, design, features, size)
         found: list[tuple[str, Mask]] = []
         if kinds and (sure or rng.random() < probability):
             for _ in range(1 if sure or rng.random() >= SEVERAL else int(rng.integers(2, 4))):
                 found += _add_defect(rng, canvas, design, family, kinds)
         if found or not sure:
-            return design, canvas, found
+            return _Part(family, design, features, canvas), found
     raise ConfigError(f"No '{family.name}' of {size} pixels had room for '{kinds[0]}'; ask for a larger size.")
 
 
@@ -113,11 +160,28 @@ def _add_defect(
     return []
 
 
-def _reference(
-    rng: np.random.Generator, family: Family, design: Design, size: int, aligned: bool, grey: bool
-) -> Pixels:
-    canvas = family.render(rng, design, size)
+def _reference(rng: np.random.Generator, part: _Part, size: int, aligned: bool, grey: bool) -> Pixels:
+    canvas = _render(rng, part.family, part.design, part.features, size)
     return photograph(rng, canvas.image, draw_pose(rng, size, aligned), grey)
+
+
+def _view(rng: np.random.Generator, drawn: int, size: int, found: list[tuple[str, Mask]]) -> _View:
+    """Which part of the drawn square is shown, and which way up; with a defect in it more often than not."""
+    quarter, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+    top, left = (int(value) for value in rng.integers(0, drawn - size + 1, 2))
+    if found and drawn > size and rng.random() < AT_DEFECT:
+        rows, columns = np.nonzero(found[0][1])
+        index = int(rng.integers(len(rows)))
+        top, left = (
+            int(np.clip(at[index] - rng.integers(size // 8, size - size // 8), 0, drawn - size))
+            for at in (rows, columns)
+        )
+
+    def view(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        shown = np.rot90(picture[top : top + size, left : left + size], quarter)
+        return np.ascontiguousarray(shown[:, ::-1] if mirrored else shown)
+
+    return view
 
 
 def _describe(kind: str, pixels: Mask) -> Defect:

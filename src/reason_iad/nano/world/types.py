@@ -121,6 +121,7 @@ class Sample:
         family, object_name: what it is.
         defects: what is wrong; empty if it is good.
         aligned: whether references show the part at the same place, to about a pixel.
+        featured: whether the design has marks that look like defects and are none; only a reference tells.
         seed: makes the same sample again.
     """
 
@@ -131,4 +132,5 @@ class Sample:
     object_name: str
     defects: tuple[Defect, ...]
     aligned: bool
+    featured: bool
     seed: int
