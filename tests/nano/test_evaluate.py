@@ -8,7 +8,8 @@ import random
 import pytest
 from click.testing import CliRunner
 
-from reason_iad.nano.evaluate import RENAMED, _misnamed, evaluate, write_tables
+from reason_iad.backbones.loading import load_backbone
+from reason_iad.nano.evaluate import INPUTS, RENAMED, SPLITS, Pairs, _misnamed, evaluate, inputs, write_tables
 from reason_iad.nano.package import package_model
 from reason_iad.nano.scene import make_scene
 
@@ -36,6 +37,20 @@ def test_tables_have_every_measure_with_its_interval(folder, tmp_path):
         assert all(0 <= value.low <= value.value <= value.high <= 1 and value.total for _, value, _ in table.rows)
 
 
+def test_every_form_of_input_is_shown_as_it_says(folder):
+    backbone = load_backbone(str(folder))
+    shown = {name: list(Pairs(backbone, "new", 6, how)) for name, how in INPUTS.items()}
+    images = {name: {len(tokens) for _, _, tokens in pairs} for name, pairs in shown.items()}
+    assert images["two references"] == images["a simulated map drawn on the query"] == {3}
+    assert images["as above"] == {2}
+    numbers = [
+        sorted(number for number, _, _ in shown[f"reference {how}"]) for how in ("aligned", "shifted and turned")
+    ]
+    assert sorted(numbers[0] + numbers[1]) == list(range(6))
+    table = inputs(backbone, 6)
+    assert {name for name in INPUTS if any(f"detection, {name}:" in row[0] for row in table.rows)} >= {"as above"}
+
+
 def test_wrong_knowledge_moves_every_name_to_another_description(facts, vocabulary):
     for number, fact in enumerate(facts[:20]):
         scene = make_scene(fact, vocabulary, random.Random(number), RENAMED)
@@ -58,3 +73,9 @@ def test_the_command_line_trains_and_measures(folder, tmp_path):
     result = runner.invoke(nano, ["evaluate", "--model", str(folder), "--split", "held_out", "--n", "4"])
     assert result.exit_code == 0 and "never trained on" in result.output
     assert "--minutes" in runner.invoke(nano, ["train", "--help"]).output
+
+
+def test_the_command_line_offers_every_table():
+    from reason_iad.cli.nano import TABLES
+
+    assert tuple(SPLITS) == TABLES

@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 _PATH = click.Path(path_type=Path)
+TABLES = ("new", "held_out", "renamed", "inputs")
 
 
 @click.group()
@@ -49,7 +50,7 @@ def train(
 @click.option("--model", default="nano", show_default=True, metavar="NAME_OR_DIR")
 @click.option(
     "--split",
-    type=click.Choice(["new", "held_out", "renamed"]),
+    type=click.Choice(TABLES),
     multiple=True,
     help="What to measure (default: everything).",
 )
@@ -60,7 +61,7 @@ def evaluate(model: str, split: tuple[str, ...], count: int, out: Path | None) -
     from reason_iad.nano.evaluate import evaluate as run
     from reason_iad.nano.evaluate import write_tables
 
-    tables = run(model, split or ("new", "held_out", "renamed"), count)
+    tables = run(model, split or TABLES, count)
     if out is not None:
         write_tables(tables, out)
     for table in tables:

@@ -21,6 +21,7 @@ class Asked:
         images: tokens of the references and, last, of the query.
         entries: knowledge in the prompt.
         category: name of the part, if it is told.
+        overlay: the last image but one is the query with an anomaly map drawn on it, not a reference.
     """
 
     def __init__(
@@ -29,9 +30,11 @@ class Asked:
         images: Sequence[ImageTokens],
         entries: Sequence[Entry] = (),
         category: str | None = None,
+        *,
+        overlay: bool = False,
     ) -> None:
         self._backbone, self._images = backbone, list(images)
-        self._parts = build_head(entries, len(images) - 1, category)
+        self._parts = build_head(entries, len(images) - 1 - int(overlay), category, overlay=overlay)
         self._head: Prefix | None = None
 
     def _prefix(self, question: Question) -> Prefix:

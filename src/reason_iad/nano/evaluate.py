@@ -7,25 +7,26 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reason_iad.errors import OutputError
 from reason_iad.nano.asking import Asked
 from reason_iad.nano.explanation import read_explanation
-from reason_iad.nano.facts import facts_of
+from reason_iad.nano.facts import Facts, facts_of
 from reason_iad.nano.metrics import Proportion, auc, wilson
 from reason_iad.nano.pairs import Purpose, draw, kind_index
 from reason_iad.nano.questions import object_varied, place_varied, size_varied
 from reason_iad.nano.scene import Scene, SceneOdds, make_scene
 from reason_iad.nano.texts import world_vocabulary
+from reason_iad.nano.world.overlay import draw_overlay
 from reason_iad.prompt import Question, detection_question, explanation_question, type_question
 from reason_iad.schema import Entry
 
 if TYPE_CHECKING:
-    from reason_iad.backbones.base import Backbone
+    from reason_iad.backbones.base import Backbone, ImageTokens
 
 TOLD = SceneOdds(knowledge=1.0, renamed=0.0, reference=1.0, category=0.0, shipped=0.0)
 RENAMED = SceneOdds(knowledge=1.0, renamed=1.0, reference=1.0, category=0.0, shipped=0.0)
@@ -63,21 +64,41 @@ class Tally:
         return [(n, wilson(sum(hits), len(hits)), self._chance[n]) for n, hits in self._hits.items()]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How pairs are drawn and shown.
+
+    Attributes:
+        size: pixels each way.
+        references: good pictures before the query.
+        zoom: above 1, the pictures are crops.
+        overlay: the query with a simulated anomaly map on it is shown too.
+        aligned: only pairs whose reference lies where the query lies (True), or only the others (False).
+    """
+
+    size: int = 168
+    references: int = 1
+    zoom: float = 1.0
+    overlay: bool = False
+    aligned: bool | None = None
+
+
 class Pairs:
-    """Evaluation pairs with their image tokens, computed once."""
+    """Evaluation pairs with their image tokens, the query's last, computed once."""
 
-    def __init__(self, backbone: Backbone, purpose: Purpose, count: int, size: int = 168) -> None:
-        self._backbone, self._purpose, self._count, self._size = backbone, purpose, count, size
+    def __init__(self, backbone: Backbone, purpose: Purpose, count: int, shown: Shown | None = None) -> None:
+        self._backbone, self._purpose, self._count, self._shown = backbone, purpose, count, shown or Shown()
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[tuple[int, Facts, list[ImageTokens]]]:
         from PIL import Image
 
+        how = self._shown
         for number in range(self._count):
-            sample = draw(number, self._purpose, self._size)
-            images = [
-                self._backbone.embed_image(Image.fromarray(pixels))
-                for pixels in (sample.references[0], sample.query)
-            ]
+            sample = draw(number, self._purpose, how.size, how.references, how.zoom)
+            if how.aligned is not None and sample.aligned != how.aligned:
+                continue
+            pictures = [*sample.references, *([draw_overlay(sample)] if how.overlay else []), sample.query]
+            images = [self._backbone.embed_image(Image.fromarray(pixels)) for pixels in pictures]
             yield number, facts_of(sample, kind_index()), images
 
 
@@ -108,12 +129,37 @@ def _detection(table: Table, name: str, scores: list[float], labels: list[bool])
     table.notes.append(f"Detection, {name}: balanced accuracy {balanced:.3f}, AUROC {auc(scores, labels):.3f}.")
 
 
+INPUTS: dict[str, Shown] = {
+    "as above": Shown(),
+    "two references": Shown(references=2),
+    "a simulated map drawn on the query": Shown(overlay=True),
+    "crops, 1.7 x": Shown(zoom=1.7),
+    "reference aligned": Shown(aligned=True),
+    "reference shifted and turned": Shown(aligned=False),
+    "224 pixels": Shown(size=224),
+    "336 pixels": Shown(size=336),
+}
+
+
+def inputs(backbone: Backbone, count: int) -> Table:
+    """Detection for inputs of every form that the model was trained on, on the same new seeds."""
+    table = Table(f"New seeds, other inputs ({count} pairs)")
+    for name, how in INPUTS.items():
+        scores, labels = [], []
+        for _, facts, images in Pairs(backbone, "new", count, how):
+            labels.append(facts.defective)
+            scores.append(Asked(backbone, images, overlay=how.overlay).probabilities(detection_question())[0])
+        _detection(table, name, scores, labels)
+    return table
+
+
 def new_seeds(backbone: Backbone, count: int) -> Table:
     """Detection, classification, localisation, object and explanations on new seeds of known families."""
     table, tally = Table(f"New seeds, known families ({count} pairs)"), Tally()
     with_reference: list[float] = []
     without: list[float] = []
     labels: list[bool] = []
+    plain: list[bool] = []
     vocabulary = world_vocabulary()
     for number, facts, images in Pairs(backbone, "new", count):
         rng = random.Random(f"evaluate/{number}")
@@ -121,7 +167,9 @@ def new_seeds(backbone: Backbone, count: int) -> Table:
         asked = Asked(backbone, images, scene.entries)
         labels.append(facts.defective)
         with_reference.append(asked.probabilities(detection_question())[0])
-        without.append(Asked(backbone, images[1:], scene.entries).probabilities(detection_question())[0])
+        if not facts.featured:  # only a reference tells a mark of the design from a defect
+            plain.append(facts.defective)
+            without.append(Asked(backbone, images[1:], scene.entries).probabilities(detection_question())[0])
         item = object_varied(scene, rng, vocabulary.objects)
         if item is not None and item.correct is not None:
             tally.add("object, 4 options", _right(asked, item.question, item.correct), 0.25)
@@ -133,7 +181,7 @@ def new_seeds(backbone: Backbone, count: int) -> Table:
                 tally.add(f"{label}, 4 options", _right(asked, item.question, item.correct), 0.25)
         _explanation(tally, asked, scene)
     _detection(table, "with reference", with_reference, labels)
-    _detection(table, "without", without, labels)
+    _detection(table, "without, plain designs", without, plain)
     table.rows.extend(tally.rows())
     return table
 
@@ -160,14 +208,12 @@ def _explanation(tally: Tally, asked: Asked, scene: Scene) -> None:
 def held_out(backbone: Backbone, count: int) -> Table:
     """Detection on families that were never trained on."""
     table = Table(f"Families never trained on ({count} pairs)")
-    scores: dict[str, list[float]] = {"with reference": [], "without": []}
+    with_reference: list[float] = []
     labels: list[bool] = []
     for _, facts, images in Pairs(backbone, "held_out", count):
         labels.append(facts.defective)
-        scores["with reference"].append(Asked(backbone, images).probabilities(detection_question())[0])
-        scores["without"].append(Asked(backbone, images[1:]).probabilities(detection_question())[0])
-    for name, values in scores.items():
-        _detection(table, name, values, labels)
+        with_reference.append(Asked(backbone, images).probabilities(detection_question())[0])
+    _detection(table, "with reference", with_reference, labels)
     return table
 
 
@@ -200,7 +246,12 @@ def renamed(backbone: Backbone, count: int) -> Table:
     return table
 
 
-SPLITS: dict[str, Callable[[Backbone, int], Table]] = {"new": new_seeds, "held_out": held_out, "renamed": renamed}
+SPLITS: dict[str, Callable[[Backbone, int], Table]] = {
+    "new": new_seeds,
+    "held_out": held_out,
+    "renamed": renamed,
+    "inputs": inputs,
+}
 
 
 def evaluate(model: str, splits: Sequence[str], count: int) -> list[Table]:
