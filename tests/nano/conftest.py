@@ -19,7 +19,7 @@ from reason_iad.nano.tokenizer import SPECIAL, load_tokenizer, save_tokenizer, t
 
 TINY = NanoConfig(
     vocab_size=1200, vision_width=32, vision_depth=1, vision_heads=2, vision_mlp=48,
-    width=48, depth=2, heads=2, key_value_heads=1, mlp=64, mrope_section=(4, 4, 4), context=2048,
+    width=48, depth=2, heads=2, key_value_heads=1, mlp=64, mrope_section=(1,) * 12, context=2048,
 )  # fmt: skip
 
 
