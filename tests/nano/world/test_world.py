@@ -162,6 +162,30 @@ def test_a_mark_of_a_design_lies_at_the_same_place_on_query_and_reference() -> N
     raise AssertionError("no aligned glass pane with marks")
 
 
+def test_compositions_are_drawn_more_often_than_other_families() -> None:
+    names = [make_sample(seed, size=56, references=0).family for seed in range(600)]
+    expected = sum(f.weight for f in FAMILIES.values() if f.weight > 1) / sum(
+        family.weight for family in FAMILIES.values() if not family.held_out
+    )
+    assert np.mean([FAMILIES[name].weight > 1 for name in names]) == pytest.approx(expected, abs=0.06)
+
+
+@pytest.mark.parametrize("family", ["assembly", "panel", "flange"])
+def test_a_changed_component_leaves_what_else_is_on_the_part(family: str) -> None:
+    one = FAMILIES[family]
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        design = one.design(rng, 168)
+        canvas = one.render(rng, design, 168)
+        scratched = one.defects["scratch"](rng, canvas, design)
+        before = canvas.image.copy()
+        changed = one.defects["missing part"](rng, canvas, design)
+        if scratched is None or changed is None:
+            continue
+        assert (canvas.image[~changed] == before[~changed]).all()
+        assert not (scratched & ~changed & (np.abs(canvas.image - before).max(2) > 0)).any()
+
+
 def test_a_crop_is_a_window_of_a_larger_picture() -> None:
     samples = [make_sample(seed, zoom=1.7, defect_probability=1.0) for seed in range(60)]
     assert all(sample.query.shape == (168, 168, 3) == sample.references[0].shape for sample in samples)

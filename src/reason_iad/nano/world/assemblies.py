@@ -65,14 +65,15 @@ def _assembly(design: Design, components: list[Component], size: int) -> Image:
 
 
 def _redraw(canvas: Canvas, design: Design, components: list[Component]) -> Mask | None:
-    before, canvas.image = canvas.image, _assembly(design, components, canvas.size)
-    canvas.layers["components"] = components
-    return _difference(before, canvas.image)
-
-
-def _difference(before: Image, after: Image) -> Mask | None:
+    """Adopt new components, where the picture changes; what other defects painted elsewhere stays."""
+    before = _assembly(design, canvas.layers["components"], canvas.size)
+    after = _assembly(design, components, canvas.size)
     changed: Mask = np.abs(after - before).max(2) > DIFFERENT
-    return changed if int(changed.sum()) > 5 else None
+    if int(changed.sum()) <= 5:
+        return None
+    canvas.layers["components"] = components
+    canvas.image = np.where(changed[..., None], after, canvas.image).astype(np.float32)
+    return changed
 
 
 def missing_part(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | None:

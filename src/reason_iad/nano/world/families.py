@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from reason_iad.nano.world import assemblies, boards, marks
+from reason_iad.nano.world import assemblies, boards, compositions, marks
 from reason_iad.nano.world.surfaces import SURFACES
-from reason_iad.nano.world.types import Family
+from reason_iad.nano.world.types import Apply, Family
+
+COMPOSED: dict[str, Apply] = {
+    "missing part": compositions.missing_shape, "extra part": compositions.extra_shape,
+    "wrong part": compositions.wrong_shape, "misplaced part": compositions.misplaced_shape,
+    "scratch": marks.scratch, "crack": marks.crack, "hole": marks.hole, "stain": marks.stain,
+    "contamination": marks.contamination, "break": marks.edge_piece,
+}  # fmt: skip
+"""What can be wrong with a composition of shapes."""
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -86,6 +94,18 @@ FAMILIES: dict[str, Family] = {
             "grid", "wire grid", "grid", assemblies.grid_design, assemblies.grid_render,
             {"break": assemblies.broken_mesh, "contamination": marks.contamination,
              "blocked opening": assemblies.blocked_opening}, held_out=True,
+        ),
+        Family(
+            "panel", "stamped panel", "panel", compositions.strewn_design, compositions.render, COMPOSED,
+            weight=2.0,
+        ),
+        Family(
+            "array", "array of contacts", "array", compositions.rows_design, compositions.render, COMPOSED,
+            weight=2.0,
+        ),
+        Family(
+            "flange", "round flange", "flange", compositions.flange_design, compositions.render, COMPOSED,
+            weight=2.0,
         ),
     )
 }  # fmt: skip

@@ -137,7 +137,8 @@ def _family(rng: np.random.Generator, split: Split, name: str | None) -> Family:
             raise ConfigError(f"Unknown family '{name}'; choose one of: {', '.join(FAMILIES)}.")
         return FAMILIES[name]
     allowed = [one for one in FAMILIES.values() if split == "all" or one.held_out == (split == "held_out")]
-    return allowed[int(rng.integers(len(allowed)))]
+    weights = np.array([one.weight for one in allowed])
+    return allowed[int(rng.choice(len(allowed), p=weights / weights.sum()))]
 
 
 def _kinds(family: Family, split: Split, kind: str | None) -> list[str]:

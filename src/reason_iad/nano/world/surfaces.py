@@ -115,14 +115,14 @@ def glassy(rng: np.random.Generator, design: Design, size: int) -> Field:
     return _field(shine + noise(rng, size, 6, 2))
 
 
+TEXTURES: dict[str, Texture] = {
+    "brushed": brushed, "granular": granular, "molded": molded, "threaded": threaded, "woven": woven,
+    "grained": grained, "pebbled": pebbled, "tiled": tiled, "glassy": glassy,
+}  # fmt: skip
+
+
+_COLOURED = ("woven", "grained", "pebbled", "tiled", "glassy")
 SURFACES: dict[str, tuple[MakeDesign, Render]] = {
-    "brushed": (grey_design, surface(brushed)),
-    "granular": (grey_design, surface(granular)),
-    "molded": (grey_design, surface(molded)),
-    "threaded": (grey_design, surface(threaded)),
-    "woven": (colour_design, surface(woven)),
-    "grained": (colour_design, surface(grained)),
-    "pebbled": (colour_design, surface(pebbled)),
-    "tiled": (colour_design, surface(tiled)),
-    "glassy": (colour_design, surface(glassy)),
+    name: (colour_design if name in _COLOURED else grey_design, surface(texture))
+    for name, texture in TEXTURES.items()
 }

@@ -79,6 +79,7 @@ class Family:
         defects: kind name to how it is drawn on this family.
         grey: share of pictures taken by a grey camera.
         held_out: never trained on.
+        weight: how often it is drawn, relative to the others.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Family:
     defects: Mapping[str, Apply]
     grey: float = 0.2
     held_out: bool = False
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,212 @@
+"""Families of no particular kind: shapes strewn, in rows or around a centre, on any ground.
+
+What they look like differs so much from design to design that a defect can only be told by comparing; a model that
+has learnt these compares parts it has never seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image as Pictures
+from PIL import ImageDraw
+
+from reason_iad.nano.world.drawing import colour, disc, flat, noise, rgb, scale
+from reason_iad.nano.world.surfaces import TEXTURES
+from reason_iad.nano.world.types import Canvas, Design, Image, MakeDesign, Mask
+
+DIFFERENT = 12.0
+"""Grey levels by which a pixel must change to belong to a defect."""
+LEAST_PIXELS = 8
+SIDES = (0, 0, 3, 4, 4, 5, 6)
+"""Corners of a shape; 0 is an ellipse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A shape: centre and half axes in pixels, angle in radians, corners, colour, and how much of it is a hole."""
+
+    x: float
+    y: float
+    wide: float
+    high: float
+    angle: float
+    corners: int
+    paint: tuple[int, int, int]
+    hole: float = 0.0
+
+    def outline(self, share: float = 1.0) -> list[tuple[float, float]]:
+        """Its border as a polygon."""
+        count = self.corners or 24
+        turns = np.linspace(0, 2 * np.pi, count, endpoint=False) + (np.pi / count if self.corners else 0)
+        along, across = share * self.wide * np.cos(turns), share * self.high * np.sin(turns)
+        cosine, sine = np.cos(self.angle), np.sin(self.angle)
+        xs, ys = self.x + along * cosine - across * sine, self.y + along * sine + across * cosine
+        return list(zip(xs.tolist(), ys.tolist(), strict=True))
+
+
+def _kind_of_shape(rng: np.random.Generator, low: float, high: float, size: int) -> Shape:
+    """A shape at the origin with half axes between `low` and `high` of the picture."""
+    wide = rng.uniform(low, high) * size
+    slim = rng.uniform(0.25, 1.0) if rng.random() < 0.5 else 1.0
+    hole = rng.uniform(0.3, 0.7) if rng.random() < 0.3 else 0.0
+    turn = rng.uniform(0, np.pi) if rng.random() < 0.5 else 0.0
+    return Shape(0, 0, wide, wide * slim, turn, int(rng.choice(SIDES)), rgb(colour(rng, 0, 255)), hole)
+
+
+def _ground(rng: np.random.Generator) -> Design:
+    """Any colour with any texture, faint or strong."""
+    return {
+        "base": colour(rng, 20, 235), "p": rng.random(8), "seed": int(rng.integers(1 << 31)),
+        "texture": str(rng.choice(sorted(TEXTURES))), "amount": rng.uniform(0.1, 0.8), "disc": None,
+    }  # fmt: skip
+
+
+def strewn_design(rng: np.random.Generator, size: int) -> Design:
+    """Shapes of one to four kinds, anywhere."""
+    models = [_kind_of_shape(rng, 0.02, 0.14, size) for _ in range(int(rng.integers(1, 5)))]
+    shapes = []
+    for _ in range(int(rng.integers(4, 22))):
+        x, y = rng.uniform(0.04, 0.96, 2) * size
+        shapes.append(replace(models[int(rng.integers(len(models)))], x=float(x), y=float(y)))
+    return _ground(rng) | {"shapes": tuple(shapes)}
+
+
+def rows_design(rng: np.random.Generator, size: int) -> Design:
+    """One kind of shape in rows and columns, or every second one shifted; some places are empty by design."""
+    pitch_x, pitch_y = rng.uniform(0.09, 0.26, 2) * size
+    model = _kind_of_shape(rng, 0.5, 0.9, 1)
+    reach = min(pitch_x, pitch_y) / 2
+    model = replace(model, wide=model.wide * reach, high=model.high * reach)
+    shift_x, shift_y = rng.uniform(0, 1, 2) * (pitch_x, pitch_y)
+    odd = pitch_x / 2 if rng.random() < 0.4 else 0.0
+    gaps = rng.choice((0.0, 0.15, 0.4))
+    shapes = [
+        replace(model, x=float(column * pitch_x + shift_x + odd * (row % 2)), y=float(row * pitch_y + shift_y))
+        for row in range(int(size / pitch_y) + 1)
+        for column in range(int(size / pitch_x) + 1)
+        if rng.random() >= gaps
+    ]
+    return _ground(rng) | {"shapes": tuple(shapes)}
+
+
+def flange_design(rng: np.random.Generator, size: int) -> Design:
+    """A round part: rings, and shapes around the centre."""
+    centre, radius = size / 2, rng.uniform(0.34, 0.47) * size
+    rings, inner = [], radius
+    for _ in range(int(rng.integers(0, 4))):
+        inner *= rng.uniform(0.55, 0.92)
+        rings.append(Shape(centre, centre, inner, inner, 0.0, 0, rgb(colour(rng, 0, 255))))
+    model = _kind_of_shape(rng, 0.03, 0.09, size)
+    count, at, phase = int(rng.integers(3, 13)), rng.uniform(0.45, 0.85) * radius, rng.uniform(0, 6)
+    turns = phase + np.arange(count) * 2 * np.pi / count
+    around = [
+        replace(model, x=float(centre + at * np.cos(turn)), y=float(centre + at * np.sin(turn)), angle=float(turn))
+        for turn in turns
+    ]
+    outside = {"disc": radius, "background": rng.uniform(0, 255)}
+    return _ground(rng) | outside | {"rings": tuple(rings), "shapes": tuple(around)}
+
+
+def render(rng: np.random.Generator, design: Design, size: int) -> Canvas:
+    """The ground as it turned out this time, and every shape where it belongs."""
+    grain = TEXTURES[design["texture"]](rng, design, size) * design["amount"]
+    ground: Image = flat(size, design["base"]) + grain[..., None]
+    part = np.ones((size, size), bool)
+    if design["disc"] is not None:
+        part = disc(size, size / 2, size / 2, design["disc"])
+        ground[~part] = design["background"]
+    rest = noise(rng, size, 0.8, 3)[..., None]
+    layers = {"ground": ground.astype(np.float32), "rest": rest, "shapes": design["shapes"]}
+    canvas = Canvas(ground, part, layers)
+    canvas.image = _drawn(canvas, design)
+    return canvas
+
+
+def _drawn(canvas: Canvas, design: Design) -> Image:
+    """Ground and shapes."""
+    picture = Pictures.fromarray(np.clip(canvas.layers["ground"], 0, 255).astype(np.uint8))
+    before = picture.copy()
+    draw = ImageDraw.Draw(picture)
+    for shape in (*design.get("rings", ()), *canvas.layers["shapes"]):
+        draw.polygon(shape.outline(), fill=shape.paint)
+        if shape.hole:
+            inside = before.getpixel(
+                (min(max(int(shape.x), 0), canvas.size - 1), min(max(int(shape.y), 0), canvas.size - 1))
+            )
+            draw.polygon(shape.outline(shape.hole), fill=inside)
+    image: Image = np.asarray(picture, np.float32) + canvas.layers["rest"]
+    return image
+
+
+def _change(canvas: Canvas, design: Design, shapes: tuple[Shape, ...]) -> Mask | None:
+    """Adopt new shapes, where the picture changes; what other defects painted elsewhere stays."""
+    before, old = _drawn(canvas, design), canvas.layers["shapes"]
+    canvas.layers["shapes"] = shapes
+    after = _drawn(canvas, design)
+    changed: Mask = np.abs(after - before).max(2) > DIFFERENT
+    if int(changed.sum()) < LEAST_PIXELS * max(1.0, scale(canvas.size)):
+        canvas.layers["shapes"] = old
+        return None
+    canvas.image = np.where(changed[..., None], after, canvas.image).astype(np.float32)
+    return changed
+
+
+def _one(rng: np.random.Generator, canvas: Canvas) -> tuple[list[Shape], int] | None:
+    """All shapes, and which of them to change: one whose centre is in the picture."""
+    shapes = list(canvas.layers["shapes"])
+    seen = [
+        index for index, shape in enumerate(shapes) if 0 <= shape.x < canvas.size and 0 <= shape.y < canvas.size
+    ]
+    return (shapes, seen[int(rng.integers(len(seen)))]) if seen else None
+
+
+def missing_shape(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | None:
+    """One shape less."""
+    chosen = _one(rng, canvas)
+    if chosen is None:
+        return None
+    shapes, index = chosen
+    del shapes[index]
+    return _change(canvas, design, tuple(shapes))
+
+
+def extra_shape(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | None:
+    """One shape more, like one of the others but smaller."""
+    chosen = _one(rng, canvas)
+    if chosen is None:
+        return None
+    shapes, index = chosen
+    rows, columns = np.nonzero(canvas.part)
+    at, size = int(rng.integers(len(rows))), rng.uniform(0.5, 0.9)
+    like = shapes[index]
+    one = replace(like, x=float(columns[at]), y=float(rows[at]), wide=like.wide * size, high=like.high * size)
+    return _change(canvas, design, (*shapes, one))
+
+
+def wrong_shape(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | None:
+    """One shape with other corners and another colour."""
+    chosen = _one(rng, canvas)
+    if chosen is None:
+        return None
+    shapes, index = chosen
+    old = shapes[index]
+    paint = rgb((np.array(old.paint) + rng.integers(60, 190, 3)) % 256)
+    shapes[index] = replace(old, corners=4 if old.corners == 0 else 0, paint=paint)
+    return _change(canvas, design, tuple(shapes))
+
+
+def misplaced_shape(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | None:
+    """One shape beside its place."""
+    chosen = _one(rng, canvas)
+    if chosen is None:
+        return None
+    shapes, index = chosen
+    old, turn = shapes[index], rng.uniform(0, 2 * np.pi)
+    far = max(old.wide, 0.03 * canvas.size) * rng.uniform(0.5, 1.0)
+    shapes[index] = replace(old, x=old.x + float(far * np.cos(turn)), y=old.y + float(far * np.sin(turn)))
+    return _change(canvas, design, tuple(shapes))
+
+
+DESIGNS: dict[str, MakeDesign] = {"strewn": strewn_design, "rows": rows_design, "flange": flange_design}
