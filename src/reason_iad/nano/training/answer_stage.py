@@ -26,7 +26,7 @@ from reason_iad.nano.tokenizer import load_tokenizer
 from reason_iad.nano.tower import encode
 from reason_iad.nano.training.decoder_heads import DecoderHeads, Inputs, letter_logits
 from reason_iad.nano.training.heads import TowerHeads
-from reason_iad.nano.training.tower_stage import tower_loss
+from reason_iad.nano.training.tower_stage import TowerTargets, tower_loss
 from reason_iad.prompt import LETTERS
 
 if TYPE_CHECKING:
@@ -105,11 +105,11 @@ class AnswerStage:
         """Parameter groups with their peak learning rates."""
         rate = self.settings.rate * (0.75 if self.joint else 1.0)
         decoder = [*self.model.model.language_model.parameters(), *self.decoder_heads.parameters()]
-        groups = [{"params": decoder, "peak": rate}]
-        if self.joint:
-            tower = [*self.model.model.visual.parameters(), *self.tower_heads.parameters()]
-            groups.append({"params": tower, "peak": self.settings.joint_tower_rate})
-        return groups
+        heads = list(self.tower_heads.parameters())
+        if not self.joint:  # they follow the tokens to their new scale, before the tower follows them
+            return [{"params": [*decoder, *heads], "peak": rate}]
+        tower = [*self.model.model.visual.parameters(), *heads]
+        return [{"params": decoder, "peak": rate}, {"params": tower, "peak": self.settings.joint_tower_rate}]
 
     def batches(self, workers: Workers, first_step: int) -> Iterator[tuple[Any, PackedBatch]]:
         """Image tokens (or fresh pairs) with packed text."""
@@ -199,12 +199,11 @@ class AnswerStage:
         states = self._states(inputs, packed)
         table = self.model.model.language_model.embed_tokens.weight
         loss, parts = self.decoder_heads.loss(states, inputs, packed, table)
-        if isinstance(source, PairBatch):
-            count = packed.coverage.shape[1]
-            reference, query = inputs.pair[:, :count], inputs.pair[:, count : 2 * count]
-            seen, more = tower_loss(self.tower_heads(query, reference), source.facts)
-            loss, parts = loss + seen, {**parts, **{f"tower_{name}": value for name, value in more.items()}}
-        return loss, parts
+        count = packed.coverage.shape[1]
+        reference, query = inputs.pair[:, :count], inputs.pair[:, count : 2 * count]
+        targets = TowerTargets(packed.coverage, packed.kinds, packed.labels[:, 3])
+        seen, more = tower_loss(self.tower_heads(query, reference), targets)  # of pooled tokens: the heads alone
+        return loss + seen, {**parts, **{f"tower_{name}": value for name, value in more.items()}}
 
     def checks(self, validation: list[PairBatch]) -> list[PackedBatch]:
         """The fixed validation text, without latents."""

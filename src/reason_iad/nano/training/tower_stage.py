@@ -6,9 +6,10 @@ End to end from scratch nothing is learnt in any time a CPU has; the tower alone
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,12 +30,24 @@ if TYPE_CHECKING:
 WEIGHTS = {"cover": 2.0, "kind": 0.5, "cover_alone": 1.0, "kind_alone": 0.3, "family": 0.3}
 
 
-def tower_loss(outputs: tuple[Tensor, Tensor, Tensor], facts: Sequence[Facts]) -> tuple[Tensor, dict[str, float]]:
+class TowerTargets(NamedTuple):
+    """What `TowerHeads` should say: (B, n) cover and kinds, (B,) number of the family."""
+
+    coverage: npt.NDArray[np.float32]
+    kinds: npt.NDArray[np.int64]
+    families: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, facts: Sequence[Facts]) -> TowerTargets:
+        """Of some pairs."""
+        numbers = np.array([family_index()[f.family] for f in facts], np.int64)
+        return cls(np.stack([f.coverage for f in facts]), np.stack([f.kinds for f in facts]), numbers)
+
+
+def tower_loss(outputs: tuple[Tensor, Tensor, Tensor], targets: TowerTargets) -> tuple[Tensor, dict[str, float]]:
     """Weighted sum of the dense targets of `TowerHeads`, and the parts."""
     pair, alone, family = outputs
-    coverage = torch.from_numpy(np.stack([f.coverage for f in facts])).to(pair.device)
-    kinds = torch.from_numpy(np.stack([f.kinds for f in facts])).to(pair.device)
-    numbers = torch.tensor([family_index()[f.family] for f in facts], device=pair.device)
+    coverage, kinds, numbers = (torch.from_numpy(array).to(pair.device) for array in targets)
     parts = {
         "cover": coverage_loss(pair[..., 0], coverage),
         "kind": kind_loss(pair[..., 1:], kinds, coverage),
@@ -87,7 +100,7 @@ class TowerStage:
 
     def loss(self, batch: PairBatch, step: int) -> tuple[Tensor, dict[str, float]]:
         """Loss of one step and what it is made of."""
-        return tower_loss(self._forward(batch), batch.facts)
+        return tower_loss(self._forward(batch), TowerTargets.of(batch.facts))
 
     @torch.no_grad()
     def validate(self, batches: list[PairBatch]) -> dict[str, float]:
