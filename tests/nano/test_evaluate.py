@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from reason_iad.backbones.loading import load_backbone
-from reason_iad.nano.evaluate import INPUTS, RENAMED, SPLITS, Pairs, _misnamed, evaluate, inputs, write_tables
+from reason_iad.nano.evaluate import RENAMED, SPLITS, _misnamed, evaluate, inputs
 from reason_iad.nano.package import package_model
 from reason_iad.nano.scene import make_scene
+from reason_iad.nano.showing import INPUTS, Pairs
+from reason_iad.nano.tables import write_tables
 
 
 @pytest.fixture(scope="module")

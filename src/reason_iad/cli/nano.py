@@ -59,7 +59,7 @@ def train(
 def evaluate(model: str, split: tuple[str, ...], count: int, out: Path | None) -> None:
     """Measure a model on images it has never seen; prints the tables of the model card."""
     from reason_iad.nano.evaluate import evaluate as run
-    from reason_iad.nano.evaluate import write_tables
+    from reason_iad.nano.tables import write_tables
 
     tables = run(model, split or TABLES, count)
     if out is not None:

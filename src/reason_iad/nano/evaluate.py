@@ -5,101 +5,26 @@ Every answer is one pass over the product's own backbone, without the reasoning 
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from reason_iad.errors import OutputError
 from reason_iad.nano.asking import Asked
 from reason_iad.nano.explanation import read_explanation
-from reason_iad.nano.facts import Facts, facts_of
-from reason_iad.nano.metrics import Proportion, auc, wilson
-from reason_iad.nano.pairs import Purpose, draw, kind_index
+from reason_iad.nano.metrics import auc
 from reason_iad.nano.questions import object_varied, place_varied, size_varied
 from reason_iad.nano.scene import Scene, SceneOdds, make_scene
+from reason_iad.nano.showing import INPUTS, Pairs
+from reason_iad.nano.tables import Table, Tally
 from reason_iad.nano.texts import world_vocabulary
-from reason_iad.nano.world.overlay import draw_overlay
 from reason_iad.prompt import Question, detection_question, explanation_question, type_question
 from reason_iad.schema import Entry
 
 if TYPE_CHECKING:
-    from reason_iad.backbones.base import Backbone, ImageTokens
+    from reason_iad.backbones.base import Backbone
 
 TOLD = SceneOdds(knowledge=1.0, renamed=0.0, reference=1.0, category=0.0, shipped=0.0)
 RENAMED = SceneOdds(knowledge=1.0, renamed=1.0, reference=1.0, category=0.0, shipped=0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table: a title, and rows of a name, a share with its interval, and the chance level."""
-
-    title: str
-    rows: list[tuple[str, Proportion, float]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def markdown(self) -> str:
-        """As Markdown."""
-        lines = [f"### {self.title}", "", "| | chance | measured [95 % interval] |", "|---|---|---|"]
-        lines += [f"| {name} | {chance:.2f} | {value} |" for name, value, chance in self.rows]
-        return "\n".join([*lines, "", *self.notes, ""])
-
-
-class Tally:
-    """Hits and misses by name, in the order in which names first come."""
-
-    def __init__(self) -> None:
-        self._hits: dict[str, list[bool]] = {}
-        self._chance: dict[str, float] = {}
-
-    def add(self, name: str, hit: bool, chance: float) -> None:
-        """Count one answer."""
-        self._hits.setdefault(name, []).append(hit)
-        self._chance[name] = chance
-
-    def rows(self) -> list[tuple[str, Proportion, float]]:
-        """Shares with their intervals."""
-        return [(n, wilson(sum(hits), len(hits)), self._chance[n]) for n, hits in self._hits.items()]
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """How pairs are drawn and shown.
-
-    Attributes:
-        size: pixels each way.
-        references: good pictures before the query.
-        zoom: above 1, the pictures are crops.
-        overlay: the query with a simulated anomaly map on it is shown too.
-        aligned: only pairs whose reference lies where the query lies (True), or only the others (False).
-    """
-
-    size: int = 168
-    references: int = 1
-    zoom: float = 1.0
-    overlay: bool = False
-    aligned: bool | None = None
-
-
-class Pairs:
-    """Evaluation pairs with their image tokens, the query's last, computed once."""
-
-    def __init__(self, backbone: Backbone, purpose: Purpose, count: int, shown: Shown | None = None) -> None:
-        self._backbone, self._purpose, self._count, self._shown = backbone, purpose, count, shown or Shown()
-
-    def __iter__(self) -> Iterator[tuple[int, Facts, list[ImageTokens]]]:
-        from PIL import Image
-
-        how = self._shown
-        for number in range(self._count):
-            sample = draw(number, self._purpose, how.size, how.references, how.zoom)
-            if how.aligned is not None and sample.aligned != how.aligned:
-                continue
-            pictures = [*sample.references, *([draw_overlay(sample)] if how.overlay else []), sample.query]
-            images = [self._backbone.embed_image(Image.fromarray(pixels)) for pixels in pictures]
-            yield number, facts_of(sample, kind_index()), images
 
 
 def _right(asked: Asked, question: Question, correct: int) -> bool:
@@ -127,18 +52,6 @@ def _detection(table: Table, name: str, scores: list[float], labels: list[bool])
     table.rows.extend(rows)
     balanced = sum(row[1].value for row in rows) / max(len(rows), 1)
     table.notes.append(f"Detection, {name}: balanced accuracy {balanced:.3f}, AUROC {auc(scores, labels):.3f}.")
-
-
-INPUTS: dict[str, Shown] = {
-    "as above": Shown(),
-    "two references": Shown(references=2),
-    "a simulated map drawn on the query": Shown(overlay=True),
-    "crops, 1.7 x": Shown(zoom=1.7),
-    "reference aligned": Shown(aligned=True),
-    "reference shifted and turned": Shown(aligned=False),
-    "224 pixels": Shown(size=224),
-    "336 pixels": Shown(size=336),
-}
 
 
 def inputs(backbone: Backbone, count: int) -> Table:
@@ -269,22 +182,3 @@ def evaluate(model: str, splits: Sequence[str], count: int) -> list[Table]:
 
     backbone = load_backbone(model)
     return [SPLITS[split](backbone, count) for split in splits]
-
-
-def write_tables(tables: Sequence[Table], out: Path) -> None:
-    """Write `tables.md` and `tables.json`.
-
-    Raises:
-        OutputError: they cannot be written.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "tables.md").write_text("\n".join(table.markdown() for table in tables), encoding="utf-8")
-        (out / "tables.json").write_text(
-            json.dumps([asdict(table) for table in tables], indent=1), encoding="utf-8"
-        )
-    except OSError as error:
-        raise OutputError(f"The tables cannot be written to '{out}': {error.strerror}.") from error
-
-
-__all__ = ["SPLITS", "Table", "evaluate", "write_tables"]
