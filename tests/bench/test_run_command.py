@@ -188,6 +188,19 @@ def test_a_run_goes_on_under_the_same_conditions_only(
     assert (tmp_path / "run" / "direct" / "answers.jsonl").read_bytes() == before
 
 
+def test_options_of_the_reasoning_can_be_changed_and_are_told(questions: Path, tmp_path: Path) -> None:
+    changes = ("--set", "steps=1", "--set", "sigma=0.3")
+    run(questions, tmp_path / "run", "--method", "latent", "--limit", "2", *changes)
+    manifest = json.loads((tmp_path / "run" / "latent" / "manifest.json").read_text())
+    assert (manifest["config"]["reasoning"]["steps"], manifest["config"]["reasoning"]["sigma"]) == (1, 0.3)
+    lines = (tmp_path / "run" / "latent" / "answers.jsonl").read_text().splitlines()
+    assert {json.loads(line)["steps"] for line in lines} == {1}
+    result = run(questions, tmp_path / "run", "--method", "latent", "--limit", "2", "--resume", "--set", "steps=1")
+    assert result.exit_code == 2 and "config reasoning sigma 0.3 instead of 0.1" in result.stderr
+    report = CliRunner().invoke(main, ["bench", "report", str(tmp_path / "run")])
+    assert "latent, steps 1, sigma 0.3" in report.output
+
+
 def test_other_questions_or_knowledge_are_refused(questions: Path, tmp_path: Path) -> None:
     run(questions, tmp_path / "run", "--method", "direct")
     own = tmp_path / "own"
@@ -253,6 +266,8 @@ def test_results_are_replaced_only_on_demand(questions: Path, tmp_path: Path) ->
         (("--method", "full", "--model", "openai:x", "--base-url", "http://localhost:1/v1"), "think tokens"),
         (("--resume", "--overwrite"), "exclude each other"),
         (("--answers", "text", "--option-orders", "cyclic"), "--option-orders"),
+        (("--method", "full", "--set", "speed=3"), "'speed=3' sets nothing"),
+        (("--method", "direct", "--set", "sigma=0.3"), "does not reason"),
         (("--workers", "2"), "without --ray"),
         (("--limit", "0"), "--limit"),
         (("--model", "nowhere"), "was not found"),

@@ -15,6 +15,7 @@ from reason_iad.bench.records import RUN_VERSION, Manifest
 from reason_iad.bench.work import Unit
 from reason_iad.config import InspectorConfig, OptionOrders
 from reason_iad.errors import ConfigError
+from reason_iad.overrides import override
 
 Answers = Literal["likelihood", "text"]
 
@@ -32,6 +33,7 @@ class Settings:
         limit: images asked about; None: all.
         seed: of the reasoning and of that choice.
         option_orders: as in `InspectorConfig`.
+        overrides: options of the reasoning to change, 'name=value' each.
     """
 
     images: Path
@@ -47,6 +49,7 @@ class Settings:
     limit: int | None = None
     seed: int = 0
     option_orders: OptionOrders = "given"
+    overrides: tuple[str, ...] = ()
 
     def config(self, method: str) -> InspectorConfig:
         """The configuration of one method.
@@ -62,8 +65,9 @@ class Settings:
             )
         check_use(self.model, base_url=self.base_url, timeout=self.timeout, method=method, gallery=False)
         config = InspectorConfig(
-            method=method, seed=self.seed, max_references=self.shots, option_orders=self.option_orders
-        )
+            method=method, seed=self.seed, max_references=self.shots, option_orders=self.option_orders,
+            reasoning=override(method, self.overrides),
+        )  # fmt: skip
         if self.answers == "text":  # a written answer may take as long as a thought
             config = replace(config, explanation_tokens=config.thought_tokens)
         return config
@@ -149,8 +153,14 @@ def _nested(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[s
     """Differences within a field that is a table."""
     if name == "model" and old.get("name") == new.get("name") and old.get("sha256") != new.get("sha256"):
         return ["other weights of the model"]
-    keys = [key for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
-    return [f"{name} {key} {_shown(old.get(key))} instead of {_shown(new.get(key))}" for key in keys]
+    words: list[str] = []
+    for key in dict.fromkeys((*old, *new)):
+        before, now = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(now, dict):
+            words += _nested(f"{name} {key}", before, now)
+        elif before != now:
+            words.append(f"{name} {key} {_shown(before)} instead of {_shown(now)}")
+    return words
 
 
 def _shown(value: Any) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
+from reason_iad.bench.records import Manifest
 from reason_iad.bench.report.summary import Summary
 from reason_iad.bench.report.tables import percent
 from reason_iad.config import PRESETS
@@ -15,7 +19,7 @@ def conditions(summary: Summary) -> list[tuple[str, str]]:
     knowledge = f"sha256 {manifest.knowledge_sha256[:12]}" if manifest.knowledge_sha256 else "none"
     told = manifest.method not in PRESETS or PRESETS[manifest.method].knowledge
     rows = [
-        ("method", manifest.method),
+        ("method", ", ".join([manifest.method, *changed_options(manifest)])),
         ("model", f"{model.name} ({model.family}, {model.dtype} on {model.device}, sha256 {model.sha256[:12]})"),
         (
             "answers",
@@ -32,6 +36,16 @@ def conditions(summary: Summary) -> list[tuple[str, str]]:
     ]
     rows += [(name, str(value)) for name, value in sorted(manifest.options.items())]
     return rows
+
+
+def changed_options(manifest: Manifest) -> list[str]:
+    """Options of the reasoning that are not those of the method, 'sigma 0.3' each."""
+    preset = PRESETS[manifest.method].reasoning if manifest.method in PRESETS else None
+    found = manifest.config.get("reasoning")
+    if preset is None or not isinstance(found, dict):
+        return []
+    usual = json.loads(json.dumps(asdict(preset)))
+    return [f"{name} {found[name]}" for name, value in usual.items() if name in found and found[name] != value]
 
 
 def findings(summary: Summary) -> list[str]:

@@ -122,6 +122,13 @@ class MethodList(click.ParamType[tuple[str, ...]]):
     help="Read options as given, or the mean over all their rotations.",
 )
 @click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Change an option of the reasoning, such as sigma=0.3; can be repeated.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
