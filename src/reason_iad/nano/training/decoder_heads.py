@@ -20,7 +20,7 @@ from reason_iad.nano.packing import PackedBatch
 from reason_iad.nano.training.heads import FAMILY_SLOTS, KIND_SLOTS, coverage_loss, kind_loss
 
 WEIGHTS = {
-    "answer": 2.0, "difference": 2.0, "cover": 1.5, "kind": 0.3, "cell": 0.6, "report": 0.15, "line": 0.3,
+    "answer": 2.0, "difference": 2.0, "cover": 1.5, "kind": 0.3, "cell": 0.3, "report": 0.5, "line": 0.3,
     "option_meaning": 0.4, "option_right": 1.5,
 }  # fmt: skip
 PLACE_WEIGHT = 4.0

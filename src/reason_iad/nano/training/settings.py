@@ -41,7 +41,7 @@ class TrainSettings:
     batch: int = 8
     branches: int = 6
     rate: float = 1.2e-3
-    joint_tower_rate: float = 5e-4
+    joint_tower_rate: float = 2e-4
     weight_decay: float = 0.05
     clip: float = 1.0
     pool: int = 4096  # pairs whose image tokens are kept and asked about again
