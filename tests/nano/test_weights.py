@@ -57,7 +57,7 @@ def test_every_letter_is_one_token(backbone):
 
 def test_it_tells_defective_from_good_parts_it_has_never_seen(backbone):
     from reason_iad.nano.asking import Asked
-    from reason_iad.nano.evaluate import Pairs
+    from reason_iad.nano.showing import Pairs
 
     scores, labels = [], []
     for _, facts, images in Pairs(backbone, "new", 60):
