@@ -21,6 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "schema": {"report"},  # Inspection.save_report, a convenience; imported when it is called
     "config": {"errors"},
+    "overrides": {"config", "errors"},
     "prompt": {"errors", "schema"},
     "files": {"errors"},
     "images": {"errors"},
@@ -42,7 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
     # the measuring room: uses the inspector as anybody would
     "bench": {"backbones", "config", "errors", "examination", "expert", "files", "galleries", "images", "inspector",
-              "knowledge", "prompt", "reasoning", "report.svg", "schema", "workbench"},
+              "knowledge", "overrides", "prompt", "reasoning", "report.svg", "schema", "workbench"},
     # the workshop where the embedded model is made: uses the rooms, is used by none
     "nano": {"backbones", "config", "errors", "expert", "files", "images", "inspector", "knowledge", "nano.world",
              "prompt", "reasoning", "schema"},

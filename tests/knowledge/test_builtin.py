@@ -37,11 +37,15 @@ def test_every_category_of_the_demo_is_there(name: str) -> None:
     assert any(entry.kind == "defect" for entry in store.entries(category))
 
 
+COMPOSED = {"panel", "array", "flange"}
+"""Shapes that stand for no product: anything can be wrong with them, and retrieval chooses what is shown."""
+
+
 def test_every_defect_type_fits_one_prompt_with_the_normal_part() -> None:
     store = open_knowledge(None)
     for category in store.categories():
         count = sum(entry.kind == "defect" for entry in store.entries(category))
-        assert count + 1 <= InspectorConfig().knowledge_entries, category
+        assert count + 1 <= InspectorConfig().knowledge_entries or category in COMPOSED, category
 
 
 def test_everything_the_procedural_world_draws_is_described() -> None:
