@@ -18,7 +18,7 @@ from reason_iad.nano.tables import write_tables
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, model, tokenizer_folder):
-    return package_model(model, tokenizer_folder, tmp_path_factory.mktemp("nano") / "model", (84,), "card\n")
+    return package_model(model, tokenizer_folder, tmp_path_factory.mktemp("nano") / "model", 84, "card\n")
 
 
 def test_tables_have_every_measure_with_its_interval(folder, tmp_path):
@@ -63,7 +63,7 @@ def test_wrong_knowledge_moves_every_name_to_another_description(facts, vocabula
 
 
 def test_packaging_keeps_the_card_and_leaves_nothing_behind(folder, model, tokenizer_folder):
-    package_model(model, tokenizer_folder, folder, (84,))
+    package_model(model, tokenizer_folder, folder, 84)
     assert (folder / "README.md").read_text() == "card\n"
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 

@@ -19,7 +19,7 @@ def test_patches_are_the_image_processors(tmp_path):
 
     from transformers import AutoImageProcessor
 
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(preprocessor_config((112,))))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(preprocessor_config(112)))
     processor = AutoImageProcessor.from_pretrained(tmp_path)
     images = pictures()
     theirs = processor(images=[Image.fromarray(image) for image in images], return_tensors="pt")

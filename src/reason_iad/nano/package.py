@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +15,15 @@ if TYPE_CHECKING:
     from transformers import Qwen2_5_VLForConditionalGeneration
 
 
-def preprocessor_config(sizes: Sequence[int]) -> dict[str, Any]:
+def preprocessor_config(size: int) -> dict[str, Any]:
     """How the hub's image processor makes patches.
 
     Args:
-        sizes: pixels each way that training used; images are shown with no fewer pixels than the smallest square
-            and no more than the largest.
+        size: pixels each way that validation used; every image is shown with about as many as size x size.
     """
     from reason_iad.nano.tower import MEAN, STD
 
-    least, most = (
-        min(sizes) ** 2,
-        max(sizes) * (max(sizes) + 1),
-    )  # it rounds down: leave a little room
+    least, most = size**2, size * (size + 1)  # it rounds down: leave a little room
     return {
         "image_processor_type": "Qwen2VLImageProcessor",
         "do_convert_rgb": True,
@@ -52,7 +47,7 @@ def package_model(
     model: Qwen2_5_VLForConditionalGeneration,
     tokenizer: Path,
     out: Path,
-    sizes: Sequence[int],
+    size: int,
     card: str | None = None,
 ) -> Path:
     """Write the directory beside its name and put it in place in one step.
@@ -61,7 +56,7 @@ def package_model(
         model: trained weights.
         tokenizer: folder of the tokenizer.
         out: the directory to write; an older one is replaced, its card is kept if none is given.
-        sizes: pixels each way that training used.
+        size: pixels each way of the images it is shown.
         card: the model card.
 
     Raises:
@@ -83,7 +78,7 @@ def package_model(
         half.to(torch.bfloat16).save_pretrained(draft)
         for name in ("tokenizer.json", "tokenizer_config.json"):
             shutil.copyfile(tokenizer / name, draft / name)
-        (draft / "preprocessor_config.json").write_text(json.dumps(preprocessor_config(sizes), indent=2) + "\n")
+        (draft / "preprocessor_config.json").write_text(json.dumps(preprocessor_config(size), indent=2) + "\n")
         if text:
             (draft / "README.md").write_text(text, encoding="utf-8")
         draft.chmod(0o755)

@@ -108,11 +108,6 @@ def pair_batch(first: int, count: int, purpose: Purpose, size: int, extra: Extra
     )
 
 
-def size_of_step(step: int, sizes: Sequence[int]) -> int:
-    """The size of the pictures of a step: every size in its turn."""
-    return sizes[step % len(sizes)]
-
-
 def count_at(size: int, sizes: Sequence[int], count: int) -> int:
     """Pairs per batch: `count` at the smallest size, fewer where they are larger, so that steps cost much alike."""
     return max(1, int(count * math.pow(min(sizes) / size, 1.5) + 0.5))

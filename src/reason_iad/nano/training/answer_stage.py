@@ -20,7 +20,7 @@ from reason_iad.nano.decoder import PackedDecoder
 from reason_iad.nano.encoding import IMAGE, THINK, Encoder
 from reason_iad.nano.metrics import auc, balanced_accuracy
 from reason_iad.nano.packing import TASKS, TEXT, LatentOdds, PackedBatch
-from reason_iad.nano.pairs import Extra, PairBatch, count_at, pair_batch, size_of_step
+from reason_iad.nano.pairs import Extra, PairBatch, count_at, pair_batch
 from reason_iad.nano.texts import TextSetup, joint_batch, text_batch, text_batches
 from reason_iad.nano.tokenizer import load_tokenizer
 from reason_iad.nano.tower import encode
@@ -121,7 +121,7 @@ class AnswerStage:
         def arguments() -> Iterator[tuple[Any, ...]]:
             step = first_step
             while True:
-                size, extra = size_of_step(step, sizes), EXTRAS[step % len(EXTRAS)]
+                size, extra = sizes[step % len(sizes)], EXTRAS[step % len(EXTRAS)]
                 first, count = 50_000_000 + step * most, count_at(size, sizes, most)
                 yield first, count, "train", size, 1_000_000_000 + seed + step, self.setup, extra
                 step += 1

@@ -20,7 +20,8 @@ class TrainSettings:
         workers: processes that make data; 0 makes it in the training process.
         shards: threads that each compute the gradient of a batch; an update takes the mean. On a CPU that others
             use too, two shards with one thread each are far faster than one with two: nothing waits inside an op.
-        size: pixels each way of the pooled pairs and of validation, a multiple of 28.
+        size: pixels each way of the pooled pairs, of validation and of what the packaged model is shown, a multiple
+            of 28.
         sizes: pixels each way of fresh pairs, step by step in turn; each a multiple of 28.
         shares: share of the minutes for the stages 'tower', 'answer' and 'joint'.
     """

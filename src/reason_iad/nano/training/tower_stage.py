@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reason_iad.nano.metrics import auc
-from reason_iad.nano.pairs import PairBatch, count_at, family_index, pair_batch, size_of_step
+from reason_iad.nano.pairs import PairBatch, count_at, family_index, pair_batch
 from reason_iad.nano.tower import encode
 from reason_iad.nano.training.heads import TowerHeads, coverage_loss, kind_loss
 
@@ -84,7 +84,7 @@ class TowerStage:
         def arguments() -> Iterator[tuple[int, int, str, int]]:
             step = first_step
             while True:
-                size = size_of_step(step, sizes)
+                size = sizes[step % len(sizes)]
                 yield step * most, count_at(size, sizes, most), "train", size
                 step += 1
 

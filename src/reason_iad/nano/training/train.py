@@ -87,7 +87,7 @@ def train(out: Path, settings: TrainSettings, *, resume: bool = False) -> Path:
                 inherit_heads(stage.heads, previous.heads)
             runner.run(stage, index, budget, state["step"] if here else 0, tensors if here else None)
     draw_curves(out / "log.jsonl", out / "curves.png")
-    return package_model(model, out / "tokenizer", out / "model", (settings.size, *settings.sizes))
+    return package_model(model, out / "tokenizer", out / "model", settings.size)
 
 
 def inherit_heads(heads: nn.Module, previous: nn.Module) -> None:

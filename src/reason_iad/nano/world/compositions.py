@@ -6,6 +6,7 @@ has learnt these compares parts it has never seen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import ImageDraw
 
 from reason_iad.nano.world.drawing import colour, disc, flat, noise, rgb, scale
 from reason_iad.nano.world.surfaces import TEXTURES
-from reason_iad.nano.world.types import Canvas, Design, Image, MakeDesign, Mask
+from reason_iad.nano.world.types import Canvas, Design, Image, Mask
 
 DIFFERENT = 12.0
 """Grey levels by which a pixel must change to belong to a defect."""
@@ -44,6 +45,10 @@ class Shape:
         cosine, sine = np.cos(self.angle), np.sin(self.angle)
         xs, ys = self.x + along * cosine - across * sine, self.y + along * sine + across * cosine
         return list(zip(xs.tolist(), ys.tolist(), strict=True))
+
+
+Shapes = tuple[Shape, ...]
+"""In the order in which they are drawn."""
 
 
 def _kind_of_shape(rng: np.random.Generator, low: float, high: float, size: int) -> Shape:
@@ -140,7 +145,7 @@ def _drawn(canvas: Canvas, design: Design) -> Image:
     return image
 
 
-def _change(canvas: Canvas, design: Design, shapes: tuple[Shape, ...]) -> Mask | None:
+def _change(canvas: Canvas, design: Design, shapes: Shapes) -> Mask | None:
     """Adopt new shapes, where the picture changes; what other defects painted elsewhere stays."""
     before, old = _drawn(canvas, design), canvas.layers["shapes"]
     canvas.layers["shapes"] = shapes
@@ -153,60 +158,55 @@ def _change(canvas: Canvas, design: Design, shapes: tuple[Shape, ...]) -> Mask |
     return changed
 
 
-def _one(rng: np.random.Generator, canvas: Canvas) -> tuple[list[Shape], int] | None:
-    """All shapes, and which of them to change: one whose centre is in the picture."""
-    shapes = list(canvas.layers["shapes"])
-    seen = [
-        index for index, shape in enumerate(shapes) if 0 <= shape.x < canvas.size and 0 <= shape.y < canvas.size
-    ]
-    return (shapes, seen[int(rng.integers(len(seen)))]) if seen else None
+def _alter(
+    rng: np.random.Generator, canvas: Canvas, design: Design, change: Callable[[Shapes, int], Shapes]
+) -> Mask | None:
+    """Change the shapes, at one whose centre is in the picture; None if there is none, or nothing is seen of it."""
+    shapes, size = canvas.layers["shapes"], canvas.size
+    seen = [index for index, shape in enumerate(shapes) if 0 <= shape.x < size and 0 <= shape.y < size]
+    if not seen:
+        return None
+    index = seen[int(rng.integers(len(seen)))]
+    return _change(canvas, design, change(shapes, index))
 
 
 def missing_shape(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | None:
     """One shape less."""
-    chosen = _one(rng, canvas)
-    if chosen is None:
-        return None
-    shapes, index = chosen
-    del shapes[index]
-    return _change(canvas, design, tuple(shapes))
+    return _alter(rng, canvas, design, lambda shapes, index: (*shapes[:index], *shapes[index + 1 :]))
 
 
 def extra_shape(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | None:
     """One shape more, like one of the others but smaller."""
-    chosen = _one(rng, canvas)
-    if chosen is None:
-        return None
-    shapes, index = chosen
-    rows, columns = np.nonzero(canvas.part)
-    at, size = int(rng.integers(len(rows))), rng.uniform(0.5, 0.9)
-    like = shapes[index]
-    one = replace(like, x=float(columns[at]), y=float(rows[at]), wide=like.wide * size, high=like.high * size)
-    return _change(canvas, design, (*shapes, one))
+
+    def add(shapes: Shapes, index: int) -> Shapes:
+        like = shapes[index]
+        rows, columns = np.nonzero(canvas.part)
+        at, size = int(rng.integers(len(rows))), rng.uniform(0.5, 0.9)
+        x, y = float(columns[at]), float(rows[at])
+        return *shapes, replace(like, x=x, y=y, wide=like.wide * size, high=like.high * size)
+
+    return _alter(rng, canvas, design, add)
 
 
 def wrong_shape(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | None:
     """One shape with other corners and another colour."""
-    chosen = _one(rng, canvas)
-    if chosen is None:
-        return None
-    shapes, index = chosen
-    old = shapes[index]
-    paint = rgb((np.array(old.paint) + rng.integers(60, 190, 3)) % 256)
-    shapes[index] = replace(old, corners=4 if old.corners == 0 else 0, paint=paint)
-    return _change(canvas, design, tuple(shapes))
+
+    def swap(shapes: Shapes, index: int) -> Shapes:
+        old = shapes[index]
+        paint = rgb((np.array(old.paint) + rng.integers(60, 190, 3)) % 256)
+        new = replace(old, corners=4 if old.corners == 0 else 0, paint=paint)
+        return (*shapes[:index], new, *shapes[index + 1 :])
+
+    return _alter(rng, canvas, design, swap)
 
 
 def misplaced_shape(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | None:
     """One shape beside its place."""
-    chosen = _one(rng, canvas)
-    if chosen is None:
-        return None
-    shapes, index = chosen
-    old, turn = shapes[index], rng.uniform(0, 2 * np.pi)
-    far = max(old.wide, 0.03 * canvas.size) * rng.uniform(0.5, 1.0)
-    shapes[index] = replace(old, x=old.x + float(far * np.cos(turn)), y=old.y + float(far * np.sin(turn)))
-    return _change(canvas, design, tuple(shapes))
 
+    def move(shapes: Shapes, index: int) -> Shapes:
+        old, turn = shapes[index], rng.uniform(0, 2 * np.pi)
+        far = max(old.wide, 0.03 * canvas.size) * rng.uniform(0.5, 1.0)
+        new = replace(old, x=old.x + float(far * np.cos(turn)), y=old.y + float(far * np.sin(turn)))
+        return (*shapes[:index], new, *shapes[index + 1 :])
 
-DESIGNS: dict[str, MakeDesign] = {"strewn": strewn_design, "rows": rows_design, "flange": flange_design}
+    return _alter(rng, canvas, design, move)
