@@ -9,7 +9,20 @@ import numpy as np
 from PIL import Image as Pictures
 from PIL import ImageDraw
 
-from reason_iad.nano.world.drawing import Field, as_mask, bitmap, colour, disc, flat, grid, noise, rgb, scale
+from reason_iad.nano.world.drawing import (
+    Field,
+    as_mask,
+    bitmap,
+    brighter,
+    colour,
+    differs,
+    disc,
+    flat,
+    grid,
+    noise,
+    rgb,
+    scale,
+)
 from reason_iad.nano.world.types import Canvas, Design, Image, Mask
 
 DIFFERENT = 4.0
@@ -68,7 +81,7 @@ def _redraw(canvas: Canvas, design: Design, components: list[Component]) -> Mask
     """Adopt new components, where the picture changes; what other defects painted elsewhere stays."""
     before = _assembly(design, canvas.layers["components"], canvas.size)
     after = _assembly(design, components, canvas.size)
-    changed: Mask = np.abs(after - before).max(2) > DIFFERENT
+    changed = differs(before, after, DIFFERENT)
     if int(changed.sum()) <= 5:
         return None
     canvas.layers["components"] = components
@@ -179,8 +192,9 @@ def pill_render(rng: np.random.Generator, pill: Design, size: int) -> Canvas:
     shade: Field = 1 - 0.25 * np.clip(radius, 0, 1) ** 4
     if pill["line"]:
         shade = np.where(np.abs(x) < 1.5 * scale(size), shade * 0.8, shade)
-    image = pill["paint"] * shade[..., None] + noise(rng, size, 0.8, 3)[..., None]
-    return Canvas(np.where(body[..., None], image, pill["background"]).astype(np.float32), body)
+    image = np.stack([value * shade for value in pill["paint"]], axis=-1).astype(np.float32)
+    brighter(image, noise(rng, size, 0.8, 3))[~body] = pill["background"]
+    return Canvas(image, body)
 
 
 # -- label
@@ -212,7 +226,7 @@ def label_render(rng: np.random.Generator, label: Design, size: int) -> Canvas:
     image = flat(size, label["background"])
     image[paper] = label["paper"]
     image[label["print"]] = label["ink"]
-    return Canvas(image + noise(rng, size, 0.7, 2)[..., None], paper)
+    return Canvas(brighter(image, noise(rng, size, 0.7, 2)), paper)
 
 
 def misprint(rng: np.random.Generator, canvas: Canvas, label: Design) -> Mask | None:
@@ -252,7 +266,7 @@ def cable_render(rng: np.random.Generator, cable: Design, size: int) -> Canvas:
     for (y, x), paint in zip(cable["wires"], cable["paints"], strict=True):
         image[disc(size, y, x, 0.11 * size)] = paint
         image[disc(size, y, x, 0.06 * size)] = (200, 120, 60)
-    return Canvas(image + noise(rng, size, 0.8, 4)[..., None], sheath)
+    return Canvas(brighter(image, noise(rng, size, 0.8, 4)), sheath)
 
 
 def missing_wire(rng: np.random.Generator, canvas: Canvas, cable: Design) -> Mask | None:
@@ -286,7 +300,7 @@ def bottle_render(rng: np.random.Generator, bottle: Design, size: int) -> Canvas
     image[outer] = bottle["glass"]
     image[disc(size, size / 2, size / 2, bottle["radius"] - bottle["wall"])] = bottle["glass"] * 0.5
     image[disc(size, size / 2, size / 2, 0.6 * bottle["radius"])] = bottle["inside"]
-    return Canvas(image + noise(rng, size, 1.2, 3)[..., None], outer)
+    return Canvas(brighter(image, noise(rng, size, 1.2, 3)), outer)
 
 
 def grid_design(rng: np.random.Generator, size: int) -> Design:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image as Pictures
-from scipy import ndimage
 
-from reason_iad.nano.world.drawing import grid, rgb
+from reason_iad.nano.world.drawing import Field, grid
 from reason_iad.nano.world.types import Image, Pixels
+
+Planes = npt.NDArray[np.float32]
+"""(C, S, S), one channel for grey."""
 
 
 class Pose(NamedTuple):
@@ -36,24 +40,54 @@ def draw_pose(rng: np.random.Generator, size: int, aligned: bool) -> Pose:
 def photograph(rng: np.random.Generator, image: Image, pose: Pose, grey: bool) -> Pixels:
     """Take a picture of a part."""
     size = image.shape[0]
-    shot = np.clip(image, 0, 255)
-    if pose != STILL:
-        fill = rgb(np.median(shot[:: max(size // 16, 1), 0], axis=0))
-        picture = Pictures.fromarray(shot.astype(np.uint8))
-        shift: Any = (pose.dx, pose.dy)  # Pillow takes fractions, its annotation does not
-        moved = picture.rotate(pose.angle, Pictures.Resampling.BILINEAR, translate=shift, fillcolor=fill)
-        shot = np.asarray(moved, np.float32)
     if grey:
-        shot = np.repeat(shot.mean(2, keepdims=True), 3, 2)
-    y, x = (axis / size - 0.5 for axis in grid(size))
-    light = 1 + rng.normal(0, 0.06) * x + rng.normal(0, 0.06) * y - rng.uniform(0, 0.15) * (x * x + y * y)
-    shot = shot * (light * rng.uniform(0.92, 1.08))[..., None] + rng.normal(0, 4)
+        image = ((image[..., 0] + image[..., 1] + image[..., 2]) / 3)[..., None].astype(np.float32, copy=False)
+    planes = _moved(np.clip(image, 0, 255), pose)
+    x, y, square = _lens(size)
+    light = 1 + rng.normal(0, 0.06) * x + rng.normal(0, 0.06) * y - rng.uniform(0, 0.15) * square
+    planes *= light * rng.uniform(0.92, 1.08)
+    planes += rng.normal(0, 4)
     if rng.random() < 0.5:
-        shot = ndimage.uniform_filter1d(ndimage.uniform_filter1d(shot, 2, axis=0), 2, axis=1)
-    grain = rng.standard_normal((size, size), dtype=np.float32) * rng.uniform(0.5, 4)
-    pixels: Pixels = np.clip(shot + grain[..., None], 0, 255).astype(np.uint8)
+        for axis in (1, 2):
+            planes = _blurred(planes, axis)
+    planes += rng.standard_normal((size, size), dtype=np.float32) * rng.uniform(0.5, 4)
+    bytes_ = np.clip(planes, 0, 255, out=planes).astype(np.uint8)
+    pixels: Pixels = np.stack(tuple(bytes_) if len(bytes_) == 3 else (bytes_[0],) * 3, axis=-1)
     if rng.random() < 0.25:
         buffer = io.BytesIO()
         Pictures.fromarray(pixels).save(buffer, "JPEG", quality=int(rng.integers(60, 95)))
         pixels = np.asarray(Pictures.open(buffer))
     return pixels
+
+
+def _moved(shot: Image, pose: Pose) -> Planes:
+    """Channel by channel, (C, S, S), which is how the rest is fast; the part moved as it lies."""
+    planes = [shot[..., channel] for channel in range(shot.shape[2])]
+    if pose != STILL:
+        shift: Any = (pose.dx, pose.dy)  # Pillow takes fractions, its annotation does not
+        step = max(shot.shape[0] // 16, 1)
+        for index, plane in enumerate(planes):
+            fill = float(np.median(plane[::step, 0]))
+            picture = Pictures.fromarray(np.ascontiguousarray(plane))
+            planes[index] = np.asarray(
+                picture.rotate(pose.angle, Pictures.Resampling.BILINEAR, translate=shift, fillcolor=fill)
+            )
+    return np.stack(planes).astype(np.float32, copy=False)
+
+
+@lru_cache(maxsize=8)
+def _lens(size: int) -> tuple[Field, Field, Field]:
+    """(x, y, x^2 + y^2) of every pixel, the picture being one long each way with its middle at 0."""
+    y, x = (axis / np.float32(size) - np.float32(0.5) for axis in grid(size))
+    return x, y, x * x + y * y
+
+
+def _blurred(planes: Planes, axis: int) -> Planes:
+    """The mean of every pixel and the one before it."""
+    before = np.roll(planes, 1, axis)
+    edge: list[Any] = [slice(None)] * 3
+    edge[axis] = 0
+    before[tuple(edge)] = planes[tuple(edge)]
+    before += planes
+    before *= 0.5
+    return before

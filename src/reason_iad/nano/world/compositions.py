@@ -6,14 +6,16 @@ has learnt these compares parts it has never seen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image as Pictures
 from PIL import ImageDraw
 
-from reason_iad.nano.world.drawing import colour, disc, flat, noise, rgb, scale
+from reason_iad.nano.world.drawing import brighter, colour, differs, disc, noise, rgb, scale, tinted
 from reason_iad.nano.world.surfaces import TEXTURES
 from reason_iad.nano.world.types import Canvas, Design, Image, Mask
 
@@ -39,12 +41,20 @@ class Shape:
 
     def outline(self, share: float = 1.0) -> list[tuple[float, float]]:
         """Its border as a polygon."""
-        count = self.corners or 24
-        turns = np.linspace(0, 2 * np.pi, count, endpoint=False) + (np.pi / count if self.corners else 0)
-        along, across = share * self.wide * np.cos(turns), share * self.high * np.sin(turns)
-        cosine, sine = np.cos(self.angle), np.sin(self.angle)
-        xs, ys = self.x + along * cosine - across * sine, self.y + along * sine + across * cosine
-        return list(zip(xs.tolist(), ys.tolist(), strict=True))
+        cosine, sine = math.cos(self.angle), math.sin(self.angle)
+        wide, high = share * self.wide, share * self.high
+        return [
+            (self.x + wide * c * cosine - high * s * sine, self.y + wide * c * sine + high * s * cosine)
+            for c, s in _corners(self.corners)
+        ]
+
+
+@lru_cache
+def _corners(count: int) -> list[tuple[float, float]]:
+    """Cosine and sine of the corners of a shape; an ellipse has 24."""
+    start, count = (math.pi / count, count) if count else (0.0, 24)
+    turns = [start + 2 * math.pi * index / count for index in range(count)]
+    return [(math.cos(turn), math.sin(turn)) for turn in turns]
 
 
 Shapes = tuple[Shape, ...]
@@ -117,13 +127,13 @@ def flange_design(rng: np.random.Generator, size: int) -> Design:
 def render(rng: np.random.Generator, design: Design, size: int) -> Canvas:
     """The ground as it turned out this time, and every shape where it belongs."""
     grain = TEXTURES[design["texture"]](rng, design, size) * design["amount"]
-    ground: Image = flat(size, design["base"]) + grain[..., None]
+    ground = tinted(design["base"], grain)
     part = np.ones((size, size), bool)
     if design["disc"] is not None:
         part = disc(size, size / 2, size / 2, design["disc"])
         ground[~part] = design["background"]
-    rest = noise(rng, size, 0.8, 3)[..., None]
-    layers = {"ground": ground.astype(np.float32), "rest": rest, "shapes": design["shapes"]}
+    plain = np.clip(ground, 0, 255).astype(np.uint8)
+    layers = {"ground": plain, "rest": noise(rng, size, 0.8, 3), "shapes": design["shapes"]}
     canvas = Canvas(ground, part, layers)
     canvas.image = _drawn(canvas, design)
     return canvas
@@ -131,18 +141,16 @@ def render(rng: np.random.Generator, design: Design, size: int) -> Canvas:
 
 def _drawn(canvas: Canvas, design: Design) -> Image:
     """Ground and shapes."""
-    picture = Pictures.fromarray(np.clip(canvas.layers["ground"], 0, 255).astype(np.uint8))
-    before = picture.copy()
+    ground = canvas.layers["ground"]
+    last = canvas.size - 1
+    picture = Pictures.fromarray(ground)
     draw = ImageDraw.Draw(picture)
     for shape in (*design.get("rings", ()), *canvas.layers["shapes"]):
         draw.polygon(shape.outline(), fill=shape.paint)
         if shape.hole:
-            inside = before.getpixel(
-                (min(max(int(shape.x), 0), canvas.size - 1), min(max(int(shape.y), 0), canvas.size - 1))
-            )
-            draw.polygon(shape.outline(shape.hole), fill=inside)
-    image: Image = np.asarray(picture, np.float32) + canvas.layers["rest"]
-    return image
+            inside = ground[min(max(int(shape.y), 0), last), min(max(int(shape.x), 0), last)]
+            draw.polygon(shape.outline(shape.hole), fill=rgb(inside))
+    return brighter(np.array(picture, np.float32), canvas.layers["rest"])
 
 
 def _change(canvas: Canvas, design: Design, shapes: Shapes) -> Mask | None:
@@ -150,7 +158,7 @@ def _change(canvas: Canvas, design: Design, shapes: Shapes) -> Mask | None:
     before, old = _drawn(canvas, design), canvas.layers["shapes"]
     canvas.layers["shapes"] = shapes
     after = _drawn(canvas, design)
-    changed: Mask = np.abs(after - before).max(2) > DIFFERENT
+    changed = differs(before, after, DIFFERENT)
     if int(changed.sum()) < LEAST_PIXELS * max(1.0, scale(canvas.size)):
         canvas.layers["shapes"] = old
         return None

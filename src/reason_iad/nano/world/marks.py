@@ -26,7 +26,8 @@ def _paint(canvas: Canvas, mask: Mask, change: object) -> Mask | None:
     mask = mask & canvas.part
     if int(mask.sum()) < LEAST_PIXELS:
         return None
-    canvas.image = np.where(mask[..., None], np.asarray(change, np.float32), canvas.image).astype(np.float32)
+    values = np.broadcast_to(np.asarray(change, np.float32), canvas.image.shape)
+    canvas.image[mask] = values[mask]
     return mask
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,18 +14,24 @@ from reason_iad.nano.world.camera import STILL, draw_pose, photograph
 from reason_iad.nano.world.families import FAMILIES
 from reason_iad.nano.world.kinds import KINDS
 from reason_iad.nano.world.marks import LEAST_PIXELS
-from reason_iad.nano.world.types import Canvas, Defect, Design, Family, Mask, Pixels, Sample
+from reason_iad.nano.world.types import Canvas, Defect, Design, Family, Image, Mask, Pixels, Sample
 from reason_iad.schema import PLACES
 
 Split = Literal["train", "held_out", "all"]
 Features = tuple[tuple[str, int], ...]
 _View = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
-WORLD = 2
+WORLD = 3
 """Part of every seed: raise it when the same seed no longer draws the same sample."""
 SEVERAL = 0.08
 """Share of defective parts with two or three defects."""
 ATTEMPTS = 100
 """Designs that are tried until one has room for a kind that was asked for."""
+TRIES = 12
+"""Defects that are tried until one shows."""
+LEAST_AREA = 0.0005
+"""Share of the image that a defect covers at least."""
+LEAST_CHANGE = 18.0
+"""Grey levels by which its pixels differ, on average, from a part without it. Less is a label without a defect."""
 ALIGNED = 0.65
 """Share of samples whose references lie where the query lies."""
 FEATURED = 0.3
@@ -152,13 +159,22 @@ def _kinds(family: Family, split: Split, kind: str | None) -> list[str]:
 def _add_defect(
     rng: np.random.Generator, canvas: Canvas, design: Design, family: Family, kinds: list[str]
 ) -> list[tuple[str, Mask]]:
-    """Draw one defect; another attempt where the part had no room for it."""
-    for _ in range(8):
+    """Draw one defect that shows; another attempt where the part had no room for it, or it cannot be seen."""
+    before = replace(canvas, image=canvas.image.copy(), layers=dict(canvas.layers))
+    for _ in range(TRIES):
         name = kinds[int(rng.integers(len(kinds)))]
         pixels = family.defects[name](rng, canvas, design)
-        if pixels is not None and pixels.any():
+        if pixels is not None and _shows(before.image, canvas.image, pixels):
             return [(name, pixels)]
+        canvas.image[:], canvas.part, canvas.layers = before.image, before.part, dict(before.layers)
     return []
+
+
+def _shows(before: Image, after: Image, pixels: Mask) -> bool:
+    """Whether a person could see it: large enough, and different enough from what was there."""
+    if int(pixels.sum()) < LEAST_AREA * pixels.size:
+        return False
+    return float(np.abs(after[pixels] - before[pixels]).mean()) >= LEAST_CHANGE
 
 
 def _reference(rng: np.random.Generator, part: _Part, size: int, aligned: bool, grey: bool) -> Pixels:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from reason_iad.nano.world.drawing import Field, colour, grid, noise, scale
+from reason_iad.nano.world.drawing import Field, colour, grid, noise, scale, tinted
 from reason_iad.nano.world.types import Canvas, Design, MakeDesign, Render
 
 Texture = Callable[[np.random.Generator, Design, int], Field]
@@ -41,8 +41,7 @@ def surface(texture: Texture) -> Render:
     """A render function for a family that fills the picture with one texture."""
 
     def render(rng: np.random.Generator, design: Design, size: int) -> Canvas:
-        image = design["base"] + texture(rng, design, size)[..., None]
-        return Canvas(image.astype(np.float32), np.ones((size, size), bool))
+        return Canvas(tinted(design["base"], texture(rng, design, size)), np.ones((size, size), bool))
 
     return render
 
