@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -35,3 +38,16 @@ def test_tokens_are_the_classes_own(model):
     with torch.no_grad():
         expected = model.model.visual(patches, torch.tensor([[1, 8, 8]] * 3)).pooler_output
         torch.testing.assert_close(encode(model.model.visual, images).flatten(0, 1), expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
+def test_compiled_layers_give_the_same_tokens_and_gradients(model):
+    images, parameters = torch.from_numpy(pictures()), list(model.model.visual.parameters())
+    plain, compiled = (encode(model.model.visual, images, compile_layers=c) for c in (False, True))
+    torch.testing.assert_close(plain, compiled, atol=1e-5, rtol=1e-4)
+    slopes = [torch.autograd.grad(t.pow(2).mean(), parameters, allow_unused=True) for t in (plain, compiled)]
+    for one, other in zip(*slopes, strict=True):
+        if one is None:
+            assert other is None
+        else:
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3)

@@ -25,7 +25,7 @@ def nano() -> None:
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint of DIR.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that make data.")
 @click.option("--shards", type=int, default=2, show_default=True, help="Threads that compute gradients.")
-@click.option("--compile", "compile_", is_flag=True, help="Compile parts of the decoder; needs a C++ compiler.")
+@click.option("--compile", "compile_", is_flag=True, help="Compile the layers; needs a C++ compiler.")
 @click.option("--seed", type=int, default=0, show_default=True)
 def train(
     minutes: float, device: str, out: Path, resume: bool, workers: int, shards: int, compile_: bool, seed: int

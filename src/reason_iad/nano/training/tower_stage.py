@@ -93,7 +93,8 @@ class TowerStage:
     def _forward(self, batch: PairBatch) -> tuple[Tensor, Tensor, Tensor]:
         device = self.settings.device
         images = np.concatenate([batch.queries, batch.references])
-        tokens = encode(self.model.model.visual, torch.from_numpy(images).to(device))
+        compile_layers = self.settings.compile and torch.is_grad_enabled()
+        tokens = encode(self.model.model.visual, torch.from_numpy(images).to(device), compile_layers=compile_layers)
         query, reference = tokens.chunk(2)
         outputs: tuple[Tensor, Tensor, Tensor] = self.heads(query, reference)
         return outputs
