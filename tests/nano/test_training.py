@@ -11,8 +11,9 @@ import torch
 from reason_iad.errors import ConfigError, ModelError
 from reason_iad.nano.pairs import count_at, pair_batch
 from reason_iad.nano.texts import TextSetup, joint_batch, text_batch
-from reason_iad.nano.training.answer_stage import EXTRAS
 from reason_iad.nano.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from reason_iad.nano.training.pool import EXTRAS, GROUP, fill_pool, order_groups, pooled_batches
+from reason_iad.nano.training.prefetch import Workers
 from reason_iad.nano.training.settings import TrainSettings
 from reason_iad.nano.training.train import train
 
@@ -134,3 +135,61 @@ def test_a_half_written_checkpoint_is_never_resumed(tmp_path):
     (newest / "tensors.safetensors").write_bytes(b"broken")
     with pytest.raises(ModelError, match="cannot be read"):
         load_checkpoint(newest)
+
+
+POOL = replace(SETTINGS, pool=GROUP * 2 * 9, sizes=(84, 112), reuse=2)
+
+
+def tokens_of(batch):
+    """Stand-in for the tower: every token of a pair is its seed."""
+    images = 2 if batch.extras is None else 3
+    cells = (batch.queries.shape[1] // 28) ** 2
+    seeds = torch.tensor([float(facts.seed % 1009) for facts in batch.facts])
+    return seeds[:, None, None].expand(-1, images * cells, 1)
+
+
+def test_a_pool_has_shelves_of_every_size_with_every_third_image():
+    shelves = fill_pool(POOL, Workers(0), 0, tokens_of)
+    assert {(shelf.size, shelf.extra) for shelf in shelves} >= {(84, None), (112, None), (84, "overlay")}
+    assert "reference" in {shelf.extra for shelf in shelves}
+    assert sum(len(shelf.facts) for shelf in shelves) == POOL.pool
+    assert len({facts.seed for shelf in shelves for facts in shelf.facts}) == POOL.pool
+
+
+def test_every_pair_of_a_pool_is_asked_about_once_per_epoch():
+    order = order_groups([16, 8, 24], POOL, 3)
+    epoch = len(order) // POOL.reuse
+    for start in (0, epoch):
+        seen = sorted((shelf, row) for shelf, rows in order[start : start + epoch] for row in rows)
+        assert seen == [(shelf, row) for shelf, count in enumerate((16, 8, 24)) for row in range(count)]
+    assert order[:epoch] != order[epoch:] and order == order_groups([16, 8, 24], POOL, 3)
+
+
+def test_pooled_text_is_about_the_pair_whose_tokens_it_comes_with(tokenizer_folder):
+    batches = pooled_batches(POOL, Workers(0), 0, TextSetup(str(tokenizer_folder), 3, (6, 6)), tokens_of)
+    shelves = fill_pool(POOL, Workers(0), 0, tokens_of)
+    coverage = {facts.seed % 1009: facts.coverage for shelf in shelves for facts in shelf.facts}
+    thirds = seen = 0
+    for _ in range(POOL.pool // POOL.batch):
+        tokens, packed = next(batches)
+        third = tokens.shape[1] == 3 * packed.coverage.shape[1]
+        thirds += third
+        shown = packed.sources.max(1) >= 2 * packed.coverage.shape[1]  # a scene may leave it out
+        assert third or not shown.any()
+        seen += int(shown.sum())
+        for row, pair in enumerate(packed.pairs):
+            assert (packed.coverage[row] == coverage[int(tokens[pair, 0, 0])]).all()
+    assert thirds == POOL.pool // POOL.batch * 2 // 9 and seen
+
+
+@pytest.mark.parametrize("first", [1, 6, POOL.pool * POOL.reuse // POOL.batch + 3])
+def test_a_pool_goes_on_where_a_run_was_cut(tokenizer_folder, first):
+    setup = TextSetup(str(tokenizer_folder), 3, (6, 6))
+    through = pooled_batches(POOL, Workers(0), 0, setup, tokens_of)
+    for _ in range(first):
+        next(through)
+    (tokens, packed), (again, resumed) = (
+        next(through), next(pooled_batches(POOL, Workers(0), first, setup, tokens_of))
+    )  # fmt: skip
+    assert torch.equal(tokens, again) and (packed.ids == resumed.ids).all()
+    assert (packed.pairs == resumed.pairs).all()

@@ -1,13 +1,11 @@
 """Stages two and three: the decoder learns to compare, to read and to answer; then everything together.
 
-In the answer stage the tower is frozen: the tokens of a pool of pairs are computed once and asked about several
-times, with fresh text each time, because images are dear and text is cheap. The joint stage draws fresh pairs and
-trains the tower too, gently.
+In the answer stage the tower is frozen, and pools of image tokens are asked about several times. The joint stage
+draws fresh pairs and trains the tower too, gently.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,19 +18,19 @@ from reason_iad.nano.decoder import PackedDecoder
 from reason_iad.nano.encoding import IMAGE, THINK, Encoder
 from reason_iad.nano.metrics import auc, balanced_accuracy
 from reason_iad.nano.packing import TASKS, TEXT, LatentOdds, PackedBatch
-from reason_iad.nano.pairs import Extra, PairBatch, count_at, pair_batch
-from reason_iad.nano.texts import TextSetup, joint_batch, text_batch, text_batches
+from reason_iad.nano.pairs import PairBatch, count_at
+from reason_iad.nano.texts import TextSetup, joint_batch, text_batch
 from reason_iad.nano.tokenizer import load_tokenizer
 from reason_iad.nano.tower import encode
 from reason_iad.nano.training.decoder_heads import DecoderHeads, Inputs, letter_logits
 from reason_iad.nano.training.heads import TowerHeads
+from reason_iad.nano.training.pool import EXTRAS, pooled_batches
 from reason_iad.nano.training.tower_stage import TowerTargets, tower_loss
 from reason_iad.prompt import LETTERS
 
 if TYPE_CHECKING:
     from transformers import Qwen2_5_VLForConditionalGeneration
 
-    from reason_iad.nano.facts import Facts
     from reason_iad.nano.training.prefetch import Workers
     from reason_iad.nano.training.settings import TrainSettings
 
@@ -40,12 +38,6 @@ TOKEN_RMS = 0.3
 """Scale given to image tokens when the decoder first meets them."""
 TEXT_RMS = 0.1
 """Scale given to text tokens then: at the usual 0.02 the first layer's output would drown them."""
-
-EXTRAS: tuple[Extra | None, ...] = (None, None, "overlay", None, None, None, "reference", None, None)
-"""The third image of fresh pairs, step by step in turn."""
-
-GROUP = 4
-"""Batches whose text is made together, so that sequences of like length share a batch."""
 
 
 def image_tokens(model: Any, batch: PairBatch, device: str) -> Tensor:
@@ -113,7 +105,9 @@ class AnswerStage:
 
     def batches(self, workers: Workers, first_step: int) -> Iterator[tuple[Any, PackedBatch]]:
         """Image tokens (or fresh pairs) with packed text."""
-        return self._fresh(workers, first_step) if self.joint else self._pooled(workers, first_step)
+        if self.joint:
+            return self._fresh(workers, first_step)
+        return pooled_batches(self.settings, workers, first_step, self.setup, self._encode)
 
     def _fresh(self, workers: Workers, first_step: int) -> Iterator[tuple[PairBatch, PackedBatch]]:
         most, sizes, seed = self.settings.batch, self.settings.sizes, self.settings.seed
@@ -128,44 +122,11 @@ class AnswerStage:
 
         return workers.map(joint_batch, arguments())
 
-    def _pooled(self, workers: Workers, first_step: int) -> Iterator[tuple[Tensor, PackedBatch]]:
-        pool, batch, group = self.settings.pool, self.settings.batch, self.settings.batch * GROUP
-        per_round = pool * self.settings.reuse // batch
-        number, offset = divmod(first_step, per_round)
-        while True:
-            tokens, facts = self._fill(workers, number)
-            order: list[int] = []
-            for epoch in range(self.settings.reuse):
-                order += random.Random(f"order/{number}/{epoch}").sample(range(pool), pool)
-
-            def arguments(
-                number: int = number, offset: int = offset, order: list[int] = order, facts: list[Facts] = facts
-            ) -> Iterator[tuple[Any, ...]]:
-                for index in range(offset // GROUP, per_round // GROUP):
-                    rows = order[index * group : (index + 1) * group]
-                    yield [facts[row] for row in rows], rows, number * per_round + index, self.setup, batch
-
-            skip = offset % GROUP
-            for batches in workers.map(text_batches, arguments()):
-                for packed in batches[skip:]:
-                    yield tokens, packed
-                skip = 0
-            number, offset = number + 1, 0
-
-    def _fill(self, workers: Workers, number: int) -> tuple[Tensor, list[Facts]]:
-        """The tokens of one pool of pairs, in half precision, and their facts."""
-        pool, size = self.settings.pool, self.settings.size
-        chunk = min(64, pool)
-        first = 20_000_000 + number * pool
-        runs = [(first + offset, chunk, "train", size) for offset in range(0, pool, chunk)]
-        tokens: list[Tensor] = []
-        facts: list[Facts] = []
-        for batch in workers.map(pair_batch, runs):
-            kind = self.settings.device.split(":")[0]
-            with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=self.settings.half):
-                tokens.append(image_tokens(self.model, batch, self.settings.device).half())
-            facts += batch.facts
-        return torch.cat(tokens), facts
+    def _encode(self, batch: PairBatch) -> Tensor:
+        """The tokens of a run of pairs, in half precision."""
+        kind = self.settings.device.split(":")[0]
+        with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=self.settings.half):
+            return image_tokens(self.model, batch, self.settings.device).half()
 
     def _inputs(self, source: Any, packed: PackedBatch, seed: int | None) -> Inputs:
         """Embeddings of a batch: text, image tokens, latents with their noise."""

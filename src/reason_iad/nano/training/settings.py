@@ -20,9 +20,8 @@ class TrainSettings:
         workers: processes that make data; 0 makes it in the training process.
         shards: threads that each compute the gradient of a batch; an update takes the mean. On a CPU that others
             use too, two shards with one thread each are far faster than one with two: nothing waits inside an op.
-        size: pixels each way of the pooled pairs, of validation and of what the packaged model is shown, a multiple
-            of 28.
-        sizes: pixels each way of fresh pairs, step by step in turn; each a multiple of 28.
+        size: pixels each way of validation and of what the packaged model is shown, a multiple of 28.
+        sizes: pixels each way of training pairs, in turn; each a multiple of 28.
         shares: share of the minutes for the stages 'tower', 'answer' and 'joint'.
     """
 
@@ -34,7 +33,7 @@ class TrainSettings:
     shards: int = 2
     seed: int = 0
     size: int = 168
-    sizes: tuple[int, ...] = (168, 224, 168, 336)
+    sizes: tuple[int, ...] = (168, 168, 224, 168, 336, 168, 448)
     model: NanoConfig = field(default_factory=NanoConfig)
     shares: tuple[float, float, float] = (0.24, 0.43, 0.33)
     tower_batch: int = 16
