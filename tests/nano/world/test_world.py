@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 from scipy import ndimage
@@ -15,6 +18,7 @@ from scipy import ndimage
 from reason_iad.errors import ConfigError
 from reason_iad.nano.world import FAMILIES, KINDS, Sample, contact_sheet, make_sample
 from reason_iad.nano.world.overlay import draw_overlay, simulate_map
+from reason_iad.nano.world.types import Canvas
 from reason_iad.schema import PLACES
 
 PAIRS = [(family.name, kind) for family in FAMILIES.values() for kind in family.defects]
@@ -230,3 +234,23 @@ def test_an_overlay_tints_the_query_where_the_map_speaks_and_nowhere_else() -> N
     assert (drawn[heat == 0] == sample.query[heat == 0]).all()
     hot = heat > 0.6
     assert drawn[hot][:, 0].mean() > sample.query[hot][:, 0].mean() + 40
+
+
+def test_no_defect_is_named_that_cannot_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too faint, or too small: the part stays as it was, and is good."""
+    leather = FAMILIES["leather"]
+
+    def dab(side: int, change: float) -> dict[str, Any]:
+        def draw(_: np.random.Generator, canvas: Canvas, design: object) -> npt.NDArray[np.bool_]:
+            pixels = np.zeros(canvas.image.shape[:2], bool)
+            pixels[80 : 80 + side, 80 : 80 + side] = True
+            canvas.image[pixels] += change * np.where(canvas.image[pixels] > 128, -1, 1)
+            return pixels
+
+        return {"crack": draw}
+
+    for side, change, shows in ((12, 60.0, True), (12, 8.0, False), (3, 60.0, False)):
+        monkeypatch.setitem(FAMILIES, "leather", replace(leather, defects=dab(side, change)))
+        samples = [make_sample(seed, family="leather", defect_probability=1.0) for seed in range(8)]
+        assert all(bool(sample.defects) == shows for sample in samples), (side, change)
+        assert all(sample.mask.any() == shows for sample in samples)
