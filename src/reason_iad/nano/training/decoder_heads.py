@@ -1,9 +1,9 @@
 """Targets inside the decoder, each at the layer by which it should be known.
 
 Layer by layer: how the query's tokens differ from the reference's (regression; the only target that the query alone
-cannot predict), then what and where the defect is and what each option means, then a report that gathers it behind
-the image, then which option agrees with the report. The letter, asked once per branch, comes last. The heads are
-thrown away.
+cannot predict), and which line of the knowledge names an option; then what and where the defect is and what each
+option means, then a report that gathers it behind the image, then which option agrees with the report. The letter,
+asked once per branch, comes last. The heads are thrown away.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from reason_iad.nano.training.heads import FAMILY_SLOTS, KIND_SLOTS, coverage_lo
 
 WEIGHTS = {
     "answer": 2.0, "difference": 2.0, "cover": 1.5, "kind": 0.3, "cell": 0.3, "report": 0.5, "line": 0.3,
-    "option_meaning": 0.4, "option_right": 1.5,
+    "match": 0.5, "option_meaning": 0.4, "option_right": 1.5,
 }  # fmt: skip
 PLACE_WEIGHT = 4.0
+MATCH = 48
+"""Width in which options and lines are compared: that of one head."""
 
 
 class Inputs(NamedTuple):
@@ -77,6 +79,8 @@ class DecoderHeads(nn.Module):
         self.difference = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
         self.report = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9 + FAMILY_SLOTS))
         self.line = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
+        self.match_line = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, MATCH))
+        self.match_option = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, MATCH))
         self.option_meaning = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
         self.option_right = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
 
@@ -149,6 +153,7 @@ class DecoderHeads(nn.Module):
         if len(packed.lines):
             logits = self.line(rows_at(states[self.layer_line], packed.lines[:, 0], packed.lines[:, 1])).float()
             parts["line"] = F.cross_entropy(logits, torch.from_numpy(packed.lines[:, 2]).to(device))
+            parts |= self._match(states[self.layer_line], packed)
         if len(packed.options):
             where = packed.options[:, 0], packed.options[:, 1]
             right = torch.from_numpy(packed.options[:, 2]).to(device).float()
@@ -159,3 +164,22 @@ class DecoderHeads(nn.Module):
                 named = self.option_meaning(rows_at(states[self.layer_image], *where)).float()
                 parts["option_meaning"] = F.cross_entropy(named, meanings, ignore_index=-1)
         return parts
+
+    def _match(self, states: Tensor, packed: PackedBatch) -> dict[str, Tensor]:
+        """Which line of its own sequence names an option: an attention that later layers can take over.
+
+        A name that is seen for the first time means only what its line says, and nothing else rewards finding that
+        line before the answer does.
+        """
+        options, lines = packed.options, packed.lines
+        near = options[:, None, 0] == lines[None, :, 0]
+        same = near & (options[:, None, 3] == lines[None, :, 2])
+        asked = same.any(1)
+        if not asked.any():
+            return {}
+        wanted = self.match_option(rows_at(states, options[asked, 0], options[asked, 1])).float()
+        offered = self.match_line(rows_at(states, lines[:, 0], lines[:, 1])).float()
+        logits = (wanted @ offered.T).float() / MATCH**0.5
+        far, right = (torch.from_numpy(mask[asked]).to(states.device) for mask in (~near, same))
+        logits = logits.masked_fill(far, float("-inf"))
+        return {"match": (logits.logsumexp(1) - logits.masked_fill(~right, float("-inf")).logsumexp(1)).mean()}

@@ -50,6 +50,11 @@ class Shelf:
     parts: list[Tensor] = field(default_factory=list)
     facts: list[Facts] = field(default_factory=list)
 
+    def tokens(self) -> Tensor:
+        """All parts as one."""
+        self.parts = [torch.cat(self.parts)]  # not twice in memory
+        return self.parts[0]
+
 
 def fill_pool(
     settings: TrainSettings, workers: Workers, number: int, encode: Callable[[PairBatch], Tensor]
@@ -111,7 +116,7 @@ def pooled_batches(
     number, done = divmod(begun, per_pool)
     while True:
         shelves = fill_pool(settings, workers, number, encode)
-        tokens = [torch.cat(shelf.parts) for shelf in shelves]
+        tokens = [shelf.tokens() for shelf in shelves]
         order = order_groups([len(shelf.facts) for shelf in shelves], settings, number)[done:]
 
         def arguments(
