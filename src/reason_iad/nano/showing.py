@@ -61,4 +61,5 @@ INPUTS: dict[str, Shown] = {
     "reference shifted and turned": Shown(aligned=False),
     "224 pixels": Shown(size=224),
     "336 pixels": Shown(size=336),
+    "448 pixels": Shown(size=448),
 }
