@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from reason_iad.errors import ConfigError, ModelError
+from reason_iad.nano.encoding import IMAGE
 from reason_iad.nano.pairs import count_at, pair_batch
-from reason_iad.nano.texts import TextSetup, joint_batch, text_batch
+from reason_iad.nano.texts import TextSetup, joint_batch, reading_batch, text_batch, world_vocabulary
+from reason_iad.nano.tokenizer import load_tokenizer
 from reason_iad.nano.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from reason_iad.nano.training.pool import EXTRAS, GROUP, fill_pool, order_groups, pooled_batches
 from reason_iad.nano.training.prefetch import Workers
@@ -137,7 +139,7 @@ def test_a_half_written_checkpoint_is_never_resumed(tmp_path):
         load_checkpoint(newest)
 
 
-POOL = replace(SETTINGS, pool=GROUP * 2 * 9, sizes=(84, 112), reuse=2)
+POOL = replace(SETTINGS, pool=GROUP * 2 * 9, sizes=(84, 112), reuse=2, reading=0)
 
 
 def tokens_of(batch):
@@ -183,13 +185,42 @@ def test_pooled_text_is_about_the_pair_whose_tokens_it_comes_with(tokenizer_fold
 
 
 @pytest.mark.parametrize("first", [1, 6, POOL.pool * POOL.reuse // POOL.batch + 3])
-def test_a_pool_goes_on_where_a_run_was_cut(tokenizer_folder, first):
-    setup = TextSetup(str(tokenizer_folder), 3, (6, 6))
-    through = pooled_batches(POOL, Workers(0), 0, setup, tokens_of)
+@pytest.mark.parametrize("reading", [0, 2])
+def test_a_pool_goes_on_where_a_run_was_cut(tokenizer_folder, first, reading):
+    setup, settings = TextSetup(str(tokenizer_folder), 3, (6, 6)), replace(POOL, reading=reading)
+    through = pooled_batches(settings, Workers(0), 0, setup, tokens_of)
     for _ in range(first):
         next(through)
-    (tokens, packed), (again, resumed) = (
-        next(through), next(pooled_batches(POOL, Workers(0), first, setup, tokens_of))
-    )  # fmt: skip
-    assert torch.equal(tokens, again) and (packed.ids == resumed.ids).all()
-    assert (packed.pairs == resumed.pairs).all()
+    tokens, packed = next(through)
+    again, resumed = next(pooled_batches(settings, Workers(0), first, setup, tokens_of))
+    assert (tokens is None and again is None) or torch.equal(tokens, again)
+    assert (packed.ids == resumed.ids).all() and (packed.pairs == resumed.pairs).all()
+
+
+def test_batches_that_only_read_are_spread_among_those_with_images(tokenizer_folder):
+    setup = TextSetup(str(tokenizer_folder), 3, (6, 6))
+    for reading, expected in ((0, "iiii"), (2, "iiriir"), (4, "iriririr")):
+        batches = pooled_batches(replace(POOL, reading=reading), Workers(0), 0, setup, tokens_of)
+        kinds = "".join("r" if next(batches)[0] is None else "i" for _ in range(2 * len(expected)))
+        assert kinds == 2 * expected
+
+
+def test_a_reading_batch_has_no_image_and_finds_every_option_again_in_the_knowledge(tokenizer_folder):
+    facts = pair_batch(0, 8, "train", 84).facts
+    packed = reading_batch(facts, 3, TextSetup(str(tokenizer_folder), 4, (6, 6)))
+    tokenizer = load_tokenizer(tokenizer_folder)
+    assert IMAGE not in packed.ids and len(packed.letters) and len(packed.names) == len(packed.lines)
+
+    def before(row, end, mark):
+        """The text up to a position, back to the nearest mark before it."""
+        text = tokenizer.decode(packed.ids[row, end - 12 : end].tolist(), skip_special_tokens=False)
+        return text[text.rfind(mark) + len(mark) :].strip()
+
+    told = {(row, kind): before(row, end, "\n") for row, end, kind in packed.names}
+    assert len({int(packed.ids[row, end]) for row, end, _ in packed.names}) == 1, "all of them end with a colon"
+    for row, end, _, kind in packed.options:
+        assert before(row, end, ")") == told[row, kind]
+    known = {text.name for text in world_vocabulary().kinds.values()}
+    assert sum(name not in known for name in told.values()) > len(told) / 2, "most names are invented"
+    answers = reading_batch(facts, 3, TextSetup(str(tokenizer_folder), 4, (6, 6)))
+    assert (answers.ids == packed.ids).all(), "the same seed reads the same"

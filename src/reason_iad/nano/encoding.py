@@ -50,6 +50,7 @@ class Encoder:
         self.image = (self.control("<|vision_start|>"), self.control("<|vision_end|>"))
         self.line = self.content("\n")  # the line break behind the query image
         self.line_break = self.line[-1]
+        self.colon = self.content("a:")[-1]  # behind the name of an entry
 
     def control(self, text: str) -> tuple[int, ...]:
         """Ids of the chat template's own text."""

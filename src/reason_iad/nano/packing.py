@@ -51,6 +51,7 @@ class Packed:
         letters: (position, right token, options, task) of each lettered answer.
         options: (position, right or not, meaning or -1) of each option's end.
         lines: (position, kind) of each knowledge line's end.
+        names: (position, kind) of the colon behind the name in each of them.
         reference, query: first position of the image tokens; reference is -1 if it is not shown.
         report: position of the markup that closes the query image.
     """
@@ -64,6 +65,7 @@ class Packed:
     letters: list[tuple[int, int, int, int]] = field(default_factory=list)
     options: list[tuple[int, int, int]] = field(default_factory=list)
     lines: list[tuple[int, int]] = field(default_factory=list)
+    names: list[tuple[int, int]] = field(default_factory=list)
     reference: int = -1
     query: int = -1
     report: int = -1
@@ -184,9 +186,10 @@ def _prefix(packed: Packed, scene: Scene, encoder: Encoder, indexes: Indexes, gr
     if scene.entries:
         breaks = [index for index, token in enumerate(packed.ids) if token == encoder.line_break]
         opening = sum(token == encoder.line_break for token in encoder.opening) + 1  # and the line '[knowledge]'
-        for kind, end in zip(scene.entry_kinds, breaks[opening:], strict=False):
+        for kind, before, end in zip(scene.entry_kinds, breaks[opening - 1 :], breaks[opening:], strict=False):
             if kind is not None:
                 packed.lines.append((end, indexes.kinds[kind]))
+                packed.names.append((packed.ids.index(encoder.colon, before, end), indexes.kinds[kind]))
     return position
 
 
@@ -244,7 +247,7 @@ class PackedBatch:
         targets: (N, 3) sequence, position, token; weights: (N,).
         letters: (Q, 5) sequence, position, token, options, task.
         options: (M, 4) sequence, position, right, meaning.
-        lines: (E, 3) sequence, position, kind.
+        lines, names: (E, 3) sequence, position, kind.
         reference, query, report: (B,).
         pairs: (B,) which row of the tokens' pool each sequence looks at.
         coverage, kinds: (B, n) of the query's image tokens.
@@ -261,6 +264,7 @@ class PackedBatch:
     letters: npt.NDArray[np.int64]
     options: npt.NDArray[np.int64]
     lines: npt.NDArray[np.int64]
+    names: npt.NDArray[np.int64]
     reference: npt.NDArray[np.int64]
     query: npt.NDArray[np.int64]
     report: npt.NDArray[np.int64]
@@ -300,7 +304,7 @@ def collate(
         ids=ids, sources=sources, segments=segments, noise=noise, positions=positions,
         targets=rows("targets", 2),
         weights=np.asarray([target[2] for packed in sequences for target in packed.targets], np.float32),
-        letters=rows("letters", 4), options=rows("options", 3), lines=rows("lines", 2),
+        letters=rows("letters", 4), options=rows("options", 3), lines=rows("lines", 2), names=rows("names", 2),
         reference=np.asarray([packed.reference for packed in sequences], np.int64),
         query=np.asarray([packed.query for packed in sequences], np.int64),
         report=np.asarray([packed.report for packed in sequences], np.int64),

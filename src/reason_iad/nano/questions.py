@@ -203,6 +203,16 @@ def lookup(scene: Scene, rng: random.Random) -> Item | None:
     return Item("lookup", Question("lookup", text, tuple(e.name for e, _ in told)), LETTERS[right], right, kinds)
 
 
+def make_lookups(scene: Scene, rng: random.Random, count: int) -> list[Item]:
+    """At most `count` different questions that the knowledge alone answers."""
+    items: list[Item] = []
+    for _ in range(3 * count):
+        item = lookup(scene, rng)
+        if item is not None and len(items) < count and not any(item.question == other.question for other in items):
+            items.append(item)
+    return items
+
+
 def make_items(scene: Scene, vocabulary: Vocabulary, rng: random.Random, count: int) -> list[Item]:
     """Draw `count` questions about a scene; the product's own come more often than any other."""
     kinds, objects = vocabulary.kinds, vocabulary.objects

@@ -13,7 +13,7 @@ from reason_iad.nano.encoding import Encoder
 from reason_iad.nano.facts import Facts
 from reason_iad.nano.packing import Indexes, LatentOdds, PackedBatch, collate, pack
 from reason_iad.nano.pairs import Extra, PairBatch, Purpose, family_index, kind_index, pair_batch
-from reason_iad.nano.questions import make_items
+from reason_iad.nano.questions import make_items, make_lookups
 from reason_iad.nano.scene import SceneOdds, Vocabulary, make_scene
 from reason_iad.nano.tokenizer import load_tokenizer
 from reason_iad.nano.wording import kind_texts
@@ -38,6 +38,10 @@ class TextSetup:
     odds: SceneOdds = field(default_factory=SceneOdds)
     latents: LatentOdds = field(default_factory=LatentOdds)
     chain: float = 0.12
+
+
+READING = SceneOdds(knowledge=1.0, renamed=0.85, reference=0.0, shipped=0.0)
+"""Scenes for reading alone."""
 
 
 @cache
@@ -107,6 +111,24 @@ def text_batches(
     ]
     random.Random(f"order/{seed}").shuffle(batches)
     return batches
+
+
+def reading_batch(facts: Sequence[Facts], seed: int, setup: TextSetup) -> PackedBatch:
+    """Knowledge without images, most of it under invented names, and questions that it alone answers.
+
+    Sequences with images hold one or two such questions each, too few to learn from that a name is found again by
+    its letters; and text without images is cheap.
+    """
+    vocabulary, indexes = world_vocabulary(), Indexes(kind_index(), family_index())
+    encoder = _encoder(setup.tokenizer)
+    scenes, sequences = [], []
+    for number, fact in enumerate(facts):
+        rng = random.Random(f"read/{seed}/{number}")
+        scene = replace(make_scene(fact, vocabulary, rng, READING), reference=False)
+        items = make_lookups(scene, rng, setup.branches)
+        sequences.append(pack(scene, items, encoder, indexes, (0, 0), rng, LatentOdds(share=0.0), setup.chain))
+        scenes.append(scene)
+    return collate(sequences, scenes, list(range(len(facts))), indexes)
 
 
 def text_batch(

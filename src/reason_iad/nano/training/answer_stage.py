@@ -104,7 +104,7 @@ class AnswerStage:
         return [{"params": decoder, "peak": rate}, {"params": tower, "peak": self.settings.joint_tower_rate}]
 
     def batches(self, workers: Workers, first_step: int) -> Iterator[tuple[Any, PackedBatch]]:
-        """Image tokens (or fresh pairs) with packed text."""
+        """Image tokens (or fresh pairs, or None where there is only reading) with packed text."""
         if self.joint:
             return self._fresh(workers, first_step)
         return pooled_batches(self.settings, workers, first_step, self.setup, self._encode)
@@ -148,16 +148,18 @@ class AnswerStage:
             embeddings = embeddings.index_put(rows, draw * scale[:, None] * rms, accumulate=True)
         return Inputs(embeddings, pair, (ids == IMAGE) & (sources != TEXT))
 
-    def _states(self, inputs: Inputs, packed: PackedBatch) -> list[Tensor]:
+    def _states(self, embeddings: Tensor, packed: PackedBatch) -> list[Tensor]:
         device = self.settings.device
         segments = torch.from_numpy(packed.segments).to(device)
-        return self.decoder(inputs.embeddings, segments, torch.from_numpy(packed.positions).to(device))
+        return self.decoder(embeddings, segments, torch.from_numpy(packed.positions).to(device))
 
     def loss(self, batch: tuple[Any, PackedBatch], step: int) -> tuple[Tensor, dict[str, float]]:
         """Loss of one step and what it is made of."""
         source, packed = batch
+        if source is None:
+            return self._reading_loss(packed)
         inputs = self._inputs(source, packed, self.settings.seed * 1_000_003 + step)
-        states = self._states(inputs, packed)
+        states = self._states(inputs.embeddings, packed)
         table = self.model.model.language_model.embed_tokens.weight
         loss, parts = self.decoder_heads.loss(states, inputs, packed, table)
         count = packed.coverage.shape[1]
@@ -165,6 +167,12 @@ class AnswerStage:
         targets = TowerTargets(packed.coverage, packed.kinds, packed.labels[:, 3])
         seen, more = tower_loss(self.tower_heads(query, reference), targets)  # of pooled tokens: the heads alone
         return loss + seen, {**parts, **{f"tower_{name}": value for name, value in more.items()}}
+
+    def _reading_loss(self, packed: PackedBatch) -> tuple[Tensor, dict[str, float]]:
+        table = self.model.model.language_model.embed_tokens.weight
+        embeddings = nn.functional.embedding(torch.from_numpy(packed.ids).to(self.settings.device), table)
+        states = self._states(embeddings, packed)
+        return self.decoder_heads.reading_loss(states, packed, table)
 
     def checks(self, validation: list[PairBatch]) -> list[PackedBatch]:
         """The fixed validation text, without latents."""
@@ -186,7 +194,7 @@ class AnswerStage:
         table = self.model.model.language_model.embed_tokens.weight
         for batch, packed in zip(batches, self.checks(batches), strict=True):
             inputs = self._inputs(batch, packed, None)
-            states = self._states(inputs, packed)
+            states = self._states(inputs.embeddings, packed)
             logits = letter_logits(states[-1], packed, table, self.letters).float().cpu().numpy()
             tasks.append(
                 np.stack([packed.letters[:, 4], packed.letters[:, 3], *self._judge(packed, logits)], axis=1)

@@ -21,7 +21,7 @@ from reason_iad.nano.training.heads import FAMILY_SLOTS, KIND_SLOTS, coverage_lo
 
 WEIGHTS = {
     "answer": 2.0, "difference": 2.0, "cover": 1.5, "kind": 0.3, "cell": 0.3, "report": 0.5, "line": 0.3,
-    "match": 0.5, "option_meaning": 0.4, "option_right": 1.5,
+    "name": 1.0, "match": 0.5, "option_meaning": 0.4, "option_right": 1.5,
 }  # fmt: skip
 PLACE_WEIGHT = 4.0
 MATCH = 48
@@ -60,6 +60,44 @@ def letter_logits(last: Tensor, packed: PackedBatch, table: Tensor, letters: lis
     return F.linear(states, table[torch.tensor(letters, device=table.device)])
 
 
+class Found(nn.Module):
+    """Whether an option is found again in the knowledge: an attention that later layers can take over.
+
+    A name that is seen for the first time means only what its line says, and nothing else rewards finding that line
+    before the answer does. It is asked twice, because it takes two steps: at the colon behind the name, which has
+    only to gather the few tokens before it, and at the end of the line, which knows what the line describes.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.option = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, MATCH))
+        self.row = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, MATCH))
+
+    def forward(self, states: Tensor, options: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Tensor | None:
+        """Cross-entropy of the row of its own kind among the rows of its own sequence.
+
+        Args:
+            states: (B, S, d) of one layer.
+            options: (M, 4) sequence, position, right, meaning.
+            rows: (E, 3) sequence, position, kind.
+
+        Returns:
+            A scalar, or None if no option is named by any row.
+        """
+        near = options[:, None, 0] == rows[None, :, 0]
+        same = near & (options[:, None, 3] == rows[None, :, 2])
+        asked = same.any(1)
+        if not asked.any():
+            return None
+        wanted = self.option(rows_at(states, options[asked, 0], options[asked, 1]))
+        offered = self.row(rows_at(states, rows[:, 0], rows[:, 1]))
+        logits = (wanted @ offered.T).float() / MATCH**0.5
+        far, wrong = (torch.from_numpy(mask[asked]).to(states.device) for mask in (~near, ~same))
+        right = logits.masked_fill(wrong, float("-inf")).logsumexp(1)
+        loss: Tensor = (logits.masked_fill(far, float("-inf")).logsumexp(1) - right).mean()
+        return loss
+
+
 class DecoderHeads(nn.Module):
     """All heads of the answer stages.
 
@@ -79,8 +117,7 @@ class DecoderHeads(nn.Module):
         self.difference = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
         self.report = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9 + FAMILY_SLOTS))
         self.line = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
-        self.match_line = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, MATCH))
-        self.match_option = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, MATCH))
+        self.found = nn.ModuleDict({name: Found(width) for name in ("name", "match")})
         self.option_meaning = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
         self.option_right = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
 
@@ -100,6 +137,14 @@ class DecoderHeads(nn.Module):
         parts |= self._text(states, packed)
         total = torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
         return total, {name: float(value.detach()) for name, value in parts.items()}
+
+    def reading_loss(
+        self, states: list[Tensor], packed: PackedBatch, table: Tensor
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The same of sequences without images: answers, lines and options."""
+        parts = {"answer": self._answer(states[-1], packed, table), **self._text(states, packed)}
+        total = torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
+        return total, {f"read_{name}": float(value.detach()) for name, value in parts.items()}
 
     @staticmethod
     def _answer(last: Tensor, packed: PackedBatch, table: Tensor) -> Tensor:
@@ -153,7 +198,9 @@ class DecoderHeads(nn.Module):
         if len(packed.lines):
             logits = self.line(rows_at(states[self.layer_line], packed.lines[:, 0], packed.lines[:, 1])).float()
             parts["line"] = F.cross_entropy(logits, torch.from_numpy(packed.lines[:, 2]).to(device))
-            parts |= self._match(states[self.layer_line], packed)
+            for name, layer, rows in (("name", 0, packed.names), ("match", self.layer_line, packed.lines)):
+                found = self.found[name](states[layer], packed.options, rows)
+                parts |= {} if found is None else {name: found}
         if len(packed.options):
             where = packed.options[:, 0], packed.options[:, 1]
             right = torch.from_numpy(packed.options[:, 2]).to(device).float()
@@ -164,22 +211,3 @@ class DecoderHeads(nn.Module):
                 named = self.option_meaning(rows_at(states[self.layer_image], *where)).float()
                 parts["option_meaning"] = F.cross_entropy(named, meanings, ignore_index=-1)
         return parts
-
-    def _match(self, states: Tensor, packed: PackedBatch) -> dict[str, Tensor]:
-        """Which line of its own sequence names an option: an attention that later layers can take over.
-
-        A name that is seen for the first time means only what its line says, and nothing else rewards finding that
-        line before the answer does.
-        """
-        options, lines = packed.options, packed.lines
-        near = options[:, None, 0] == lines[None, :, 0]
-        same = near & (options[:, None, 3] == lines[None, :, 2])
-        asked = same.any(1)
-        if not asked.any():
-            return {}
-        wanted = self.match_option(rows_at(states, options[asked, 0], options[asked, 1])).float()
-        offered = self.match_line(rows_at(states, lines[:, 0], lines[:, 1])).float()
-        logits = (wanted @ offered.T).float() / MATCH**0.5
-        far, right = (torch.from_numpy(mask[asked]).to(states.device) for mask in (~near, same))
-        logits = logits.masked_fill(far, float("-inf"))
-        return {"match": (logits.logsumexp(1) - logits.masked_fill(~right, float("-inf")).logsumexp(1)).mean()}

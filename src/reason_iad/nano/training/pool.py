@@ -18,7 +18,7 @@ from reason_iad.nano.architecture import CELL
 from reason_iad.nano.facts import Facts
 from reason_iad.nano.packing import PackedBatch
 from reason_iad.nano.pairs import Extra, PairBatch, pair_batch
-from reason_iad.nano.texts import TextSetup, text_batches
+from reason_iad.nano.texts import TextSetup, reading_batch, text_batches
 
 if TYPE_CHECKING:
     from reason_iad.nano.training.prefetch import Workers
@@ -95,14 +95,30 @@ def order_groups(counts: list[int], settings: TrainSettings, number: int) -> lis
     return order
 
 
+def group_batches(
+    facts: list[Facts], rows: list[int], seed: int, setup: TextSetup, size: int, extra: Extra | None, reading: int
+) -> list[tuple[bool, PackedBatch]]:
+    """The batches of a group, and whether each has images; `reading` batches without are spread among them."""
+    seen = [(True, packed) for packed in text_batches(facts, rows, seed, setup, size, extra)]
+    read = [
+        (False, reading_batch([facts[(first * size + k) % len(facts)] for k in range(size)], number, setup))
+        for first, number in enumerate(range(seed * reading, (seed + 1) * reading))
+    ]
+    mixed: list[tuple[bool, PackedBatch]] = []
+    for index, batch in enumerate(seen):
+        mixed.append(batch)
+        mixed += read[index * reading // len(seen) : (index + 1) * reading // len(seen)]
+    return mixed
+
+
 def pooled_batches(
     settings: TrainSettings,
     workers: Workers,
     first_step: int,
     setup: TextSetup,
     encode: Callable[[PairBatch], Tensor],
-) -> Iterator[tuple[Tensor, PackedBatch]]:
-    """Image tokens of a shelf with packed text about some of its pairs, endlessly.
+) -> Iterator[tuple[Tensor | None, PackedBatch]]:
+    """Image tokens of a shelf with packed text about some of its pairs, or None with text alone, endlessly.
 
     Args:
         settings: of the run.
@@ -112,7 +128,7 @@ def pooled_batches(
         encode: image tokens of a run of pairs, (B, 2n or 3n, d).
     """
     per_pool = settings.pool * settings.reuse // (settings.batch * GROUP)
-    begun, skip = divmod(first_step, GROUP)
+    begun, skip = divmod(first_step, GROUP + settings.reading)
     number, done = divmod(begun, per_pool)
     while True:
         shelves = fill_pool(settings, workers, number, encode)
@@ -129,10 +145,11 @@ def pooled_batches(
                 shelf = shelves[place]
                 cells = shelf.size // CELL
                 facts = [shelf.facts[row] for row in rows]
-                yield facts, rows, index, replace(setup, grid=(cells, cells)), settings.batch, shelf.extra
+                here = replace(setup, grid=(cells, cells))
+                yield facts, rows, index, here, settings.batch, shelf.extra, settings.reading
 
-        for (place, _), batches in zip(order, workers.map(text_batches, arguments()), strict=True):
-            for packed in batches[skip:]:
-                yield tokens[place], packed
+        for (place, _), batches in zip(order, workers.map(group_batches, arguments()), strict=True):
+            for about_images, packed in batches[skip:]:
+                yield tokens[place] if about_images else None, packed
             skip = 0
         number, done = number + 1, 0

@@ -39,6 +39,7 @@ class TrainSettings:
     tower_batch: int = 16
     tower_rate: float = 1.5e-3
     batch: int = 8
+    reading: int = 2  # batches without images among every four with them, in the answer stage
     branches: int = 6
     rate: float = 1.2e-3
     joint_tower_rate: float = 2e-4
@@ -61,6 +62,7 @@ class TrainSettings:
                 s >= CELL and s % CELL == 0 for s in (self.size, *self.sizes)
             ),
             "sizes must name at least one": bool(self.sizes),
+            "reading must not be negative": self.reading >= 0,
             "pool must be a multiple of four batches": self.pool % (4 * self.batch) == 0,
         }
         for message, holds in checks.items():
