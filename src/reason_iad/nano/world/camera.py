@@ -44,13 +44,19 @@ def photograph(rng: np.random.Generator, image: Image, pose: Pose, grey: bool) -
         image = ((image[..., 0] + image[..., 1] + image[..., 2]) / 3)[..., None].astype(np.float32, copy=False)
     planes = _moved(np.clip(image, 0, 255), pose)
     x, y, square = _lens(size)
-    light = 1 + rng.normal(0, 0.06) * x + rng.normal(0, 0.06) * y - rng.uniform(0, 0.15) * square
-    planes *= light * rng.uniform(0.92, 1.08)
+    light = rng.normal(0, 0.06) * x
+    light += 1
+    light += rng.normal(0, 0.06) * y
+    light -= rng.uniform(0, 0.15) * square
+    light *= rng.uniform(0.92, 1.08)
+    planes *= light
     planes += rng.normal(0, 4)
     if rng.random() < 0.5:
         for axis in (1, 2):
             planes = _blurred(planes, axis)
-    planes += rng.standard_normal((size, size), dtype=np.float32) * rng.uniform(0.5, 4)
+    grain = rng.standard_normal((size, size), dtype=np.float32)
+    grain *= rng.uniform(0.5, 4)
+    planes += grain
     bytes_ = np.clip(planes, 0, 255, out=planes).astype(np.uint8)
     pixels: Pixels = np.stack(tuple(bytes_) if len(bytes_) == 3 else (bytes_[0],) * 3, axis=-1)
     if rng.random() < 0.25:
