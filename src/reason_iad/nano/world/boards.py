@@ -1,54 +1,93 @@
-"""Bare printed circuit boards in black and white: traces, pads and holes, and the six classic defects."""
+"""Bare printed circuit boards in black and white: traces, pads and holes, and the six classic defects.
+
+Etching leaves no edge quite straight, and no two boards alike: every part of a design has its own ragged edges, and
+they are not a defect.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image as Pictures
+from PIL import ImageDraw, ImageFilter
 from scipy import ndimage
 
-from reason_iad.nano.world.drawing import as_mask, bitmap, disc, scale, spot
+from reason_iad.nano.world.drawing import REFERENCE_SIZE, as_mask, bitmap, disc, drift, scale, spot
 from reason_iad.nano.world.types import Canvas, Design, Image, Mask
 
+WANDER = 75
+"""Grey levels of a blurred edge, of 255, by which etching moves it at most."""
 TRIES = 30
 LEAST_PIXELS = 6
 """Pixels that a defect must change to be one; fewer in pictures smaller than the reference size."""
+Point = tuple[float, float]
 
 
 def design(rng: np.random.Generator, size: int) -> Design:
-    """Parallel traces with bends, some pads, some of them drilled."""
+    """Traces with bends, pads and holes, at times wide copper."""
     unit = scale(size)
-    width = max(3, round(int(rng.integers(4, 9)) * unit))
-    pitch = 2 * width + max(2, round(int(rng.integers(3, 8)) * unit))
+    width = max(2, round(float(rng.choice((3, 4, 6, 9, 14))) * rng.uniform(0.8, 1.25) * unit))
+    gap = max(2, round(int(rng.integers(3, 14)) * unit))
     picture, draw = bitmap(size)
     upright = rng.random() < 0.5
-    at = int(rng.integers(0, pitch))
+
+    def line(points: list[Point], wide: int) -> None:
+        turned = points if upright else [(y, x) for x, y in points]
+        draw.line(turned, fill=255, width=wide, joint="curve")
+
+    at = int(rng.integers(0, width + gap))
     while at < size:
+        wide = width if rng.random() < 0.8 else max(round(3 * unit), round(width * rng.uniform(0.5, 2)))
         start, end = (0, size) if rng.random() < 0.6 else sorted(rng.integers(0, size, 2).tolist())
-        bend = int(rng.integers(-pitch, pitch)) if rng.random() < 0.4 else 0
-        middle = (start + end) // 2
-        points = [(at, start), (at, middle), (at + bend, middle + abs(bend)), (at + bend, end)]
+        bend = int(rng.integers(-2, 3)) * (width + gap) if rng.random() < 0.5 else 0
+        middle = int(rng.integers(start, end)) if end > start else start
         if end - start > 20 * unit:
-            draw.line(points if upright else [(y, x) for x, y in points], fill=255, width=width)
-        at += pitch * int(rng.integers(1, 3))
+            line([(at, start), (at, middle), (at + bend, middle + abs(bend)), (at + bend, end)], wide)
+        at += (wide + gap) * int(rng.integers(1, 4))
     for _ in range(int(rng.integers(1, 8))):
-        radius = int(rng.integers(width, 3 * width))
-        x, y = rng.integers(0, size, 2).tolist()
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
-        if rng.random() < 0.6:
-            drill = max(1, radius // 3)
-            draw.ellipse((x - drill, y - drill, x + drill, y + drill), fill=0)
+        _pad(rng, draw, size, width)
+    if rng.random() < 0.15:
+        left, top = rng.integers(0, size, 2).tolist()
+        right, bottom = (at + int(rng.integers(size // 6, size // 2)) for at in (left, top))
+        draw.rectangle((left, top, right, bottom), fill=255)
     return {
         "copper": as_mask(picture),
-        "width": width,
-        "inverted": rng.random() < 0.3,
+        "width": min(width, round(9 * unit)),
+        "inverted": rng.random() < 0.4,
         "bright": rng.uniform(200, 255),
         "dark": rng.uniform(0, 40),
+        "ragged": rng.uniform(0.0, 0.9) * min(1.0, width / (7 * unit)),
     }
+
+
+def _pad(rng: np.random.Generator, draw: ImageDraw.ImageDraw, size: int, width: int) -> None:
+    """A round, square or oblong pad, drilled or not."""
+    short = float(np.clip(rng.uniform(1, 3) * width, 4 * scale(size), 16 * scale(size)))
+    long = short * (rng.uniform(1.3, 2.5) if rng.random() < 0.4 else 1.0)
+    tall, wide = (long, short) if rng.random() < 0.5 else (short, long)
+    x, y = rng.integers(0, size, 2).tolist()
+    box = (x - wide, y - tall, x + wide, y + tall)
+    if rng.random() < 0.35:
+        draw.rectangle(box, fill=255)
+    else:
+        draw.rounded_rectangle(box, short, fill=255)
+    if rng.random() < 0.5:
+        drill = max(1.0, short * rng.uniform(0.25, 0.5))
+        draw.ellipse((x - drill, y - drill, x + drill, y + drill), fill=0)
 
 
 def render(rng: np.random.Generator, board: Design, size: int) -> Canvas:
     """The board as etched."""
-    copper = board["copper"].copy()
+    copper = etched(rng, board["copper"], board["ragged"])
     return Canvas(_paint(board, copper), np.ones((size, size), bool), {"copper": copper})
+
+
+def etched(rng: np.random.Generator, copper: Mask, ragged: float) -> Mask:
+    """The same copper with edges that wander by up to about `ragged` reference pixels."""
+    size = copper.shape[0]
+    soft = Pictures.fromarray(copper.astype(np.uint8) * 255).filter(ImageFilter.BoxBlur(1.2 * scale(size)))
+    wander = np.clip(drift(rng, size, REFERENCE_SIZE // 3, 50 * ragged), -WANDER, WANDER)  # flat areas stay flat
+    result: Mask = np.asarray(soft) > 127 + wander + np.clip(rng.normal(0, 12 * ragged), -25, 25)
+    return result
 
 
 def _paint(board: Design, copper: Mask) -> Image:
@@ -72,16 +111,61 @@ def _edge(copper: Mask) -> Mask:
     return copper & ~inner
 
 
+def _around(at: tuple[int, int], reach: float, size: int) -> tuple[slice, slice]:
+    """The square around a point, as far as it lies in the picture."""
+    top, left = (max(int(value - reach), 0) for value in at)
+    bottom, right = (min(int(value + reach) + 1, size) for value in at)
+    return slice(top, bottom), slice(left, right)
+
+
+def _pieces(copper: Mask) -> int:
+    return int(ndimage.label(copper)[1])
+
+
+def _sliver(
+    rng: np.random.Generator, size: int, middle: tuple[float, float], length: float, width: float, bow: float
+) -> Mask:
+    """A slightly bent line of any direction around a point."""
+    angle = rng.uniform(0, 2 * np.pi)
+    along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    side = rng.uniform(-bow, bow) * length
+    steps = np.linspace(-0.5, 0.5, 7)
+    points = [
+        tuple(np.array([middle[1], middle[0]]) + step * length * along + (0.25 - step**2) * 4 * side * across)
+        for step in steps
+    ]
+    picture, draw = bitmap(size)
+    draw.line(points, fill=255, width=max(1, round(width)), joint="curve")
+    return as_mask(picture)
+
+
+def _lump(rng: np.random.Generator, size: int, at: tuple[float, float], radius: float) -> Mask:
+    """A few discs that overlap."""
+    result = disc(size, *at, radius)
+    for _ in range(int(rng.integers(0, 4))):
+        y, x = np.asarray(at) + rng.normal(0, 0.6, 2) * radius
+        result |= disc(size, float(y), float(x), radius * rng.uniform(0.4, 0.8))
+    return result
+
+
 def open_circuit(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask | None:
-    """A gap across a conductor."""
-    copper, width = canvas.layers["copper"], board["width"]
+    """A gap across a conductor: a thin cut or a wide one."""
+    copper, width, size = canvas.layers["copper"], board["width"], canvas.size
     for _ in range(TRIES):
         at = spot(rng, copper)
         if at is None:
             return None
-        changed = _change(canvas, board, copper & ~disc(canvas.size, *at, width * rng.uniform(0.8, 1.3)))
-        if changed is not None:
-            return changed
+        if rng.random() < 0.6:
+            reach = width * rng.uniform(1.5, 4)
+            gone = _sliver(rng, size, at, reach, rng.uniform(1.6, 5) * scale(size), 0.15)
+        else:
+            reach = 2.6 * width
+            gone = _lump(rng, size, at, width * rng.uniform(0.6, 1.1))
+        near = _around(at, 2 * reach, size)
+        if _pieces(copper[near] & ~gone[near]) > _pieces(copper[near]):
+            changed = _change(canvas, board, copper & ~gone)
+            if changed is not None:
+                return changed
     return None
 
 
@@ -93,13 +177,10 @@ def short_circuit(rng: np.random.Generator, canvas: Canvas, board: Design) -> Ma
         at = spot(rng, _edge(copper))
         if at is None:
             return None
-        angle = rng.uniform(0, 2 * np.pi)
-        reach = 3 * width
-        picture, draw = bitmap(size)
-        end = (at[1] + reach * np.cos(angle), at[0] + reach * np.sin(angle))
-        draw.line([(at[1], at[0]), end], fill=255, width=max(2, width // 2))
-        bridge = as_mask(picture)
-        if len(set(np.unique(labels[bridge]).tolist()) - {0}) >= 2:
+        thick = max(1.6 * scale(size), width * rng.uniform(0.2, 0.7))
+        bridge = _sliver(rng, size, at, rng.uniform(4, 8) * max(width, 5 * scale(size)), thick, 0.2)
+        touched = np.unique(labels[bridge])
+        if len(touched[touched > 0]) == 2:  # more would be a line through the whole board
             changed = _change(canvas, board, copper | bridge)
             if changed is not None:
                 return changed
@@ -111,35 +192,56 @@ def mousebite(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask |
     at = spot(rng, _edge(canvas.layers["copper"]))
     if at is None:
         return None
-    bite = disc(canvas.size, *at, board["width"] * rng.uniform(0.4, 0.62))
+    bite = _lump(rng, canvas.size, at, max(board["width"] * rng.uniform(0.3, 0.6), 1.6 * scale(canvas.size)))
     return _change(canvas, board, canvas.layers["copper"] & ~bite)
 
 
 def spur(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask | None:
-    """A thorn at the edge of a conductor."""
-    at = spot(rng, _edge(canvas.layers["copper"]))
-    if at is None:
-        return None
-    thorn = disc(canvas.size, *at, board["width"] * rng.uniform(0.4, 0.62))
-    return _change(canvas, board, canvas.layers["copper"] | thorn)
+    """A thorn at the edge of a conductor, which reaches no other one."""
+    copper, width, size = canvas.layers["copper"], board["width"], canvas.size
+    labels, _ = ndimage.label(copper)
+    for _ in range(TRIES):
+        at = spot(rng, _edge(copper))
+        if at is None:
+            return None
+        if rng.random() < 0.5:
+            thorn = _lump(rng, size, at, max(width * rng.uniform(0.3, 0.6), 1.6 * scale(size)))
+        else:
+            thick = max(1.6 * scale(size), width * rng.uniform(0.25, 0.6))
+            thorn = _sliver(rng, size, at, width * rng.uniform(1.5, 4), thick, 0.25)
+        touched = np.unique(labels[thorn])
+        if len(touched[touched > 0]) == 1:
+            return _change(canvas, board, copper | thorn)
+    return None
 
 
 def pin_hole(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask | None:
     """A tiny hole with copper all around."""
-    radius = max(1.4, board["width"] * 0.28)
-    inside: Mask = ndimage.binary_erosion(canvas.layers["copper"], iterations=int(radius) + 1, border_value=1)
+    unit = scale(canvas.size)
+    radius = float(np.clip(board["width"] * rng.uniform(0.2, 0.4), 1.4 * min(unit, 1.0), 4 * unit))
+    copper, around = canvas.layers["copper"], np.ones((3, 3), bool)
+    inside: Mask = ndimage.binary_erosion(copper, around, iterations=int(radius) + 1, border_value=1)
     at = spot(rng, inside)
     if at is None:
         return None
-    return _change(canvas, board, canvas.layers["copper"] & ~disc(canvas.size, *at, radius))
+    return _change(canvas, board, copper & ~disc(canvas.size, *at, radius))
 
 
 def spurious_copper(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask | None:
-    """An island of copper that touches nothing."""
-    copper = canvas.layers["copper"]
+    """An island of copper that touches nothing: a lump or a bent sliver."""
+    copper, size = canvas.layers["copper"], canvas.size
     radius = board["width"] * rng.uniform(0.35, 0.8)
     free: Mask = ~ndimage.binary_dilation(copper, iterations=int(radius) + 2)
-    at = spot(rng, free)
-    if at is None:
-        return None
-    return _change(canvas, board, copper | disc(canvas.size, *at, radius))
+    for _ in range(TRIES):
+        at = spot(rng, free)
+        if at is None:
+            return None
+        if rng.random() < 0.5:
+            island = _lump(rng, size, at, radius)
+        else:
+            island = _sliver(
+                rng, size, at, rng.uniform(8, 30) * scale(size), rng.uniform(1.5, 4) * scale(size), 0.3
+            )
+        if not (island & copper).any():
+            return _change(canvas, board, copper | island)
+    return None

@@ -42,6 +42,13 @@ def noise(rng: np.random.Generator, size: int, sigma: float, amplitude: float) -
     return field
 
 
+def drift(rng: np.random.Generator, size: int, cells: int, amplitude: float) -> Field:
+    """Cheap noise that changes over a `cells`-th of the picture; its standard deviation is about `amplitude`."""
+    coarse = rng.standard_normal((cells + 1, cells + 1), dtype=np.float32) * np.float32(1.5 * amplitude)
+    field: Field = np.asarray(Pictures.fromarray(coarse).resize((size, size), Pictures.Resampling.BICUBIC))
+    return field
+
+
 def colour(rng: np.random.Generator, low: float, high: float) -> npt.NDArray[np.float32]:
     """A random colour, (3,)."""
     return rng.uniform(low, high, 3).astype(np.float32)

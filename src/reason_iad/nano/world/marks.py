@@ -101,23 +101,27 @@ def hole(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | Non
 
 
 def blowhole(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | None:
-    """A round dark cavity."""
+    """A roundish dark cavity."""
     at = spot(rng, canvas.part)
     if at is None:
         return None
-    mask = disc(canvas.size, *at, np.sqrt(log_uniform(rng, 0.0005, 0.008) / np.pi) * canvas.size)
+    mask = blob(rng, canvas.size, *at, log_uniform(rng, 0.0006, 0.008))
     return _paint(canvas, mask, canvas.image - rng.uniform(45, 100))
 
 
 def pitting(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | None:
-    """A few small dark pits close together."""
+    """A few small dark pits close together, round or torn."""
     at = spot(rng, canvas.part)
     if at is None:
         return None
     mask = np.zeros_like(canvas.part)
     for _ in range(int(rng.integers(1, 9))):
         y, x = np.array(at) + rng.normal(0, 0.05, 2) * canvas.size
-        mask |= disc(canvas.size, y, x, rng.uniform(1.2, 4.2) * scale(canvas.size))
+        if rng.random() < 0.3:
+            length, width = rng.uniform(4, 12) * scale(canvas.size), rng.uniform(1, 3) * scale(canvas.size)
+            mask |= stroke(rng, canvas.size, y, x, length, width, 1.2)
+        else:
+            mask |= disc(canvas.size, y, x, rng.uniform(1.2, 4.2) * scale(canvas.size))
     return _paint(canvas, mask, canvas.image - rng.uniform(40, 100))
 
 

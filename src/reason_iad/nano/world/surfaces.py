@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from reason_iad.nano.world.drawing import Field, colour, grid, noise, scale, tinted
+from reason_iad.nano.world.drawing import Field, colour, drift, grid, noise, scale, tinted
 from reason_iad.nano.world.types import Canvas, Design, MakeDesign, Render
 
 Texture = Callable[[np.random.Generator, Design, int], Field]
@@ -47,33 +47,63 @@ def surface(texture: Texture) -> Render:
 
 
 def brushed(rng: np.random.Generator, design: Design, size: int) -> Field:
-    """Fine parallel lines, different on every part."""
+    """Fine parallel lines, different on every part, under uneven light."""
     p = design["p"]
     lines = rng.standard_normal((size, size), dtype=np.float32)
     lines = ndimage.gaussian_filter1d(lines, (8 + 10 * p[0]) * scale(size), axis=int(p[1] < 0.5), mode="wrap")
-    return _field(lines / lines.std() * (4 + 8 * p[2]))
+    return _field(lines / lines.std() * (4 + 8 * p[2]) + drift(rng, size, 3, 10 * p[3]))
 
 
 def granular(rng: np.random.Generator, design: Design, size: int) -> Field:
-    """Grain without direction."""
-    return noise(rng, size, 0.7 + design["p"][0], 8 + 14 * design["p"][1])
+    """Grain without direction; on some designs ground: streaks from side to side, shades, faint dark specks."""
+    p = design["p"]
+    if p[2] < 0.35:
+        return noise(rng, size, 0.7 + p[0], 8 + 14 * p[1])
+    grain = noise(rng, size, 0.5, 4 + 6 * p[1])
+    streaks = rng.standard_normal(size, dtype=np.float32) * np.float32(3 + 7 * p[3])
+    streaks += np.maximum(rng.standard_normal(size, dtype=np.float32) - 2, 0) * np.float32(
+        60 * p[4]
+    )  # a few bright
+    strength = 0.6 + np.abs(drift(rng, size, 4, 0.5))
+    specks = np.minimum(drift(rng, size, 42, 1.0) + 2.4, 0) * np.float32(12 * p[5])
+    shade = drift(rng, size, 2, 4 + 10 * p[6])
+    return _field(grain + streaks * strength + specks + shade)
 
 
 def molded(rng: np.random.Generator, design: Design, size: int) -> Field:
-    """Fine grain on slow waves."""
+    """Fine grain on slow waves; on some designs drawn out and speckled, with bright flash along one side."""
     y, x = _coordinates(size)
     p = design["p"]
     waves = 12 * np.sin(y / (20 + 30 * p[0]) + 6 * p[1]) + 8 * (x / 168 - 0.5)
-    return _field(noise(rng, size, 1.2, 4) + waves)
+    if p[2] < 0.5:
+        return _field(noise(rng, size, 1.2, 4) + waves)
+    grain = rng.standard_normal((size, size), dtype=np.float32)
+    grain = ndimage.gaussian_filter1d(grain, (0.8 + 2 * p[3]) * scale(size), axis=1, mode="wrap")
+    grain *= (6 + 14 * p[4]) / grain.std()
+    specks = np.minimum(drift(rng, size, 56, 1.0) + 1.8, 0) * np.float32(16 * p[5])
+    if p[6] < 0.4:
+        for _ in range(int(rng.integers(0, 5))):
+            tall, wide = rng.uniform(2, 9), rng.uniform(1, 5)
+            grain += 90 * (((y - rng.uniform(0, 168)) / tall) ** 2 + (x / wide) ** 2 < 1)
+    return _field(grain + specks + waves + drift(rng, size, 3, 6))
 
 
 def threaded(rng: np.random.Generator, design: Design, size: int) -> Field:
-    """The ridges of a thread, turned a little differently on every picture."""
+    """The ridges of a thread, turned a little differently on every picture; some lit from the side, and worn."""
     y, x = _coordinates(size)
     p = design["p"]
     phase = 6 * p[2] + rng.uniform(0, 0.4)
-    ridges = 50 * np.sin(x * (0.15 + 0.2 * p[0]) + y * (0.3 * (p[1] - 0.5)) + phase)
-    return _field(ridges + noise(rng, size, 0.8, 6))
+    turn = x * (0.15 + 0.2 * p[0]) + y * (0.3 * (p[1] - 0.5)) + phase
+    if p[3] < 0.4:
+        return _field(50 * np.sin(turn) + noise(rng, size, 0.8, 6))
+    turn = turn * np.float32(0.3 + 0.5 * p[4])  # coarse threads show their flanks
+    groove = np.sin(turn)
+    profile = 38 * groove + 20 * np.sin(2 * turn + 6 * p[5])
+    shine = 40 * np.exp(-(((y - 168 * p[6]) / (20 + 40 * p[7])) ** 2))
+    lines = (rng.standard_normal(512, dtype=np.float32) * 6)[(turn * 40).astype(np.int64) & 511]  # along the thread
+    patina = np.where(groove < -0.3, drift(rng, size, 8, 12), 0)
+    specks = np.minimum(drift(rng, size, 42, 1.0) + 2.2, 0) * np.float32(16 * p[2])
+    return _field(profile + shine + lines + patina + specks + noise(rng, size, 0.8, 3))
 
 
 def woven(rng: np.random.Generator, design: Design, size: int) -> Field:
