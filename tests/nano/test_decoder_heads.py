@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from reason_iad.nano.training.decoder_heads import MATCH, Found
+from reason_iad.nano.training.heads import coverage_loss, extent_loss
 
 WIDTH = MATCH
 LINES = np.array([[0, 1, 4], [0, 2, 5], [0, 3, 6], [1, 1, 5], [1, 2, 4]])  # (sequence, position, kind)
@@ -53,3 +54,11 @@ def test_a_line_of_another_sequence_neither_helps_nor_disturbs(found: Found) -> 
 def test_options_that_no_line_names_are_left_out(found: Found) -> None:
     options = np.array([[0, 7, 1, 4], [0, 8, 0, 20], [0, 9, 0, -1]])
     assert loss_of(found, options, [4, 5, 5]) < 0.01
+
+
+def test_extent_tells_small_from_large_where_the_cover_says_defective_of_both() -> None:
+    small, large = torch.tensor([[0.02, 0.0]]), torch.tensor([[0.5, 0.0]])
+    said = torch.logit(large.sqrt().clamp(1e-4, 1 - 1e-4))
+    assert extent_loss(said, large) < extent_loss(said, small)
+    sure = torch.tensor([[9.0, -9.0]])
+    assert coverage_loss(sure, torch.tensor([[1.0, 0.0]])) < 0.01, "16 pixels are enough for a defective cell"

@@ -23,6 +23,13 @@ def test_coverage_is_where_the_mask_is(samples):
         assert facts.defective == bool(sample.mask.any())
 
 
+def test_the_extent_counts_every_defective_pixel(samples):
+    for sample in samples:
+        facts = facts_of(sample, kind_index())
+        assert facts.extent.sum() * 28 * 28 == pytest.approx(sample.mask.sum())
+        assert ((facts.extent > 0) == (facts.coverage > 0)).all() and facts.extent.max() <= 1
+
+
 def test_kinds_are_those_of_the_sample(samples):
     names = {number: name for name, number in kind_index().items()}
     for sample in samples:

@@ -24,7 +24,9 @@ def made_up_facts(vocabulary: Vocabulary, families: tuple[str, ...], rng: random
         kind = rng.choice(sorted(vocabulary.kinds))
         defects = [DefectFacts(kind, rng.choice(_SHARES), "major", rng.choice(PLACES))]
     empty = np.zeros(36, np.float32)
-    return Facts(0, rng.choice(families), rng.choice(vocabulary.objects), tuple(defects), empty, np.full(36, -1))
+    return Facts(
+        0, rng.choice(families), rng.choice(vocabulary.objects), tuple(defects), empty, empty, np.full(36, -1)
+    )
 
 
 def corpus(vocabulary: Vocabulary, families: tuple[str, ...], scenes: int = 6000) -> Iterator[str]:

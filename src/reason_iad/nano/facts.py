@@ -39,7 +39,8 @@ class Facts:
         seed: of the sample.
         family, object_name: what the part is.
         defects: largest first; empty for a good part.
-        coverage: (rows * columns,) float32 in [0, 1], how much of each image token's cell is defective.
+        coverage: (rows * columns,) float32 in [0, 1], how surely each image token's cell is defective.
+        extent: (rows * columns,) float32 in [0, 1], the share of each cell's pixels that are defective.
         kinds: (rows * columns,) kind index of the defect in that cell, -1 where there is none.
         featured: whether the design has marks that only a reference tells from defects.
     """
@@ -49,6 +50,7 @@ class Facts:
     object_name: str
     defects: tuple[DefectFacts, ...]
     coverage: npt.NDArray[np.float32]
+    extent: npt.NDArray[np.float32]
     kinds: npt.NDArray[np.int64]
     featured: bool = False
 
@@ -64,18 +66,19 @@ class Facts:
 
 
 def _cells(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Defective pixels per image token, as a share of `_FULL_CELL`, at most 1."""
+    """Defective pixels per image token."""
     rows, columns = mask.shape[0] // CELL, mask.shape[1] // CELL
     cells = mask[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL).sum((1, 3))
-    clipped: npt.NDArray[np.float32] = np.minimum(cells.reshape(-1) / _FULL_CELL, 1.0).astype(np.float32)
-    return clipped
+    counts: npt.NDArray[np.float32] = cells.reshape(-1).astype(np.float32)
+    return counts
 
 
 def facts_of(sample: Any, kind_index: dict[str, int]) -> Facts:
     """Read the facts off a `world.Sample`."""
     defects = sorted(sample.defects, key=lambda defect: -defect.mask_area)
     area = sample.mask.size
-    coverage = _cells(sample.mask)
+    pixels = _cells(sample.mask)
+    coverage = np.minimum(pixels / np.float32(_FULL_CELL), np.float32(1))
     kinds = np.full(coverage.shape, -1, dtype=np.int64)
     columns = sample.mask.shape[1] // CELL
     for defect in reversed(defects):  # the largest writes last
@@ -93,6 +96,7 @@ def facts_of(sample: Any, kind_index: dict[str, int]) -> Facts:
             DefectFacts(d.kind, _share(d.mask_area, area), str(d.severity), _place(d.place)) for d in defects
         ),
         coverage=coverage,
+        extent=pixels / np.float32(CELL * CELL),
         kinds=kinds,
         featured=bool(sample.featured),
     )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reason_iad.nano.encoding import IMAGE, STOP, THINK, Encoder
-from reason_iad.nano.facts import Facts
+from reason_iad.nano.facts import SIZES, Facts
 from reason_iad.nano.questions import Item
 from reason_iad.nano.scene import Scene
 from reason_iad.prompt import ImageSlot
@@ -250,8 +250,8 @@ class PackedBatch:
         lines, names: (E, 3) sequence, position, kind.
         reference, query, report: (B,).
         pairs: (B,) which row of the tokens' pool each sequence looks at.
-        coverage, kinds: (B, n) of the query's image tokens.
-        labels: (B, 4) defective or not, kind, place (-1 on a good part) and family.
+        coverage, extent, kinds: (B, n) of the query's image tokens.
+        labels: (B, 5) defective or not, kind, place (-1 on a good part), family, and size (-1 on a good part).
     """
 
     ids: npt.NDArray[np.int64]
@@ -270,15 +270,18 @@ class PackedBatch:
     report: npt.NDArray[np.int64]
     pairs: npt.NDArray[np.int64]
     coverage: npt.NDArray[np.float32]
+    extent: npt.NDArray[np.float32]
     kinds: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
 
 
-def _labels(facts: Facts, indexes: Indexes) -> tuple[int, int, int, int]:
-    """Defective or not, main kind, main place (-1 on a good part), family."""
-    main = facts.main if facts.defective else None
-    kind = indexes.kinds[main.kind] if main else -1
-    return int(facts.defective), kind, PLACES.index(main.place) if main else -1, indexes.families[facts.family]
+def _labels(facts: Facts, indexes: Indexes) -> tuple[int, int, int, int, int]:
+    """Defective or not, the main defect's kind and place, the family, the main defect's size; -1 for none."""
+    family = indexes.families[facts.family]
+    if not facts.defective:
+        return 0, -1, -1, family, -1
+    main = facts.main
+    return 1, indexes.kinds[main.kind], PLACES.index(main.place), family, SIZES.index(main.size)
 
 
 def collate(
@@ -310,6 +313,7 @@ def collate(
         report=np.asarray([packed.report for packed in sequences], np.int64),
         pairs=np.asarray(pairs, np.int64),
         coverage=np.stack([scene.facts.coverage for scene in scenes]),
+        extent=np.stack([scene.facts.extent for scene in scenes]),
         kinds=np.stack([scene.facts.kinds for scene in scenes]),
         labels=np.asarray([_labels(scene.facts, indexes) for scene in scenes], np.int64),
     )  # fmt: skip

@@ -164,7 +164,7 @@ class AnswerStage:
         loss, parts = self.decoder_heads.loss(states, inputs, packed, table)
         count = packed.coverage.shape[1]
         reference, query = inputs.pair[:, :count], inputs.pair[:, count : 2 * count]
-        targets = TowerTargets(packed.coverage, packed.kinds, packed.labels[:, 3])
+        targets = TowerTargets(packed.coverage, packed.extent, packed.kinds, packed.labels[:, 3])
         seen, more = tower_loss(self.tower_heads(query, reference), targets)  # of pooled tokens: the heads alone
         return loss + seen, {**parts, **{f"tower_{name}": value for name, value in more.items()}}
 

@@ -16,14 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reason_iad.nano.facts import SIZES
 from reason_iad.nano.packing import PackedBatch
-from reason_iad.nano.training.heads import FAMILY_SLOTS, KIND_SLOTS, coverage_loss, kind_loss
+from reason_iad.nano.training.heads import FAMILY_SLOTS, KIND_SLOTS, coverage_loss, extent_loss, kind_loss
 
 WEIGHTS = {
-    "answer": 2.0, "difference": 2.0, "cover": 1.5, "kind": 0.3, "cell": 0.3, "report": 0.5, "line": 0.3,
-    "name": 1.0, "match": 0.5, "option_meaning": 0.4, "option_right": 1.5,
+    "answer": 2.0, "difference": 2.0, "cover": 1.5, "kind": 0.3, "cell": 0.3, "extent": 1.0, "report": 0.5,
+    "line": 0.3, "name": 1.0, "match": 0.5, "option_meaning": 0.4, "option_right": 1.5,
 }  # fmt: skip
-PLACE_WEIGHT = 4.0
+PLACE_WEIGHT, SIZE_WEIGHT = 4.0, 2.0
 MATCH = 48
 """Width in which options and lines are compared: that of one head."""
 
@@ -116,6 +117,8 @@ class DecoderHeads(nn.Module):
         self.image = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9))
         self.difference = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
         self.report = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1 + KIND_SLOTS + 9 + FAMILY_SLOTS))
+        self.extent = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
+        self.size = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, len(SIZES)))
         self.line = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
         self.found = nn.ModuleDict({name: Found(width) for name in ("name", "match")})
         self.option_meaning = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
@@ -167,6 +170,7 @@ class DecoderHeads(nn.Module):
             "cover": coverage_loss(logits[..., 0], coverage),
             "kind": kind_loss(logits[..., 1 : 1 + KIND_SLOTS], kinds, coverage),
             "cell": F.cross_entropy(logits[..., -9:].flatten(0, 1), cells.flatten()),
+            "extent": extent_loss(self.extent(query)[..., 0], torch.from_numpy(packed.extent).to(device)),
         }
 
     def _difference(self, states: Tensor, inputs: Inputs, packed: PackedBatch) -> dict[str, Tensor]:
@@ -181,13 +185,15 @@ class DecoderHeads(nn.Module):
 
     def _report(self, states: Tensor, packed: PackedBatch) -> dict[str, Tensor]:
         device = states.device
-        logits = self.report(rows_at(states, np.arange(len(packed.report)), packed.report)).float()
+        gathered = rows_at(states, np.arange(len(packed.report)), packed.report)
+        logits, size = self.report(gathered).float(), self.size(gathered).float()
         labels = torch.from_numpy(packed.labels).to(device)
         kind, place = logits[:, 1 : 1 + KIND_SLOTS], logits[:, 1 + KIND_SLOTS : 10 + KIND_SLOTS]
         loss = F.binary_cross_entropy_with_logits(logits[:, 0], labels[:, 0].float())
         loss = loss + F.cross_entropy(logits[:, 10 + KIND_SLOTS :], labels[:, 3])
         if bool((labels[:, 0] > 0).any()):
             loss = loss + F.cross_entropy(kind, labels[:, 1], ignore_index=-1)
+            loss = loss + SIZE_WEIGHT * F.cross_entropy(size, labels[:, 4], ignore_index=-1)
             # The place is learnt last of all, so it counts more.
             loss = loss + PLACE_WEIGHT * F.cross_entropy(place, labels[:, 2], ignore_index=-1)
         return {"report": loss}

@@ -5,6 +5,8 @@ Answers are one token per question; these targets are dozens per image, and answ
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,6 +21,21 @@ def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.LayerNorm(inputs), nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, outputs))
 
 
+class Seen(NamedTuple):
+    """Logits of `TowerHeads`.
+
+    Attributes:
+        pair, alone: (B, n, 1 + kinds) cover and kind, from the pair and from the query alone.
+        family: (B, families).
+        extent: (B, n) square root of the defective share of each cell.
+    """
+
+    pair: Tensor
+    alone: Tensor
+    family: Tensor
+    extent: Tensor
+
+
 class TowerHeads(nn.Module):
     """Dense targets on the merged tokens of the tower, siamese and alone.
 
@@ -31,18 +48,16 @@ class TowerHeads(nn.Module):
         self.pair = mlp(3 * width, 256, 1 + KIND_SLOTS)
         self.alone = mlp(width, 192, 1 + KIND_SLOTS)
         self.family = nn.Linear(width, FAMILY_SLOTS)
+        self.extent = mlp(3 * width, 128, 1)
 
-    def forward(self, query: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Coverage and kind logits from the pair and from the query alone, and family logits.
+    def forward(self, query: Tensor, reference: Tensor) -> Seen:
+        """What the heads say.
 
         Args:
             query, reference: (B, n, d).
-
-        Returns:
-            (B, n, 1 + kinds), (B, n, 1 + kinds), (B, families).
         """
         both = torch.cat((query, reference, (query - reference).abs()), dim=-1)
-        return self.pair(both), self.alone(query), self.family(query.mean(1))
+        return Seen(self.pair(both), self.alone(query), self.family(query.mean(1)), self.extent(both)[..., 0])
 
 
 def coverage_loss(logits: Tensor, coverage: Tensor) -> Tensor:
@@ -50,6 +65,11 @@ def coverage_loss(logits: Tensor, coverage: Tensor) -> Tensor:
     weight = 1.0 + 4.0 * coverage
     loss = F.binary_cross_entropy_with_logits(logits.float(), coverage, reduction="none")
     return (loss * weight).sum() / weight.sum()
+
+
+def extent_loss(logits: Tensor, extent: Tensor) -> Tensor:
+    """Cross-entropy of how much of each cell is defective; of its square root, or thin defects would be nothing."""
+    return coverage_loss(logits, extent.sqrt())
 
 
 def kind_loss(logits: Tensor, kinds: Tensor, coverage: Tensor) -> Tensor:
