@@ -43,9 +43,9 @@ def test_packed_branches_equal_separate_sequences(facts, vocabulary, indexes, en
     padded = torch.zeros(2, length, 48)
     padded[0, : len(packed.ids)] = embed(model, packed, range(len(packed.ids)), tokens)
     with torch.no_grad():
-        states = PackedDecoder(model.model.language_model)(
+        states = PackedDecoder(model.model.language_model, 1)(
             padded, torch.from_numpy(batch.segments), torch.from_numpy(batch.positions)
-        )[-1][0]
+        ).states[-1][0]
         for branch in range(1, max(packed.segments) + 1):
             rows = [i for i, segment in enumerate(packed.segments) if segment in (0, branch)]
             positions = torch.tensor([packed.positions[i] for i in rows]).T[:, None]

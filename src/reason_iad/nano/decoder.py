@@ -6,7 +6,7 @@ sequence by sequence and without the padding, where the scores fit the cache.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -121,30 +121,43 @@ def _finish(module: Any, hidden: Tensor, mixed: Tensor, dtype: torch.dtype) -> T
     return result
 
 
+class Taps(NamedTuple):
+    """What the decoder gives up.
+
+    Attributes:
+        states: one (B, S, d) per layer, behind it; the last one normalised.
+        queries, keys: (B, S, D) of the first head of the tapped layer, rotated.
+        visible: (B, S, S) which position may see which.
+    """
+
+    states: list[Tensor]
+    queries: Tensor
+    keys: Tensor
+    visible: Tensor
+
+
 class PackedDecoder:
     """Runs the decoder on packed sequences.
 
     Args:
         decoder: `model.model.language_model`.
+        tap: the layer whose first head is looked into.
         compile_layers: compile the element-wise parts (worth it on a CPU after the first minute).
     """
 
-    def __init__(self, decoder: Qwen2_5_VLTextModel, *, compile_layers: bool = False) -> None:
-        self.decoder = decoder
+    def __init__(self, decoder: Qwen2_5_VLTextModel, tap: int, *, compile_layers: bool = False) -> None:
+        self.decoder, self._tap = decoder, tap
         self._heads, self._finish = _heads, _finish
         if compile_layers:
             self._heads, self._finish = torch.compile(_heads, dynamic=True), torch.compile(_finish, dynamic=True)
 
-    def __call__(self, embeddings: Tensor, segments: Tensor, positions: Tensor) -> list[Tensor]:
-        """Hidden states behind every layer; the last one normalised.
+    def __call__(self, embeddings: Tensor, segments: Tensor, positions: Tensor) -> Taps:
+        """Hidden states behind every layer, and what one head asks for.
 
         Args:
             embeddings: (B, S, d).
             segments: (B, S).
             positions: (3, B, S).
-
-        Returns:
-            One (B, S, d) per layer.
         """
         device = embeddings.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else embeddings.dtype
@@ -154,9 +167,13 @@ class PackedDecoder:
         lengths = list(zip(prefix, used, strict=True))
         cos, sin = (table[:, None].to(dtype) for table in self.decoder.rotary_emb(embeddings, positions))
         hidden, states = embeddings, []
-        for layer in self.decoder.layers:
+        tapped: tuple[Tensor, Tensor] | None = None
+        for number, layer in enumerate(self.decoder.layers):
             q, k, v = self._heads(layer, hidden, cos, sin, dtype)
+            if number == self._tap:
+                tapped = q[:, 0], k[:, 0]
             hidden = self._finish(layer, hidden, _attend(q, k, v, mask, lengths), dtype)
             states.append(hidden)
         states[-1] = self.decoder.norm(states[-1])
-        return states
+        assert tapped is not None
+        return Taps(states, *tapped, visible[:, 0])

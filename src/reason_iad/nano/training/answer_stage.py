@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reason_iad.nano.decoder import PackedDecoder
+from reason_iad.nano.decoder import PackedDecoder, Taps
 from reason_iad.nano.encoding import IMAGE, THINK, Encoder
 from reason_iad.nano.metrics import auc, balanced_accuracy
 from reason_iad.nano.packing import TASKS, TEXT, LatentOdds, PackedBatch
@@ -75,7 +75,9 @@ class AnswerStage:
         self.decoder_heads = DecoderHeads(settings.model.width, settings.model.depth)
         self.tower_heads = TowerHeads(settings.model.width)
         self.heads: nn.Module = nn.ModuleDict({"decoder": self.decoder_heads, "tower": self.tower_heads})
-        self.decoder = PackedDecoder(model.model.language_model, compile_layers=settings.compile)
+        self.decoder = PackedDecoder(
+            model.model.language_model, self.decoder_heads.layer_match, compile_layers=settings.compile
+        )
         side = settings.size // 28
         self.setup = TextSetup(tokenizer, settings.branches, (side, side))
         encoder = Encoder(load_tokenizer(Path(tokenizer)))
@@ -148,7 +150,7 @@ class AnswerStage:
             embeddings = embeddings.index_put(rows, draw * scale[:, None] * rms, accumulate=True)
         return Inputs(embeddings, pair, (ids == IMAGE) & (sources != TEXT))
 
-    def _states(self, embeddings: Tensor, packed: PackedBatch) -> list[Tensor]:
+    def _run(self, embeddings: Tensor, packed: PackedBatch) -> Taps:
         device = self.settings.device
         segments = torch.from_numpy(packed.segments).to(device)
         return self.decoder(embeddings, segments, torch.from_numpy(packed.positions).to(device))
@@ -159,9 +161,9 @@ class AnswerStage:
         if source is None:
             return self._reading_loss(packed)
         inputs = self._inputs(source, packed, self.settings.seed * 1_000_003 + step)
-        states = self._states(inputs.embeddings, packed)
+        taps = self._run(inputs.embeddings, packed)
         table = self.model.model.language_model.embed_tokens.weight
-        loss, parts = self.decoder_heads.loss(states, inputs, packed, table)
+        loss, parts = self.decoder_heads.loss(taps, inputs, packed, table)
         count = packed.coverage.shape[1]
         reference, query = inputs.pair[:, :count], inputs.pair[:, count : 2 * count]
         targets = TowerTargets(packed.coverage, packed.extent, packed.kinds, packed.labels[:, 3])
@@ -171,8 +173,7 @@ class AnswerStage:
     def _reading_loss(self, packed: PackedBatch) -> tuple[Tensor, dict[str, float]]:
         table = self.model.model.language_model.embed_tokens.weight
         embeddings = nn.functional.embedding(torch.from_numpy(packed.ids).to(self.settings.device), table)
-        states = self._states(embeddings, packed)
-        return self.decoder_heads.reading_loss(states, packed, table)
+        return self.decoder_heads.reading_loss(self._run(embeddings, packed), packed, table)
 
     def checks(self, validation: list[PairBatch]) -> list[PackedBatch]:
         """The fixed validation text, without latents."""
@@ -194,7 +195,7 @@ class AnswerStage:
         table = self.model.model.language_model.embed_tokens.weight
         for batch, packed in zip(batches, self.checks(batches), strict=True):
             inputs = self._inputs(batch, packed, None)
-            states = self._states(inputs.embeddings, packed)
+            states = self._run(inputs.embeddings, packed).states
             logits = letter_logits(states[-1], packed, table, self.letters).float().cpu().numpy()
             tasks.append(
                 np.stack([packed.letters[:, 4], packed.letters[:, 3], *self._judge(packed, logits)], axis=1)

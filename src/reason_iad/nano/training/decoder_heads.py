@@ -16,13 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reason_iad.nano.decoder import Taps
 from reason_iad.nano.facts import SIZES
 from reason_iad.nano.packing import PackedBatch
 from reason_iad.nano.training.heads import FAMILY_SLOTS, KIND_SLOTS, coverage_loss, extent_loss, kind_loss
 
 WEIGHTS = {
     "answer": 2.0, "difference": 2.0, "cover": 1.5, "kind": 0.3, "cell": 0.3, "extent": 1.0, "report": 0.5,
-    "line": 0.3, "name": 1.0, "match": 0.5, "option_meaning": 0.4, "option_right": 1.5,
+    "line": 0.3, "name": 1.0, "match": 1.0, "option_meaning": 0.4, "option_right": 1.5,
 }  # fmt: skip
 PLACE_WEIGHT, SIZE_WEIGHT = 4.0, 2.0
 MATCH = 48
@@ -62,11 +63,11 @@ def letter_logits(last: Tensor, packed: PackedBatch, table: Tensor, letters: lis
 
 
 class Found(nn.Module):
-    """Whether an option is found again in the knowledge: an attention that later layers can take over.
+    """Whether an option is found again at the colon behind its name in the knowledge.
 
     A name that is seen for the first time means only what its line says, and nothing else rewards finding that line
-    before the answer does. It is asked twice, because it takes two steps: at the colon behind the name, which has
-    only to gather the few tokens before it, and at the end of the line, which knows what the line describes.
+    before the answer does. It takes two steps, and this is the first: what stands at the colon has only to gather
+    the few tokens before it. The second is `looked_up`.
     """
 
     def __init__(self, width: int) -> None:
@@ -99,6 +100,37 @@ class Found(nn.Module):
         return loss
 
 
+def looked_up(taps: Taps, options: npt.NDArray[np.int64], lines: npt.NDArray[np.int64]) -> Tensor | None:
+    """How little attention the tapped head pays, from an option, to the end of the line that describes it.
+
+    The end of a line knows what the line describes; read there, the option means it. A comparison by projections of
+    its own was learnt as well and never used: the attention itself has to go there.
+
+    Args:
+        taps: of the decoder.
+        options: (M, 4) sequence, position, right, meaning.
+        lines: (E, 3) sequence, position, kind.
+
+    Returns:
+        A scalar, the mean of minus the logarithm of that attention, or None if no option is named by any line.
+    """
+    same = (options[:, None, 0] == lines[None, :, 0]) & (options[:, None, 3] == lines[None, :, 2])
+    asked = same.any(1)
+    if not asked.any():
+        return None
+    device, length = taps.keys.device, taps.keys.shape[1]
+    sequence, position = (torch.from_numpy(options[asked, column]).to(device) for column in (0, 1))
+    ends = np.zeros((int(asked.sum()), length), bool)
+    row, line = np.nonzero(same[asked])
+    ends[row, lines[line, 1]] = True
+    queries = taps.queries[sequence, position].float()
+    logits = torch.einsum("md,msd->ms", queries, taps.keys.float()[sequence]) * queries.shape[-1] ** -0.5
+    logits = logits.masked_fill(~taps.visible[sequence, position], float("-inf"))
+    there = logits.masked_fill(~torch.from_numpy(ends).to(device), float("-inf"))
+    loss: Tensor = (logits.logsumexp(1) - there.logsumexp(1)).mean()
+    return loss
+
+
 class DecoderHeads(nn.Module):
     """All heads of the answer stages.
 
@@ -111,6 +143,7 @@ class DecoderHeads(nn.Module):
         super().__init__()
         self.layer_line = max(1, (depth + 1) // 3) - 1
         self.layer_image = max(1, (depth + 1) // 2) - 1
+        self.layer_match = min(self.layer_line + 1, depth - 1)  # reads what the ends of the lines know
         self.layer_difference = max(0, self.layer_image - 1)  # the cover is a function of it, so it comes first
         self.layer_report = min(self.layer_image + 1, depth - 1)  # reads what the image tokens know
         self.layer_option = max(self.layer_report, depth - 2)  # compares its meaning with the report
@@ -120,7 +153,7 @@ class DecoderHeads(nn.Module):
         self.extent = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
         self.size = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, len(SIZES)))
         self.line = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
-        self.found = nn.ModuleDict({name: Found(width) for name in ("name", "match")})
+        self.found = Found(width)
         self.option_meaning = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, KIND_SLOTS))
         self.option_right = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
 
@@ -130,22 +163,21 @@ class DecoderHeads(nn.Module):
         return logits
 
     def loss(
-        self, states: list[Tensor], inputs: Inputs, packed: PackedBatch, table: Tensor
+        self, taps: Taps, inputs: Inputs, packed: PackedBatch, table: Tensor
     ) -> tuple[Tensor, dict[str, float]]:
         """Weighted sum of the answers' cross-entropy and all dense targets, and the parts."""
+        states = taps.states
         parts = {"answer": self._answer(states[-1], packed, table)}
         parts |= self._image(states[self.layer_image], packed)
         parts |= self._difference(states[self.layer_difference], inputs, packed)
         parts |= self._report(states[self.layer_report], packed)
-        parts |= self._text(states, packed)
+        parts |= self._text(taps, packed)
         total = torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
         return total, {name: float(value.detach()) for name, value in parts.items()}
 
-    def reading_loss(
-        self, states: list[Tensor], packed: PackedBatch, table: Tensor
-    ) -> tuple[Tensor, dict[str, float]]:
+    def reading_loss(self, taps: Taps, packed: PackedBatch, table: Tensor) -> tuple[Tensor, dict[str, float]]:
         """The same of sequences without images: answers, lines and options."""
-        parts = {"answer": self._answer(states[-1], packed, table), **self._text(states, packed)}
+        parts = {"answer": self._answer(taps.states[-1], packed, table), **self._text(taps, packed)}
         total = torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
         return total, {f"read_{name}": float(value.detach()) for name, value in parts.items()}
 
@@ -198,15 +230,17 @@ class DecoderHeads(nn.Module):
             loss = loss + PLACE_WEIGHT * F.cross_entropy(place, labels[:, 2], ignore_index=-1)
         return {"report": loss}
 
-    def _text(self, states: list[Tensor], packed: PackedBatch) -> dict[str, Tensor]:
+    def _text(self, taps: Taps, packed: PackedBatch) -> dict[str, Tensor]:
         parts: dict[str, Tensor] = {}
+        states = taps.states
         device = states[0].device
         if len(packed.lines):
             logits = self.line(rows_at(states[self.layer_line], packed.lines[:, 0], packed.lines[:, 1])).float()
             parts["line"] = F.cross_entropy(logits, torch.from_numpy(packed.lines[:, 2]).to(device))
-            for name, layer, rows in (("name", 0, packed.names), ("match", self.layer_line, packed.lines)):
-                found = self.found[name](states[layer], packed.options, rows)
-                parts |= {} if found is None else {name: found}
+            name = self.found(states[0], packed.options, packed.names)
+            match = looked_up(taps, packed.options, packed.lines)
+            parts |= {} if name is None else {"name": name}
+            parts |= {} if match is None else {"match": match}
         if len(packed.options):
             where = packed.options[:, 0], packed.options[:, 1]
             right = torch.from_numpy(packed.options[:, 2]).to(device).float()
