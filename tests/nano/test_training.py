@@ -128,6 +128,16 @@ def test_purposes_never_share_a_pair():
     assert len(set(batches)) == 4
 
 
+def test_a_run_with_other_targets_is_not_resumed(unbroken, tmp_path, tokenizer_folder):
+    place_tokenizer(tmp_path, tokenizer_folder)
+    tensors, state = load_checkpoint(newest_checkpoint(unbroken / "checkpoints"))
+    older = {name: tensor for name, tensor in tensors.items() if ".extent." not in name}
+    assert len(older) < len(tensors)
+    save_checkpoint(tmp_path / "checkpoints", 1, older, state)
+    with pytest.raises(ConfigError, match="other training targets"):
+        train(tmp_path, SETTINGS, resume=True)
+
+
 def test_a_half_written_checkpoint_is_never_resumed(tmp_path):
     save_checkpoint(tmp_path, 1, {"a": torch.ones(2)}, {"step": 1})
     (tmp_path / ".draft-00000002").mkdir()

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from reason_iad.errors import ConfigError
 from reason_iad.nano.pairs import PairBatch, pair_batch
 from reason_iad.nano.training.budget import Budget, learning_rate
 from reason_iad.nano.training.checkpoint import load_optimizer, optimizer_tensors, save_checkpoint
@@ -119,9 +120,19 @@ class Runner:
         save_checkpoint(self.out / "checkpoints", index * 10_000_000 + step, tensors, state)
 
     def restore(self, stage: Stage, tensors: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
-        """Put a checkpoint of this very stage back."""
+        """Put a checkpoint of this very stage back.
+
+        Raises:
+            ConfigError: its heads are those of another version.
+        """
         heads = {name.removeprefix("heads."): t for name, t in tensors.items() if name.startswith("heads.")}
-        stage.heads.load_state_dict(heads)
+        try:
+            stage.heads.load_state_dict(heads)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"The run in '{self.out}' has other training targets than this version; "
+                "go on with the version that began it, or choose another directory."
+            ) from error
         load_optimizer(optimizer, tensors)
 
     def run(
