@@ -9,8 +9,10 @@ import pytest
 
 from reason_iad.nano.explanation import explain_good, read_explanation
 from reason_iad.nano.names import distinct_names
+from reason_iad.nano.packing import TASKS
 from reason_iad.nano.questions import explanation_text, make_items
 from reason_iad.nano.scene import SceneOdds, make_scene
+from reason_iad.nano.wording import GENERIC_NORMAL
 from reason_iad.prompt import LETTERS, detection_question, explanation_question, place_question, type_question
 from reason_iad.schema import PLACES
 
@@ -68,13 +70,29 @@ def test_right_options_are_right(asked, vocabulary):
             names = {e.name: e.text for e, kind in zip(scene.entries, scene.entry_kinds, strict=True) if kind}
             (name,) = [name for name in names if name.rstrip(".").lower() == option]
             assert item.question.text.endswith(names[name])
+        elif item.task == "normal":
+            good = {text.rstrip(".").lower() for text in GENERIC_NORMAL}
+            others = {one.rstrip(".").lower() for one in item.question.options} - {option}
+            assert option in good and len(others) == 3 and not others & good
         else:
             assert item.task == "detection" and option in ("yes", "no")
         if item.question == detection_question():
             assert (option == "yes") == facts.defective
 
 
-def test_letters_are_balanced(asked):
+def test_every_kind_of_question_that_a_benchmark_asks_is_a_lesson(asked):
+    tasks = Counter(item.task for _, item in asked)
+    assert set(TASKS) <= set(tasks), f"never asked: {set(TASKS) - set(tasks)}"
+
+
+def test_letters_are_balanced(scenes, vocabulary):
+    asked = [
+        (scene, item)
+        for number, scene in enumerate(scenes)
+        for again in range(5)
+        for item in make_items(scene, vocabulary, random.Random(f"{number}/{again}"), 6)
+    ]
+    checked = 0
     for task in ("detection", "type", "object"):
         for count in (2, 3, 4):
             letters = Counter(
@@ -85,8 +103,10 @@ def test_letters_are_balanced(asked):
                 and item.question != detection_question()
             )
             total = sum(letters.values())
-            if total >= 60:
-                assert max(letters.values()) / total < 1.6 / count, (task, count, letters)
+            if total >= 200:
+                assert max(letters.values()) / total < 1.35 / count, (task, count, letters)
+                checked += 1
+    assert checked >= 3
 
 
 def test_renamed_knowledge_holds_the_answers_name_exactly_once(facts, vocabulary):

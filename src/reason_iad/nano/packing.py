@@ -21,7 +21,8 @@ from reason_iad.prompt import ImageSlot
 from reason_iad.schema import PLACES
 
 TASKS = (
-    "detection", "type", "place", "object", "size", "count", "why", "cause", "explanation", "describe", "lookup"
+    "detection", "type", "place", "object", "size", "count", "why", "cause", "explanation", "describe", "lookup",
+    "normal",
 )  # fmt: skip
 TEXT = -1  # source of a position that is not an image token
 OPEN_WEIGHT = 4.0  # an open answer counts as much as so many letters

@@ -15,7 +15,7 @@ from reason_iad.nano import wording
 from reason_iad.nano.explanation import explain_defect, explain_good
 from reason_iad.nano.facts import SIZES
 from reason_iad.nano.scene import Scene, Vocabulary
-from reason_iad.nano.wording import KindText
+from reason_iad.nano.wording import GENERIC_NORMAL, KindText
 from reason_iad.prompt import (
     LETTERS,
     NEUTRAL_QUESTION,
@@ -36,8 +36,8 @@ class Item:
     """One question with its answer.
 
     Attributes:
-        task: 'detection', 'type', 'place', 'object', 'size', 'count', 'why', 'cause', 'explanation', 'describe' or
-            'lookup'.
+        task: 'detection', 'type', 'place', 'object', 'size', 'count', 'why', 'cause', 'explanation', 'describe',
+            'lookup' or 'normal'.
         question: as the product asks it.
         answer: the letter, or the text of an open answer.
         correct: index of the right option, None for open questions.
@@ -169,6 +169,14 @@ def reason_varied(scene: Scene, rng: random.Random, kinds: dict[str, KindText]) 
     return _choice(task, rng, _fill(scene, rng, templates), right, rng.sample(sorted(wrong), 3))
 
 
+def normal_varied(scene: Scene, rng: random.Random, kinds: dict[str, KindText]) -> Item:
+    """What should a good part look like? Among the looks of defects."""
+    looks = sorted({rng.choice(texts.looks) for texts in kinds.values()})
+    return _choice(
+        "normal", rng, _fill(scene, rng, wording.WHICH_NORMAL), rng.choice(GENERIC_NORMAL), rng.sample(looks, 3)
+    )
+
+
 def explanation_text(scene: Scene, kinds: dict[str, KindText]) -> str:
     """The true explanation of a scene."""
     if not scene.facts.defective:
@@ -223,6 +231,7 @@ def make_items(scene: Scene, vocabulary: Vocabulary, rng: random.Random, count: 
         (0.45, lambda: object_varied(scene, rng, objects)),
         (0.55, lambda: explanation(scene, rng, kinds)),
         (0.06, lambda: describe(scene, rng)),
+        (0.15, lambda: normal_varied(scene, rng, kinds)),
         (1.0 if scene.renamed else 0.2, lambda: lookup(scene, rng)),
     ]
     if scene.facts.defective:

@@ -65,6 +65,11 @@ WHICH_SIZE = (
     "What is the size of the defect?",
     "How much of the {part} does the defect cover?",
 )
+WHICH_NORMAL = (
+    "What should a good {part} look like?",
+    "How does a {part} without a defect look?",
+    "Which of these describes a good {part}?",
+)
 HOW_MANY = (
     "How many defects are there?",
     "How many defects does the {part} have?",
