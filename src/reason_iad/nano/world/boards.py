@@ -6,6 +6,8 @@ they are not a defect.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from PIL import Image as Pictures
 from PIL import ImageDraw, ImageFilter
@@ -118,6 +120,15 @@ def _around(at: tuple[int, int], reach: float, size: int) -> tuple[slice, slice]
     return slice(top, bottom), slice(left, right)
 
 
+def _spots(rng: np.random.Generator, where: Mask) -> Iterator[tuple[int, int]]:
+    """Random (y, x) of a mask, as many as are worth trying; none if it is empty."""
+    for _ in range(TRIES):
+        at = spot(rng, where)
+        if at is None:
+            return
+        yield at
+
+
 def _pieces(copper: Mask) -> int:
     return int(ndimage.label(copper)[1])
 
@@ -151,10 +162,7 @@ def _lump(rng: np.random.Generator, size: int, at: tuple[float, float], radius: 
 def open_circuit(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask | None:
     """A gap across a conductor: a thin cut or a wide one."""
     copper, width, size = canvas.layers["copper"], board["width"], canvas.size
-    for _ in range(TRIES):
-        at = spot(rng, copper)
-        if at is None:
-            return None
+    for at in _spots(rng, copper):
         if rng.random() < 0.6:
             reach = width * rng.uniform(1.5, 4)
             gone = _sliver(rng, size, at, reach, rng.uniform(1.6, 5) * scale(size), 0.15)
@@ -173,10 +181,7 @@ def short_circuit(rng: np.random.Generator, canvas: Canvas, board: Design) -> Ma
     """A bridge between two conductors that were apart."""
     copper, width, size = canvas.layers["copper"], board["width"], canvas.size
     labels, _ = ndimage.label(copper)
-    for _ in range(TRIES):
-        at = spot(rng, _edge(copper))
-        if at is None:
-            return None
+    for at in _spots(rng, _edge(copper)):
         thick = max(1.6 * scale(size), width * rng.uniform(0.2, 0.7))
         bridge = _sliver(rng, size, at, rng.uniform(4, 8) * max(width, 5 * scale(size)), thick, 0.2)
         touched = np.unique(labels[bridge])
@@ -200,10 +205,7 @@ def spur(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask | None
     """A thorn at the edge of a conductor, which reaches no other one."""
     copper, width, size = canvas.layers["copper"], board["width"], canvas.size
     labels, _ = ndimage.label(copper)
-    for _ in range(TRIES):
-        at = spot(rng, _edge(copper))
-        if at is None:
-            return None
+    for at in _spots(rng, _edge(copper)):
         if rng.random() < 0.5:
             thorn = _lump(rng, size, at, max(width * rng.uniform(0.3, 0.6), 1.6 * scale(size)))
         else:
@@ -232,10 +234,7 @@ def spurious_copper(rng: np.random.Generator, canvas: Canvas, board: Design) -> 
     copper, size = canvas.layers["copper"], canvas.size
     radius = board["width"] * rng.uniform(0.35, 0.8)
     free: Mask = ~ndimage.binary_dilation(copper, iterations=int(radius) + 2)
-    for _ in range(TRIES):
-        at = spot(rng, free)
-        if at is None:
-            return None
+    for at in _spots(rng, free):
         if rng.random() < 0.5:
             island = _lump(rng, size, at, radius)
         else:
