@@ -27,6 +27,11 @@ def _field(values: npt.NDArray[np.floating[Any]]) -> Field:
     return result
 
 
+def _specks(rng: np.random.Generator, size: int, cells: int, rarity: float, depth: float) -> Field:
+    """Dark specks that are no defect: what of a drift lies `rarity` below its mean, times `depth` grey levels."""
+    return _field(np.minimum(drift(rng, size, cells, 1.0) + rarity, 0) * np.float32(depth))
+
+
 def grey_design(rng: np.random.Generator, size: int) -> Design:
     """A grey base and eight free parameters in [0, 1]."""
     return {"base": np.full(3, rng.uniform(80, 200)), "p": rng.random(8), "seed": int(rng.integers(1 << 31))}
@@ -61,11 +66,10 @@ def granular(rng: np.random.Generator, design: Design, size: int) -> Field:
         return noise(rng, size, 0.7 + p[0], 8 + 14 * p[1])
     grain = noise(rng, size, 0.5, 4 + 6 * p[1])
     streaks = rng.standard_normal(size, dtype=np.float32) * np.float32(3 + 7 * p[3])
-    streaks += np.maximum(rng.standard_normal(size, dtype=np.float32) - 2, 0) * np.float32(
-        60 * p[4]
-    )  # a few bright
+    bright = np.maximum(rng.standard_normal(size, dtype=np.float32) - 2, 0)  # a few
+    streaks += bright * np.float32(60 * p[4])
     strength = 0.6 + np.abs(drift(rng, size, 4, 0.5))
-    specks = np.minimum(drift(rng, size, 42, 1.0) + 2.4, 0) * np.float32(12 * p[5])
+    specks = _specks(rng, size, 42, 2.4, 12 * p[5])
     shade = drift(rng, size, 2, 4 + 10 * p[6])
     return _field(grain + streaks * strength + specks + shade)
 
@@ -80,7 +84,7 @@ def molded(rng: np.random.Generator, design: Design, size: int) -> Field:
     grain = rng.standard_normal((size, size), dtype=np.float32)
     grain = ndimage.gaussian_filter1d(grain, (0.8 + 2 * p[3]) * scale(size), axis=1, mode="wrap")
     grain *= (6 + 14 * p[4]) / grain.std()
-    specks = np.minimum(drift(rng, size, 56, 1.0) + 1.8, 0) * np.float32(16 * p[5])
+    specks = _specks(rng, size, 56, 1.8, 16 * p[5])
     if p[6] < 0.4:
         for _ in range(int(rng.integers(0, 5))):
             tall, wide = rng.uniform(2, 9), rng.uniform(1, 5)
@@ -102,7 +106,7 @@ def threaded(rng: np.random.Generator, design: Design, size: int) -> Field:
     shine = 40 * np.exp(-(((y - 168 * p[6]) / (20 + 40 * p[7])) ** 2))
     lines = (rng.standard_normal(512, dtype=np.float32) * 6)[(turn * 40).astype(np.int64) & 511]  # along the thread
     patina = np.where(groove < -0.3, drift(rng, size, 8, 12), 0)
-    specks = np.minimum(drift(rng, size, 42, 1.0) + 2.2, 0) * np.float32(16 * p[2])
+    specks = _specks(rng, size, 42, 2.2, 16 * p[2])
     return _field(profile + shine + lines + patina + specks + noise(rng, size, 0.8, 3))
 
 
