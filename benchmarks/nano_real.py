@@ -2,8 +2,9 @@
 
     python benchmarks/nano_real.py --data ../shared/data --method direct --limit 60
 
-Each set gives balanced accuracy at the default threshold and the AUROC of the probability. `deeppcb/pcb_crop` shows
-the aligned template of each image as reference; the other sets show one good image of the training split.
+Each set gives balanced accuracy at the default threshold and the AUROC of the probability, of the model alone and
+of the verdict, which weighs the map. In `deeppcb/pcb_crop` the reference of each image is its aligned template; in
+the other sets all images have the same few good images of the training split, of which the model is shown one.
 """
 
 from __future__ import annotations
@@ -31,48 +32,52 @@ SETS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One test image with its reference."""
+    """One test image with its references."""
 
     image: Path
-    reference: Path
+    references: tuple[Path, ...]
     defective: bool
-    kind: str
 
 
-def cases(data: Path, name: str, limit: int) -> Iterator[Case]:
+def cases(data: Path, name: str, limit: int, references: int) -> Iterator[Case]:
     """Test images of a set, the same ones for every model.
 
     Args:
         data: the folder of the sets.
         name: 'set/category'.
         limit: at most so many, good and defective ones in equal numbers.
+        references: good images, where there is no template.
     """
     folder, category = name.split("/")
     with (data / folder / "manifest.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["image"].startswith(category + "/")]
     good = sorted(row["image"] for row in rows if row["split"] == "train")
     rng = random.Random(name)
+    shown = tuple(data / folder / image for image in rng.sample(good, min(references, len(good))))
     test = [row for row in rows if row["split"] == "test"]
     rng.shuffle(test)
     for label in ("0", "1"):
         for row in [row for row in test if row["label"] == label][: limit // 2]:
-            reference = row["template"] or rng.choice(good)
-            yield Case(data / folder / row["image"], data / folder / reference, label == "1", row["defect_types"])
+            template = (data / folder / row["template"],) if row["template"] else ()
+            yield Case(data / folder / row["image"], template or shown, label == "1")
 
 
-def measure(inspector: Inspector, data: Path, name: str, limit: int) -> dict[str, float | str]:
-    """One set: detection, and seconds per image."""
-    scores, labels = [], []
+def measure(inspector: Inspector, data: Path, name: str, limit: int, references: int) -> dict[str, float | str]:
+    """One set: detection by the model alone and as the verdict says, and seconds per image."""
+    alone, scores, labels = [], [], []
     started = time.perf_counter()
-    for case in cases(data, name, limit):
-        found = inspector.inspect(case.image, references=[case.reference], category=SETS[name])
+    for case in cases(data, name, limit, references):
+        found = inspector.inspect(case.image, references=case.references, category=SETS[name])
         scores.append(found.probability)
+        alone.append(found.evidence.answers[0].probabilities["A"])
         labels.append(case.defective)
     seconds = time.perf_counter() - started
     hits = [(score >= 0.5) == label for score, label in zip(scores, labels, strict=True)]
     return {
         "set": name,
         "images": len(labels),
+        "model alone, balanced accuracy": balanced_accuracy([score >= 0.5 for score in alone], labels),
+        "model alone, auroc": auc(alone, labels),
         "balanced accuracy": balanced_accuracy([score >= 0.5 for score in scores], labels),
         "auroc": auc(scores, labels),
         "accuracy": str(wilson(sum(hits), len(hits))),
@@ -87,10 +92,11 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--method", default="direct")
     parser.add_argument("--limit", type=int, default=100, help="images per set")
+    parser.add_argument("--references", type=int, default=8, help="good images, where there is no template")
     options = parser.parse_args()
     inspector = Inspector.from_pretrained(options.model, config=InspectorConfig(method=options.method))
     for name in SETS:
-        result = measure(inspector, options.data, name, options.limit)
+        result = measure(inspector, options.data, name, options.limit, options.references)
         print(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()}), flush=True)
 
 

@@ -45,8 +45,8 @@ ROOMS: dict[str, set[str]] = {
     "bench": {"backbones", "config", "errors", "examination", "expert", "files", "galleries", "images", "inspector",
               "knowledge", "overrides", "prompt", "reasoning", "report.svg", "schema", "workbench"},
     # the workshop where the embedded model is made: uses the rooms, is used by none
-    "nano": {"backbones", "config", "errors", "expert", "files", "images", "inspector", "knowledge", "nano.world",
-             "prompt", "reasoning", "schema"},
+    "nano": {"backbones", "config", "errors", "examination", "expert", "files", "images", "inspector", "knowledge",
+             "nano.world", "prompt", "reasoning", "schema", "workbench"},
     "__init__": {"config", "errors", "inspector", "schema"},
     "__main__": {"cli"},
 }  # fmt: skip

@@ -149,6 +149,7 @@ class InspectorConfig:
     category_margin: float = 0.02  # least lead over the next category [ours]
     explanation_tokens: int = 96
     thought_tokens: int = 128  # chain of thought ('cot')
+    fuse: bool = True  # weigh the map into verdict and place, where the model has weights for it [ours]
     option_orders: OptionOrders = (
         "given"  # 'cyclic': the mean over all rotations of the options [ours]; papers: given
     )

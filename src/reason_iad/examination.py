@@ -20,9 +20,11 @@ from reason_iad.prompt import (
     type_question,
 )
 from reason_iad.schema import (
+    PLACES,
     Answer,
     Entry,
     Evidence,
+    FusionEvidence,
     InjectedPatch,
     InputImage,
     MapEvidence,
@@ -54,6 +56,7 @@ class Examination:
         entries = [retrieved.entry for retrieved in self.knowledge]
         parts = build_head(entries, len(self.shown), self.category.name)
         self.map: AnomalyMap | None = None
+        self.fused: FusionEvidence | None = None
         model = bench.backbone
         self.scene = self._remote(model, parts) if isinstance(model, ChatModel) else self._local(model, parts)
         self.answers: list[Answer] = []
@@ -94,6 +97,21 @@ class Examination:
         self.patches += answered.patches
         return answered.answer
 
+    def defect_probability(self) -> float:
+        """Probability of a defect: the model's, weighed with what the map says where there are weights for it."""
+        probability = self.ask(detection_question()).probabilities["A"]
+        fusion = self.bench.fusion
+        if fusion is None or self.map is None:
+            return probability
+        from reason_iad.expert.fusion import standing_out
+
+        self.fused = FusionEvidence(
+            model_probability=probability,
+            standing_out=standing_out(self.map),
+            usual="median" if self.map.calibrated_on == 1 else "references",
+        )
+        return fusion.probability(probability, self.map)
+
     def known_defects(self) -> list[Entry]:
         """Every defect type that the knowledge lists for this category, those shown to the model first."""
         store, name = self.bench.knowledge, self.category.name
@@ -112,11 +130,14 @@ class Examination:
         return next(entry for entry in known if entry.name == chosen)
 
     def region(self) -> Region:
-        """Where it is: the model's place, and the box of the anomaly map."""
+        """Where it is: the model's place, weighed with the map like the verdict, and the box of the map."""
         answer = self.ask(place_question())
         box = None if self.map is None else self.map.box(self.image.width, self.image.height)
-        probability = answer.probabilities[answer.choice] if answer.choice else 0.0
-        return Region(box=box, place=answer.text, place_probability=probability)
+        places = [answer.probabilities[letter] for letter in answer.options]
+        if self.bench.fusion is not None and self.map is not None:
+            places = self.bench.fusion.places(places, self.map)
+        best = max(range(len(places)), key=places.__getitem__)
+        return Region(box=box, place=PLACES[best], place_probability=places[best])
 
     def evidence(self) -> Evidence:
         """Everything the result rests on."""
@@ -138,6 +159,7 @@ class Examination:
             ),
             patches=tuple(self.patches),
             anomaly_map=found,
+            fusion=self.fused,
             answers=tuple(self.answers),
         )
 

@@ -19,7 +19,6 @@ from reason_iad.examination import Examination
 from reason_iad.galleries import open_gallery
 from reason_iad.prompt import (
     Question,
-    detection_question,
     explanation_opening,
     explanation_question,
     parse_options,
@@ -34,6 +33,7 @@ from reason_iad.workbench import Workbench
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
+    from reason_iad.expert.fusion import LateFusion
     from reason_iad.knowledge import Gallery, KnowledgeStore
 
 
@@ -57,12 +57,13 @@ class Inspector:
         knowledge: KnowledgeStore | None = None,
         config: InspectorConfig | None = None,
         gallery: Gallery | None = None,
+        fusion: LateFusion | None = None,
     ) -> None:
         self.backbone, self.knowledge = backbone, knowledge
         self.config = config if config is not None else InspectorConfig()
         if isinstance(backbone, ChatModel):
             check_abilities(self.config.method, gallery is not None)
-        self._bench = Workbench(backbone, knowledge, self.config, gallery)
+        self._bench = Workbench(backbone, knowledge, self.config, gallery, fusion)
 
     @classmethod
     def from_pretrained(
@@ -100,6 +101,8 @@ class Inspector:
             MissingExtraError: an API is asked for without the extra 'api'.
         """
         from reason_iad.backbones import load_backbone
+        from reason_iad.backbones.loading import model_directory
+        from reason_iad.expert.fusion import load_fusion
         from reason_iad.knowledge import open_knowledge
 
         method = (config or InspectorConfig()).method
@@ -109,8 +112,10 @@ class Inspector:
 
             return cls(load_chat_model(model, base_url, timeout), open_knowledge(knowledge), config)
         store = open_knowledge(knowledge)
+        fusion = None if model == "fake" else load_fusion(model_directory(model))
         backbone = load_backbone(model, device=device, dtype=dtype, compile_steps=compile_steps)
-        return cls(backbone, store, config, None if gallery is None else open_gallery(gallery, backbone))
+        images = None if gallery is None else open_gallery(gallery, backbone)
+        return cls(backbone, store, config, images, fusion)
 
     def inspect(
         self,
@@ -135,7 +140,7 @@ class Inspector:
         """
         extra = Question("question", question) if isinstance(question, str) else question
         look = Examination(self._bench, image, references, category, about=extra.text if extra else "")
-        probability = look.ask(detection_question()).probabilities["A"]
+        probability = look.defect_probability()
         verdict: Verdict = "defect" if probability >= self.config.threshold else "pass"
         known = look.known_defects()
         kind, region = None, None

@@ -7,6 +7,7 @@ anything a reader could trip over raises the major one).
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from PIL import Image
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Verdict = Literal["pass", "defect"]
 EntryKind = Literal["normal", "tolerance", "defect"]
@@ -80,7 +81,9 @@ class Region(Record):
 
     box: Box | None = Field(description="From the anomaly map against the references; None without references.")
     place: str = Field(description="One of the nine `PLACES`.")
-    place_probability: float = Field(description="Probability the model gives to that place, in [0, 1].")
+    place_probability: float = Field(
+        description="Probability of that place, in [0, 1]; weighed with the map where `evidence.fusion` is."
+    )
 
 
 class ReferenceEvidence(Record):
@@ -150,6 +153,23 @@ class MapEvidence(Record):
     calibrated_on: int = Field(description="Number of references the calibration used.")
 
 
+class FusionEvidence(Record):
+    """What was weighed into the probability (late fusion, docs/method.md section 5)."""
+
+    model_probability: float = Field(
+        description="Probability of a defect that the model gives by itself, in [0, 1]."
+    )
+    standing_out: float = Field(description="Of the map: ln of its largest distance over what is usual.")
+    usual: Literal["references", "median"] = Field(
+        description="What that is: the mean largest distance between the references; with one, the map's median."
+    )
+
+    def in_words(self) -> str:
+        """What the map says, for people."""
+        usual = "its median" if self.usual == "median" else "the largest between references"
+        return f"the map's largest difference is {math.exp(self.standing_out):.1f} x {usual}"
+
+
 class Evidence(Record):
     """Everything the verdict rests on."""
 
@@ -158,6 +178,9 @@ class Evidence(Record):
     references: tuple[ReferenceEvidence, ...] = ()
     patches: tuple[InjectedPatch, ...] = ()
     anomaly_map: MapEvidence | None = None
+    fusion: FusionEvidence | None = Field(
+        default=None, description="None: there is no map, or no weights for this model; the model answers alone."
+    )
     answers: tuple[Answer, ...] = ()
 
 
@@ -194,8 +217,9 @@ class InputImage(Record):
 class Inspection(Record):
     """One inspected image: verdict, reasons, evidence.
 
-    `probability` is the model's probability that the part is defective, in [0, 1], from the distribution over the
-    options of the detection question at the best latent state. It is not calibrated on a held-out set.
+    `probability` is the probability that the part is defective, in [0, 1]: the model's own, from the distribution
+    over the options of the detection question at the best latent state, or what late fusion makes of it and of the
+    anomaly map (`evidence.fusion`). It is not calibrated on parts like yours.
     """
 
     schema_version: str = SCHEMA_VERSION

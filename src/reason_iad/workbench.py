@@ -15,6 +15,7 @@ from reason_iad.schema import CategoryEvidence, RetrievedEntry
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone, ImageTokens
     from reason_iad.expert import Expert
+    from reason_iad.expert.fusion import LateFusion
     from reason_iad.knowledge import Gallery, KnowledgeStore
 
 CACHED_IMAGES = 32
@@ -33,6 +34,7 @@ class Workbench:
         knowledge: the store, or None.
         gallery: where categories are found, or None.
         config: the configuration in force.
+        fusion: how the map is weighed into verdict and place, or None.
         method, reasoning: what it resolves to.
     """
 
@@ -42,8 +44,10 @@ class Workbench:
         knowledge: KnowledgeStore | None,
         config: InspectorConfig,
         gallery: Gallery | None,
+        fusion: LateFusion | None = None,
     ) -> None:
         self.backbone, self.knowledge, self.gallery, self.config = backbone, knowledge, gallery, config
+        self.fusion = fusion if config.fuse else None
         self.method = PRESETS[config.method]
         self.reasoning = config.reasoning_config()
         self.knowledge_sha256 = None if knowledge is None else knowledge.sha256()

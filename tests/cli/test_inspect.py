@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from reason_iad.cli import main
-from reason_iad.schema import Inspection
+from reason_iad.schema import FusionEvidence, Inspection
 
 from .conftest import Run
 from .stub import StubInspector
@@ -85,12 +87,28 @@ def test_one_bad_image_is_an_input_error(run: Run, tmp_path: Path, stubs: list[S
 
 def test_options_reach_the_inspector(run: Run, make_image: Make, stubs: list[StubInspector]) -> None:
     words = ["--method", "paper", "--seed", 7, "--threshold", 0.9, "--steps", 3, "--candidates", 1, "--sigma", 0.2]
+    words += ["--no-fuse"]
     assert run("inspect", make_image(brightness=200), *words).exit_code == 0
     config = stubs[0].config
     assert (config.method, config.seed, config.threshold) == ("paper", 7, 0.9)
     assert config.reasoning is not None
     assert (config.reasoning.steps, config.reasoning.candidates, config.reasoning.sigma) == (3, 1, 0.2)
     assert config.reasoning.answer_weight == 0.0  # the rest is still the papers'
+    assert not config.fuse
+
+
+def test_what_was_weighed_is_said(run: Run, make_image: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    inspect = StubInspector.inspect
+
+    def weighed(self: StubInspector, image: Path, **more: Any) -> Inspection:
+        result = inspect(self, image, **more)
+        fusion = FusionEvidence(model_probability=0.123, standing_out=math.log(2.5), usual="references")
+        return result.model_copy(update={"evidence": result.evidence.model_copy(update={"fusion": fusion})})
+
+    assert "the model alone" not in run("inspect", make_image()).stdout
+    monkeypatch.setattr(StubInspector, "inspect", weighed)
+    said = run("inspect", make_image()).stdout
+    assert "the model alone 0.123; the map's largest difference is 2.5 x the largest between references" in said
 
 
 @pytest.mark.parametrize(

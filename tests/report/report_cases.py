@@ -16,6 +16,7 @@ from reason_iad.schema import (
     CategoryEvidence,
     Entry,
     Evidence,
+    FusionEvidence,
     InjectedPatch,
     InputImage,
     Inspection,
@@ -161,12 +162,13 @@ def defect(**changes: Any) -> Inspection:
         references=(ReferenceEvidence(name="good_001.png", sha256=good.sha256, width=SIZE[0], height=SIZE[1]),),
         patches=patches("detection") + patches("type")[:4] + patches("place")[:5],
         anomaly_map=heat(),
+        fusion=FusionEvidence(model_probability=0.937, standing_out=math.log(3.4), usual="references"),
         answers=answers(),
     )
     values: dict[str, Any] = {
         "image": InputImage(name="plate 0417.png", sha256=image.sha256, width=SIZE[0], height=SIZE[1]),
         "verdict": "defect",
-        "probability": 0.937,
+        "probability": 0.962,
         "threshold": 0.5,
         "method": "full",
         "seed": 0,

@@ -61,7 +61,8 @@ def full() -> Page:
 
 def test_the_verdict_and_its_reasons_are_said(full: Page) -> None:
     for said in (
-        "Defect found", "Scratch · severity: major · top right", "93.7 %", "from 50 %", "not calibrated",
+        "Defect found", "Scratch · severity: major · top right", "96.2 %", "from 50 %", "not calibrated",
+        "by model and map", "The model alone gives 93.7 %", "3.4 x the largest between references",
         "A thin bright line runs across", "metal plate (found from the image, similarity 0.93, lead 0.21)",
         "132 x 92 px at (428, 66)", "metal_plate/defect/scratch", "text match 7.42", "source: metal_plate.md",
         "Parts sliding over each other", "good_001.png", "calibrated on 3", "Is there a defect?",

@@ -67,6 +67,12 @@ class Job:
 @engine_options
 @click.option("--threshold", type=float, help="'defect' at or above this probability (default: 0.5).")
 @click.option(
+    "--fuse/--no-fuse",
+    default=True,
+    show_default=True,
+    help="Weigh the map against the references into verdict and place, where the model has weights for it.",
+)
+@click.option(
     "--report",
     type=click.Path(path_type=Path),
     metavar="OUT.html",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from reason_iad.errors import ModelError
+
 _PATH = click.Path(path_type=Path)
-TABLES = ("new", "held_out", "renamed", "inputs")
+TABLES = ("new", "held_out", "renamed", "inputs", "fused")
+PAIRS_WEIGHED = 400
 
 
 @click.group()
@@ -34,6 +39,8 @@ def train(
 
     Kill it whenever you like; --resume goes on where the last checkpoint was written.
     """
+    from reason_iad.backbones import load_backbone
+    from reason_iad.nano.fusing import fit, write_fusion
     from reason_iad.nano.training.settings import TrainSettings
     from reason_iad.nano.training.train import train as run
 
@@ -43,7 +50,29 @@ def train(
         compile=compile_, seed=seed,
     )  # fmt: skip
     model = run(out, settings, resume=resume)
+    with _bar("Weighing", PAIRS_WEIGHED) as advance:
+        write_fusion(fit(load_backbone(str(model)), PAIRS_WEIGHED, advance), model)
     click.echo(f"The model is in {model}; use it with --model {model}.")
+
+
+@nano.command()
+@click.option("--model", default="nano", show_default=True, metavar="nano|DIR", help="Whose weights to fit.")
+@click.option("-n", "--n", "count", type=int, default=PAIRS_WEIGHED, show_default=True, help="Pairs to fit on.")
+def fuse(model: str, count: int) -> None:
+    """Fit how a model's answer and the map are weighed into one verdict, on drawn parts.
+
+    Writes fusion.json into the model's directory; inspections with that model then use it.
+    """
+    from reason_iad.backbones import load_backbone
+    from reason_iad.backbones.loading import model_directory
+    from reason_iad.nano.fusing import fit, write_fusion
+
+    if model != "nano" and not Path(model).is_dir():
+        raise ModelError(f"There is no model directory '{model}'; give one, or 'nano'.")
+    backbone = load_backbone(model)
+    with _bar("Weighing", count) as advance:
+        fusion = fit(backbone, count, advance)
+    click.echo(f"The weights are in {write_fusion(fusion, model_directory(model))}.")
 
 
 @nano.command()
@@ -89,17 +118,21 @@ def questions(count: int, split: str, invented_names: bool, size: int, out: Path
     reason-iad nano questions --out drawn
     reason-iad bench run --questions drawn/questions.json --images drawn --out runs/drawn
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from reason_iad.nano.exporting import export_world
 
     purpose: Literal["new", "held_out"] = "held_out" if split == "held_out" else "new"
+    with _bar("Drawing", count) as advance:
+        written = export_world(out, count, purpose=purpose, size=size, invented=invented_names, progress=advance)
+    click.echo(f"{written} questions about {count} images are in {out}.")
+
+
+@contextmanager
+def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr, on a terminal; the function takes the number that is done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Drawing", total=count)
-        written = export_world(
-            out, count, purpose=purpose, size=size, invented=invented_names,
-            progress=lambda done: bar.update(task, completed=done),
-        )  # fmt: skip
-    click.echo(f"{written} questions about {count} images are in {out}.")
+        task = bar.add_task(name, total=total)
+        yield lambda done: bar.update(task, completed=done)

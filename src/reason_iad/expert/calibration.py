@@ -40,12 +40,16 @@ class AnomalyMap:
 
     Attributes:
         values: (rows, columns) in [0, 1].
+        distances: (rows, columns), the cosine distances it was made from, in [0, 2].
+        normal_peak: mean of the largest distances of normals against normals.
         gate_passed: whether the map may speak about there being a defect.
         area: share of the image that the largest connected region above theta_low covers.
         calibrated_on: number of references.
     """
 
     values: torch.Tensor
+    distances: torch.Tensor
+    normal_peak: float
     gate_passed: bool
     area: float
     calibrated_on: int
@@ -99,7 +103,8 @@ class Expert:
         area = largest_region(values > 0)
         normal_areas = torch.tensor([largest_region(residual * scale > low) for residual in self.residuals])
         gate = area > float(normal_areas.quantile(QUANTILE)) + AREA_SLACK
-        return AnomalyMap(values, gate, area, self.calibrated_on)
+        peak = sum(float(residual.max()) for residual in self.residuals) / len(self.residuals)
+        return AnomalyMap(values, raw.cpu(), peak, gate, area, self.calibrated_on)
 
 
 def build_expert(normals: Sequence[PatchFeatures], jittered: Sequence[PatchFeatures] = ()) -> Expert:

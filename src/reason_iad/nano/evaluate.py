@@ -9,9 +9,12 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from reason_iad.expert.fusion import LateFusion, load_fusion
 from reason_iad.nano.asking import Asked
 from reason_iad.nano.explanation import read_explanation
+from reason_iad.nano.fusing import REFERENCES, weighables
 from reason_iad.nano.metrics import auc
+from reason_iad.nano.pairs import Purpose
 from reason_iad.nano.questions import object_varied, place_varied, size_varied
 from reason_iad.nano.scene import Scene, SceneOdds, make_scene
 from reason_iad.nano.showing import INPUTS, Pairs
@@ -159,6 +162,35 @@ def renamed(backbone: Backbone, count: int) -> Table:
     return table
 
 
+def fused(backbone: Backbone, count: int, fusion: LateFusion | None) -> Table:
+    """Detection and place through the product's inspection, by the model alone and weighed with the map.
+
+    Pictures of every size, without knowledge; `nano fuse` fitted the weights on other seeds.
+    """
+    table = Table(f"Model and map ({count} pairs each, 168 to 448 pixels)")
+    if fusion is None:
+        table.notes.append("This model has no weights for the map; `reason-iad nano fuse` makes them.")
+        return table
+    groups: tuple[tuple[str, Purpose, int], ...] = (
+        ("new seeds", "new", 1),
+        (f"new seeds, {REFERENCES} references", "new", REFERENCES),
+        ("families never trained on", "held_out", 1),
+    )
+    for name, purpose, references in groups:
+        pairs = list(weighables(backbone, purpose, count, references))
+        labels = [pair.defective for pair in pairs]
+        _detection(table, f"{name}, model alone", [pair.model for pair in pairs], labels)
+        _detection(table, f"{name}, weighed", [fusion.probability(p.model, p.found) for p in pairs], labels)
+        tally = Tally()
+        for pair in pairs:
+            if pair.places is not None:
+                weighed = fusion.places(pair.places, pair.found)
+                for who, places in (("model alone", pair.places), ("weighed", weighed)):
+                    tally.add(f"place of nine, {name}, {who}", places.index(max(places)) == pair.place, 1 / 9)
+        table.rows.extend(tally.rows())
+    return table
+
+
 SPLITS: dict[str, Callable[[Backbone, int], Table]] = {
     "new": new_seeds,
     "held_out": held_out,
@@ -172,13 +204,15 @@ def evaluate(model: str, splits: Sequence[str], count: int) -> list[Table]:
 
     Args:
         model: 'nano', a directory or a hub id.
-        splits: names of `SPLITS`.
+        splits: names of `SPLITS`, or 'fused'.
         count: image pairs per split.
 
     Raises:
         ModelError: the model cannot be loaded.
     """
-    from reason_iad.backbones.loading import load_backbone
+    from reason_iad.backbones.loading import load_backbone, model_directory
 
+    fusion = load_fusion(model_directory(model))
     backbone = load_backbone(model)
-    return [SPLITS[split](backbone, count) for split in splits]
+    tables = SPLITS | {"fused": lambda backbone, count: fused(backbone, count, fusion)}
+    return [tables[split](backbone, count) for split in splits]

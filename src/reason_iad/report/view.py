@@ -111,6 +111,7 @@ class View:
     headline: str
     subline: str
     percent: str
+    said_by: str
     threshold: str
     close_call: bool
     picture: Picture
@@ -143,6 +144,7 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
         headline="Defect found" if defect else "Pass",
         subline=_subline(inspection),
         percent=percent(inspection.probability),
+        said_by="model and map" if evidence.fusion else "the model",
         threshold=percent(inspection.threshold),
         close_call=abs(inspection.probability - inspection.threshold) < CLOSE_CALL,
         picture=picture(image.pixels, f"{what}{where}."),
@@ -194,8 +196,11 @@ def _facts(inspection: Inspection) -> tuple[tuple[str, str], ...]:
         facts.append(("Defect type", inspection.defect_type))
     if inspection.severity:
         facts.append(("Severity", inspection.severity))
+    if fusion := inspection.evidence.fusion:
+        alone = f"The model alone gives {percent(fusion.model_probability)} for a defect"
+        facts.append(("Weighed", f"{alone}; {fusion.in_words()}."))
     if region:
-        facts.append(("Place", f"{region.place} (the model gives it {percent(region.place_probability)})"))
+        facts.append(("Place", f"{region.place} (probability {percent(region.place_probability)})"))
     if region and region.box:
         box = region.box
         facts.append(("Marked box", f"{box.x2 - box.x1} x {box.y2 - box.y1} px at ({box.x1}, {box.y1})"))

@@ -1,0 +1,150 @@
+"""Weights are found again where they are known, and fitted through the product's own inspection."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from sklearn.linear_model import LogisticRegression
+
+from reason_iad import Inspector, InspectorConfig
+from reason_iad.cli import main
+from reason_iad.errors import ConfigError
+from reason_iad.expert import AnomalyMap
+from reason_iad.expert.fusion import FILE, load_fusion, log_odds, standing_out
+from reason_iad.nano.evaluate import evaluate, fused
+from reason_iad.nano.fusing import DRAWN_SIZES, PENALTY, Weighable, fit_detection, fit_places, weighables
+from reason_iad.nano.package import package_model
+from reason_iad.nano.pairs import draw
+from reason_iad.schema import PLACES
+
+TRUE = (-1.5, 0.8, 1.2)
+
+
+def drawn_from_known_weights(count: int, seed: int = 0) -> list[Weighable]:
+    rng, pairs = np.random.default_rng(seed), []
+    for _ in range(count):
+        distances = torch.from_numpy(rng.uniform(0.05, 0.15, (6, 6))).float()
+        distances[tuple(rng.integers(0, 6, 2))] += float(rng.exponential(0.5))
+        model = float(rng.uniform(0.02, 0.98))
+        found = AnomalyMap(distances.clamp(max=1), distances, 0.1, gate_passed=False, area=0.0, calibrated_on=1)
+        odds = TRUE[0] + TRUE[1] * log_odds(model) + TRUE[2] * standing_out(found)
+        defective = bool(rng.random() < 1 / (1 + math.exp(-odds)))
+        places = tuple(rng.dirichlet(np.ones(9)).tolist())
+        truth = int(torch.argmax(distances))
+        place = 3 * (truth // 6 // 2) + truth % 6 // 2
+        pairs.append(Weighable(model, places, found, defective, place))
+    return pairs
+
+
+def test_the_weights_that_made_the_data_are_found() -> None:
+    weights = fit_detection(drawn_from_known_weights(6000))
+    assert (weights.bias, weights.model, weights.map) == pytest.approx(TRUE, abs=0.15)
+
+
+def test_they_are_those_of_a_plain_logistic_regression() -> None:
+    pairs = drawn_from_known_weights(300)
+    rows = [(log_odds(pair.model), standing_out(pair.found)) for pair in pairs]
+    plain = LogisticRegression(C=1 / (PENALTY * len(pairs)), tol=1e-9, max_iter=1000)
+    plain.fit(rows, [pair.defective for pair in pairs])
+    weights = fit_detection(pairs)
+    assert (weights.model, weights.map) == pytest.approx(tuple(plain.coef_[0]), abs=2e-3)
+    assert weights.bias == pytest.approx(plain.intercept_[0], abs=2e-3)
+
+
+def test_a_side_that_misleads_is_not_turned_round() -> None:
+    pairs = [
+        Weighable(1 - pair.model, pair.places, pair.found, pair.model > 0.5, pair.place)
+        for pair in drawn_from_known_weights(200)
+    ]
+    assert fit_detection(pairs).model == 0.0
+
+
+def test_the_side_that_knows_the_place_gets_the_weight() -> None:
+    pairs = drawn_from_known_weights(300)
+    weights = fit_places(pairs)
+    assert weights.map > 1 > weights.model
+    oracle = [
+        Weighable(p.model, tuple(0.9 if i == p.place else 0.0125 for i in range(9)), p.found, True, p.place)
+        for p in pairs
+    ]
+    assert fit_places(oracle).model > weights.model
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_too_few_pairs_are_refused(count: int) -> None:
+    with pytest.raises(ConfigError, match="too few"):
+        fit_detection(drawn_from_known_weights(40)[:count])
+    with pytest.raises(ConfigError, match="too few"):
+        fit_places(drawn_from_known_weights(40)[:count])
+
+
+def test_one_kind_only_is_refused() -> None:
+    good = [pair for pair in drawn_from_known_weights(100) if not pair.defective]
+    with pytest.raises(ConfigError, match="too few"):
+        fit_detection(good)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, model, tokenizer_folder):
+    return package_model(model, tokenizer_folder, tmp_path_factory.mktemp("nano") / "model", 84, "card\n")
+
+
+def test_fuse_writes_weights_that_inspections_then_use(folder, tmp_path, make_image):
+    part, good = make_image("part.png", 90), make_image("good.png", 120)
+    alone = Inspector.from_pretrained(str(folder), config=InspectorConfig(method="direct"))
+    before = alone.inspect(part, references=[good])
+    assert before.evidence.fusion is None
+    done = CliRunner().invoke(main, ["nano", "fuse", "--model", str(folder), "--n", "40"])
+    assert done.exit_code == 0, done.output
+    fusion = load_fusion(folder)
+    assert fusion is not None and "40 drawn pairs" in fusion.fitted_on
+    after = Inspector.from_pretrained(str(folder), config=InspectorConfig(method="direct")).inspect(
+        part, references=[good]
+    )
+    assert after.versions.model.sha256 != before.versions.model.sha256, "the weights are part of the model"
+    weighed = after.evidence.fusion
+    assert weighed is not None and weighed.usual == "median"
+    assert weighed.model_probability == pytest.approx(before.probability)
+    odds = fusion.one_reference.bias + fusion.one_reference.model * log_odds(before.probability)
+    odds += fusion.one_reference.map * weighed.standing_out
+    assert after.probability == pytest.approx(1 / (1 + math.exp(-odds)))
+    off = InspectorConfig(method="direct", fuse=False)
+    switched = Inspector.from_pretrained(str(folder), config=off).inspect(part, references=[good])
+    assert switched.probability == before.probability and switched.evidence.fusion is None
+    without = Inspector.from_pretrained(str(folder), config=InspectorConfig(method="direct")).inspect(part)
+    assert without.evidence.fusion is None, "there is no map to weigh without a reference"
+    (table,) = evaluate(str(folder), ("fused",), 6)
+    assert {name for name, _, _ in table.rows} >= {
+        "detection, new seeds, model alone: defective parts", "detection, new seeds, weighed: good parts",
+    }  # fmt: skip
+    (folder / FILE).unlink()
+
+
+def test_a_model_without_weights_says_so(folder):
+    from reason_iad.backbones.loading import load_backbone
+
+    table = fused(load_backbone(str(folder)), 4, None)
+    assert not table.rows and "nano fuse" in table.notes[0]
+
+
+def test_fuse_refuses_what_is_no_directory():
+    done = CliRunner().invoke(main, ["nano", "fuse", "--model", "owner/name"])
+    assert done.exit_code == 2 and "no model directory 'owner/name'" in done.output
+
+
+def test_pairs_are_those_of_their_seeds(folder):
+    from reason_iad.backbones.loading import load_backbone
+
+    pairs = list(weighables(load_backbone(str(folder)), "validate", 6, 4))
+    samples = [draw(number, "validate", DRAWN_SIZES[number % 4], 4) for number in range(6)]
+    assert [pair.defective for pair in pairs] == [bool(sample.defects) for sample in samples]
+    assert [None if pair.place is None else PLACES[pair.place] for pair in pairs] == [
+        max(sample.defects, key=lambda defect: defect.mask_area).place if sample.defects else None
+        for sample in samples
+    ]
+    assert all((pair.places is None) == (not pair.defective) for pair in pairs)
+    assert all(pair.found.calibrated_on > 1 for pair in pairs)
