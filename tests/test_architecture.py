@@ -38,7 +38,8 @@ ROOMS: dict[str, set[str]] = {
     "galleries": {"backbones.base", "errors", "expert", "images", "knowledge"},
     "workbench": {"backbones.base", "config", "errors", "expert", "images", "knowledge", "schema"},
     "examination": {"answering", "backbones.base", "expert", "images", "prompt", "schema", "workbench"},
-    "inspector": {"backbones", "config", "examination", "galleries", "knowledge", "prompt", "schema", "workbench"},
+    "inspector": {"backbones", "config", "examination", "expert", "galleries", "knowledge", "prompt", "schema",
+                  "workbench"},
     "batch": {"errors", "files", "images", "schema"},
     "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
     # the measuring room: uses the inspector as anybody would
