@@ -42,7 +42,7 @@ def photograph(rng: np.random.Generator, image: Image, pose: Pose, grey: bool) -
     size = image.shape[0]
     if grey:
         image = ((image[..., 0] + image[..., 1] + image[..., 2]) / 3)[..., None].astype(np.float32, copy=False)
-    planes = _moved(np.clip(image, 0, 255), pose)
+    planes = _moved(image, pose)
     x, y, square = _lens(size)
     light = rng.normal(0, 0.06) * x
     light += 1
@@ -57,8 +57,10 @@ def photograph(rng: np.random.Generator, image: Image, pose: Pose, grey: bool) -
     grain = rng.standard_normal((size, size), dtype=np.float32)
     grain *= rng.uniform(0.5, 4)
     planes += grain
-    bytes_ = np.clip(planes, 0, 255, out=planes).astype(np.uint8)
-    pixels: Pixels = np.stack(tuple(bytes_) if len(bytes_) == 3 else (bytes_[0],) * 3, axis=-1)
+    np.clip(planes, 0, 255, out=planes)
+    pixels: Pixels = np.empty((size, size, 3), np.uint8)
+    for channel in range(3):
+        pixels[..., channel] = planes[channel if len(planes) == 3 else 0]
     if rng.random() < 0.25:
         buffer = io.BytesIO()
         Pictures.fromarray(pixels).save(buffer, "JPEG", quality=int(rng.integers(60, 95)))
@@ -67,18 +69,17 @@ def photograph(rng: np.random.Generator, image: Image, pose: Pose, grey: bool) -
 
 
 def _moved(shot: Image, pose: Pose) -> Planes:
-    """Channel by channel, (C, S, S), which is how the rest is fast; the part moved as it lies."""
-    planes = [shot[..., channel] for channel in range(shot.shape[2])]
-    if pose != STILL:
-        shift: Any = (pose.dx, pose.dy)  # Pillow takes fractions, its annotation does not
-        step = max(shot.shape[0] // 16, 1)
-        for index, plane in enumerate(planes):
-            fill = float(np.median(plane[::step, 0]))
-            picture = Pictures.fromarray(np.ascontiguousarray(plane))
-            planes[index] = np.asarray(
-                picture.rotate(pose.angle, Pictures.Resampling.BILINEAR, translate=shift, fillcolor=fill)
-            )
-    return np.stack(planes).astype(np.float32, copy=False)
+    """Within 0 and 255, channel by channel, (C, S, S), which is how the rest is fast; the part moved as it lies."""
+    size = shot.shape[0]
+    planes: Planes = np.empty((shot.shape[2], size, size), np.float32)
+    for channel, plane in enumerate(planes):
+        np.clip(shot[..., channel], 0, 255, out=plane)
+        if pose != STILL:
+            shift: Any = (pose.dx, pose.dy)  # Pillow takes fractions, its annotation does not
+            fill = float(np.median(plane[:: max(size // 16, 1), 0]))
+            picture = Pictures.fromarray(plane)
+            plane[:] = picture.rotate(pose.angle, Pictures.Resampling.BILINEAR, translate=shift, fillcolor=fill)
+    return planes
 
 
 @lru_cache(maxsize=8)
@@ -90,10 +91,10 @@ def _lens(size: int) -> tuple[Field, Field, Field]:
 
 def _blurred(planes: Planes, axis: int) -> Planes:
     """The mean of every pixel and the one before it."""
-    before = np.roll(planes, 1, axis)
-    edge: list[Any] = [slice(None)] * 3
-    edge[axis] = 0
-    before[tuple(edge)] = planes[tuple(edge)]
-    before += planes
-    before *= 0.5
-    return before
+    mean = np.empty_like(planes)
+    first, later, before = ([slice(None)] * axis for _ in range(3))
+    first, later, before = (*first, slice(0, 1)), (*later, slice(1, None)), (*before, slice(-1))
+    np.add(planes[later], planes[before], out=mean[later])
+    mean[later] *= 0.5
+    mean[first] = planes[first]
+    return mean
