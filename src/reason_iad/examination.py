@@ -20,7 +20,6 @@ from reason_iad.prompt import (
     type_question,
 )
 from reason_iad.schema import (
-    PLACES,
     Answer,
     Entry,
     Evidence,
@@ -31,6 +30,7 @@ from reason_iad.schema import (
     ReferenceEvidence,
     Region,
 )
+from reason_iad.weighing import weigh
 
 if TYPE_CHECKING:
     from reason_iad.expert import AnomalyMap
@@ -99,9 +99,10 @@ class Examination:
 
     def defect_probability(self) -> float:
         """Probability of a defect: the model's, weighed with what the map says where there are weights for it."""
-        probability = self.ask(detection_question()).probabilities["A"]
-        fusion = self.bench.fusion
-        if fusion is None or self.map is None:
+        question = detection_question()
+        answer = self.ask(question)
+        probability = answer.probabilities["A"]
+        if self.bench.fusion is None or self.map is None:
             return probability
         from reason_iad.expert.fusion import standing_out
 
@@ -110,7 +111,13 @@ class Examination:
             standing_out=standing_out(self.map),
             usual="median" if self.map.calibrated_on == 1 else "references",
         )
-        return fusion.probability(probability, self.map)
+        return self.weighed(question, answer).probabilities["A"]
+
+    def weighed(self, question: Question, answer: Answer) -> Answer:
+        """An answer with the map's say in it, where it has one and there are weights for it."""
+        if self.bench.fusion is None or self.map is None:
+            return answer
+        return weigh(question, answer, self.map, self.bench.fusion)
 
     def known_defects(self) -> list[Entry]:
         """Every defect type that the knowledge lists for this category, those shown to the model first."""
@@ -131,13 +138,11 @@ class Examination:
 
     def region(self) -> Region:
         """Where it is: the model's place, weighed with the map like the verdict, and the box of the map."""
-        answer = self.ask(place_question())
+        question = place_question()
+        answer = self.weighed(question, self.ask(question))
         box = None if self.map is None else self.map.box(self.image.width, self.image.height)
-        places = [answer.probabilities[letter] for letter in answer.options]
-        if self.bench.fusion is not None and self.map is not None:
-            places = self.bench.fusion.places(places, self.map)
-        best = max(range(len(places)), key=places.__getitem__)
-        return Region(box=box, place=PLACES[best], place_probability=places[best])
+        probability = answer.probabilities[answer.choice] if answer.choice else 0.0
+        return Region(box=box, place=answer.text, place_probability=probability)
 
     def evidence(self) -> Evidence:
         """Everything the result rests on."""

@@ -46,6 +46,7 @@ class Inspector:
         backbone: the frozen model; behind an API, a `ChatModel`.
         knowledge: the knowledge store, or None.
         config: the configuration in force.
+        fusion: how the map is weighed into verdict and place, or None.
 
     Raises:
         ModelError: the model is behind an API, and the method or a gallery takes more than text and images.
@@ -63,6 +64,7 @@ class Inspector:
         self.config = config if config is not None else InspectorConfig()
         if isinstance(backbone, ChatModel):
             check_abilities(self.config.method, gallery is not None)
+        self.fusion = fusion
         self._bench = Workbench(backbone, knowledge, self.config, gallery, fusion)
 
     @classmethod

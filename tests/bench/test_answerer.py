@@ -24,6 +24,7 @@ from reason_iad.bench.questions import read_units
 from reason_iad.bench.tools import Tools, known_category
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.errors import ModelError
+from reason_iad.expert.fusion import DetectionWeights, LateFusion, PlaceWeights
 from reason_iad.images import load_image
 from reason_iad.knowledge import KnowledgeStore, open_knowledge
 from reason_iad.prompt import Data, Prompt
@@ -69,9 +70,15 @@ def units(tmp_path: Path) -> tuple[Unit, ...]:
 
 
 def ask(
-    settings: Settings, knowledge: KnowledgeStore, units: Sequence[Unit], method: str, model: Any = None
+    settings: Settings,
+    knowledge: KnowledgeStore,
+    units: Sequence[Unit],
+    method: str,
+    model: Any = None,
+    fusion: LateFusion | None = None,
 ) -> list[Answered]:
-    answerer = QuestionAnswerer(Tools(model or FakeBackbone(context_length=16384), knowledge), settings, method)
+    tools = Tools(model or FakeBackbone(context_length=16384), knowledge, fusion)
+    answerer = QuestionAnswerer(tools, settings, method)
     return [result for unit in units for result in answerer.answer(unit)]
 
 
@@ -89,6 +96,28 @@ def test_every_question_is_answered_once_in_order(
         assert sum(each.probabilities.values()) == pytest.approx(1, abs=1e-5)
         assert each.probabilities[each.choice] == max(each.probabilities.values())
         assert (each.reward is not None) == (each.initial is not None) == (each.steps > 0) == (method == "full")
+
+
+def test_the_map_is_weighed_into_whether_and_where_only_if_asked_to(
+    settings: Settings, knowledge: KnowledgeStore, units: tuple[Unit, ...]
+) -> None:
+    weights = DetectionWeights(bias=30.0, model=0.0, map=0.0)  # so sure of a defect that it cannot be missed
+    fusion = LateFusion(
+        one_reference=weights, more_references=weights, place=PlaceWeights(model=1.0, map=0.0), fitted_on="nothing"
+    )
+    alone = ask(settings, knowledge, units, "direct")
+    off = ask(settings, knowledge, units, "direct", fusion=fusion)
+    on = ask(replace(settings, fuse=True), knowledge, units, "direct", fusion=fusion)
+    assert [each.answer for each in off] == [each.answer for each in alone]
+    changed = 0
+    for before, after in zip(alone, on, strict=True):
+        says = {text.lower().rstrip("."): letter for letter, text in after.answer.options.items()}
+        if after.answer.kind == "Anomaly Detection" and set(says) == {"yes", "no"}:
+            assert after.answer.choice == says["yes"] and after.answer.probabilities[says["yes"]] > 0.99
+            changed += 1
+        else:
+            assert after.answer.choice == before.answer.choice
+    assert changed
 
 
 def test_what_names_the_object_never_reaches_a_question_about_it(

@@ -176,6 +176,7 @@ def test_everything_wrong_is_said_before_a_model_is_loaded(questions: Path, tmp_
         (("--answers", "text"), "answers likelihood instead of text"),
         (("--limit", "5"), "limit None instead of 5"),
         (("--option-orders", "cyclic"), "config option_orders given instead of cyclic"),
+        (("--fuse",), "config fuse False instead of True"),
     ],
 )
 def test_a_run_goes_on_under_the_same_conditions_only(
@@ -266,6 +267,8 @@ def test_results_are_replaced_only_on_demand(questions: Path, tmp_path: Path) ->
         (("--method", "full", "--model", "openai:x", "--base-url", "http://localhost:1/v1"), "think tokens"),
         (("--resume", "--overwrite"), "exclude each other"),
         (("--answers", "text", "--option-orders", "cyclic"), "--option-orders"),
+        (("--answers", "text", "--fuse"), "leave out --fuse"),
+        (("--fuse",), "no weights for the map"),
         (("--method", "full", "--set", "speed=3"), "'speed=3' sets nothing"),
         (("--method", "direct", "--set", "sigma=0.3"), "does not reason"),
         (("--workers", "2"), "without --ray"),

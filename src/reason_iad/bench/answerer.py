@@ -67,7 +67,7 @@ class QuestionAnswerer:
 
     def __init__(self, tools: Tools, settings: Settings, method: str) -> None:
         self._settings, self._knowledge = settings, tools.knowledge
-        self._told = Workbench(tools.backbone, tools.knowledge, settings.config(method), None)
+        self._told = Workbench(tools.backbone, tools.knowledge, settings.config(method), None, tools.fusion)
         self._untold = copy.copy(self._told)  # shares what is computed from images
         self._untold.knowledge = None
         self._known: dict[tuple[str, str], str | None] = {}
@@ -141,7 +141,7 @@ class QuestionAnswerer:
         question = Question(key, asked.text, tuple(asked.options.values()))
         if self._settings.answers == "text":
             return self._ask_for_text(look, question, letters)
-        answer = look.ask(question)
+        answer = look.weighed(question, look.ask(question))
         by_letter = {letter: answer.probabilities[shown] for shown, letter in zip(LETTERS, letters, strict=False)}
         return {
             "choice": None if answer.choice is None else letters[LETTERS.index(answer.choice)],
@@ -213,7 +213,7 @@ class _Shown:
 
 
 class _Look(Examination):
-    """An examination whose map is computed only if the reasoning uses it, and once for all looks at an image."""
+    """An examination whose map is computed only if something uses it, and once for all looks at an image."""
 
     def __init__(self, bench: Workbench, shown: _Shown, category: str | None) -> None:
         self._pictures = shown
@@ -221,7 +221,8 @@ class _Look(Examination):
 
     def _anomaly_map(self, model: Backbone) -> AnomalyMap | None:
         reasoning = self.bench.reasoning
-        if reasoning is None or not (reasoning.inject and reasoning.map_prior):
+        injects = reasoning is not None and reasoning.inject and reasoning.map_prior
+        if not injects and self.bench.fusion is None:
             return None
         if self._pictures.map is None:
             self._pictures.map = super()._anomaly_map(model)

@@ -33,6 +33,7 @@ class Settings:
         limit: images asked about; None: all.
         seed: of the reasoning and of that choice.
         option_orders: as in `InspectorConfig`.
+        fuse: weigh the map into answers about whether and where, as inspections do.
         overrides: options of the reasoning to change, 'name=value' each.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     limit: int | None = None
     seed: int = 0
     option_orders: OptionOrders = "given"
+    fuse: bool = False
     overrides: tuple[str, ...] = ()
 
     def config(self, method: str) -> InspectorConfig:
@@ -63,10 +65,12 @@ class Settings:
                 "Only likelihoods of options can be averaged over their orders; leave out --option-orders, or "
                 "choose --answers likelihood."
             )
+        if self.answers == "text" and self.fuse:
+            raise ConfigError("A written answer has no probabilities to weigh; leave out --fuse or --answers text.")
         check_use(self.model, base_url=self.base_url, timeout=self.timeout, method=method, gallery=False)
         config = InspectorConfig(
             method=method, seed=self.seed, max_references=self.shots, option_orders=self.option_orders,
-            reasoning=override(method, self.overrides),
+            fuse=self.fuse, reasoning=override(method, self.overrides),
         )  # fmt: skip
         if self.answers == "text":  # a written answer may take as long as a thought
             config = replace(config, explanation_tokens=config.thought_tokens)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reason_iad.bench.conditions import Settings
-from reason_iad.errors import KnowledgeError
+from reason_iad.errors import KnowledgeError, ModelError
 from reason_iad.images import LoadedImage, load_image
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone, ChatModel
+    from reason_iad.expert.fusion import LateFusion
     from reason_iad.knowledge import KnowledgeStore
 
 CACHED_PIXELS = 64 * 2**20
@@ -22,10 +23,11 @@ CACHED_PIXELS = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The model and the knowledge."""
+    """The model, the knowledge, and how the map is weighed into answers, where it is."""
 
     backbone: Backbone | ChatModel
     knowledge: KnowledgeStore
+    fusion: LateFusion | None = None
 
 
 def load_tools(settings: Settings, method: str) -> Tools:
@@ -51,7 +53,9 @@ def load_tools(settings: Settings, method: str) -> Tools:
     )
     if inspector.knowledge is None:
         raise KnowledgeError("There is no knowledge; give --knowledge.")
-    return Tools(inspector.backbone, inspector.knowledge)
+    if settings.fuse and inspector.fusion is None:
+        raise ModelError(f"'{settings.model}' has no weights for the map; leave out --fuse.")
+    return Tools(inspector.backbone, inspector.knowledge, inspector.fusion)
 
 
 def known_category(knowledge: KnowledgeStore, dataset: str, category: str) -> str | None:

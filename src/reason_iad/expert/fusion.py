@@ -82,15 +82,19 @@ class LateFusion(_Part):
         odds = weights.bias + weights.model * log_odds(model) + weights.map * standing_out(found)
         return 1 / (1 + math.exp(-odds)) if odds > -700 else math.exp(odds)
 
-    def places(self, model: Sequence[float], found: AnomalyMap) -> list[float]:
-        """Probability of each of the nine `PLACES`; sums to 1.
+    def places(
+        self, model: Sequence[float], found: AnomalyMap, places: Sequence[int] = range(len(PLACES))
+    ) -> list[float]:
+        """Probability of each of some places; sums to 1.
 
         Args:
-            model: the probability that the model itself gives to each of them, in order.
+            model: the probability that the model itself gives to each of them.
             found: the map.
+            places: which of the nine `PLACES` they are.
         """
-        shares = zip(model, place_evidence(found), strict=True)
-        logits = [self.place.model * math.log(max(p, SURE)) + self.place.map * there for p, there in shares]
+        there = place_evidence(found)
+        pairs = zip(model, places, strict=True)
+        logits = [self.place.model * math.log(max(p, SURE)) + self.place.map * there[i] for p, i in pairs]
         weighed: list[float] = torch.tensor(logits, dtype=torch.float64).softmax(0).tolist()
         return weighed
 

@@ -121,6 +121,7 @@ class MethodList(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="Read options as given, or the mean over all their rotations.",
 )
+@click.option("--fuse", is_flag=True, help="Weigh the map into answers about whether and where, as 'inspect' does.")
 @click.option(
     "--set",
     "overrides",

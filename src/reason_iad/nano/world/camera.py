@@ -91,10 +91,8 @@ def _lens(size: int) -> tuple[Field, Field, Field]:
 
 def _blurred(planes: Planes, axis: int) -> Planes:
     """The mean of every pixel and the one before it."""
-    mean = np.empty_like(planes)
-    first, later, before = ([slice(None)] * axis for _ in range(3))
-    first, later, before = (*first, slice(0, 1)), (*later, slice(1, None)), (*before, slice(-1))
-    np.add(planes[later], planes[before], out=mean[later])
-    mean[later] *= 0.5
-    mean[first] = planes[first]
+    mean: Planes = planes.copy()
+    here, other = mean.swapaxes(axis, -1), planes.swapaxes(axis, -1)
+    here[..., 1:] += other[..., :-1]
+    here[..., 1:] *= 0.5
     return mean

@@ -1,0 +1,94 @@
+"""Which questions the map has a say in, and that all others are left alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from reason_iad.expert import AnomalyMap
+from reason_iad.expert.fusion import DetectionWeights, LateFusion, PlaceWeights
+from reason_iad.nano import wording
+from reason_iad.prompt import LETTERS, Question, detection_question, place_question, type_question
+from reason_iad.schema import PLACES, Answer
+from reason_iad.weighing import places_of, weigh, yes_means_defect
+
+FUSION = LateFusion(
+    one_reference=DetectionWeights(bias=0.0, model=1.0, map=3.0),
+    more_references=DetectionWeights(bias=0.0, model=1.0, map=3.0),
+    place=PlaceWeights(model=1.0, map=3.0),
+    fitted_on="nothing",
+)
+DISTANCES = torch.full((9, 9), 0.1).index_put(
+    (torch.tensor([1]), torch.tensor([7])), torch.tensor(0.8)
+)  # top right
+FOUND = AnomalyMap(DISTANCES, DISTANCES, 0.2, gate_passed=False, area=0.0, calibrated_on=1)
+
+
+def answered(question: Question, *probabilities: float) -> Answer:
+    by_letter = dict(zip(LETTERS, probabilities, strict=False))
+    best = max(by_letter, key=by_letter.__getitem__)
+    return Answer(
+        key=question.key, question=question.text, options=question.lettered, choice=best, probabilities=by_letter,
+        text=question.lettered[best], initial_probabilities=by_letter,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        detection_question().text, "Is there any defect in the object?", "Is anything wrong with the board?",
+        "Would you reject this tile because of a visible defect?", "Does the image show an anomaly?",
+        "Judging by this image, does the commutator surface have a defect?", "Is the part damaged?",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("options", [("Yes", "No"), ("No.", "Yes."), ("yes", "NO")])
+def test_questions_for_a_defect_are_known_in_any_order(text: str, options: tuple[str, ...]) -> None:
+    letter = yes_means_defect(Question("q", text, options))
+    assert letter == LETTERS[[option.lower().rstrip(".") for option in options].index("yes")]
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("Is the part free of defects?", ("Yes", "No")), ("Is there no defect?", ("Yes", "No")),
+        ("Isn't there a defect?", ("Yes", "No")), ("Is the part good?", ("Yes", "No")),
+        ("Is the part red?", ("Yes", "No")), ("Is there a defect?", ("Yes", "No", "Perhaps")),
+        ("Is there a defect?", ("Yes", "Yes.")), ("Is there a defect?", ("Defective", "Good")), ("A defect?", ()),
+    ],
+)  # fmt: skip
+def test_others_are_not(text: str, options: tuple[str, ...]) -> None:
+    assert yes_means_defect(Question("q", text, options)) is None
+
+
+def test_no_wording_of_the_drawn_questions_is_taken_for_its_opposite() -> None:
+    for text in wording.IS_GOOD:
+        assert yes_means_defect(Question("q", text.format(part="cable"), ("Yes", "No"))) is None, text
+    known = [
+        yes_means_defect(Question("q", text.format(part="cable"), ("Yes", "No"))) for text in wording.IS_DEFECTIVE
+    ]
+    assert known.count("A") >= len(known) - 1, "'differ from a good one' may be left to the model"
+
+
+def test_places_are_known_by_their_names() -> None:
+    assert places_of(place_question()) == list(range(9))
+    assert places_of(Question("q", "Where?", ("Bottom right.", "Center.", "Top  left"))) == [8, 4, 0]
+    for options in (("Top left", "Top left."), ("Top left", "elsewhere"), ("top", "left"), ()):
+        assert places_of(Question("q", "Where?", options)) is None
+
+
+def test_the_map_turns_an_undecided_answer() -> None:
+    question = Question("q", "Is anything wrong with it?", ("No.", "Yes."))
+    answer = answered(question, 0.6, 0.4)
+    weighed = weigh(question, answer, FOUND, FUSION)
+    assert weighed.choice == "B" and weighed.text == "Yes." and weighed.probabilities["B"] > 0.9
+    assert sum(weighed.probabilities.values()) == pytest.approx(1)
+    assert weighed.initial_probabilities == answer.initial_probabilities
+    where = Question("q", "Where is it?", ("Bottom left.", "Top right.", "Center."))
+    weighed = weigh(where, answered(where, 0.5, 0.3, 0.2), FOUND, FUSION)
+    assert weighed.choice == "B" and PLACES[2] == "top right"
+
+
+def test_what_is_neither_stays_the_same_answer() -> None:
+    for question in (type_question(["hole", "scratch"]), Question("q", "Is the part good?", ("Yes", "No"))):
+        answer = answered(question, 0.6, 0.4)
+        assert weigh(question, answer, FOUND, FUSION) is answer
