@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
+
 from reason_iad.backbones.base import SuffixQuery
-from reason_iad.prompt import Question, build_head, build_prompt
+from reason_iad.prompt import Data, Question, build_head, build_prompt
 from reason_iad.schema import Entry
 
 if TYPE_CHECKING:
@@ -53,6 +55,11 @@ class Asked:
         return values
 
     def text(self, question: Question, most: int = 64) -> str:
-        """The generated answer of an open question."""
+        """The generated answer of an open question, with the words that it has to begin with."""
         prompt = build_prompt(self._parts, question, latents=False)
-        return self._backbone.decode(self._prefix(question), self._backbone.cue(prompt), most).text
+        cue = self._backbone.cue(prompt)
+        if question.opening:
+            opening = self._backbone.embed_text([Data(question.opening)])
+            cue = torch.cat((cue, opening.to(cue.dtype)))
+        text = self._backbone.decode(self._prefix(question), cue, most).text.strip()
+        return f"{question.opening} {text}".strip()
