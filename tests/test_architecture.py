@@ -38,7 +38,8 @@ ROOMS: dict[str, set[str]] = {
     "galleries": {"backbones.base", "errors", "expert", "images", "knowledge"},
     "workbench": {"backbones.base", "config", "errors", "expert", "images", "knowledge", "schema"},
     "weighing": {"expert", "prompt", "schema"},
-    "examination": {"answering", "backbones.base", "expert", "images", "prompt", "schema", "weighing", "workbench"},
+    "examination": {"answering", "backbones.base", "config", "expert", "images", "prompt", "schema", "weighing",
+                    "workbench"},
     "inspector": {"backbones", "config", "examination", "expert", "galleries", "knowledge", "prompt", "schema",
                   "workbench"},
     "batch": {"errors", "files", "images", "schema"},
@@ -48,7 +49,7 @@ ROOMS: dict[str, set[str]] = {
               "knowledge", "overrides", "prompt", "reasoning", "report.svg", "schema", "workbench"},
     # the workshop where the embedded model is made: uses the rooms, is used by none
     "nano": {"backbones", "config", "errors", "examination", "expert", "files", "images", "inspector", "knowledge",
-             "nano.world", "prompt", "reasoning", "schema", "workbench"},
+             "nano.world", "option_orders", "prompt", "reasoning", "schema", "workbench"},
     "__init__": {"config", "errors", "inspector", "schema"},
     "__main__": {"cli"},
 }  # fmt: skip

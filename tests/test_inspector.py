@@ -74,6 +74,19 @@ def test_a_pass_has_no_type_and_no_region(part: Path) -> None:
     assert {answer.key for answer in result.evidence.answers} == {"detection", "explanation"}
 
 
+def test_types_are_read_in_all_orders_and_places_in_their_own(part: Path, knowledge: Path) -> None:
+    def probabilities(orders: str) -> dict[str, dict[str, float]]:
+        config = InspectorConfig(method="direct", threshold=0.001, option_orders=orders)  # type: ignore[arg-type]
+        made = Inspector.from_pretrained("fake", config=config, knowledge=knowledge)
+        return {each.key: each.probabilities for each in made.inspect(part, category="bracket").evidence.answers}
+
+    given, types, cyclic = map(probabilities, ("given", "types", "cyclic"))
+    assert types["type"] == cyclic["type"] != given["type"]
+    assert types["place"] == given["place"] != cyclic["place"]
+    assert types["detection"] == given["detection"]
+    assert InspectorConfig().option_orders == "types"
+
+
 def test_the_explanation_does_not_contradict_the_verdict(part: Path, knowledge: Path) -> None:
     defect = inspector("full", knowledge=knowledge).inspect(part, category="bracket")
     place = defect.region.place if defect.region else ""

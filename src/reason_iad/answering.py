@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 
 from reason_iad.backbones.base import Backbone, ChatModel, ImageTokens, Prefix
-from reason_iad.config import Method, OptionOrders, ReasoningConfig
+from reason_iad.config import Method, Orders, ReasoningConfig
 from reason_iad.option_orders import averaged, ordered, read_options
 from reason_iad.prompt import (
     LETTERS,
@@ -92,7 +92,7 @@ def answer_question(
     reasoning: ReasoningConfig | None,
     seed: int,
     max_tokens: int,
-    option_orders: OptionOrders = "given",
+    option_orders: Orders = "given",
 ) -> Answered:
     """Answer one question.
 

@@ -11,13 +11,16 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from reason_iad.errors import ConfigError
 
 Estimator = Literal["score", "gradient"]
 AttentionCorrection = Literal["none", "neutral"]
-OptionOrders = Literal["given", "cyclic"]
+Orders = Literal["given", "cyclic"]
+"""In which orders the options of one question are read."""
+OptionOrders = Literal["given", "types", "cyclic"]
+"""In which questions all rotations are read: in none, in the one for the type, in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +153,7 @@ class InspectorConfig:
     explanation_tokens: int = 96
     thought_tokens: int = 128  # chain of thought ('cot')
     fuse: bool = True  # weigh the map into verdict and place, where the model has weights for it [ours]
-    option_orders: OptionOrders = (
-        "given"  # 'cyclic': the mean over all rotations of the options [ours]; papers: given
-    )
+    option_orders: OptionOrders = "types"  # the mean over all rotations: only of type names [ours]; papers: given
     reasoning: ReasoningConfig | None = field(default=None)  # overrides the method's own
 
     def __post_init__(self) -> None:
@@ -165,8 +166,8 @@ class InspectorConfig:
         for name, least in at_least.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
-        if self.option_orders not in ("given", "cyclic"):
-            raise ConfigError(f"option_orders is '{self.option_orders}'; choose 'given' or 'cyclic'.")
+        if self.option_orders not in get_args(OptionOrders):
+            raise ConfigError(f"option_orders is '{self.option_orders}'; choose 'given', 'types' or 'cyclic'.")
         for name in ("category_score", "category_margin"):
             if not math.isfinite(getattr(self, name)):
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be a finite number.")

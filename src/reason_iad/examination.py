@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reason_iad.answering import Answered, RemoteScene, Scene, answer_question
 from reason_iad.backbones.base import Backbone, ChatModel
+from reason_iad.config import Orders
 from reason_iad.images import load_image
 from reason_iad.prompt import (
     LETTERS,
@@ -91,11 +92,23 @@ class Examination:
         with self.clock.phase(question.key):
             answered: Answered = answer_question(
                 self.scene, question, bench.method, bench.reasoning, bench.config.seed, limit,
-                bench.config.option_orders,
+                self._orders(question),
             )  # fmt: skip
         self.answers.append(answered.answer)
         self.patches += answered.patches
         return answered.answer
+
+    def _orders(self, question: Question) -> Orders:
+        """In which orders the options are read.
+
+        'types': names of types have no order of their own, and one forward reads them in all orders. A chain of
+        thought, or an API, would need one for each, so there they are read as given.
+        """
+        wanted = self.bench.config.option_orders
+        if wanted != "types":
+            return wanted
+        cheap = isinstance(self.scene, Scene) and not self.bench.method.chain_of_thought
+        return "cyclic" if question.key == "type" and cheap else "given"
 
     def defect_probability(self) -> float:
         """Probability of a defect: the model's, weighed with what the map says where there are weights for it."""

@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import pad
 
 from reason_iad.backbones.base import SuffixQuery
-from reason_iad.config import OptionOrders
+from reason_iad.config import Orders
 from reason_iad.prompt import Question
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reason_iad.prompt import Prompt
 
 
-def ordered(question: Question, orders: OptionOrders) -> tuple[Question, ...]:
+def ordered(question: Question, orders: Orders) -> tuple[Question, ...]:
     """The question in every order in which it is to be asked, the given one first.
 
     With 'cyclic', order k shows option (j + k) modulo their number at letter j.

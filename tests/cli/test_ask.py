@@ -22,7 +22,7 @@ def test_the_orders_of_the_options_can_be_chosen(
     words = [word.format(part=make_image()) for word in command]
     run(*words)
     run(*words, "--option-orders", "cyclic")
-    assert [stub.config.option_orders for stub in stubs] == ["given", "cyclic"]
+    assert [stub.config.option_orders for stub in stubs] == ["types", "cyclic"]
 
 
 def test_compiling_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch, make_image: Make) -> None:

@@ -13,7 +13,7 @@ from reason_iad.bench.packages import versions
 from reason_iad.bench.questions import Templates, questions_sha256
 from reason_iad.bench.records import RUN_VERSION, Manifest
 from reason_iad.bench.work import Unit
-from reason_iad.config import InspectorConfig, OptionOrders
+from reason_iad.config import InspectorConfig, Orders
 from reason_iad.errors import ConfigError
 from reason_iad.overrides import override
 
@@ -49,7 +49,7 @@ class Settings:
     templates: Templates = "random"
     limit: int | None = None
     seed: int = 0
-    option_orders: OptionOrders = "given"
+    option_orders: Orders = "given"
     fuse: bool = False
     overrides: tuple[str, ...] = ()
 

@@ -112,8 +112,9 @@ def engine_options(command: F) -> F:
             click.option("--sigma", type=float, help="Noise scale, relative to the token embeddings."),
             click.option("--budget-ms", type=float,
                          help="Stop reasoning about a question after so many milliseconds."),
-            click.option("--option-orders", type=click.Choice(["given", "cyclic"]), default=defaults.option_orders,
-                         show_default=True, help="Read options as given, or the mean over all their rotations."),
+            click.option("--option-orders", type=click.Choice(["given", "types", "cyclic"]),
+                         default=defaults.option_orders, show_default=True,
+                         help="Read options as given, or the mean over their rotations: of types, or of all."),
             click.option("--seed", type=click.IntRange(min=0), default=defaults.seed, show_default=True,
                          help="Seed of the noise."),
             click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]",
@@ -137,7 +138,7 @@ def make_config(
     candidates: int | None,
     sigma: float | None,
     budget_ms: float | None = None,
-    option_orders: OptionOrders = "given",
+    option_orders: OptionOrders = "types",
     fuse: bool = True,
 ) -> InspectorConfig:
     """The configuration that options ask for.

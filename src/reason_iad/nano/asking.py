@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from reason_iad.backbones.base import SuffixQuery
+from reason_iad.option_orders import averaged, ordered
 from reason_iad.prompt import Data, Question, build_head, build_prompt
 from reason_iad.schema import Entry
 
@@ -53,6 +54,10 @@ class Asked:
         letters = self._backbone.option_tokens(list(question.lettered))
         values: list[float] = out.logits[0, 0, letters].softmax(-1).tolist()
         return values
+
+    def averaged(self, question: Question) -> list[float]:
+        """The same as the mean over all rotations of the options, as an inspection asks for the type."""
+        return averaged([self.probabilities(each) for each in ordered(question, "cyclic")])
 
     def text(self, question: Question, most: int = 64) -> str:
         """The generated answer of an open question, with the words that it has to begin with."""

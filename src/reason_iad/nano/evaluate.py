@@ -42,7 +42,8 @@ RENAMED = SceneOdds(knowledge=1.0, renamed=1.0, reference=1.0, category=0.0, shi
 
 
 def _right(asked: Asked, question: Question, correct: int) -> bool:
-    probabilities = asked.probabilities(question)
+    """Types are asked in all orders, as an inspection does."""
+    probabilities = asked.averaged(question) if question.key == "type" else asked.probabilities(question)
     return probabilities.index(max(probabilities)) == correct
 
 
@@ -137,7 +138,7 @@ def _inspected(asked: Asked, scene: Scene, found: AnomalyMap | None, fusion: Lat
     if defect < InspectorConfig().threshold:
         return asked.text(explanation_question(explanation_opening(False, None, None)))
     names = [entry.name for entry in scene.entries if entry.kind == "defect"]
-    types = asked.probabilities(type_question(names)) if len(names) > 1 else [1.0]
+    types = asked.averaged(type_question(names)) if len(names) > 1 else [1.0]
     kind, place = names[types.index(max(types))], PLACES[places.index(max(places))]
     return asked.text(explanation_question(explanation_opening(True, kind, place)))
 

@@ -13,7 +13,7 @@ import click
 from reason_iad.backbones.chat_use import TIMEOUT
 from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
 from reason_iad.cli.common import check_device, check_model, check_resume
-from reason_iad.config import ABLATIONS, METHODS, PRESETS, InspectorConfig
+from reason_iad.config import ABLATIONS, METHODS, PRESETS
 from reason_iad.errors import ConfigError
 from reason_iad.images import printable
 
@@ -117,7 +117,7 @@ class MethodList(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--option-orders",
     type=click.Choice(["given", "cyclic"]),
-    default=InspectorConfig().option_orders,
+    default="given",
     show_default=True,
     help="Read options as given, or the mean over all their rotations.",
 )
