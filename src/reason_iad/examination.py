@@ -117,12 +117,12 @@ class Examination:
         probability = answer.probabilities["A"]
         if self.bench.fusion is None or self.map is None:
             return probability
-        from reason_iad.expert.fusion import standing_out
+        from reason_iad.expert.fusion import standing_out, what_is_usual
 
         self.fused = FusionEvidence(
             model_probability=probability,
             standing_out=standing_out(self.map),
-            usual="median" if self.map.calibrated_on == 1 else "references",
+            usual=what_is_usual(self.map),
         )
         return self.weighed(question, answer).probabilities["A"]
 

@@ -33,7 +33,6 @@ from reason_iad.workbench import Workbench
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
-    from reason_iad.expert.fusion import LateFusion
     from reason_iad.knowledge import Gallery, KnowledgeStore
 
 
@@ -58,14 +57,13 @@ class Inspector:
         knowledge: KnowledgeStore | None = None,
         config: InspectorConfig | None = None,
         gallery: Gallery | None = None,
-        fusion: LateFusion | None = None,
     ) -> None:
         self.backbone, self.knowledge = backbone, knowledge
         self.config = config if config is not None else InspectorConfig()
         if isinstance(backbone, ChatModel):
             check_abilities(self.config.method, gallery is not None)
-        self.fusion = fusion
-        self._bench = Workbench(backbone, knowledge, self.config, gallery, fusion)
+        self._bench = Workbench(backbone, knowledge, self.config, gallery)
+        self.fusion = self._bench.fusion
 
     @classmethod
     def from_pretrained(
@@ -103,8 +101,6 @@ class Inspector:
             MissingExtraError: an API is asked for without the extra 'api'.
         """
         from reason_iad.backbones import load_backbone
-        from reason_iad.backbones.loading import model_directory
-        from reason_iad.expert.fusion import load_fusion
         from reason_iad.knowledge import open_knowledge
 
         method = (config or InspectorConfig()).method
@@ -114,10 +110,8 @@ class Inspector:
 
             return cls(load_chat_model(model, base_url, timeout), open_knowledge(knowledge), config)
         store = open_knowledge(knowledge)
-        fusion = None if model == "fake" else load_fusion(model_directory(model))
         backbone = load_backbone(model, device=device, dtype=dtype, compile_steps=compile_steps)
-        images = None if gallery is None else open_gallery(gallery, backbone)
-        return cls(backbone, store, config, images, fusion)
+        return cls(backbone, store, config, None if gallery is None else open_gallery(gallery, backbone))
 
     def inspect(
         self,

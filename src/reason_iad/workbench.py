@@ -15,7 +15,6 @@ from reason_iad.schema import CategoryEvidence, RetrievedEntry
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone, ImageTokens
     from reason_iad.expert import Expert
-    from reason_iad.expert.fusion import LateFusion
     from reason_iad.knowledge import Gallery, KnowledgeStore
 
 CACHED_IMAGES = 32
@@ -35,6 +34,7 @@ class Workbench:
         gallery: where categories are found, or None.
         config: the configuration in force.
         fusion: how the map is weighed into verdict and place, or None.
+        comparator: how the map compares patches, or None: by the cosine.
         method, reasoning: what it resolves to.
     """
 
@@ -44,10 +44,14 @@ class Workbench:
         knowledge: KnowledgeStore | None,
         config: InspectorConfig,
         gallery: Gallery | None,
-        fusion: LateFusion | None = None,
     ) -> None:
         self.backbone, self.knowledge, self.gallery, self.config = backbone, knowledge, gallery, config
-        self.fusion = fusion if config.fuse else None
+        from reason_iad.expert.comparator import load_comparator
+        from reason_iad.expert.fusion import load_fusion
+
+        directory = None if isinstance(backbone, ChatModel) else backbone.directory
+        self.fusion = load_fusion(directory) if directory is not None and config.fuse else None
+        self.comparator = load_comparator(directory) if directory is not None else None
         self.method = PRESETS[config.method]
         self.reasoning = config.reasoning_config()
         self.knowledge_sha256 = None if knowledge is None else knowledge.sha256()
@@ -132,7 +136,8 @@ class Workbench:
             features = [model.patch_features(reference.pixels) for reference in references]
             single = references[0].pixels if len(references) == 1 else None
             copies = [] if single is None else jittered_copies(single)
-            return build_expert(features, [model.patch_features(copy) for copy in copies])
+            jittered = [model.patch_features(copy) for copy in copies]
+            return build_expert(features, jittered, self.comparator)
 
         return self._experts.get(":".join(reference.sha256 for reference in references), build)
 

@@ -24,7 +24,7 @@ from reason_iad.bench.questions import read_units
 from reason_iad.bench.tools import Tools, known_category
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.errors import ModelError
-from reason_iad.expert.fusion import DetectionWeights, LateFusion, PlaceWeights
+from reason_iad.expert.fusion import FILE, DetectionWeights, LateFusion, PlaceWeights
 from reason_iad.images import load_image
 from reason_iad.knowledge import KnowledgeStore, open_knowledge
 from reason_iad.prompt import Data, Prompt
@@ -75,10 +75,8 @@ def ask(
     units: Sequence[Unit],
     method: str,
     model: Any = None,
-    fusion: LateFusion | None = None,
 ) -> list[Answered]:
-    tools = Tools(model or FakeBackbone(context_length=16384), knowledge, fusion)
-    answerer = QuestionAnswerer(tools, settings, method)
+    answerer = QuestionAnswerer(Tools(model or FakeBackbone(context_length=16384), knowledge), settings, method)
     return [result for unit in units for result in answerer.answer(unit)]
 
 
@@ -99,15 +97,18 @@ def test_every_question_is_answered_once_in_order(
 
 
 def test_the_map_is_weighed_into_whether_and_where_only_if_asked_to(
-    settings: Settings, knowledge: KnowledgeStore, units: tuple[Unit, ...]
+    settings: Settings, knowledge: KnowledgeStore, units: tuple[Unit, ...], tmp_path: Path
 ) -> None:
     weights = DetectionWeights(bias=30.0, model=0.0, map=0.0)  # so sure of a defect that it cannot be missed
     fusion = LateFusion(
         one_reference=weights, more_references=weights, place=PlaceWeights(model=1.0, map=0.0), fitted_on="nothing"
     )
-    alone = ask(settings, knowledge, units, "direct")
-    off = ask(settings, knowledge, units, "direct", fusion=fusion)
-    on = ask(replace(settings, fuse=True), knowledge, units, "direct", fusion=fusion)
+    model = FakeBackbone(context_length=16384)
+    alone = ask(settings, knowledge, units, "direct", model)
+    model.directory = tmp_path
+    (tmp_path / FILE).write_text(fusion.model_dump_json())
+    off = ask(settings, knowledge, units, "direct", model)
+    on = ask(replace(settings, fuse=True), knowledge, units, "direct", model)
     assert [each.answer for each in off] == [each.answer for each in alone]
     changed = 0
     for before, after in zip(alone, on, strict=True):

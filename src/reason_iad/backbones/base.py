@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from PIL import Image
 
@@ -137,6 +139,8 @@ class Backbone(Protocol):
     context_length: int
     embedding_rms: float
     """Root mean square of the token embeddings: the unit of the noise scale (METHOD section 2)."""
+    directory: Path | None
+    """Where its files lie, and those of its expert beside them; None for a model without files."""
 
     def embed_image(self, image: Image.Image) -> ImageTokens:
         """Run the vision tower and the projector once.

@@ -26,6 +26,8 @@ from reason_iad.prompt import Data, ImageSlot, LatentSlot
 from reason_iad.schema import ModelVersion
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PIL import Image
 
     from reason_iad.prompt import Part, Prompt
@@ -40,6 +42,7 @@ class FakeBackbone:
     def __init__(self, hidden_size: int = 16, context_length: int = 4096, seed: int = 0) -> None:
         draw = torch.Generator().manual_seed(seed)
         self.hidden_size, self.context_length = hidden_size, context_length
+        self.directory: Path | None = None
         self._table = torch.randn(_VOCABULARY, hidden_size, generator=draw)
         self._query, self._key, self._value = (
             torch.randn(hidden_size, hidden_size, generator=draw) / hidden_size**0.5 for _ in range(3)

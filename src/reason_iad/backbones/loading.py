@@ -252,4 +252,5 @@ def _build(
     family = str(config["model_type"])
     version = ModelVersion(name=name, family=family, sha256=hash_weights(directory), device=str(device), dtype=kind)
     backbone: TransformersBackbone = backbone_class(model.to(device), tokenizer, processor, version)
+    backbone.directory = directory
     return backbone

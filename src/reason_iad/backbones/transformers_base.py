@@ -40,6 +40,7 @@ class TransformersBackbone(SuffixRunner):
     def __init__(self, model: Any, tokenizer: Any, image_processor: Any, version: ModelVersion) -> None:
         super().__init__(model, tokenizer, version)
         self.image_processor = image_processor
+        self.directory: Path | None = None  # `load_backbone` knows it
         weight: torch.Tensor = self._embed.weight
         self.hidden_size = int(weight.shape[1])
         scale = float(getattr(self._embed, "embed_scale", 1.0))  # some families scale what they look up

@@ -67,7 +67,7 @@ class QuestionAnswerer:
 
     def __init__(self, tools: Tools, settings: Settings, method: str) -> None:
         self._settings, self._knowledge = settings, tools.knowledge
-        self._told = Workbench(tools.backbone, tools.knowledge, settings.config(method), None, tools.fusion)
+        self._told = Workbench(tools.backbone, tools.knowledge, settings.config(method), None)
         self._untold = copy.copy(self._told)  # shares what is computed from images
         self._untold.knowledge = None
         self._known: dict[tuple[str, str], str | None] = {}

@@ -14,7 +14,6 @@ from reason_iad.images import LoadedImage, load_image
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone, ChatModel
-    from reason_iad.expert.fusion import LateFusion
     from reason_iad.knowledge import KnowledgeStore
 
 CACHED_PIXELS = 64 * 2**20
@@ -23,11 +22,10 @@ CACHED_PIXELS = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The model, the knowledge, and how the map is weighed into answers, where it is."""
+    """The model and the knowledge."""
 
     backbone: Backbone | ChatModel
     knowledge: KnowledgeStore
-    fusion: LateFusion | None = None
 
 
 def load_tools(settings: Settings, method: str) -> Tools:
@@ -55,7 +53,7 @@ def load_tools(settings: Settings, method: str) -> Tools:
         raise KnowledgeError("There is no knowledge; give --knowledge.")
     if settings.fuse and inspector.fusion is None:
         raise ModelError(f"'{settings.model}' has no weights for the map; leave out --fuse.")
-    return Tools(inspector.backbone, inspector.knowledge, inspector.fusion)
+    return Tools(inspector.backbone, inspector.knowledge)
 
 
 def known_category(knowledge: KnowledgeStore, dataset: str, category: str) -> str | None:

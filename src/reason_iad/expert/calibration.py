@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from reason_iad.backbones.base import PatchFeatures
 from reason_iad.errors import ConfigError
+from reason_iad.expert.comparator import PatchComparator
 from reason_iad.expert.distance import residual_map
 from reason_iad.schema import Box
 
@@ -40,11 +41,12 @@ class AnomalyMap:
 
     Attributes:
         values: (rows, columns) in [0, 1].
-        distances: (rows, columns), the cosine distances it was made from, in [0, 2].
+        distances: (rows, columns), the distances it was made from, at least 0 (cosine: at most 2).
         normal_peak: mean of the largest distances of normals against normals.
         gate_passed: whether the map may speak about there being a defect.
         area: share of the image that the largest connected region above theta_low covers.
         calibrated_on: number of references.
+        learned: whether the distances are a comparator's, -ln(1 - p) of a defect, or the cosine's.
     """
 
     values: torch.Tensor
@@ -53,6 +55,7 @@ class AnomalyMap:
     gate_passed: bool
     area: float
     calibrated_on: int
+    learned: bool = False
 
     def on_grid(self, rows: int, columns: int) -> torch.Tensor:
         """The map on another grid, (rows * columns,): the largest value that falls into each cell."""
@@ -84,15 +87,17 @@ class Expert:
         normals: their features.
         residuals: normal-against-normal residual maps.
         calibrated_on: number of real references among them.
+        comparator: how patches are compared; None: by the cosine.
     """
 
     normals: tuple[PatchFeatures, ...]
     residuals: tuple[torch.Tensor, ...]
     calibrated_on: int
+    comparator: PatchComparator | None = None
 
     def inspect(self, query: PatchFeatures) -> AnomalyMap:
         """The calibrated map of a query image."""
-        raw = residual_map(query, self.normals, RADIUS)
+        raw = _compare(query, self.normals, self.comparator)
         normal = torch.cat([residual.flatten() for residual in self.residuals])
         scale = 1.0
         if self.calibrated_on == 1:
@@ -104,15 +109,28 @@ class Expert:
         normal_areas = torch.tensor([largest_region(residual * scale > low) for residual in self.residuals])
         gate = area > float(normal_areas.quantile(QUANTILE)) + AREA_SLACK
         peak = sum(float(residual.max()) for residual in self.residuals) / len(self.residuals)
-        return AnomalyMap(values, raw.cpu(), peak, gate, area, self.calibrated_on)
+        learned = self.comparator is not None
+        return AnomalyMap(values, raw.cpu(), peak, gate, area, self.calibrated_on, learned)
 
 
-def build_expert(normals: Sequence[PatchFeatures], jittered: Sequence[PatchFeatures] = ()) -> Expert:
+def _compare(
+    query: PatchFeatures, normals: Sequence[PatchFeatures], comparator: PatchComparator | None
+) -> torch.Tensor:
+    """Residuals of every patch, (rows, columns)."""
+    return residual_map(query, normals, RADIUS) if comparator is None else comparator.compare(query, normals)
+
+
+def build_expert(
+    normals: Sequence[PatchFeatures],
+    jittered: Sequence[PatchFeatures] = (),
+    comparator: PatchComparator | None = None,
+) -> Expert:
     """Calibrate on normal references.
 
     Args:
         normals: features of at least one reference.
         jittered: features of slightly changed copies of it; needed when there is only one.
+        comparator: how patches are compared; None: by the cosine.
 
     Raises:
         ConfigError: there is nothing to calibrate on.
@@ -120,13 +138,13 @@ def build_expert(normals: Sequence[PatchFeatures], jittered: Sequence[PatchFeatu
     if not normals or (len(normals) == 1 and not jittered):
         raise ConfigError("The defect expert needs at least two references, or one and jittered copies of it.")
     if len(normals) == 1:
-        residuals = [residual_map(copy, normals, RADIUS) for copy in jittered]
+        residuals = [_compare(copy, normals, comparator) for copy in jittered]
     else:
         residuals = [
-            residual_map(one, [other for j, other in enumerate(normals) if j != i], RADIUS)
+            _compare(one, [other for j, other in enumerate(normals) if j != i], comparator)
             for i, one in enumerate(normals)
         ]
-    return Expert(tuple(normals), tuple(residuals), len(normals))
+    return Expert(tuple(normals), tuple(residuals), len(normals), comparator)
 
 
 def largest_region(above: torch.Tensor) -> float:

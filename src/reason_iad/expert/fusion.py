@@ -2,8 +2,7 @@
 
 The model sees the part and the knowledge but misses small defects; the map sees every difference but not what it
 means. A logistic regression on drawn parts says how much either is worth. What the map says is put so that it means
-the same for every product: how far its largest distance stands out from what several references show against each
-other or, with a single one, from the rest of the same map.
+the same for every product: how far its largest distance stands out from what is usual.
 
 The weights belong to a model, because its log odds and its patch features do: they lie in its directory as
 `fusion.json`. A model without that file answers alone.
@@ -21,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reason_iad.errors import ModelError
 from reason_iad.expert.calibration import AnomalyMap
-from reason_iad.schema import PLACES
+from reason_iad.schema import PLACES, Usual
 
 FILE = "fusion.json"
 LARGEST = 100_000
@@ -108,11 +107,21 @@ def log_odds(probability: float) -> float:
 def standing_out(found: AnomalyMap) -> float:
     """How far the map stands out: ln of its largest distance over what is usual.
 
-    Usual is the mean of the largest distances between references. Copies of a single one do not say how good parts
-    differ; there it is the median distance of the same map.
+    What is usual, `what_is_usual` tells.
     """
-    usual = float(found.distances.median()) if found.calibrated_on == 1 else found.normal_peak
-    return math.log((float(found.distances.max()) + FLOOR) / (usual + FLOOR))
+    at = {"references": found.normal_peak, "median": float(found.distances.median()), "fixed": 1.0}
+    return math.log((float(found.distances.max()) + FLOOR) / (at[what_is_usual(found)] + FLOOR))
+
+
+def what_is_usual(found: AnomalyMap) -> Usual:
+    """What the largest distance of a map is compared with.
+
+    'references': the mean of the largest distances between them. Copies of a single one do not say how good parts
+    differ; there it is the 'median' distance of the same map, or 1 ('fixed') for a learned comparison, which knows.
+    """
+    if found.calibrated_on > 1:
+        return "references"
+    return "fixed" if found.learned else "median"
 
 
 def place_evidence(found: AnomalyMap) -> list[float]:

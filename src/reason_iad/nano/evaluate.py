@@ -252,8 +252,8 @@ def evaluate(model: str, splits: Sequence[str], count: int) -> list[Table]:
     Raises:
         ModelError: the model cannot be loaded.
     """
-    from reason_iad.backbones.loading import load_backbone, model_directory
+    from reason_iad.backbones.loading import load_backbone
 
-    fusion = load_fusion(model_directory(model))
     backbone = load_backbone(model)
+    fusion = None if backbone.directory is None else load_fusion(backbone.directory)
     return [SPLITS[split](backbone, count, fusion) for split in splits]
