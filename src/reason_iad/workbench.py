@@ -134,8 +134,8 @@ class Workbench:
         def build() -> Expert:
             model = self.local
             features = [model.patch_features(reference.pixels) for reference in references]
-            single = references[0].pixels if len(references) == 1 else None
-            copies = [] if single is None else jittered_copies(single)
+            alone = len(references) == 1 and self.comparator is None
+            copies = jittered_copies(references[0].pixels) if alone else []
             jittered = [model.patch_features(copy) for copy in copies]
             return build_expert(features, jittered, self.comparator)
 

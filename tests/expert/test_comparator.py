@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,18 @@ def test_an_expert_uses_it_for_normals_and_queries(comparator: PatchComparator) 
     query = features(4)
     assert torch.equal(expert.inspect(query).distances, comparator.compare(query, normals))
     assert not torch.equal(build_expert(normals).inspect(query).distances, expert.inspect(query).distances)
+
+
+def test_a_single_reference_needs_no_calibration(comparator: PatchComparator) -> None:
+    query, normal = features(1), features(2)
+    expert = build_expert([normal], comparator=comparator)
+    assert expert.residuals == ()
+    found = expert.inspect(query)
+    logits = torch.log(torch.expm1(found.distances))
+    assert found.learned and found.calibrated_on == 1 and found.normal_peak == 0.0
+    assert torch.equal(found.values > 0, logits > 1e-6) or torch.equal(found.values > 0, logits > 0)
+    sure = found.distances >= 4 * math.log(2)
+    assert torch.equal(found.values == 1, sure)
 
 
 def test_what_was_saved_is_read(heads: TowerHeads, comparator: PatchComparator, tmp_path: Path) -> None:

@@ -71,6 +71,14 @@ def test_the_verdict_and_its_reasons_are_said(full: Page) -> None:
         assert said in full.text, said
 
 
+def test_a_map_that_is_not_weighed_says_whether_it_may_speak() -> None:
+    whole = cases.defect()
+    alone = whole.model_copy(update={"evidence": whole.evidence.model_copy(update={"fusion": None})})
+    text = page(alone, references=(cases.plate(False, 1),)).text
+    assert "by the model" in text and "Beyond what good parts show (calibrated on 3)." in text
+    assert "Weighed" not in text
+
+
 def test_everything_visual_is_there(full: Page) -> None:
     pictures = [value for tag, name, value in full.attributes if (tag, name) == ("img", "src")]
     assert len(pictures) == 3 + 3, "inspected, reference, heat map, and one with patches per question"

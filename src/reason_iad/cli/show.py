@@ -30,12 +30,13 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
     category = result.evidence.category
     rows.append(("category", f"{category.name or 'unknown'} ({category.origin})" if category.name else "unknown"))
     rows += _knowledge(result.evidence.knowledge)
-    if anomaly_map := result.evidence.anomaly_map:
+    fusion = result.evidence.fusion
+    if fusion is not None:
+        rows.append(("weighed", f"the model alone {fusion.model_probability:.3f}; {fusion.in_words()}"))
+    elif anomaly_map := result.evidence.anomaly_map:
         says = "beyond what good parts show" if anomaly_map.gate_passed else "not beyond what good parts show"
         count = anomaly_map.calibrated_on
         rows.append(("map", f"{says}, against {count} reference{'' if count == 1 else 's'}"))
-    if fusion := result.evidence.fusion:
-        rows.append(("weighed", f"the model alone {fusion.model_probability:.3f}; {fusion.in_words()}"))
     rows += _how(result.method, result.seed, result.versions, result.timings_ms)
     _print(rows, err)
 

@@ -5,11 +5,13 @@ the map is clipped between them to [0, 1]. The coherence gate compares the large
 with the same on normals: a map that fails it may say where, but not whether (METHOD section 4).
 
 Normal-against-normal needs two references. With one [ours], the residuals come from jittered copies of it. Jitter
-knows nothing of the variation between two parts, so they are scaled up some of the way to the query's own median.
+knows nothing of the variation between two parts, so they are scaled up some of the way to the query's own median. A
+learned comparison does know it, and needs no copies.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +33,9 @@ the gate's false alarms below a tenth (0.08; 0.18 at 0) without silencing it (it
 at 1)."""
 LEAST_RESIDUAL = 0.01
 """Cosine distance below which nothing counts as different: references may be copies of one another [ours]."""
+EVEN = math.log(2)
+"""The least theta_low of a learned comparison: as likely defective as not. Its distances mean the same everywhere,
+so a single reference needs no calibration [ours]."""
 RADIUS = 0.15
 """References show the part in about the same place: a patch is compared within 15 % of the image side [ours]."""
 
@@ -98,19 +103,26 @@ class Expert:
     def inspect(self, query: PatchFeatures) -> AnomalyMap:
         """The calibrated map of a query image."""
         raw = _compare(query, self.normals, self.comparator)
+        low, high, usual = self._limits(raw)
+        values = ((raw - low) / (high - low)).clamp(0, 1).cpu()
+        area = largest_region(values > 0)
+        gate = area > usual + AREA_SLACK
+        peak = sum(float(residual.max()) for residual in self.residuals) / max(len(self.residuals), 1)
+        return AnomalyMap(values, raw.cpu(), peak, gate, area, self.calibrated_on, self.comparator is not None)
+
+    def _limits(self, raw: torch.Tensor) -> tuple[float, float, float]:
+        """theta_low, theta_high, and the area of the largest region above theta_low on normals."""
+        least = LEAST_RESIDUAL if self.comparator is None else EVEN
+        if not self.residuals:
+            return least, 4 * least, 0.0
         normal = torch.cat([residual.flatten() for residual in self.residuals])
         scale = 1.0
         if self.calibrated_on == 1:
             scale = max(1.0, float(raw.median()) / max(float(normal.median()), 1e-6)) ** ONE_REFERENCE
-        low = max(float(normal.quantile(QUANTILE)) * scale, LEAST_RESIDUAL)
-        high = low + max(3 * (low - float(normal.median()) * scale), LEAST_RESIDUAL)
-        values = ((raw - low) / (high - low)).clamp(0, 1).cpu()
-        area = largest_region(values > 0)
-        normal_areas = torch.tensor([largest_region(residual * scale > low) for residual in self.residuals])
-        gate = area > float(normal_areas.quantile(QUANTILE)) + AREA_SLACK
-        peak = sum(float(residual.max()) for residual in self.residuals) / len(self.residuals)
-        learned = self.comparator is not None
-        return AnomalyMap(values, raw.cpu(), peak, gate, area, self.calibrated_on, learned)
+        low = max(float(normal.quantile(QUANTILE)) * scale, least)
+        high = low + max(3 * (low - float(normal.median()) * scale), least)
+        areas = torch.tensor([largest_region(residual * scale > low) for residual in self.residuals])
+        return low, high, float(areas.quantile(QUANTILE))
 
 
 def _compare(
@@ -129,13 +141,13 @@ def build_expert(
 
     Args:
         normals: features of at least one reference.
-        jittered: features of slightly changed copies of it; needed when there is only one.
+        jittered: features of slightly changed copies of it; needed when there is only one, for the cosine.
         comparator: how patches are compared; None: by the cosine.
 
     Raises:
         ConfigError: there is nothing to calibrate on.
     """
-    if not normals or (len(normals) == 1 and not jittered):
+    if not normals or (len(normals) == 1 and not jittered and comparator is None):
         raise ConfigError("The defect expert needs at least two references, or one and jittered copies of it.")
     if len(normals) == 1:
         residuals = [_compare(copy, normals, comparator) for copy in jittered]
