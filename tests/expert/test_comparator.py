@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from safetensors.torch import save_file
 from reason_iad.backbones.base import PatchFeatures
 from reason_iad.errors import ModelError
 from reason_iad.expert import build_expert
+from reason_iad.expert.calibration import AREA_SLACK
 from reason_iad.expert.comparator import FILE, PatchComparator, load_comparator
 from reason_iad.nano.training.heads import TowerHeads, comparator_tensors
 
@@ -57,25 +57,23 @@ def test_grids_may_differ(comparator: PatchComparator) -> None:
     assert torch.allclose(found, comparator.compare(features(2), [fine]), atol=1e-5)
 
 
-def test_an_expert_uses_it_for_normals_and_queries(comparator: PatchComparator) -> None:
-    normals = [features(1), features(2), features(3)]
-    expert = build_expert(normals, comparator=comparator)
-    assert torch.equal(expert.residuals[0], comparator.compare(normals[0], normals[1:]))
-    query = features(4)
-    assert torch.equal(expert.inspect(query).distances, comparator.compare(query, normals))
-    assert not torch.equal(build_expert(normals).inspect(query).distances, expert.inspect(query).distances)
+def test_an_expert_uses_it_with_a_single_reference_only(comparator: PatchComparator) -> None:
+    query, normals = features(4), [features(1), features(2), features(3)]
+    one = build_expert(normals[:1], comparator=comparator).inspect(query)
+    assert one.learned and one.calibrated_on == 1
+    assert torch.equal(one.distances, comparator.compare(query, normals[:1]))
+    several = build_expert(normals, comparator=comparator).inspect(query)
+    assert not several.learned
+    assert torch.equal(several.distances, build_expert(normals).inspect(query).distances)
 
 
-def test_a_single_reference_needs_no_calibration(comparator: PatchComparator) -> None:
+def test_its_map_begins_where_a_defect_is_as_likely_as_not(comparator: PatchComparator) -> None:
     query, normal = features(1), features(2)
-    expert = build_expert([normal], comparator=comparator)
-    assert expert.residuals == ()
-    found = expert.inspect(query)
-    logits = torch.log(torch.expm1(found.distances))
-    assert found.learned and found.calibrated_on == 1 and found.normal_peak == 0.0
-    assert torch.equal(found.values > 0, logits > 1e-6) or torch.equal(found.values > 0, logits > 0)
-    sure = found.distances >= 4 * math.log(2)
-    assert torch.equal(found.values == 1, sure)
+    found = build_expert([normal], comparator=comparator).inspect(query)
+    probability = 1 - torch.exp(-found.distances)
+    assert torch.equal(found.values > 0, probability > 0.5) and bool((found.values > 0).any())
+    assert torch.equal(found.values == 1, probability >= 15 / 16)
+    assert found.gate_passed == (found.area > AREA_SLACK)
 
 
 def test_what_was_saved_is_read(heads: TowerHeads, comparator: PatchComparator, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from reason_iad.errors import ModelError
 
 _PATH = click.Path(path_type=Path)
 TABLES = ("new", "held_out", "renamed", "inputs", "fused")
-PAIRS_WEIGHED = 400
+PAIRS_WEIGHED = 600
 
 
 @click.group()

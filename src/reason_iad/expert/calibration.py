@@ -6,7 +6,7 @@ with the same on normals: a map that fails it may say where, but not whether (ME
 
 Normal-against-normal needs two references. With one [ours], the residuals come from jittered copies of it. Jitter
 knows nothing of the variation between two parts, so they are scaled up some of the way to the query's own median. A
-learned comparison does know it, and needs no copies.
+model that carries a learned comparison uses that instead.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -34,8 +35,7 @@ at 1)."""
 LEAST_RESIDUAL = 0.01
 """Cosine distance below which nothing counts as different: references may be copies of one another [ours]."""
 EVEN = math.log(2)
-"""The least theta_low of a learned comparison: as likely defective as not. Its distances mean the same everywhere,
-so a single reference needs no calibration [ours]."""
+"""Distance of a learned comparison at which a patch is as likely defective as not: its theta_low [ours]."""
 RADIUS = 0.15
 """References show the part in about the same place: a patch is compared within 15 % of the image side [ours]."""
 
@@ -84,52 +84,63 @@ class AnomalyMap:
         )
 
 
+class Expert(Protocol):
+    """Knows the normal references; compares one query at a time."""
+
+    def inspect(self, query: PatchFeatures) -> AnomalyMap:
+        """The calibrated map of a query image."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Expert:
-    """Calibrated on normal references; compares one query at a time.
+class CalibratedExpert:
+    """Compares by the cosine, calibrated on normals against normals.
 
     Attributes:
         normals: their features.
         residuals: normal-against-normal residual maps.
         calibrated_on: number of real references among them.
-        comparator: how patches are compared; None: by the cosine.
     """
 
     normals: tuple[PatchFeatures, ...]
     residuals: tuple[torch.Tensor, ...]
     calibrated_on: int
-    comparator: PatchComparator | None = None
 
     def inspect(self, query: PatchFeatures) -> AnomalyMap:
         """The calibrated map of a query image."""
-        raw = _compare(query, self.normals, self.comparator)
-        low, high, usual = self._limits(raw)
-        values = ((raw - low) / (high - low)).clamp(0, 1).cpu()
-        area = largest_region(values > 0)
-        gate = area > usual + AREA_SLACK
-        peak = sum(float(residual.max()) for residual in self.residuals) / max(len(self.residuals), 1)
-        return AnomalyMap(values, raw.cpu(), peak, gate, area, self.calibrated_on, self.comparator is not None)
-
-    def _limits(self, raw: torch.Tensor) -> tuple[float, float, float]:
-        """theta_low, theta_high, and the area of the largest region above theta_low on normals."""
-        least = LEAST_RESIDUAL if self.comparator is None else EVEN
-        if not self.residuals:
-            return least, 4 * least, 0.0
+        raw = residual_map(query, self.normals, RADIUS)
         normal = torch.cat([residual.flatten() for residual in self.residuals])
         scale = 1.0
         if self.calibrated_on == 1:
             scale = max(1.0, float(raw.median()) / max(float(normal.median()), 1e-6)) ** ONE_REFERENCE
-        low = max(float(normal.quantile(QUANTILE)) * scale, least)
-        high = low + max(3 * (low - float(normal.median()) * scale), least)
-        areas = torch.tensor([largest_region(residual * scale > low) for residual in self.residuals])
-        return low, high, float(areas.quantile(QUANTILE))
+        low = max(float(normal.quantile(QUANTILE)) * scale, LEAST_RESIDUAL)
+        high = low + max(3 * (low - float(normal.median()) * scale), LEAST_RESIDUAL)
+        values = ((raw - low) / (high - low)).clamp(0, 1).cpu()
+        area = largest_region(values > 0)
+        normal_areas = torch.tensor([largest_region(residual * scale > low) for residual in self.residuals])
+        gate = area > float(normal_areas.quantile(QUANTILE)) + AREA_SLACK
+        peak = sum(float(residual.max()) for residual in self.residuals) / len(self.residuals)
+        return AnomalyMap(values, raw.cpu(), peak, gate, area, self.calibrated_on)
 
 
-def _compare(
-    query: PatchFeatures, normals: Sequence[PatchFeatures], comparator: PatchComparator | None
-) -> torch.Tensor:
-    """Residuals of every patch, (rows, columns)."""
-    return residual_map(query, normals, RADIUS) if comparator is None else comparator.compare(query, normals)
+@dataclass(frozen=True, slots=True)
+class LearnedExpert:
+    """Compares with a single reference by what was learned: one picture cannot show what varies [ours].
+
+    Attributes:
+        normal: features of the reference.
+        comparator: the learned comparison.
+    """
+
+    normal: PatchFeatures
+    comparator: PatchComparator
+
+    def inspect(self, query: PatchFeatures) -> AnomalyMap:
+        """The map of a query image: 0 up to p = 1/2 of a defect at a patch, 1 from p = 15/16."""
+        raw = self.comparator.compare(query, [self.normal]).cpu()
+        values = ((raw - EVEN) / (3 * EVEN)).clamp(0, 1)
+        area = largest_region(values > 0)
+        return AnomalyMap(values, raw, 0.0, area > AREA_SLACK, area, calibrated_on=1, learned=True)
 
 
 def build_expert(
@@ -141,22 +152,24 @@ def build_expert(
 
     Args:
         normals: features of at least one reference.
-        jittered: features of slightly changed copies of it; needed when there is only one, for the cosine.
-        comparator: how patches are compared; None: by the cosine.
+        jittered: features of slightly changed copies of it; needed when there is only one and no comparator.
+        comparator: a learned comparison, used with a single reference: several show by themselves what is normal.
 
     Raises:
         ConfigError: there is nothing to calibrate on.
     """
-    if not normals or (len(normals) == 1 and not jittered and comparator is None):
+    if len(normals) == 1 and comparator is not None:
+        return LearnedExpert(normals[0], comparator)
+    if not normals or (len(normals) == 1 and not jittered):
         raise ConfigError("The defect expert needs at least two references, or one and jittered copies of it.")
     if len(normals) == 1:
-        residuals = [_compare(copy, normals, comparator) for copy in jittered]
+        residuals = [residual_map(copy, normals, RADIUS) for copy in jittered]
     else:
         residuals = [
-            _compare(one, [other for j, other in enumerate(normals) if j != i], comparator)
+            residual_map(one, [other for j, other in enumerate(normals) if j != i], RADIUS)
             for i, one in enumerate(normals)
         ]
-    return Expert(tuple(normals), tuple(residuals), len(normals), comparator)
+    return CalibratedExpert(tuple(normals), tuple(residuals), len(normals))
 
 
 def largest_region(above: torch.Tensor) -> float:
