@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from cli.stub import StubInspector
 from reason_iad.batch import Failure
 from reason_iad.cli.schema import NAMES, schema_text
-from reason_iad.schema import PLACES, SCHEMA_VERSION, Inspection, Reply
+from reason_iad.schema import PLACES, SCHEMA_VERSION, FusionEvidence, Inspection, Reply, Usual
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -66,3 +67,14 @@ def test_results_cannot_be_changed(make_image: Callable[..., Path]) -> None:
 def test_places_are_the_nine_parts_in_reading_order() -> None:
     assert len(set(PLACES)) == 9
     assert PLACES[0] == "top left" and PLACES[4] == "center" and PLACES[8] == "bottom right"
+
+
+def test_what_was_weighed_is_said_in_words() -> None:
+    def words(standing_out: float, usual: Usual) -> str:
+        return FusionEvidence(model_probability=0.5, standing_out=standing_out, usual=usual).in_words()
+
+    assert (
+        words(math.log(2.5), "references") == "the map's largest difference is 2.5 x the largest between references"
+    )
+    assert words(math.log(7.0), "median") == "the map's largest difference is 7.0 x its median"
+    assert words(0.0, "fixed") == "the map gives up to 63 % for a defect at one place"

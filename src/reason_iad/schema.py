@@ -170,7 +170,7 @@ class FusionEvidence(Record):
         """What the map says, for people."""
         largest = math.exp(self.standing_out)
         if self.usual == "fixed":
-            return f"the map gives up to {1 - math.exp(-largest):.0%} for a defect at one place"
+            return f"the map gives up to {100 - 100 * math.exp(-largest):.0f} % for a defect at one place"
         usual = "its median" if self.usual == "median" else "the largest between references"
         return f"the map's largest difference is {largest:.1f} x {usual}"
 
