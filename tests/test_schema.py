@@ -77,4 +77,3 @@ def test_what_was_weighed_is_said_in_words() -> None:
         words(math.log(2.5), "references") == "the map's largest difference is 2.5 x the largest between references"
     )
     assert words(math.log(7.0), "median") == "the map's largest difference is 7.0 x its median"
-    assert words(0.0, "fixed") == "the map gives up to 63 % for a defect at one place"

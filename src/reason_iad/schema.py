@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = "1.1"
 
 Verdict = Literal["pass", "defect"]
-Usual = Literal["references", "median", "fixed"]
+Usual = Literal["references", "median"]
 EntryKind = Literal["normal", "tolerance", "defect"]
 PLACES: tuple[str, ...] = (
     "top left", "top center", "top right",
@@ -162,17 +162,13 @@ class FusionEvidence(Record):
     )
     standing_out: float = Field(description="Of the map: ln of its largest distance over what is usual.")
     usual: Usual = Field(
-        description="What that is: the mean largest distance between the references; with one reference the map's "
-        "median or, where the comparison is learned, 1 ('fixed'): -ln(1 - p) of a defect at a place."
+        description="What that is: the mean largest distance between the references; with one, the map's median."
     )
 
     def in_words(self) -> str:
         """What the map says, for people."""
-        largest = math.exp(self.standing_out)
-        if self.usual == "fixed":
-            return f"the map gives up to {100 - 100 * math.exp(-largest):.0f} % for a defect at one place"
         usual = "its median" if self.usual == "median" else "the largest between references"
-        return f"the map's largest difference is {largest:.1f} x {usual}"
+        return f"the map's largest difference is {math.exp(self.standing_out):.1f} x {usual}"
 
 
 class Evidence(Record):

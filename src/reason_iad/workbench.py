@@ -34,7 +34,6 @@ class Workbench:
         gallery: where categories are found, or None.
         config: the configuration in force.
         fusion: how the map is weighed into verdict and place, or None.
-        comparator: how the map compares patches, or None: by the cosine.
         method, reasoning: what it resolves to.
     """
 
@@ -46,12 +45,10 @@ class Workbench:
         gallery: Gallery | None,
     ) -> None:
         self.backbone, self.knowledge, self.gallery, self.config = backbone, knowledge, gallery, config
-        from reason_iad.expert.comparator import load_comparator
         from reason_iad.expert.fusion import load_fusion
 
         directory = None if isinstance(backbone, ChatModel) else backbone.directory
         self.fusion = load_fusion(directory) if directory is not None and config.fuse else None
-        self.comparator = load_comparator(directory) if directory is not None else None
         self.method = PRESETS[config.method]
         self.reasoning = config.reasoning_config()
         self.knowledge_sha256 = None if knowledge is None else knowledge.sha256()
@@ -134,10 +131,8 @@ class Workbench:
         def build() -> Expert:
             model = self.local
             features = [model.patch_features(reference.pixels) for reference in references]
-            alone = len(references) == 1 and self.comparator is None
-            copies = jittered_copies(references[0].pixels) if alone else []
-            jittered = [model.patch_features(copy) for copy in copies]
-            return build_expert(features, jittered, self.comparator)
+            copies = jittered_copies(references[0].pixels) if len(references) == 1 else []
+            return build_expert(features, [model.patch_features(copy) for copy in copies])
 
         return self._experts.get(":".join(reference.sha256 for reference in references), build)
 

@@ -5,16 +5,13 @@ the map is clipped between them to [0, 1]. The coherence gate compares the large
 with the same on normals: a map that fails it may say where, but not whether (METHOD section 4).
 
 Normal-against-normal needs two references. With one [ours], the residuals come from jittered copies of it. Jitter
-knows nothing of the variation between two parts, so they are scaled up some of the way to the query's own median. A
-model that carries a learned comparison uses that instead.
+knows nothing of the variation between two parts, so they are scaled up some of the way to the query's own median.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,7 +19,6 @@ from scipy import ndimage
 
 from reason_iad.backbones.base import PatchFeatures
 from reason_iad.errors import ConfigError
-from reason_iad.expert.comparator import PatchComparator
 from reason_iad.expert.distance import residual_map
 from reason_iad.schema import Box
 
@@ -34,8 +30,6 @@ the gate's false alarms below a tenth (0.08; 0.18 at 0) without silencing it (it
 at 1)."""
 LEAST_RESIDUAL = 0.01
 """Cosine distance below which nothing counts as different: references may be copies of one another [ours]."""
-EVEN = math.log(2)
-"""Distance of a learned comparison at which a patch is as likely defective as not: its theta_low [ours]."""
 RADIUS = 0.15
 """References show the part in about the same place: a patch is compared within 15 % of the image side [ours]."""
 
@@ -46,12 +40,11 @@ class AnomalyMap:
 
     Attributes:
         values: (rows, columns) in [0, 1].
-        distances: (rows, columns), the distances it was made from, at least 0 (cosine: at most 2).
+        distances: (rows, columns), the cosine distances it was made from, in [0, 2].
         normal_peak: mean of the largest distances of normals against normals.
         gate_passed: whether the map may speak about there being a defect.
         area: share of the image that the largest connected region above theta_low covers.
         calibrated_on: number of references.
-        learned: whether the distances are a comparator's, -ln(1 - p) of a defect, or the cosine's.
     """
 
     values: torch.Tensor
@@ -60,7 +53,6 @@ class AnomalyMap:
     gate_passed: bool
     area: float
     calibrated_on: int
-    learned: bool = False
 
     def on_grid(self, rows: int, columns: int) -> torch.Tensor:
         """The map on another grid, (rows * columns,): the largest value that falls into each cell."""
@@ -84,17 +76,9 @@ class AnomalyMap:
         )
 
 
-class Expert(Protocol):
-    """Knows the normal references; compares one query at a time."""
-
-    def inspect(self, query: PatchFeatures) -> AnomalyMap:
-        """The calibrated map of a query image."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class CalibratedExpert:
-    """Compares by the cosine, calibrated on normals against normals.
+class Expert:
+    """Calibrated on normal references; compares one query at a time.
 
     Attributes:
         normals: their features.
@@ -123,43 +107,16 @@ class CalibratedExpert:
         return AnomalyMap(values, raw.cpu(), peak, gate, area, self.calibrated_on)
 
 
-@dataclass(frozen=True, slots=True)
-class LearnedExpert:
-    """Compares with a single reference by what was learned: one picture cannot show what varies [ours].
-
-    Attributes:
-        normal: features of the reference.
-        comparator: the learned comparison.
-    """
-
-    normal: PatchFeatures
-    comparator: PatchComparator
-
-    def inspect(self, query: PatchFeatures) -> AnomalyMap:
-        """The map of a query image: 0 up to p = 1/2 of a defect at a patch, 1 from p = 15/16."""
-        raw = self.comparator.compare(query, [self.normal]).cpu()
-        values = ((raw - EVEN) / (3 * EVEN)).clamp(0, 1)
-        area = largest_region(values > 0)
-        return AnomalyMap(values, raw, 0.0, area > AREA_SLACK, area, calibrated_on=1, learned=True)
-
-
-def build_expert(
-    normals: Sequence[PatchFeatures],
-    jittered: Sequence[PatchFeatures] = (),
-    comparator: PatchComparator | None = None,
-) -> Expert:
+def build_expert(normals: Sequence[PatchFeatures], jittered: Sequence[PatchFeatures] = ()) -> Expert:
     """Calibrate on normal references.
 
     Args:
         normals: features of at least one reference.
-        jittered: features of slightly changed copies of it; needed when there is only one and no comparator.
-        comparator: a learned comparison, used with a single reference: several show by themselves what is normal.
+        jittered: features of slightly changed copies of it; needed when there is only one.
 
     Raises:
         ConfigError: there is nothing to calibrate on.
     """
-    if len(normals) == 1 and comparator is not None:
-        return LearnedExpert(normals[0], comparator)
     if not normals or (len(normals) == 1 and not jittered):
         raise ConfigError("The defect expert needs at least two references, or one and jittered copies of it.")
     if len(normals) == 1:
@@ -169,7 +126,7 @@ def build_expert(
             residual_map(one, [other for j, other in enumerate(normals) if j != i], RADIUS)
             for i, one in enumerate(normals)
         ]
-    return CalibratedExpert(tuple(normals), tuple(residuals), len(normals))
+    return Expert(tuple(normals), tuple(residuals), len(normals))
 
 
 def largest_region(above: torch.Tensor) -> float:

@@ -109,7 +109,7 @@ def standing_out(found: AnomalyMap) -> float:
 
     What is usual, `what_is_usual` tells.
     """
-    at = {"references": found.normal_peak, "median": float(found.distances.median()), "fixed": 1.0}
+    at = {"references": found.normal_peak, "median": float(found.distances.median())}
     return math.log((float(found.distances.max()) + FLOOR) / (at[what_is_usual(found)] + FLOOR))
 
 
@@ -117,11 +117,9 @@ def what_is_usual(found: AnomalyMap) -> Usual:
     """What the largest distance of a map is compared with.
 
     'references': the mean of the largest distances between them. Copies of a single one do not say how good parts
-    differ; there it is the 'median' distance of the same map, or 1 ('fixed') for a learned comparison, which knows.
+    differ; there it is the 'median' distance of the same map.
     """
-    if found.calibrated_on > 1:
-        return "references"
-    return "fixed" if found.learned else "median"
+    return "references" if found.calibrated_on > 1 else "median"
 
 
 def place_evidence(found: AnomalyMap) -> list[float]:

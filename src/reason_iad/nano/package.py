@@ -12,7 +12,6 @@ from reason_iad.errors import OutputError
 from reason_iad.nano.architecture import MERGE, PATCH, TEMPORAL
 
 if TYPE_CHECKING:
-    import torch
     from transformers import Qwen2_5_VLForConditionalGeneration
 
 
@@ -50,7 +49,6 @@ def package_model(
     out: Path,
     size: int,
     card: str | None = None,
-    comparator: dict[str, torch.Tensor] | None = None,
 ) -> Path:
     """Write the directory beside its name and put it in place in one step.
 
@@ -60,13 +58,11 @@ def package_model(
         out: the directory to write; an older one is replaced, its card is kept if none is given.
         size: pixels each way of the images it is shown.
         card: the model card.
-        comparator: tensors of the learned comparison (`comparator_tensors`), if there is one.
 
     Raises:
         OutputError: it cannot be written.
     """
     import torch
-    from safetensors.torch import save_file
 
     draft = Path(tempfile.mkdtemp(dir=_parent(out), prefix=".draft-"))
     try:
@@ -80,8 +76,6 @@ def package_model(
         half.load_state_dict(model.state_dict())
         half.generation_config = model.generation_config
         half.to(torch.bfloat16).save_pretrained(draft)
-        if comparator is not None:
-            save_file(comparator, draft / "comparator.safetensors")
         for name in ("tokenizer.json", "tokenizer_config.json"):
             shutil.copyfile(tokenizer / name, draft / name)
         (draft / "preprocessor_config.json").write_text(json.dumps(preprocessor_config(size), indent=2) + "\n")

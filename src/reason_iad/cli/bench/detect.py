@@ -53,7 +53,7 @@ SHOWN = 30
     type=click.Choice(list(DETECTORS)),
     default=next(iter(DETECTORS)),
     show_default=True,
-    help="The expert's patch distances, its learned comparison, or the calibrated map of an inspection.",
+    help="The expert's patch distances, or its calibrated map.",
 )
 @click.option(
     "--references",

@@ -60,16 +60,6 @@ class TowerHeads(nn.Module):
         return Seen(self.pair(both), self.alone(query), self.family(query.mean(1)), self.extent(both)[..., 0])
 
 
-def comparator_tensors(heads: TowerHeads) -> dict[str, Tensor]:
-    """The head for cover from a pair, as `expert/comparator.py` reads it from a model directory."""
-    state = heads.pair.state_dict()
-    tensors = {
-        "norm.weight": state["0.weight"], "norm.bias": state["0.bias"], "inner.weight": state["1.weight"],
-        "inner.bias": state["1.bias"], "outer.weight": state["3.weight"][:1], "outer.bias": state["3.bias"][:1],
-    }  # fmt: skip
-    return {name: tensor.float().cpu().contiguous() for name, tensor in tensors.items()}
-
-
 def coverage_loss(logits: Tensor, coverage: Tensor) -> Tensor:
     """Cross-entropy of the cover of each cell, defective cells weighted up."""
     weight = 1.0 + 4.0 * coverage

@@ -21,7 +21,6 @@ from reason_iad.nano.training.answer_stage import AnswerStage
 from reason_iad.nano.training.budget import Budget
 from reason_iad.nano.training.checkpoint import load_checkpoint, newest_checkpoint
 from reason_iad.nano.training.curves import draw_curves
-from reason_iad.nano.training.heads import TowerHeads, comparator_tensors
 from reason_iad.nano.training.loop import Runner, Stage
 from reason_iad.nano.training.prefetch import Workers
 from reason_iad.nano.training.settings import TrainSettings
@@ -88,16 +87,7 @@ def train(out: Path, settings: TrainSettings, *, resume: bool = False) -> Path:
                 inherit_heads(stage.heads, previous.heads)
             runner.run(stage, index, budget, state["step"] if here else 0, tensors if here else None)
     draw_curves(out / "log.jsonl", out / "curves.png")
-    assert stage is not None
-    comparator = comparator_tensors(_tower_heads(stage.heads))
-    return package_model(model, out / "tokenizer", out / "model", settings.size, comparator=comparator)
-
-
-def _tower_heads(heads: nn.Module) -> TowerHeads:
-    """The heads on the tower, wherever a stage keeps them."""
-    found = heads if isinstance(heads, TowerHeads) else heads.get_submodule("tower")
-    assert isinstance(found, TowerHeads)
-    return found
+    return package_model(model, out / "tokenizer", out / "model", settings.size)
 
 
 def inherit_heads(heads: nn.Module, previous: nn.Module) -> None:

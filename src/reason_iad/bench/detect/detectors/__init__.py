@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 DETECTORS: dict[str, str] = {
     "distance": "the defect expert's distances as they are, uncalibrated and unclipped",
-    "learned": "the learned comparison of a model that carries one, uncalibrated and unclipped",
     "calibrated": "the defect expert's calibrated map, as an inspection uses it",
 }
 """Name to what it is. 'name' is the module `name` in this folder."""
