@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from reason_iad.expert.fusion import load_fusion
 from reason_iad.nano import weights_path
 from reason_iad.nano.metrics import auc
 from reason_iad.prompt import LETTERS, detection_question
@@ -14,6 +15,7 @@ FOLDER = weights_path()
 FILES = (
     "README.md",
     "config.json",
+    "fusion.json",
     "generation_config.json",
     "model.safetensors",
     "preprocessor_config.json",
@@ -49,6 +51,14 @@ def test_the_hubs_classes_load_it():
     tokenizer = AutoTokenizer.from_pretrained(FOLDER)
     assert len(tokenizer) <= model.config.text_config.vocab_size
     assert tokenizer.decode(tokenizer("A crack.")["input_ids"]) == "A crack."
+
+
+def test_the_map_has_its_say_in_a_verdict():
+    fusion = load_fusion(FOLDER)
+    assert fusion is not None
+    for weights in (fusion.one_reference, fusion.more_references):
+        assert weights.model > 0 and weights.map > 0
+    assert fusion.place.model > 0 and fusion.place.map > 0
 
 
 def test_every_letter_is_one_token(backbone):
