@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from reason_iad import Inspector, InspectorConfig
 from reason_iad.cli import main
-from reason_iad.errors import ConfigError
+from reason_iad.errors import ConfigError, ModelError
 from reason_iad.expert import AnomalyMap
 from reason_iad.expert.fusion import FILE, load_fusion, log_odds, standing_out
 from reason_iad.nano.evaluate import evaluate, fused
@@ -98,6 +98,9 @@ def test_fuse_writes_weights_that_inspections_then_use(folder, tmp_path, make_im
     alone = Inspector.from_pretrained(str(folder), config=InspectorConfig(method="direct"))
     before = alone.inspect(part, references=[good])
     assert before.evidence.fusion is None
+    (folder / FILE).write_text("broken")  # what the error tells to do must mend it
+    with pytest.raises(ModelError, match="nano fuse"):
+        Inspector.from_pretrained(str(folder))
     done = CliRunner().invoke(main, ["nano", "fuse", "--model", str(folder), "--n", "40"])
     assert done.exit_code == 0, done.output
     fusion = load_fusion(folder)

@@ -83,7 +83,7 @@ def weighables(backbone: Backbone, purpose: Purpose, count: int, references: int
     from reason_iad.prompt import detection_question, place_question
     from reason_iad.workbench import Workbench
 
-    bench = Workbench(backbone, None, InspectorConfig(method="direct"), None)
+    bench = Workbench(backbone, None, InspectorConfig(method="direct", fuse=False), None)
     for number in range(count):
         sample = draw(number, purpose, DRAWN_SIZES[number % len(DRAWN_SIZES)], references)
         facts = facts_of(sample, kind_index())
