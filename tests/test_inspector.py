@@ -84,6 +84,20 @@ def test_types_are_read_in_all_orders_and_places_in_their_own(part: Path, knowle
     assert types["type"] == cyclic["type"] != given["type"]
     assert types["place"] == given["place"] != cyclic["place"]
     assert types["detection"] == given["detection"]
+
+
+def test_a_chain_of_thought_is_written_once(part: Path, knowledge: Path) -> None:
+    def types(orders: str) -> object:
+        config = InspectorConfig("cot", threshold=0.001, option_orders=orders)  # type: ignore[arg-type]
+        found = Inspector.from_pretrained("fake", config=config, knowledge=knowledge).inspect(
+            part, category="bracket"
+        )
+        return next(answer for answer in found.evidence.answers if answer.key == "type")
+
+    assert types("types") == types("given") != types("cyclic")
+
+
+def test_what_is_read_in_all_orders_by_default() -> None:
     assert InspectorConfig().option_orders == "types"
 
 

@@ -150,7 +150,9 @@ class MapEvidence(Record):
     rows: int
     columns: int
     values: tuple[float, ...] = Field(description="Row-major, each in [0, 1]; 0 is normal, 1 clearly not.")
-    gate_passed: bool = Field(description="False: the map may say where, but not whether.")
+    gate_passed: bool = Field(
+        description="False: unless it is weighed (`fusion`), the map may say where, but not whether."
+    )
     calibrated_on: int = Field(description="Number of references the calibration used.")
 
 
@@ -158,9 +160,11 @@ class FusionEvidence(Record):
     """What was weighed into the probability (late fusion, docs/method.md section 5)."""
 
     model_probability: float = Field(
-        description="Probability of a defect that the model gives by itself, in [0, 1]."
+        ge=0.0, le=1.0, description="Probability of a defect that the model gives by itself, in [0, 1]."
     )
-    standing_out: float = Field(description="Of the map: ln of its largest distance over what is usual.")
+    standing_out: float = Field(
+        ge=-10.0, le=10.0, description="Of the map: ln of its largest distance over what is usual."
+    )
     usual: Usual = Field(
         description="What that is: the mean largest distance between the references; with one, the map's median."
     )
@@ -180,9 +184,11 @@ class Evidence(Record):
     patches: tuple[InjectedPatch, ...] = ()
     anomaly_map: MapEvidence | None = None
     fusion: FusionEvidence | None = Field(
-        default=None, description="None: there is no map, or no weights for this model; the model answers alone."
+        default=None,
+        description="None: the model answers alone. There is no map, no weights for this model, it was switched "
+        "off, or this is a reply to a free question.",
     )
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[Answer, ...] = Field(default=(), description="The model's own, before anything is weighed.")
 
 
 class ModelVersion(Record):

@@ -1,12 +1,14 @@
 """In which questions the anomaly map has a say, and what it makes of their answers (late fusion, METHOD section 5).
 
-A question has two options, yes and no, and asks for a defect; or all its options are places. How it is worded is up
-to whoever asks: what is not clearly one of the two is left to the model.
+A question has two options, yes and no, and asks whether there is a defect; or all its options are places, and it
+asks where the defect is. How it is worded is up to whoever asks: what is not clearly one of the two is left to the
+model.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from reason_iad.prompt import Question, best_choice
@@ -16,14 +18,24 @@ if TYPE_CHECKING:
     from reason_iad.expert import AnomalyMap
     from reason_iad.expert.fusion import LateFusion
 
-_DEFECT = re.compile(
-    r"\b(defect|anomal|abnormal|wrong|damag|flaw|fault|reject|differ|sort out|issue|problem)", re.IGNORECASE
-)
-_TURNED = re.compile(
-    r"\b(free|without|flawless|good|fine|normal|perfect|intact|undamaged|okay?|in order|accept\w*|pass|not?|none)\b"
-    r"|n['’]t\b",
+_FLAW = r"(defect|anomal|abnormal|damag|flaw|fault)\w*"
+_WHETHER = re.compile(
+    rf"\b(is|are) there (a |an |any |some )?(visible |obvious )?{_FLAW}"
+    rf"|\b(do|does) .*\b(have|has|show|contain|exhibit) (a |an |any |some )?(visible |obvious )?{_FLAW}"
+    rf"|\bcan you (see|find|spot) (a |an |any )?{_FLAW}"
+    r"|\b(any|some)thing (is )?wrong\b"
+    r"|\breject (it|this|the)\b|\bbe rejected\b|\bsort out\b"
+    r"|(?<!non-)(?<!non )(?<!un)\b(defective|faulty|damaged|anomalous|abnormal)\?$",
     re.IGNORECASE,
 )
+"""Questions that a defect answers with yes."""
+_TURNED = re.compile(
+    r"\b(free|without|flawless|faultless|defectless|good|fine|normal|perfect|intact|undamaged|okay?|accept\w*|pass|not?"
+    r"|none|zero|lacks?|devoid|clear|absent|less|fewer|more|than|left|right|top|bottom|upper|lower|corner)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+"""Words that turn such a question round, or narrow it."""
+_ASKS_WHERE = re.compile(rf"\b({_FLAW}|wrong|differs?)\b", re.IGNORECASE)
 
 
 def yes_means_defect(question: Question) -> str | None:
@@ -31,31 +43,44 @@ def yes_means_defect(question: Question) -> str | None:
     letters = {_plain(text): letter for letter, text in question.lettered.items()}
     if set(letters) != {"yes", "no"} or len(question.options) != 2:
         return None
-    asks = _DEFECT.search(question.text) and not _TURNED.search(question.text)
-    return letters["yes"] if asks else None
+    text = question.text.strip()
+    return letters["yes"] if _WHETHER.search(text) and not _TURNED.search(text) else None
 
 
 def places_of(question: Question) -> list[int] | None:
-    """The index in `PLACES` of each option; None if an option is no place, or two are the same."""
+    """The index in `PLACES` of each option of a question where a defect is; None for any other question."""
     plain = [_plain(text) for text in question.options]
     if len(plain) < 2 or len(set(plain)) != len(plain) or not set(plain) <= set(PLACES):
+        return None
+    if not _ASKS_WHERE.search(question.text):
         return None
     return [PLACES.index(text) for text in plain]
 
 
 def weigh(question: Question, answer: Answer, found: AnomalyMap, fusion: LateFusion) -> Answer:
-    """The answer with the map's say in it, where it has one; else the same answer."""
-    letters = list(answer.probabilities)
-    if (yes := yes_means_defect(question)) is not None:
-        defect = fusion.probability(answer.probabilities[yes], found)
-        weighed = [defect if letter == yes else 1 - defect for letter in letters]
-    elif (places := places_of(question)) is not None:
-        weighed = fusion.places([answer.probabilities[letter] for letter in letters], found, places)
-    else:
+    """The answer with the map's say in it, where it has one; else the same answer.
+
+    What the initial latent state would have answered is weighed alike: the two differ by the reasoning only.
+    """
+    yes, places = yes_means_defect(question), places_of(question)
+    if yes is None and places is None:
         return answer
-    by_letter = dict(zip(letters, weighed, strict=True))
+
+    def weighed(model: Mapping[str, float]) -> dict[str, float]:
+        if yes is not None:
+            defect = fusion.probability(model[yes], found)
+            return {letter: defect if letter == yes else 1 - defect for letter in model}
+        return dict(zip(model, fusion.places(list(model.values()), found, places or ()), strict=True))
+
+    by_letter = weighed(answer.probabilities)
     choice = best_choice(by_letter)
-    return answer.model_copy(update={"probabilities": by_letter, "choice": choice, "text": answer.options[choice]})
+    update = {
+        "probabilities": by_letter,
+        "choice": choice,
+        "text": answer.options[choice],
+        "initial_probabilities": weighed(answer.initial_probabilities) if answer.initial_probabilities else {},
+    }
+    return answer.model_copy(update=update)
 
 
 def _plain(option: str) -> str:

@@ -269,6 +269,7 @@ def test_results_are_replaced_only_on_demand(questions: Path, tmp_path: Path) ->
         (("--answers", "text", "--option-orders", "cyclic"), "--option-orders"),
         (("--answers", "text", "--fuse"), "leave out --fuse"),
         (("--fuse",), "no weights for the map"),
+        (("--fuse", "--shots", "0"), "leave out --fuse or --shots 0"),
         (("--method", "full", "--set", "speed=3"), "'speed=3' sets nothing"),
         (("--method", "direct", "--set", "sigma=0.3"), "does not reason"),
         (("--workers", "2"), "without --ray"),

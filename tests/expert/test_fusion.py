@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ def test_what_is_usual_depends_on_the_references() -> None:
     assert [what_is_usual(found(0.4, references=number)) for number in (1, 2)] == ["median", "references"]
 
 
+def test_copies_of_one_reference_count_as_one() -> None:
+    copies = replace(found(0.4, references=2), normal_peak=0.002)
+    assert what_is_usual(copies) == "median"
+    assert FUSION.probability(0.3, copies) == FUSION.probability(0.3, found(0.4))
+
+
 def test_either_side_raises_it_and_nothing_breaks_at_the_ends() -> None:
     assert FUSION.probability(0.6, found(0.4)) > FUSION.probability(0.3, found(0.4))
     assert FUSION.probability(0.3, found(0.8)) > FUSION.probability(0.3, found(0.4))
@@ -87,6 +94,12 @@ def test_a_grid_that_does_not_divide_by_three_loses_no_patch() -> None:
             distances[row, 0] = 0.9
             one = AnomalyMap(distances, distances, 0.1, gate_passed=True, area=0.0, calibrated_on=1)
             assert max(place_evidence(one)[0:9:3]) == 0.0
+
+
+def test_a_folder_of_that_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(ModelError, match="cannot be used"):
+        load_fusion(tmp_path)
 
 
 def test_a_directory_without_the_file_has_no_fusion(tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ class Settings:
             )
         if self.answers == "text" and self.fuse:
             raise ConfigError("A written answer has no probabilities to weigh; leave out --fuse or --answers text.")
+        if self.fuse and not self.shots:
+            raise ConfigError("There is no map to weigh without a normal template; leave out --fuse or --shots 0.")
         check_use(self.model, base_url=self.base_url, timeout=self.timeout, method=method, gallery=False)
         config = InspectorConfig(
             method=method, seed=self.seed, max_references=self.shots, option_orders=self.option_orders,

@@ -71,13 +71,13 @@ class LateFusion(_Part):
     fitted_on: str = Field(max_length=1000)
 
     def probability(self, model: float, found: AnomalyMap) -> float:
-        """Probability of a defect, in (0, 1).
+        """Probability of a defect, in [0, 1].
 
         Args:
             model: the probability that the model itself gives to it, in [0, 1].
             found: the map.
         """
-        weights = self.one_reference if found.calibrated_on == 1 else self.more_references
+        weights = self.more_references if what_is_usual(found) == "references" else self.one_reference
         odds = weights.bias + weights.model * log_odds(model) + weights.map * standing_out(found)
         return 1 / (1 + math.exp(-odds)) if odds > -700 else math.exp(odds)
 
@@ -116,10 +116,12 @@ def standing_out(found: AnomalyMap) -> float:
 def what_is_usual(found: AnomalyMap) -> Usual:
     """What the largest distance of a map is compared with.
 
-    'references': the mean of the largest distances between them. Copies of a single one do not say how good parts
-    differ; there it is the 'median' distance of the same map.
+    'references': the mean of the largest distances between them. A single one does not say how good parts differ,
+    and neither do copies of one another, which lie nearer together than most of the query to them; there it is the
+    'median' distance of the same map.
     """
-    return "references" if found.calibrated_on > 1 else "median"
+    several = found.calibrated_on > 1 and found.normal_peak > float(found.distances.median())
+    return "references" if several else "median"
 
 
 def place_evidence(found: AnomalyMap) -> list[float]:
@@ -139,7 +141,7 @@ def load_fusion(directory: Path) -> LateFusion | None:
         ModelError: the file is not what `reason-iad nano fuse` writes.
     """
     path = directory / FILE
-    if not path.is_file():
+    if not path.exists():
         return None
     try:
         if path.stat().st_size > LARGEST:

@@ -39,7 +39,14 @@ def conditions(summary: Summary) -> list[tuple[str, str]]:
 
 
 def changed_options(manifest: Manifest) -> list[str]:
-    """Options of the reasoning that are not those of the method, 'sigma 0.3' each."""
+    """Options that are not those of the method, 'sigma 0.3' each; and what is beside the method."""
+    beside = ["map weighed into the answers"] if manifest.config.get("fuse") else []
+    if manifest.config.get("option_orders") == "cyclic":
+        beside.append("options in all orders")
+    return [*_changed_reasoning(manifest), *beside]
+
+
+def _changed_reasoning(manifest: Manifest) -> list[str]:
     preset = PRESETS[manifest.method].reasoning if manifest.method in PRESETS else None
     found = manifest.config.get("reasoning")
     if preset is None or not isinstance(found, dict):
