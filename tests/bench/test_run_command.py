@@ -202,6 +202,16 @@ def test_options_of_the_reasoning_can_be_changed_and_are_told(questions: Path, t
     assert "latent, steps 1, sigma 0.3" in report.output
 
 
+def test_a_report_says_what_stood_beside_the_method(questions: Path, tmp_path: Path) -> None:
+    assert run(questions, tmp_path / "run", "--method", "direct", "--option-orders", "cyclic").exit_code == 0
+    manifest = tmp_path / "run" / "direct" / "manifest.json"
+    said = CliRunner().invoke(main, ["bench", "report", str(tmp_path / "run")]).output
+    assert "direct, options in all orders" in said and "weighed" not in said
+    manifest.write_text(manifest.read_text().replace('"fuse": false', '"fuse": true'))
+    said = CliRunner().invoke(main, ["bench", "report", str(tmp_path / "run")]).output
+    assert "direct, map weighed into the answers, options in all orders" in said
+
+
 def test_other_questions_or_knowledge_are_refused(questions: Path, tmp_path: Path) -> None:
     run(questions, tmp_path / "run", "--method", "direct")
     own = tmp_path / "own"

@@ -9,11 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from reason_iad.backbones.loading import load_backbone
+from reason_iad.nano.asking import Asked
 from reason_iad.nano.evaluate import RENAMED, SPLITS, _misnamed, evaluate, inputs
 from reason_iad.nano.package import package_model
 from reason_iad.nano.scene import make_scene
 from reason_iad.nano.showing import INPUTS, Pairs
 from reason_iad.nano.tables import write_tables
+from reason_iad.prompt import type_question
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,15 @@ def test_wrong_knowledge_moves_every_name_to_another_description(facts, vocabula
         wrong = {entry.name: entry.text for entry in _misnamed(scene) if entry.kind == "defect"}
         assert right.keys() == wrong.keys() and sorted(right.values()) == sorted(wrong.values())
         assert all(right[name] != wrong[name] for name in right)
+
+
+def test_types_are_read_in_every_order_in_one_forward(folder):
+    backbone = load_backbone(str(folder))
+    _, _, images = next(iter(Pairs(backbone, "new", 1)))
+    asked, names = Asked(backbone, images), ("scratch", "dent", "hole")
+    turns = [asked.probabilities(type_question((*names[turn:], *names[:turn]))) for turn in range(3)]
+    mean = [sum(turns[turn][(option - turn) % 3] for turn in range(3)) / 3 for option in range(3)]
+    assert asked.averaged(type_question(names)) == pytest.approx(mean, abs=1e-5)
 
 
 def test_packaging_keeps_the_card_and_leaves_nothing_behind(folder, model, tokenizer_folder):

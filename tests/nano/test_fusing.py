@@ -130,7 +130,7 @@ def test_fuse_writes_weights_that_inspections_then_use(folder, tmp_path, make_im
 def test_a_model_without_weights_says_so(folder):
     from reason_iad.backbones.loading import load_backbone
 
-    table = fused(load_backbone(str(folder)), 4, None)
+    table = fused(load_backbone(str(folder)), 4)
     assert not table.rows and "nano fuse" in table.notes[0]
 
 

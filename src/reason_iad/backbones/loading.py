@@ -75,7 +75,7 @@ def load_backbone(
 
         return FakeBackbone()
     name = model if model == "nano" or not Path(model).exists() else Path(model).resolve().name
-    directory = model_directory(model)
+    directory = _directory(model)
     config = check_directory(directory)
     where = _device(device)
     if compile_steps:
@@ -126,12 +126,7 @@ def hash_weights(directory: Path) -> str:
     return digest.hexdigest()
 
 
-def model_directory(model: str) -> Path:
-    """The directory of 'nano', of a local model, or of a hub id, downloaded if need be.
-
-    Raises:
-        ModelError: there is none.
-    """
+def _directory(model: str) -> Path:
     if model == "nano":
         return NANO
     path = Path(model).expanduser()

@@ -64,15 +64,15 @@ def fuse(model: str, count: int) -> None:
     Writes fusion.json into the model's directory; inspections with that model then use it.
     """
     from reason_iad.backbones import load_backbone
-    from reason_iad.backbones.loading import model_directory
     from reason_iad.nano.fusing import fit, write_fusion
 
     if model != "nano" and not Path(model).is_dir():
         raise ModelError(f"There is no model directory '{model}'; give one, or 'nano'.")
     backbone = load_backbone(model)
+    assert backbone.directory is not None
     with _bar("Weighing", count) as advance:
-        fusion = fit(backbone, count, advance)
-    click.echo(f"The weights are in {write_fusion(fusion, model_directory(model))}.")
+        path = write_fusion(fit(backbone, count, advance), backbone.directory)
+    click.echo(f"The weights are in {path}.")
 
 
 @nano.command()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from reason_iad.backbones.base import SuffixQuery
-from reason_iad.option_orders import averaged, ordered
-from reason_iad.prompt import Data, Question, build_head, build_prompt
+from reason_iad.option_orders import ordered, read_options
+from reason_iad.prompt import Data, Prompt, Question, build_head, build_prompt
 from reason_iad.schema import Entry
 
 if TYPE_CHECKING:
@@ -40,11 +40,15 @@ class Asked:
         self._parts = build_head(entries, len(images) - 1 - int(overlay), category, overlay=overlay)
         self._head: Prefix | None = None
 
-    def _prefix(self, question: Question) -> Prefix:
-        prompt = build_prompt(self._parts, question, latents=False)
+    def _shared(self, prompt: Prompt) -> Prefix:
+        """The head, run through the model once."""
         if self._head is None:
             self._head = self._backbone.head(prompt, self._images)
-        return self._backbone.question(self._head, prompt)
+        return self._head
+
+    def _prefix(self, question: Question) -> Prefix:
+        prompt = build_prompt(self._parts, question, latents=False)
+        return self._backbone.question(self._shared(prompt), prompt)
 
     def probabilities(self, question: Question) -> list[float]:
         """Probability of each option, in order."""
@@ -57,7 +61,10 @@ class Asked:
 
     def averaged(self, question: Question) -> list[float]:
         """The same as the mean over all rotations of the options, as an inspection asks for the type."""
-        return averaged([self.probabilities(each) for each in ordered(question, "cyclic")])
+        prompts = [build_prompt(self._parts, each, latents=False) for each in ordered(question, "cyclic")]
+        letters = self._backbone.option_tokens(list(question.lettered))
+        cue = self._backbone.cue(prompts[0])
+        return read_options(self._backbone, self._shared(prompts[0]), prompts, [cue], letters)[0]
 
     def text(self, question: Question, most: int = 64) -> str:
         """The generated answer of an open question, with the words that it has to begin with."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from reason_iad.config import InspectorConfig
-from reason_iad.expert.fusion import LateFusion, load_fusion
 from reason_iad.images import load_image
 from reason_iad.nano.asking import Asked
 from reason_iad.nano.explanation import read_explanation
@@ -81,7 +80,7 @@ def inputs(backbone: Backbone, count: int) -> Table:
     return table
 
 
-def new_seeds(backbone: Backbone, count: int, fusion: LateFusion | None = None) -> Table:
+def new_seeds(backbone: Backbone, count: int) -> Table:
     """Detection, classification, localisation, object and explanations on new seeds of known families.
 
     All but one by the model alone: explanations are also written as an inspection writes them, which asks for
@@ -92,7 +91,7 @@ def new_seeds(backbone: Backbone, count: int, fusion: LateFusion | None = None) 
     without: list[float] = []
     labels: list[bool] = []
     plain: list[bool] = []
-    vocabulary, bench = world_vocabulary(), Workbench(backbone, None, InspectorConfig(method="direct"), None)
+    vocabulary, bench = world_vocabulary(), _bench(backbone)
     for number, facts, images in Pairs(backbone, "new", count):
         rng = random.Random(f"evaluate/{number}")
         scene = make_scene(facts, vocabulary, rng, TOLD)
@@ -112,12 +111,16 @@ def new_seeds(backbone: Backbone, count: int, fusion: LateFusion | None = None) 
                 assert item.correct is not None
                 tally.add(f"{label}, 4 options", _right(asked, item.question, item.correct), 0.25)
         _explanation(tally, "explanation", asked.text(explanation_question()), scene)
-        found = None if fusion is None else _map(bench, number)
-        _explanation(tally, "explanation by an inspection", _inspected(asked, scene, found, fusion), scene)
+        _explanation(tally, "explanation by an inspection", _inspected(bench, asked, scene, number), scene)
     _detection(table, "with reference", with_reference, labels)
     _detection(table, "without, plain designs", without, plain)
     table.rows.extend(tally.rows())
     return table
+
+
+def _bench(backbone: Backbone) -> Workbench:
+    """The tools of an inspection without knowledge; they hold the model's weights for the map, if it has any."""
+    return Workbench(backbone, None, InspectorConfig(method="direct"), None)
 
 
 def _map(bench: Workbench, number: int) -> AnomalyMap:
@@ -129,13 +132,14 @@ def _map(bench: Workbench, number: int) -> AnomalyMap:
     return expert.inspect(bench.local.patch_features(Image.fromarray(sample.query)))
 
 
-def _inspected(asked: Asked, scene: Scene, found: AnomalyMap | None, fusion: LateFusion | None) -> str:
-    """The explanation as an inspection writes it."""
+def _inspected(bench: Workbench, asked: Asked, scene: Scene, number: int) -> str:
+    """The explanation of a pair of new seeds as an inspection writes it."""
     defect = asked.probabilities(detection_question())[0]
     places = asked.probabilities(place_question())
-    if fusion is not None and found is not None:
-        defect, places = fusion.probability(defect, found), fusion.places(places, found)
-    if defect < InspectorConfig().threshold:
+    if bench.fusion is not None:
+        found = _map(bench, number)
+        defect, places = bench.fusion.probability(defect, found), bench.fusion.places(places, found)
+    if defect < bench.config.threshold:
         return asked.text(explanation_question(explanation_opening(False, None, None)))
     names = [entry.name for entry in scene.entries if entry.kind == "defect"]
     types = asked.averaged(type_question(names)) if len(names) > 1 else [1.0]
@@ -203,12 +207,12 @@ def renamed(backbone: Backbone, count: int) -> Table:
     return table
 
 
-def fused(backbone: Backbone, count: int, fusion: LateFusion | None) -> Table:
+def fused(backbone: Backbone, count: int) -> Table:
     """Detection and place through the product's inspection, by the model alone and weighed with the map.
 
     Pictures of every size, without knowledge; `nano fuse` fitted the weights on other seeds.
     """
-    table = Table(f"Model and map ({count} pairs each, 168 to 448 pixels)")
+    table, fusion = Table(f"Model and map ({count} pairs each, 168 to 448 pixels)"), _bench(backbone).fusion
     if fusion is None:
         table.notes.append("This model has no weights for the map; `reason-iad nano fuse` makes them.")
         return table
@@ -232,11 +236,11 @@ def fused(backbone: Backbone, count: int, fusion: LateFusion | None) -> Table:
     return table
 
 
-SPLITS: dict[str, Callable[[Backbone, int, LateFusion | None], Table]] = {
+SPLITS: dict[str, Callable[[Backbone, int], Table]] = {
     "new": new_seeds,
-    "held_out": lambda backbone, count, _: held_out(backbone, count),
-    "renamed": lambda backbone, count, _: renamed(backbone, count),
-    "inputs": lambda backbone, count, _: inputs(backbone, count),
+    "held_out": held_out,
+    "renamed": renamed,
+    "inputs": inputs,
     "fused": fused,
 }
 
@@ -255,5 +259,4 @@ def evaluate(model: str, splits: Sequence[str], count: int) -> list[Table]:
     from reason_iad.backbones.loading import load_backbone
 
     backbone = load_backbone(model)
-    fusion = None if backbone.directory is None else load_fusion(backbone.directory)
-    return [SPLITS[split](backbone, count, fusion) for split in splits]
+    return [SPLITS[split](backbone, count) for split in splits]
