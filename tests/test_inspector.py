@@ -230,3 +230,17 @@ def test_timings_name_every_phase(part: Path, good: list[Path]) -> None:
     timings = inspector().inspect(part, references=good).timings_ms
     assert {"load", "retrieve", "map", "vision", "prefix", "detection", "explanation", "total"} <= set(timings)
     assert sum(value for name, value in timings.items() if name != "total") <= timings["total"] * 1.01
+
+
+def test_references_cut_a_little_differently_are_divided_like_the_image(monkeypatch):
+    asked = inspector()
+    seen: list[tuple[int, int]] = []
+    embed = asked.backbone.embed_image
+    monkeypatch.setattr(asked.backbone, "embed_image", lambda picture: seen.append(picture.size) or embed(picture))
+    good = Image.new("RGB", (120, 100), "grey")
+    asked.inspect(Image.new("RGB", (120, 100), "white"), references=[good])
+    asked.inspect(Image.new("RGB", (120, 90), "white"), references=[good])
+    asked.inspect(Image.new("RGB", (120, 90), "black"), references=[good])
+    assert seen[:2] == [(120, 100)] * 2
+    assert [round(width / height, 2) for width, height in seen[2:]] == [1.33, 1.33, 1.33]
+    assert len(seen) == 5, "a reference in a shape that was seen lately is not embedded again"

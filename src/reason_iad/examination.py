@@ -68,7 +68,7 @@ class Examination:
         with self.clock.phase("map"):
             self.map = self._anomaly_map(model)
         with self.clock.phase("vision"):
-            tokens = [self.bench.embed(reference) for reference in self.shown]
+            tokens = [self.bench.embed(reference, self.image) for reference in self.shown]
             query = self.bench.embed_query(self.image)
         with self.clock.phase("prefix"):
             prompt = build_prompt(parts, detection_question(), latents=False)

@@ -143,7 +143,7 @@ def test_pairs_are_those_of_their_seeds(folder):
     from reason_iad.backbones.loading import load_backbone
 
     pairs = list(weighables(load_backbone(str(folder)), "validate", 6, 4))
-    samples = [draw(number, "validate", DRAWN_SIZES[number % 4], 4) for number in range(6)]
+    samples = [draw(number, "validate", DRAWN_SIZES[number % len(DRAWN_SIZES)], 4) for number in range(6)]
     assert [pair.defective for pair in pairs] == [bool(sample.defects) for sample in samples]
     assert [None if pair.place is None else PLACES[pair.place] for pair in pairs] == [
         max(sample.defects, key=lambda defect: defect.mask_area).place if sample.defects else None

@@ -38,7 +38,7 @@ def test_packed_branches_equal_separate_sequences(facts, vocabulary, indexes, en
     scene, _, packed = make(facts[seed], vocabulary, indexes, encoder, seed, chain=chain, extra=extra)
     other_scene, _, other = make(facts[seed + 50], vocabulary, indexes, encoder, seed + 50, extra=extra)
     tokens = torch.randn(3 * GRID[0] * GRID[1], 48, generator=torch.Generator().manual_seed(seed))
-    batch = collate([packed, other], [scene, other_scene], [0, 1], indexes)
+    batch = collate([packed, other], [scene, other_scene], [0, 1], indexes, GRID)
     length = batch.ids.shape[1]
     padded = torch.zeros(2, length, 48)
     padded[0, : len(packed.ids)] = embed(model, packed, range(len(packed.ids)), tokens)

@@ -12,6 +12,7 @@ from reason_iad.nano.names import distinct_names
 from reason_iad.nano.packing import TASKS
 from reason_iad.nano.questions import explanation_text, make_items
 from reason_iad.nano.scene import SceneOdds, make_scene
+from reason_iad.nano.type_questions import type_varied
 from reason_iad.nano.wording import GENERIC_NORMAL
 from reason_iad.prompt import LETTERS, detection_question, explanation_question, place_question, type_question
 from reason_iad.schema import PLACES
@@ -25,6 +26,23 @@ def scenes(facts, vocabulary):
 @pytest.fixture
 def asked(scenes, vocabulary):
     return [(s, i) for n, s in enumerate(scenes) for i in make_items(s, vocabulary, random.Random(n), 6)]
+
+
+def ways_to_say(scene, kind, vocabulary):
+    """Every option that may stand for a kind: its name here, its look, or both; in lower case, no full stop."""
+    name = "no defect" if kind is None else scene.name(kind).lower()
+    looks = [
+        look.rstrip(".").lower() for look in (GENERIC_NORMAL if kind is None else vocabulary.kinds[kind].looks)
+    ]
+    return {name, *looks, *(f"{name}{joint}{look}" for joint in (": ", " - ", ", that is: ") for look in looks)}
+
+
+def limits(option):
+    """The range of an option such as 'between 0.3 % and 0.9 %'."""
+    numbers = [float(word) for word in option.rstrip(".").split() if word[0].isdigit()]
+    if option.lower().startswith("less"):
+        return 0.0, numbers[0]
+    return (numbers[0], 101.0) if option.lower().startswith("more") else tuple(numbers)
 
 
 def test_every_fact_of_an_explanation_is_true(scenes, vocabulary):
@@ -53,13 +71,22 @@ def test_right_options_are_right(asked, vocabulary):
         facts = scene.facts
         assert item.answer == LETTERS[item.correct]
         if item.task == "type":
-            assert option == (scene.name(facts.main.kind).lower() if facts.defective else "no defect")
+            assert option in ways_to_say(scene, facts.main.kind if facts.defective else None, vocabulary)
+            named = [place for place in PLACES if f"the {place} of" in item.question.text]
+            assert named in ([], [facts.main.place] if facts.defective else [])
             present = {defect.kind for defect in facts.defects}
             assert not present & {k for n, k in enumerate(item.option_kinds) if n != item.correct}
         elif item.task == "place":
             assert option == facts.main.place
         elif item.task == "object":
             assert option == facts.object_name.lower() and scene.category is None
+        elif item.task == "size" and "%" in option:
+            low, high = limits(option)
+            assert low <= 100 * sum(defect.share for defect in facts.defects) < high
+            assert (
+                sorted(limits(one)[0] for one in item.question.options)[1:]
+                == sorted(limits(one)[1] for one in item.question.options)[:-1]
+            ), "the four ranges leave no gap"
         elif item.task == "size":
             assert option == facts.main.size
         elif item.task == "count":
@@ -133,8 +160,30 @@ def test_the_products_own_questions_are_asked_word_for_word(asked):
 def test_an_unknown_name_is_never_asked_for_without_knowledge(asked):
     for scene, item in asked:
         if scene.renamed and item.task == "type":
-            named = {entry.name.lower() for entry in scene.entries} | {"no defect"}
-            assert {option.rstrip(".").lower() for option in item.question.options} <= named
+            said = {
+                one.rstrip(".").lower(): kind
+                for one, kind in zip(item.question.options, item.option_kinds, strict=True)
+            }
+            known = {entry.name for entry in scene.entries}
+            assert all(
+                kind is None or scene.name(kind) in known or one != scene.name(kind).lower()
+                for one, kind in said.items()
+            )
+
+
+def test_types_are_asked_by_name_and_by_look_and_places_are_told(scenes, vocabulary):
+    forms = Counter()
+    for number, scene in enumerate(scenes):
+        for again in range(3):
+            item = type_varied(scene, random.Random(f"{number}/{again}"), vocabulary.kinds)
+            if item is None:
+                continue
+            forms["placed"] += any(f"the {place} of" in item.question.text for place in PLACES)
+            for option, kind in zip(item.question.options, item.option_kinds, strict=True):
+                name = "no defect" if kind is None else scene.name(kind).lower()
+                option = option.rstrip(".").lower()
+                forms["named" if option == name else "both" if option.startswith(name) else "look"] += 1
+    assert min(forms[form] for form in ("named", "both", "look", "placed")) > 5, forms
 
 
 def test_invented_names_are_distinct_and_none_holds_another():

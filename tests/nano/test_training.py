@@ -108,8 +108,7 @@ def test_data_depend_on_the_number_only(tokenizer_folder):
 
 
 def test_batches_come_in_every_size_with_every_third_image():
-    sizes = (84, 112, 168)
-    assert [count_at(size, sizes, 8) for size in sizes] == [8, 5, 3]
+    assert [count_at(size, 84, 8) for size in (84, (56, 112), 112, 168)] == [8, 8, 5, 3]
     plain, reference, overlay = (pair_batch(4, 3, "train", 112, extra) for extra in (None, "reference", "overlay"))
     assert plain.extras is None and reference.extras is not None and overlay.extras is not None
     assert reference.extras.shape == overlay.extras.shape == plain.queries.shape == (3, 112, 112, 3)

@@ -212,7 +212,10 @@ def fused(backbone: Backbone, count: int) -> Table:
 
     Pictures of every size, without knowledge; `nano fuse` fitted the weights on other seeds.
     """
-    table, fusion = Table(f"Model and map ({count} pairs each, 168 to 448 pixels)"), _bench(backbone).fusion
+    table, fusion = (
+        Table(f"Model and map ({count} pairs each, 168 to 448 pixels, square or not)"),
+        _bench(backbone).fusion,
+    )
     if fusion is None:
         table.notes.append("This model has no weights for the map; `reason-iad nano fuse` makes them.")
         return table

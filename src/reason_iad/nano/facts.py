@@ -80,10 +80,10 @@ def facts_of(sample: Any, kind_index: dict[str, int]) -> Facts:
     pixels = _cells(sample.mask)
     coverage = np.minimum(pixels / np.float32(_FULL_CELL), np.float32(1))
     kinds = np.full(coverage.shape, -1, dtype=np.int64)
-    columns = sample.mask.shape[1] // CELL
+    rows, columns = (side // CELL for side in sample.mask.shape)
     for defect in reversed(defects):  # the largest writes last
         x1, y1, x2, y2 = (int(value) for value in defect.box)
-        for row in range(y1 // CELL, min((max(y2, y1 + 1) - 1) // CELL + 1, columns)):
+        for row in range(y1 // CELL, min((max(y2, y1 + 1) - 1) // CELL + 1, rows)):
             kinds[row * columns + x1 // CELL : row * columns + (max(x2, x1 + 1) - 1) // CELL + 1] = kind_index[
                 defect.kind
             ]

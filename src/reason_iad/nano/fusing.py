@@ -30,6 +30,7 @@ from reason_iad.expert.fusion import (
 from reason_iad.files import write_atomic
 from reason_iad.nano.facts import facts_of
 from reason_iad.nano.pairs import Purpose, draw, kind_index
+from reason_iad.nano.world.types import Size
 from reason_iad.schema import PLACES
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 Rows = npt.NDArray[np.float64]
 
-DRAWN_SIZES = (168, 224, 336, 448)
-"""Pixels of the drawn pictures, in turn: photographs come in every size."""
+DRAWN_SIZES: tuple[Size, ...] = (168, 224, (168, 252), 336, 448, (336, 252))
+"""Pixels of the drawn pictures, in turn: photographs come in every size and shape."""
 REFERENCES = 4
 """References of the pairs that have several."""
 PENALTY = 1e-3

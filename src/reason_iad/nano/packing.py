@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from reason_iad.nano.encoding import IMAGE, STOP, THINK, Encoder
 from reason_iad.nano.facts import SIZES, Facts
-from reason_iad.nano.questions import Item
+from reason_iad.nano.items import Item
 from reason_iad.nano.scene import Scene
 from reason_iad.prompt import ImageSlot
 from reason_iad.schema import PLACES
@@ -252,6 +252,7 @@ class PackedBatch:
         reference, query, report: (B,).
         pairs: (B,) which row of the tokens' pool each sequence looks at.
         coverage, extent, kinds: (B, n) of the query's image tokens.
+        grid: rows and columns of the image tokens, the same for all.
         labels: (B, 5) defective or not, kind, place (-1 on a good part), family, and size (-1 on a good part).
     """
 
@@ -274,6 +275,7 @@ class PackedBatch:
     extent: npt.NDArray[np.float32]
     kinds: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
+    grid: tuple[int, int]
 
 
 def _labels(facts: Facts, indexes: Indexes) -> tuple[int, int, int, int, int]:
@@ -286,7 +288,12 @@ def _labels(facts: Facts, indexes: Indexes) -> tuple[int, int, int, int, int]:
 
 
 def collate(
-    sequences: list[Packed], scenes: list[Scene], pairs: list[int], indexes: Indexes, multiple: int = 32
+    sequences: list[Packed],
+    scenes: list[Scene],
+    pairs: list[int],
+    indexes: Indexes,
+    grid: tuple[int, int],
+    multiple: int = 32,
 ) -> PackedBatch:
     """Pad to a common length, a multiple of `multiple`."""
     length = -(-max(len(packed.ids) for packed in sequences) // multiple) * multiple
@@ -317,4 +324,5 @@ def collate(
         extent=np.stack([scene.facts.extent for scene in scenes]),
         kinds=np.stack([scene.facts.kinds for scene in scenes]),
         labels=np.asarray([_labels(scene.facts, indexes) for scene in scenes], np.int64),
+        grid=grid,
     )  # fmt: skip

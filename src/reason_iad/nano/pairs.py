@@ -6,7 +6,6 @@ Runs in worker processes; imports no torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from reason_iad.nano.architecture import CELL
 from reason_iad.nano.facts import Facts, facts_of
+from reason_iad.nano.world.types import Size, sides
 
 if TYPE_CHECKING:
     from reason_iad.nano.world import Sample
@@ -37,9 +38,9 @@ class PairBatch:
     """A run of pairs.
 
     Attributes:
-        queries, references: (B, S, S, 3) uint8.
+        queries, references: (B, H, W, 3) uint8.
         facts: per pair.
-        extras: (B, S, S, 3) uint8, the third images, if there are any.
+        extras: (B, H, W, 3) uint8, the third images, if there are any.
         extra: what they are.
     """
 
@@ -70,25 +71,38 @@ ZOOM, ZOOMED_EVERY = 1.7, 9
 """One training pair in so many is a crop of a picture that many times as large."""
 
 
-def draw(number: int, purpose: Purpose, size: int, references: int = 1, zoom: float | None = None) -> Sample:
+FAVOURED_EVERY = 4
+FAVOURED = ("pcb", "pcb", "magnetic tile", "pcb", "spindle", "pcb", "molded surface")
+"""One training pair in so many is of one of these families in turn: those that are hardest to learn."""
+
+
+def draw(number: int, purpose: Purpose, size: Size, references: int = 1, zoom: float | None = None) -> Sample:
     """Pair `number` of a purpose; purposes never share a seed.
 
     Args:
         number: of the pair.
         purpose: what it is for.
-        size: pixels each way.
+        size: pixels each way, or (height, width).
         references: good pictures of the same design.
         zoom: how much a crop is enlarged; None draws crops among the training pairs and nowhere else.
     """
     from reason_iad.nano.world import make_sample
 
     split: Literal["held_out", "train"] = "held_out" if purpose == "held_out" else "train"
+    family = FAVOURED[number // FAVOURED_EVERY % len(FAVOURED)] if number % FAVOURED_EVERY == 0 else None
     if zoom is None:
         zoom = ZOOM if purpose == "train" and number % ZOOMED_EVERY == 0 else 1.0
-    return make_sample(_FIRST_SEED[purpose] + number, size=size, split=split, references=references, zoom=zoom)
+    return make_sample(
+        _FIRST_SEED[purpose] + number,
+        size=size,
+        split=split,
+        references=references,
+        family=family if purpose == "train" else None,
+        zoom=zoom,
+    )
 
 
-def pair_batch(first: int, count: int, purpose: Purpose, size: int, extra: Extra | None = None) -> PairBatch:
+def pair_batch(first: int, count: int, purpose: Purpose, size: Size, extra: Extra | None = None) -> PairBatch:
     """Pairs `first` to `first + count - 1`, all of one size, with or without a third image."""
     references = 2 if extra == "reference" else 1
     samples = [draw(first + offset, purpose, size, references) for offset in range(count)]
@@ -108,6 +122,13 @@ def pair_batch(first: int, count: int, purpose: Purpose, size: int, extra: Extra
     )
 
 
-def count_at(size: int, sizes: Sequence[int], count: int) -> int:
-    """Pairs per batch: `count` at the smallest size, fewer where they are larger, so that steps cost much alike."""
-    return max(1, int(count * math.pow(min(sizes) / size, 1.5) + 0.5))
+def grid_of(size: Size) -> tuple[int, int]:
+    """Rows and columns of the image tokens of a picture."""
+    high, wide = sides(size)
+    return high // CELL, wide // CELL
+
+
+def count_at(size: Size, usual: int, count: int) -> int:
+    """Pairs per batch: `count` at the usual size or below, fewer where larger, so that steps cost alike."""
+    area = math.prod(sides(size))
+    return max(1, int(count * min(1.0, math.pow(usual**2 / area, 0.75)) + 0.5))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from reason_iad.nano import wording
 from reason_iad.nano.explanation import explain_defect, explain_good
 from reason_iad.nano.facts import SIZES
+from reason_iad.nano.items import Item, choice, fill, option_style
 from reason_iad.nano.scene import Scene, Vocabulary
+from reason_iad.nano.type_questions import type_product, type_varied
 from reason_iad.nano.wording import GENERIC_NORMAL, KindText
 from reason_iad.prompt import (
     LETTERS,
@@ -23,54 +24,11 @@ from reason_iad.prompt import (
     detection_question,
     explanation_question,
     place_question,
-    type_question,
 )
 from reason_iad.schema import PLACES
 
 LOOKUP_OPEN = 0.5
 """Share of the lookups that ask for a description in words; it is copied, token by token."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One question with its answer.
-
-    Attributes:
-        task: 'detection', 'type', 'place', 'object', 'size', 'count', 'why', 'cause', 'explanation', 'describe',
-            'lookup' or 'normal'.
-        question: as the product asks it.
-        answer: the letter, or the text of an open answer.
-        correct: index of the right option, None for open questions.
-        option_kinds: the world's kind behind each option of a type question; empty otherwise.
-    """
-
-    task: str
-    question: Question
-    answer: str
-    correct: int | None = None
-    option_kinds: tuple[str | None, ...] = ()
-
-
-def _choice(
-    task: str, rng: random.Random, text: str, right: str, wrong: Sequence[str], style: Callable[[str], str] = str
-) -> Item:
-    """A question whose options are shuffled; the right one is at a place drawn evenly."""
-    options = [style(option) for option in rng.sample(list(wrong), len(wrong))]
-    place = rng.randrange(len(options) + 1)
-    options.insert(place, style(right))
-    return Item(task, Question(task, text, tuple(options)), LETTERS[place], place)
-
-
-def _style(rng: random.Random) -> Callable[[str], str]:
-    """How the options of one question are written."""
-    return rng.choice(
-        (str, str, lambda text: text[:1].upper() + text[1:] + ".", lambda text: text[:1].upper() + text[1:])
-    )
-
-
-def _fill(scene: Scene, rng: random.Random, templates: Sequence[str]) -> str:
-    """One wording with the part named, if it may be."""
-    return rng.choice(templates).format(part=scene.category or rng.choice(("part", "part", "object", "product")))
 
 
 def detection(scene: Scene, rng: random.Random) -> Item:
@@ -85,39 +43,7 @@ def detection_varied(scene: Scene, rng: random.Random) -> Item:
     yes = scene.facts.defective != negated
     templates = wording.IS_GOOD if negated else wording.IS_DEFECTIVE
     right, wrong = ("Yes", "No") if yes else ("No", "Yes")
-    return _choice("detection", rng, _fill(scene, rng, templates), right, [wrong], _style(rng))
-
-
-def type_product(scene: Scene, rng: random.Random) -> Item | None:
-    """Which of the known types? As the product asks it: all names of the knowledge, in its order."""
-    kinds = [kind for kind in scene.entry_kinds if kind is not None]
-    if rng.random() < 0.3:
-        rng.shuffle(kinds)
-    main = scene.facts.main.kind
-    kinds = [kind for kind in kinds if kind == main or kind not in {d.kind for d in scene.facts.defects}]
-    if len(kinds) < 2 or main not in kinds:
-        return None
-    right = kinds.index(main)
-    names = [scene.name(kind) for kind in kinds]
-    return Item("type", type_question(names), LETTERS[right], right, tuple(kinds))
-
-
-def type_varied(scene: Scene, rng: random.Random) -> Item | None:
-    """Which type? In other words, with two to six options, one of which may be 'no defect'."""
-    present = {defect.kind for defect in scene.facts.defects}
-    others = [kind for kind in scene.names if kind not in present]
-    rng.shuffle(others)
-    others = others[: rng.choice((1, 2, 3, 3, 3, 4, 5))]
-    if not others:
-        return None
-    none = not scene.facts.defective or rng.random() < 0.2
-    kinds: list[str | None] = [*others, *([scene.facts.main.kind] if present else []), *([None] if none else [])]
-    rng.shuffle(kinds)
-    right = kinds.index(scene.facts.main.kind if present else None)
-    style = _style(rng)
-    options = tuple(style("no defect" if kind is None else scene.name(kind)) for kind in kinds)
-    question = Question("type", _fill(scene, rng, wording.WHICH_TYPE), options)
-    return Item("type", question, LETTERS[right], right, tuple(kinds))
+    return choice("detection", rng, fill(scene, rng, templates), right, [wrong], option_style(rng))
 
 
 def place_product(scene: Scene, rng: random.Random) -> Item:
@@ -130,7 +56,11 @@ def place_varied(scene: Scene, rng: random.Random) -> Item:
     """In which part? In other words, with four options."""
     taken = {defect.place for defect in scene.facts.defects}
     wrong = rng.sample([place for place in PLACES if place not in taken], 3)
-    return _choice("place", rng, _fill(scene, rng, wording.WHICH_PLACE), scene.facts.main.place, wrong, _style(rng))
+    main = scene.facts.main
+    text = fill(scene, rng, wording.WHICH_PLACE)
+    if rng.random() < 0.25:
+        text = fill(scene, rng, wording.WHICH_PLACE_OF).replace("[name]", scene.name(main.kind))
+    return choice("place", rng, text, main.place, wrong, option_style(rng))
 
 
 def object_varied(scene: Scene, rng: random.Random, objects: Sequence[str]) -> Item | None:
@@ -139,20 +69,42 @@ def object_varied(scene: Scene, rng: random.Random, objects: Sequence[str]) -> I
         return None
     wrong = [name for name in objects if name != scene.facts.object_name]
     wrong = rng.sample(wrong, min(3, len(wrong)))
-    return _choice("object", rng, rng.choice(wording.WHICH_OBJECT), scene.facts.object_name, wrong, _style(rng))
+    return choice(
+        "object", rng, rng.choice(wording.WHICH_OBJECT), scene.facts.object_name, wrong, option_style(rng)
+    )
 
 
 def size_varied(scene: Scene, rng: random.Random) -> Item:
-    """How large is the defect?"""
+    """How large is the defect? In words or as a share of the image."""
+    if rng.random() < 0.4:
+        return _share(scene, rng)
     wrong = [size for size in SIZES if size != scene.facts.main.size]
-    return _choice("size", rng, _fill(scene, rng, wording.WHICH_SIZE), scene.facts.main.size, wrong, _style(rng))
+    return choice(
+        "size", rng, fill(scene, rng, wording.WHICH_SIZE), scene.facts.main.size, wrong, option_style(rng)
+    )
+
+
+def _share(scene: Scene, rng: random.Random) -> Item:
+    """How much of the image do all defects cover? Four ranges, whose limits are drawn."""
+    share = 100 * sum(defect.share for defect in scene.facts.defects)
+    first = rng.choice((0.1, 0.2, 0.3, 0.5, 1))
+    second, third = (round(first * factor, 1) for factor in rng.choice(((3, 10), (4, 20), (3, 30), (5, 25))))
+    ranges = (
+        f"less than {first:g} %",
+        f"between {first:g} % and {second:g} %",
+        f"between {second:g} % and {third:g} %",
+        f"more than {third:g} %",
+    )
+    right = ranges[sum(share >= limit for limit in (first, second, third))]
+    wrong = [text for text in ranges if text != right]
+    return choice("size", rng, fill(scene, rng, wording.WHICH_SHARE), right, wrong, option_style(rng))
 
 
 def count_varied(scene: Scene, rng: random.Random) -> Item:
     """How many defects are there?"""
     right = str(min(len(scene.facts.defects), 4))
     wrong = [number for number in "01234" if number != right][: rng.choice((3, 4))]
-    return _choice("count", rng, _fill(scene, rng, wording.HOW_MANY), right, wrong)
+    return choice("count", rng, fill(scene, rng, wording.HOW_MANY), right, wrong)
 
 
 def reason_varied(scene: Scene, rng: random.Random, kinds: dict[str, KindText]) -> Item | None:
@@ -166,14 +118,14 @@ def reason_varied(scene: Scene, rng: random.Random, kinds: dict[str, KindText]) 
     if len(wrong) < 3:
         return None
     templates = wording.WHY if task == "why" else wording.CAUSE
-    return _choice(task, rng, _fill(scene, rng, templates), right, rng.sample(sorted(wrong), 3))
+    return choice(task, rng, fill(scene, rng, templates), right, rng.sample(sorted(wrong), 3))
 
 
 def normal_varied(scene: Scene, rng: random.Random, kinds: dict[str, KindText]) -> Item:
     """What should a good part look like? Among the looks of defects."""
     looks = sorted({rng.choice(texts.looks) for texts in kinds.values()})
-    return _choice(
-        "normal", rng, _fill(scene, rng, wording.WHICH_NORMAL), rng.choice(GENERIC_NORMAL), rng.sample(looks, 3)
+    return choice(
+        "normal", rng, fill(scene, rng, wording.WHICH_NORMAL), rng.choice(GENERIC_NORMAL), rng.sample(looks, 3)
     )
 
 
@@ -227,7 +179,7 @@ def make_items(scene: Scene, vocabulary: Vocabulary, rng: random.Random, count: 
     makers: list[tuple[float, Callable[[], Item | None]]] = [
         (0.75, lambda: detection(scene, rng)),
         (0.55, lambda: detection_varied(scene, rng)),
-        (0.55, lambda: type_varied(scene, rng)),
+        (0.55, lambda: type_varied(scene, rng, kinds)),
         (0.45, lambda: object_varied(scene, rng, objects)),
         (0.55, lambda: explanation(scene, rng, kinds)),
         (0.06, lambda: describe(scene, rng)),
@@ -237,7 +189,7 @@ def make_items(scene: Scene, vocabulary: Vocabulary, rng: random.Random, count: 
     if scene.facts.defective:
         makers += [
             (0.90, lambda: type_product(scene, rng)),
-            (0.45, lambda: type_varied(scene, rng)),
+            (0.45, lambda: type_varied(scene, rng, kinds)),
             (0.70, lambda: place_product(scene, rng)),
             (0.60, lambda: place_varied(scene, rng)),
             (0.25, lambda: size_varied(scene, rng)),

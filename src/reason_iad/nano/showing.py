@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reason_iad.nano.facts import Facts, facts_of
 from reason_iad.nano.pairs import Purpose, draw, kind_index
 from reason_iad.nano.world.overlay import draw_overlay
+from reason_iad.nano.world.types import Size
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone, ImageTokens
@@ -19,14 +20,14 @@ class Shown:
     """How pairs are drawn and shown.
 
     Attributes:
-        size: pixels each way.
+        size: pixels each way, or (height, width).
         references: good pictures before the query.
         zoom: above 1, the pictures are crops.
         overlay: the query with a simulated anomaly map on it is shown too.
         aligned: only pairs whose reference lies where the query lies (True), or only the others (False).
     """
 
-    size: int = 168
+    size: Size = 168
     references: int = 1
     zoom: float = 1.0
     overlay: bool = False
@@ -62,4 +63,7 @@ INPUTS: dict[str, Shown] = {
     "224 pixels": Shown(size=224),
     "336 pixels": Shown(size=336),
     "448 pixels": Shown(size=448),
+    "84 x 252 pixels": Shown(size=(84, 252)),
+    "168 x 140 pixels": Shown(size=(168, 140)),
+    "224 x 112 pixels": Shown(size=(224, 112)),
 }

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from reason_iad.nano.architecture import CELL
 from reason_iad.nano.encoding import Encoder
 from reason_iad.nano.facts import Facts
 from reason_iad.nano.packing import Indexes, LatentOdds, PackedBatch, collate, pack
-from reason_iad.nano.pairs import Extra, PairBatch, Purpose, family_index, kind_index, pair_batch
+from reason_iad.nano.pairs import Extra, PairBatch, Purpose, family_index, grid_of, kind_index, pair_batch
 from reason_iad.nano.questions import make_items, make_lookups
 from reason_iad.nano.scene import SceneOdds, Vocabulary, make_scene
 from reason_iad.nano.tokenizer import load_tokenizer
 from reason_iad.nano.wording import kind_texts
+from reason_iad.nano.world.types import Size
 from reason_iad.schema import Entry
 
 
@@ -106,7 +106,7 @@ def text_batches(
     if len(rows) > size:
         rows.sort(key=lambda row: len(row[0].ids))  # padding is work, too
     batches = [
-        collate([r[0] for r in run], [r[1] for r in run], [r[2] for r in run], indexes)
+        collate([r[0] for r in run], [r[1] for r in run], [r[2] for r in run], indexes, setup.grid)
         for run in (rows[first : first + size] for first in range(0, len(rows), size))
     ]
     random.Random(f"order/{seed}").shuffle(batches)
@@ -128,7 +128,7 @@ def reading_batch(facts: Sequence[Facts], seed: int, setup: TextSetup) -> Packed
         items = make_lookups(scene, rng, setup.branches)
         sequences.append(pack(scene, items, encoder, indexes, (0, 0), rng, LatentOdds(share=0.0), setup.chain))
         scenes.append(scene)
-    return collate(sequences, scenes, list(range(len(facts))), indexes)
+    return collate(sequences, scenes, list(range(len(facts))), indexes, (0, 0))
 
 
 def text_batch(
@@ -139,9 +139,9 @@ def text_batch(
 
 
 def joint_batch(
-    first: int, count: int, purpose: Purpose, size: int, seed: int, setup: TextSetup, extra: Extra | None = None
+    first: int, count: int, purpose: Purpose, size: Size, seed: int, setup: TextSetup, extra: Extra | None = None
 ) -> tuple[PairBatch, PackedBatch]:
     """Fresh pairs of any size, with or without a third image, with their text."""
     pairs = pair_batch(first, count, purpose, size, extra)
-    setup = replace(setup, grid=(size // CELL, size // CELL))
+    setup = replace(setup, grid=grid_of(size))
     return pairs, text_batch(pairs.facts, range(count), seed, setup, extra)

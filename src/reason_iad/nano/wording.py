@@ -42,6 +42,13 @@ WHICH_TYPE = (
     "What is wrong with the {part}?",
     "There is a defect in the object. What is its type?",
     "How would you classify what you see?",
+    "The {part} is defective. Of which kind is the defect?",
+    "Choose the defect that the image shows.",
+)
+WHICH_TYPE_AT = (
+    "What is wrong in the [place] of the image?",
+    "The {part} has a defect in the [place]. Of which type?",
+    "Which defect is in the [place] part?",
 )
 WHICH_PLACE = (
     "Where is the defect on the {part}?",
@@ -51,6 +58,12 @@ WHICH_PLACE = (
     "Locate the defect.",
     "In which region does the {part} differ from a good one?",
     "There is a defect in the object. Where is it?",
+    "Divide the image into nine equal parts. In which of them is the defect?",
+)
+WHICH_PLACE_OF = (
+    "Where is the {part} damaged by this: [name]?",
+    "Where is the following defect: [name]?",
+    "Which part of the image shows this: [name]?",
 )
 WHICH_OBJECT = (
     "What is shown?",
@@ -64,6 +77,11 @@ WHICH_SIZE = (
     "How large is the defect?",
     "What is the size of the defect?",
     "How much of the {part} does the defect cover?",
+)
+WHICH_SHARE = (
+    "What share of the image do the defects cover?",
+    "How much of the area of the image is defective?",
+    "How large a part of the image shows damage?",
 )
 WHICH_NORMAL = (
     "What should a good {part} look like?",

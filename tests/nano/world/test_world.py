@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from scipy import ndimage
 from reason_iad.errors import ConfigError
 from reason_iad.nano.world import FAMILIES, KINDS, Sample, contact_sheet, make_sample
 from reason_iad.nano.world.overlay import draw_overlay, simulate_map
+from reason_iad.nano.world.sampling import LEAST_CHANGE
+from reason_iad.nano.world.surfaces import _border, _hairlines
 from reason_iad.nano.world.types import Canvas
 from reason_iad.schema import PLACES
 
@@ -116,6 +119,41 @@ def test_any_size(size: int) -> None:
     assert sample.query.shape == sample.references[1].shape == (size, size, 3)
     assert sample.query.dtype == np.uint8
     assert sample.mask.shape == (size, size)
+
+
+@pytest.mark.parametrize("window", [(84, 252), (252, 84), (168, 140)])
+def test_a_window_of_any_shape_shows_the_truth_about_itself(window: tuple[int, int]) -> None:
+    seen = 0
+    for seed in range(40):
+        sample = make_sample(seed, size=window, defect_probability=1.0)
+        assert sample.query.shape == sample.references[0].shape == (*window, 3)
+        assert sample.mask.shape == window and sample.mask.any() == bool(sample.defects)
+        if len(sample.defects) == 1:
+            (defect,) = sample.defects
+            rows, columns = np.nonzero(sample.mask)
+            place = int(rows.mean() * 3 / window[0]) * 3 + int(columns.mean() * 3 / window[1])
+            assert defect.place == PLACES[place]
+            assert defect.mask_area == pytest.approx(sample.mask.mean())
+            seen += 1
+    assert seen > 15, "most windows are laid so that they show the defect"
+
+
+def test_kinds_that_rarely_fit_are_not_rare() -> None:
+    kinds = Counter(d.kind for seed in range(150) for d in make_sample(seed, family="pcb", references=0).defects)
+    assert set(kinds) == set(FAMILIES["pcb"].defects)
+    assert min(kinds.values()) > max(kinds.values()) / 4, kinds
+
+
+def test_marks_of_use_are_fainter_than_any_defect() -> None:
+    """Fine lines and dark sides, others on every part: a good part is never as different as a defective one."""
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        lines = _hairlines(rng, 168, 14.0)
+        assert np.abs(lines).max() <= 14 < LEAST_CHANGE
+        dark = _border(rng, 168, rng.random() / 2)
+        assert dark.max() <= 0 and not dark[12:-12, 12:-12].any()
+    first, second = (make_sample(3, family="magnetic tile", references=2).references[i] for i in range(2))
+    assert (first != second).any()
 
 
 def test_good_parts_of_one_design_differ_like_photographs() -> None:

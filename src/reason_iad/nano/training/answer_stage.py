@@ -118,7 +118,7 @@ class AnswerStage:
             step = first_step
             while True:
                 size, extra = sizes[step % len(sizes)], EXTRAS[step % len(EXTRAS)]
-                first, count = 50_000_000 + step * most, count_at(size, sizes, most)
+                first, count = 50_000_000 + step * most, count_at(size, self.settings.size, most)
                 yield first, count, "train", size, 1_000_000_000 + seed + step, self.setup, extra
                 step += 1
 

@@ -195,9 +195,8 @@ class DecoderHeads(nn.Module):
         query = span(states, packed.query, count)
         coverage, kinds = torch.from_numpy(packed.coverage).to(device), torch.from_numpy(packed.kinds).to(device)
         logits = self.image(query).float()
-        side = int(count**0.5)
-        steps = torch.arange(side, device=device) * 3 // side
-        cells = (steps[:, None] * 3 + steps).flatten().expand(len(coverage), -1)
+        down, across = (torch.arange(side, device=device) * 3 // side for side in packed.grid)
+        cells = (down[:, None] * 3 + across).flatten().expand(len(coverage), -1)
         return {
             "cover": coverage_loss(logits[..., 0], coverage),
             "kind": kind_loss(logits[..., 1 : 1 + KIND_SLOTS], kinds, coverage),

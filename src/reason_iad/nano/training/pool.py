@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from reason_iad.nano.architecture import CELL
 from reason_iad.nano.facts import Facts
 from reason_iad.nano.packing import PackedBatch
-from reason_iad.nano.pairs import Extra, PairBatch, pair_batch
+from reason_iad.nano.pairs import Extra, PairBatch, grid_of, pair_batch
 from reason_iad.nano.texts import TextSetup, reading_batch, text_batches
+from reason_iad.nano.world.types import Size
 
 if TYPE_CHECKING:
     from reason_iad.nano.training.prefetch import Workers
@@ -39,13 +39,13 @@ class Shelf:
     """Pairs of one pool that can share a batch.
 
     Attributes:
-        size: pixels each way.
+        size: of the pictures.
         extra: their third image.
         parts: image tokens, (B, 2n or 3n, d) in half precision, run by run.
         facts: of each pair.
     """
 
-    size: int
+    size: Size
     extra: Extra | None
     parts: list[Tensor] = field(default_factory=list)
     facts: list[Facts] = field(default_factory=list)
@@ -67,7 +67,7 @@ def fill_pool(
         for index in range(settings.pool // run)
     ]
     arguments = [(first + index * run, run, "train", size, extra) for index, (size, extra) in enumerate(kinds)]
-    shelves: dict[tuple[int, Extra | None], Shelf] = {}
+    shelves: dict[tuple[Size, Extra | None], Shelf] = {}
     for kind, batch in zip(kinds, workers.map(pair_batch, arguments), strict=True):
         shelf = shelves.setdefault(kind, Shelf(*kind))
         shelf.parts.append(encode(batch))
@@ -143,9 +143,8 @@ def pooled_batches(
         ) -> Iterator[tuple[Any, ...]]:
             for index, (place, rows) in enumerate(order, number * per_pool + done):
                 shelf = shelves[place]
-                cells = shelf.size // CELL
                 facts = [shelf.facts[row] for row in rows]
-                here = replace(setup, grid=(cells, cells))
+                here = replace(setup, grid=grid_of(shelf.size))
                 yield facts, rows, index, here, settings.batch, shelf.extra, settings.reading
 
         for (place, _), batches in zip(order, workers.map(group_batches, arguments()), strict=True):

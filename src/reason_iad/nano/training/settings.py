@@ -7,6 +7,7 @@ from typing import Any
 
 from reason_iad.errors import ConfigError
 from reason_iad.nano.architecture import CELL, NanoConfig
+from reason_iad.nano.world.types import Size, sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class TrainSettings:
         shards: threads that each compute the gradient of a batch; an update takes the mean. On a CPU that others
             use too, two shards with one thread each are far faster than one with two: nothing waits inside an op.
         size: pixels each way of validation and of what the packaged model is shown, a multiple of 28.
-        sizes: pixels each way of training pairs, in turn; each a multiple of 28.
+        sizes: pixels each way, or (height, width), of training pairs, in turn; multiples of 28. Photographs are
+            shown with about as many pixels as size x size, whatever their shape.
         shares: share of the minutes for the stages 'tower', 'answer' and 'joint'.
     """
 
@@ -33,7 +35,7 @@ class TrainSettings:
     shards: int = 2
     seed: int = 0
     size: int = 168
-    sizes: tuple[int, ...] = (168, 168, 224, 168, 336, 168, 448)
+    sizes: tuple[Size, ...] = (168, (84, 252), 168, (168, 140), 224, (252, 84), 168, (112, 224), 336, (224, 112))
     model: NanoConfig = field(default_factory=NanoConfig)
     shares: tuple[float, float, float] = (0.24, 0.43, 0.33)
     tower_batch: int = 16
@@ -59,7 +61,7 @@ class TrainSettings:
             "device must be 'cpu' or 'cuda'": self.device.split(":")[0] in ("cpu", "cuda"),
             "workers must not be negative": self.workers >= 0,
             f"sizes must be multiples of {CELL}": all(
-                s >= CELL and s % CELL == 0 for s in (self.size, *self.sizes)
+                s >= CELL and s % CELL == 0 for one in (self.size, *self.sizes) for s in sides(one)
             ),
             "sizes must name at least one": bool(self.sizes),
             "reading must not be negative": self.reading >= 0,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reason_iad.nano.facts import Facts
     from reason_iad.nano.training.prefetch import Workers
     from reason_iad.nano.training.settings import TrainSettings
+    from reason_iad.nano.world.types import Size
 
 
 WEIGHTS = {"cover": 2.0, "kind": 0.5, "cover_alone": 1.0, "kind_alone": 0.3, "family": 0.3, "extent": 1.0}
@@ -86,11 +87,11 @@ class TowerStage:
         """Fresh pairs for every step, of every size in turn."""
         most, sizes = self.settings.tower_batch, self.settings.sizes
 
-        def arguments() -> Iterator[tuple[int, int, str, int]]:
+        def arguments() -> Iterator[tuple[int, int, str, Size]]:
             step = first_step
             while True:
                 size = sizes[step % len(sizes)]
-                yield step * most, count_at(size, sizes, most), "train", size
+                yield step * most, count_at(size, self.settings.size, most), "train", size
                 step += 1
 
         return workers.map(pair_batch, arguments())

@@ -47,17 +47,17 @@ def design(rng: np.random.Generator, size: int) -> Design:
         at += (wide + gap) * int(rng.integers(1, 4))
     for _ in range(int(rng.integers(1, 8))):
         _pad(rng, draw, size, width)
-    if rng.random() < 0.15:
+    if rng.random() < 0.3:
         left, top = rng.integers(0, size, 2).tolist()
         right, bottom = (at + int(rng.integers(size // 6, size // 2)) for at in (left, top))
         draw.rectangle((left, top, right, bottom), fill=255)
     return {
         "copper": as_mask(picture),
         "width": min(width, round(9 * unit)),
-        "inverted": rng.random() < 0.4,
+        "inverted": rng.random() < 0.6,
         "bright": rng.uniform(200, 255),
         "dark": rng.uniform(0, 40),
-        "ragged": rng.uniform(0.0, 0.9) * min(1.0, width / (7 * unit)),
+        "ragged": 0.9 * rng.random() ** 2 * min(1.0, width / (7 * unit)),
     }
 
 
@@ -193,12 +193,19 @@ def short_circuit(rng: np.random.Generator, canvas: Canvas, board: Design) -> Ma
 
 
 def mousebite(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask | None:
-    """A bite out of the edge of a conductor."""
-    at = spot(rng, _edge(canvas.layers["copper"]))
-    if at is None:
-        return None
-    bite = _lump(rng, canvas.size, at, max(board["width"] * rng.uniform(0.3, 0.6), 1.6 * scale(canvas.size)))
-    return _change(canvas, board, canvas.layers["copper"] & ~bite)
+    """A bite or a nick in the edge of a conductor, which it does not cut."""
+    copper, width, size = canvas.layers["copper"], board["width"], canvas.size
+    for at in _spots(rng, _edge(copper)):
+        if rng.random() < 0.6:
+            reach = max(width * rng.uniform(0.3, 0.6), 2.2 * scale(size))
+            bite = _lump(rng, size, at, reach)
+        else:
+            reach = width * rng.uniform(0.8, 1.8)
+            bite = _sliver(rng, size, at, reach, rng.uniform(1.6, 4) * scale(size), 0.25)
+        near = _around(at, 3 * reach, size)
+        if _pieces(copper[near] & ~bite[near]) == _pieces(copper[near]):
+            return _change(canvas, board, copper & ~bite)
+    return None
 
 
 def spur(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask | None:
@@ -218,15 +225,17 @@ def spur(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask | None
 
 
 def pin_hole(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask | None:
-    """A tiny hole with copper all around."""
-    unit = scale(canvas.size)
-    radius = float(np.clip(board["width"] * rng.uniform(0.2, 0.4), 1.4 * min(unit, 1.0), 4 * unit))
-    copper, around = canvas.layers["copper"], np.ones((3, 3), bool)
-    inside: Mask = ndimage.binary_erosion(copper, around, iterations=int(radius) + 1, border_value=1)
-    at = spot(rng, inside)
-    if at is None:
-        return None
-    return _change(canvas, board, copper & ~disc(canvas.size, *at, radius))
+    """A tiny hole with copper all around, round or a slit."""
+    copper, size, unit = canvas.layers["copper"], canvas.size, scale(canvas.size)
+    radius = float(np.clip(board["width"] * rng.uniform(0.2, 0.45), 2.1 * min(unit, 1.0), 4.5 * unit))
+    inside: Mask = ndimage.binary_erosion(copper, np.ones((3, 3), bool), iterations=int(radius) + 1, border_value=1)
+    for at in _spots(rng, inside):
+        if rng.random() < 0.6:
+            return _change(canvas, board, copper & ~disc(size, *at, radius))
+        slit = _sliver(rng, size, at, radius * rng.uniform(2.5, 5), max(1.6 * unit, 0.6 * radius), 0.25)
+        if not (ndimage.binary_dilation(slit) & ~copper).any():
+            return _change(canvas, board, copper & ~slit)
+    return None
 
 
 def spurious_copper(rng: np.random.Generator, canvas: Canvas, board: Design) -> Mask | None:

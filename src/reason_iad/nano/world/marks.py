@@ -42,7 +42,9 @@ def scratch(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | 
         return None
     size = canvas.size
     mask = stroke(rng, size, *at, size * rng.uniform(0.1, 0.55), rng.uniform(1, 3.4) * scale(size), 0.1)
-    sign = -1 if _brightness(canvas, mask & canvas.part) > 150 else 1
+    sign = (
+        -1 if _brightness(canvas, canvas.part) > 150 else 1
+    )  # of all, so that a mark of the design stays the same
     return _paint(canvas, mask, canvas.image + sign * rng.uniform(35, 90))
 
 
@@ -52,7 +54,9 @@ def crack(rng: np.random.Generator, canvas: Canvas, design: Design) -> Mask | No
     if at is None:
         return None
     size = canvas.size
-    mask = stroke(rng, size, *at, size * rng.uniform(0.12, 0.6), rng.uniform(1, 2.6) * scale(size), 0.7)
+    mask = stroke(
+        rng, size, *at, size * rng.uniform(0.12, 0.6), rng.uniform(1, 2.6) * scale(size), rng.uniform(0.2, 0.8)
+    )
     return _paint(canvas, mask, canvas.image - rng.uniform(35, 95))
 
 

@@ -25,17 +25,17 @@ def simulate_map(sample: Sample) -> Heat:
     a wrong one shows a spot somewhere, whatever the part is like.
     """
     rng = np.random.default_rng([sample.seed, _STREAM])
-    size = sample.mask.shape[0]
+    high, wide = sample.mask.shape
+    size = max(high, wide)
     kind = rng.random()
     truth = _blur(sample.mask.astype(np.float32), size * rng.uniform(0.015, 0.04))
     if kind < RIGHT:
         return _scaled(truth, rng.uniform(0.7, 1.0))
     if kind < RIGHT + WEAK:
         return _scaled(truth, rng.uniform(0.15, 0.4))
-    dots = np.zeros((size, size), np.float32)
+    dots = np.zeros((high, wide), np.float32)
     for _ in range(int(rng.integers(1, 4))):
-        y, x = (int(value) for value in rng.integers(0, size, 2))
-        dots[y, x] = 1.0
+        dots[int(rng.integers(high)), int(rng.integers(wide))] = 1.0
     spots = _blur(dots, size * rng.uniform(0.02, 0.05))
     if kind < RIGHT + WEAK + NOISY:
         mixed: Heat = np.maximum(truth, _scaled(spots, rng.uniform(0.2, 0.6)))

@@ -14,20 +14,20 @@ from reason_iad.nano.world.camera import STILL, draw_pose, photograph
 from reason_iad.nano.world.families import FAMILIES
 from reason_iad.nano.world.kinds import KINDS
 from reason_iad.nano.world.marks import LEAST_PIXELS
-from reason_iad.nano.world.types import Canvas, Defect, Design, Family, Image, Mask, Pixels, Sample
+from reason_iad.nano.world.types import Canvas, Defect, Design, Family, Image, Mask, Pixels, Sample, Size, sides
 from reason_iad.schema import PLACES
 
 Split = Literal["train", "held_out", "all"]
 Features = tuple[tuple[str, int], ...]
 _View = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
-WORLD = 4
+WORLD = 5
 """Part of every seed: raise it when the same seed no longer draws the same sample."""
 SEVERAL = 0.08
 """Share of defective parts with two or three defects."""
 ATTEMPTS = 100
 """Designs that are tried until one has room for a kind that was asked for."""
-TRIES = 12
-"""Defects that are tried until one shows."""
+TRIES, EACH = 12, 4
+"""Defects that are tried until one shows, and how many of a kind, so that kinds that rarely fit are not rare."""
 LEAST_AREA = 0.0005
 """Share of the image that a defect covers at least."""
 LEAST_CHANGE = 18.0
@@ -45,7 +45,7 @@ MAJOR, CRITICAL = 0.003, 0.015
 def make_sample(
     seed: int,
     *,
-    size: int = 168,
+    size: Size = 168,
     split: Split = "train",
     references: int = 1,
     defect_probability: float = 0.5,
@@ -57,7 +57,7 @@ def make_sample(
 
     Args:
         seed: number of the sample.
-        size: pixels each way, at least 56.
+        size: pixels each way, at least 56, or (height, width): a window of a square of the longer side.
         split: 'train' draws only families and kinds that may be trained on, 'held_out' only families that may
             not, with every kind they have.
         references: good pictures of the same design.
@@ -69,23 +69,24 @@ def make_sample(
     Raises:
         ConfigError: family or kind are unknown or do not go together, the size is too small, or the zoom below 1.
     """
-    if size < 56:
-        raise ConfigError(f"A sample of {size} pixels is too small to show anything; ask for at least 56.")
+    window = sides(size)
+    if min(window) < 56:
+        raise ConfigError(f"A sample of {min(window)} pixels is too small to show anything; ask for at least 56.")
     if zoom < 1:
         raise ConfigError(f"A zoom of {zoom} would show more than there is; ask for 1 or more.")
     rng = np.random.default_rng([seed, WORLD])
     chosen = _family(rng, split, family)
     kinds = _kinds(chosen, split, kind)
-    drawn = round(size * zoom)
+    drawn = round(max(window) * zoom)
     part, found = _draw(rng, chosen, kinds, drawn, defect_probability, sure=kind is not None)
     grey = bool(rng.random() < chosen.grey)
     aligned = bool(rng.random() < ALIGNED)
-    view = _view(rng, drawn, size, found)
+    view = _view(rng, drawn, window, found)
     query = photograph(rng, part.canvas.image, STILL, grey)
     pictures = [_reference(rng, part, drawn, aligned, grey) for _ in range(references)]
-    cut = LEAST_PIXELS if drawn > size else 1
+    cut = LEAST_PIXELS if drawn > min(window) else 1
     seen = [(name, pixels) for name, pixels in ((n, view(p)) for n, p in found) if int(pixels.sum()) >= cut]
-    mask = np.zeros((size, size), bool)
+    mask = np.zeros(window, bool)
     for _, pixels in seen:
         mask |= pixels
     return Sample(
@@ -161,8 +162,9 @@ def _add_defect(
 ) -> list[tuple[str, Mask]]:
     """Draw one defect that shows; another attempt where the part had no room for it, or it cannot be seen."""
     before = replace(canvas, image=canvas.image.copy(), layers=dict(canvas.layers))
-    for _ in range(TRIES):
-        name = kinds[int(rng.integers(len(kinds)))]
+    order = rng.permutation(len(kinds))
+    for attempt in range(TRIES):
+        name = kinds[order[attempt // EACH % len(kinds)]]
         pixels = family.defects[name](rng, canvas, design)
         if pixels is not None and _shows(before.image, canvas.image, pixels):
             return [(name, pixels)]
@@ -182,30 +184,31 @@ def _reference(rng: np.random.Generator, part: _Part, size: int, aligned: bool, 
     return photograph(rng, canvas.image, draw_pose(rng, size, aligned), grey)
 
 
-def _view(rng: np.random.Generator, drawn: int, size: int, found: list[tuple[str, Mask]]) -> _View:
+def _view(rng: np.random.Generator, drawn: int, window: tuple[int, int], found: list[tuple[str, Mask]]) -> _View:
     """Which part of the drawn square is shown, and which way up; with a defect in it more often than not."""
     quarter, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-    top, left = (int(value) for value in rng.integers(0, drawn - size + 1, 2))
-    if found and drawn > size and rng.random() < AT_DEFECT:
-        rows, columns = np.nonzero(found[0][1])
-        index = int(rng.integers(len(rows)))
+    high, wide = window if quarter % 2 == 0 else window[::-1]
+    top, left = int(rng.integers(0, drawn - high + 1)), int(rng.integers(0, drawn - wide + 1))
+    if found and drawn > min(window) and rng.random() < AT_DEFECT:
+        at = np.nonzero(found[0][1])
+        index = int(rng.integers(len(at[0])))
         top, left = (
-            int(np.clip(at[index] - rng.integers(size // 8, size - size // 8), 0, drawn - size))
-            for at in (rows, columns)
+            int(np.clip(along[index] - rng.integers(side // 8, side - side // 8), 0, drawn - side))
+            for along, side in zip(at, (high, wide), strict=True)
         )
 
     def view(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        shown = np.rot90(picture[top : top + size, left : left + size], quarter)
+        shown = np.rot90(picture[top : top + high, left : left + wide], quarter)
         return np.ascontiguousarray(shown[:, ::-1] if mirrored else shown)
 
     return view
 
 
 def _describe(kind: str, pixels: Mask) -> Defect:
-    size = pixels.shape[0]
+    high, wide = pixels.shape
     rows, columns = np.nonzero(pixels)
     area = float(pixels.mean())
-    place = PLACES[int(rows.mean() * 3 / size) * 3 + int(columns.mean() * 3 / size)]
+    place = PLACES[int(rows.mean() * 3 / high) * 3 + int(columns.mean() * 3 / wide)]
     box = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
     severity = "minor" if area < MAJOR else "major" if area < CRITICAL else "critical"
     return Defect(kind, area, severity, box, place)

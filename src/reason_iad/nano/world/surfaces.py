@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from reason_iad.nano.world.drawing import Field, colour, drift, grid, noise, scale, tinted
+from reason_iad.nano.world.drawing import Field, colour, drift, grid, noise, scale, stroke, tinted
 from reason_iad.nano.world.types import Canvas, Design, MakeDesign, Render
 
 Texture = Callable[[np.random.Generator, Design, int], Field]
@@ -32,13 +32,53 @@ def _specks(rng: np.random.Generator, size: int, cells: int, rarity: float, dept
     return _field(np.minimum(drift(rng, size, cells, 1.0) + rarity, 0) * np.float32(depth))
 
 
+def _hairlines(rng: np.random.Generator, size: int, most: float) -> Field:
+    """Fine marks of handling that are no defect, others on every part: up to six lines, `most` grey levels deep."""
+    lines = np.zeros((size, size), np.float32)
+    for _ in range(int(rng.integers(0, 7))):
+        y, x = rng.uniform(0, size, 2)
+        long, jag = size * rng.uniform(0.05, 0.5), rng.choice((0.05, 0.5))
+        lines[stroke(rng, size, y, x, long, scale(size), jag)] = rng.uniform(-1, 0.6) * most
+    return lines
+
+
+def _border(rng: np.random.Generator, size: int, p: float) -> Field:
+    """What lies beside the part, seen along its sides: dark bands, on every part a little wider or narrower."""
+    y, x = _coordinates(size)
+    field = np.zeros((size, size), np.float32)
+    sides = np.random.default_rng(int(p * 1e6))  # which of them show belongs to the design
+    for distance, along in ((x, y), (168 - x, y), (y, x), (168 - y, x)):
+        shown, dark, width = sides.random() < 0.5, sides.uniform(30, 90), sides.uniform(0, 7)
+        wobble = rng.uniform(-2, 2) + rng.uniform(0, 1) * np.sin(along / rng.uniform(8, 40) + rng.uniform(0, 6))
+        if shown:
+            field -= np.float32(dark) * np.clip(width + wobble - distance, 0, 1)
+    return field
+
+
+def worn(texture: Texture) -> Texture:
+    """The same texture; on half of the designs with what used and handled parts show although they are good."""
+
+    def textured(rng: np.random.Generator, design: Design, size: int) -> Field:
+        field, p = texture(rng, design, size), design.get("wear", 1.0)
+        if p < 0.5:
+            field = field + _hairlines(rng, size, 14 * p / 0.5) + _border(rng, size, p)
+        return _field(field)
+
+    return textured
+
+
 def grey_design(rng: np.random.Generator, size: int) -> Design:
-    """A grey base and eight free parameters in [0, 1]."""
-    return {"base": np.full(3, rng.uniform(80, 200)), "p": rng.random(8), "seed": int(rng.integers(1 << 31))}
+    """A grey base, eight free parameters in [0, 1], and how worn its parts are."""
+    return {
+        "base": np.full(3, rng.uniform(60, 200)),
+        "p": rng.random(8),
+        "wear": rng.random(),
+        "seed": int(rng.integers(1 << 31)),
+    }
 
 
 def colour_design(rng: np.random.Generator, size: int) -> Design:
-    """A coloured base and eight free parameters in [0, 1]."""
+    """A coloured base, and the same."""
     return grey_design(rng, size) | {"base": colour(rng, 70, 190)}
 
 
@@ -149,7 +189,8 @@ def glassy(rng: np.random.Generator, design: Design, size: int) -> Field:
 
 
 TEXTURES: dict[str, Texture] = {
-    "brushed": brushed, "granular": granular, "molded": molded, "threaded": threaded, "woven": woven,
+    "brushed": worn(brushed), "granular": worn(granular), "molded": worn(molded), "threaded": worn(threaded),
+    "woven": woven,
     "grained": grained, "pebbled": pebbled, "tiled": tiled, "glassy": glassy,
 }  # fmt: skip
 

@@ -14,8 +14,15 @@ Image = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 """(S, S)."""
 Pixels = npt.NDArray[np.uint8]
-"""(S, S, 3)."""
+"""(H, W, 3)."""
 Box = tuple[int, int, int, int]
+Size = int | tuple[int, int]
+"""Of a picture: pixels each way, or (height, width)."""
+
+
+def sides(size: Size) -> tuple[int, int]:
+    """(height, width)."""
+    return (size, size) if isinstance(size, int) else size
 
 
 @dataclass(slots=True)
