@@ -22,7 +22,7 @@ from reason_iad.nano.training.train import train
 from .conftest import TINY
 
 SETTINGS = TrainSettings(
-    steps=(3, 3, 3), workers=0, threads=1, shards=2, size=84, sizes=(84, 112), model=TINY, tower_batch=2, batch=2,
+    steps=(3, 3, 3), workers=0, threads=1, shards=2, size=84, sizes=(84, (56, 112)), model=TINY, tower_batch=2, batch=2,
     branches=3, pool=8, reuse=2, half=False, validation_pairs=8,
 )  # fmt: skip
 
@@ -148,7 +148,7 @@ def test_a_half_written_checkpoint_is_never_resumed(tmp_path):
         load_checkpoint(newest)
 
 
-POOL = replace(SETTINGS, pool=GROUP * 2 * 9, sizes=(84, 112), reuse=2, reading=0)
+POOL = replace(SETTINGS, pool=GROUP * 2 * 9, sizes=(84, (56, 112)), reuse=2, reading=0)
 
 
 def tokens_of(batch):
@@ -161,7 +161,7 @@ def tokens_of(batch):
 
 def test_a_pool_has_shelves_of_every_size_with_every_third_image():
     shelves = fill_pool(POOL, Workers(0), 0, tokens_of)
-    assert {(shelf.size, shelf.extra) for shelf in shelves} >= {(84, None), (112, None), (84, "overlay")}
+    assert {(shelf.size, shelf.extra) for shelf in shelves} >= {(84, None), ((56, 112), None), (84, "overlay")}
     assert "reference" in {shelf.extra for shelf in shelves}
     assert sum(len(shelf.facts) for shelf in shelves) == POOL.pool
     assert len({facts.seed for shelf in shelves for facts in shelf.facts}) == POOL.pool
