@@ -67,11 +67,14 @@ def object_varied(scene: Scene, rng: random.Random, objects: Sequence[str]) -> I
     """What is it? Asked where the prompt does not say so."""
     if scene.category is not None:
         return None
-    wrong = [name for name in objects if name != scene.facts.object_name]
-    wrong = rng.sample(wrong, min(3, len(wrong)))
-    return choice(
-        "object", rng, rng.choice(wording.WHICH_OBJECT), scene.facts.object_name, wrong, option_style(rng)
-    )
+    right = scene.facts.object_name
+    wrong = [name for name in (*objects, *wording.OTHER_OBJECTS) if name != right]
+    style, phrased = option_style(rng), rng.random() < 0.4
+
+    def written(name: str) -> str:
+        return style(rng.choice(wording.OBJECT_PHRASES).format(name) if phrased else name)
+
+    return choice("object", rng, rng.choice(wording.WHICH_OBJECT), right, rng.sample(wrong, 3), written)
 
 
 def size_varied(scene: Scene, rng: random.Random) -> Item:

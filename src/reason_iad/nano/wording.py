@@ -73,6 +73,20 @@ WHICH_OBJECT = (
     "What kind of product is it?",
     "Name the inspected object.",
 )
+OBJECT_PHRASES = (
+    "a {}",
+    "the {}",
+    "a {} seen from above",
+    "a {}, in a photograph of one camera",
+    "the {} of a machine",
+    "part of a {}",
+    "a {} as it is used in a drive",
+)
+OTHER_OBJECTS = (
+    "zipper", "screw", "transistor", "toothbrush", "carpet", "hazelnut", "metal nut", "candle", "bearing", "cup",
+    "light bulb", "battery", "bag of food", "welded joint", "rail", "solar cell", "shoe", "box", "tire", "fruit",
+)  # fmt: skip
+"""Things that the world does not draw: answers that are always wrong, in words that are seldom right."""
 WHICH_SIZE = (
     "How large is the defect?",
     "What is the size of the defect?",
