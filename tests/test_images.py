@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from reason_iad import images
 from reason_iad.errors import ImageError
-from reason_iad.images import IMAGE_SUFFIXES, check_header, find_images, load_image, printable, reshaped_like
+from reason_iad.images import IMAGE_SUFFIXES, check_header, find_images, load_image, printable
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX file types")
 
@@ -555,22 +555,3 @@ def test_every_suffix_found_can_be_decoded(tmp_path: Path, part: Image.Image) ->
 
 def test_printable_removes_terminal_control() -> None:
     assert printable("a\x1b[31mb\n.png") == "a�[31mb�.png"
-
-
-@pytest.mark.parametrize(
-    ("reference", "image", "shown"),
-    [
-        ((300, 200), (300, 200), (300, 200)),
-        ((300, 200), (150, 100), (300, 200)),  # the same shape: the same grid
-        ((300, 200), (300, 240), (274, 219)),  # as many pixels as before, in the other's shape
-        ((300, 200), (600, 480), (274, 219)),
-        ((300, 200), (100, 80), (100, 80)),  # never more than the image has
-        ((300, 200), (200, 300), (300, 200)),  # quite another picture
-    ],
-)
-def test_a_reference_is_shown_in_the_shape_of_the_image(
-    reference: tuple[int, int], image: tuple[int, int], shown: tuple[int, int]
-) -> None:
-    good, part = (load_image(Image.new("RGB", size, "grey")) for size in (reference, image))
-    assert reshaped_like(good, part).size == shown
-    assert good.pixels.size == reference, "the reference itself stays as it is"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from reason_iad.answering import Answered, RemoteScene, Scene, answer_question
 from reason_iad.backbones.base import Backbone, ChatModel
 from reason_iad.config import Orders
-from reason_iad.images import load_image
+from reason_iad.images import LoadedImage, load_image
 from reason_iad.prompt import (
     LETTERS,
     Question,
@@ -28,6 +29,7 @@ from reason_iad.schema import (
     InjectedPatch,
     InputImage,
     MapEvidence,
+    MotionEvidence,
     ReferenceEvidence,
     Region,
 )
@@ -36,6 +38,7 @@ from reason_iad.weighing import weigh
 if TYPE_CHECKING:
     from reason_iad.expert import AnomalyMap
     from reason_iad.prompt import Part
+    from reason_iad.registration import Motion
     from reason_iad.workbench import Workbench
 
 
@@ -49,11 +52,13 @@ class Examination:
         with self.clock.phase("load"):
             self.image = load_image(image)
             self.references = [load_image(reference) for reference in references]
+        with self.clock.phase("align"):
+            self.laid = self._lay()
         with self.clock.phase("retrieve"):
             self.category = bench.category(category, self.image)
             words = " ".join(filter(None, (self.category.name, about))) or "defect"
             self.knowledge = bench.retrieve(self.category.name, words)
-        self.shown = self.references[: bench.config.max_references]
+        self.shown = [self.laid[r.sha256][0] for r in self.references[: bench.config.max_references]]
         entries = [retrieved.entry for retrieved in self.knowledge]
         parts = build_head(entries, len(self.shown), self.category.name)
         self.map: AnomalyMap | None = None
@@ -63,12 +68,29 @@ class Examination:
         self.answers: list[Answer] = []
         self.patches: list[InjectedPatch] = []
 
+    def _mapped(self) -> list[LoadedImage]:
+        """The references that the map compares with: each once, an API's model has no map."""
+        if isinstance(self.bench.backbone, ChatModel):
+            return []
+        distinct = {reference.sha256: reference for reference in self.references}
+        return list(distinct.values())[: self.bench.config.map_references]
+
+    def _lay(self) -> dict[str, tuple[LoadedImage, Motion | None]]:
+        """The references in use, by their hash: laid as the part lies, and how they were moved for that."""
+        config = self.bench.config
+        used = {r.sha256: r for r in (*self.references[: config.max_references], *self._mapped())}
+        if not config.align:
+            return {sha256: (reference, None) for sha256, reference in used.items()}
+        from reason_iad.registration import register
+
+        return {sha256: register(reference, self.image) for sha256, reference in used.items()}
+
     def _local(self, model: Backbone, parts: tuple[Part, ...]) -> Scene:
         """Compare with the references, then run everything up to the question through the model."""
         with self.clock.phase("map"):
             self.map = self._anomaly_map(model)
         with self.clock.phase("vision"):
-            tokens = [self.bench.embed(reference, self.image) for reference in self.shown]
+            tokens = [self.bench.embed(reference) for reference in self.shown]
             query = self.bench.embed_query(self.image)
         with self.clock.phase("prefix"):
             prompt = build_prompt(parts, detection_question(), latents=False)
@@ -171,14 +193,22 @@ class Examination:
         return Evidence(
             category=self.category,
             knowledge=self.knowledge,
-            references=tuple(
-                ReferenceEvidence(name=r.name, sha256=r.sha256, width=r.width, height=r.height)
-                for r in self.references
-            ),
+            references=tuple(self._reference(reference) for reference in self.references),
             patches=tuple(self.patches),
             anomaly_map=found,
             fusion=self.fused,
             answers=tuple(self.answers),
+        )
+
+    def _reference(self, reference: LoadedImage) -> ReferenceEvidence:
+        """A reference as it was given, and how it was moved."""
+        _, motion = self.laid.get(reference.sha256, (reference, None))
+        return ReferenceEvidence(
+            name=reference.name,
+            sha256=reference.sha256,
+            width=reference.width,
+            height=reference.height,
+            motion=None if motion is None else MotionEvidence(**asdict(motion)),
         )
 
     def input_image(self) -> InputImage:
@@ -189,8 +219,7 @@ class Examination:
     def _anomaly_map(self, model: Backbone) -> AnomalyMap | None:
         if not self.references:
             return None
-        distinct = {reference.sha256: reference for reference in self.references}
-        expert = self.bench.expert(list(distinct.values())[: self.bench.config.map_references])
+        expert = self.bench.expert([self.laid[reference.sha256][0] for reference in self._mapped()])
         return expert.inspect(model.patch_features(self.image.pixels))
 
 

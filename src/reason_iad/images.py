@@ -14,7 +14,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
-import math
 import os
 import stat
 import warnings
@@ -79,24 +78,6 @@ class LoadedImage:
     width: int
     height: int
     notes: tuple[str, ...] = ()
-
-
-ALIKE = 1.6
-"""Ratio of two aspect ratios up to which two photographs count as two cuts of the same view."""
-
-
-def reshaped_like(reference: LoadedImage, image: LoadedImage) -> Image.Image:
-    """A reference in the shape of the inspected image, so that a model divides both into the same grid.
-
-    Photographs of one part are often cut to it, each a little differently; their tokens can only be compared place
-    by place where both have as many rows and columns. Pictures of quite another shape stay as they are.
-    """
-    ratio = reference.width * image.height / (reference.height * image.width)
-    if ratio == 1.0 or not 1 / ALIKE < ratio < ALIKE:
-        return reference.pixels
-    factor = min(1.0, math.sqrt(reference.width * reference.height / (image.width * image.height)))
-    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    return reference.pixels.resize(size, Image.Resampling.BICUBIC)
 
 
 def load_image(source: str | Path | Image.Image | NDArray[Any]) -> LoadedImage:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from PIL import Image
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 Verdict = Literal["pass", "defect"]
 Usual = Literal["references", "median"]
@@ -87,6 +87,16 @@ class Region(Record):
     )
 
 
+class MotionEvidence(Record):
+    """How a reference was moved to lie as the inspected part does."""
+
+    dx: float = Field(description="Shift to the right, as a share of the image's width.")
+    dy: float = Field(description="Shift down, as a share of the image's height.")
+    degrees: float = Field(description="Turn, clockwise positive.")
+    before: float = Field(ge=-1, le=1, description="Correlation of the grey values of both pictures as they were.")
+    after: float = Field(ge=-1, le=1, description="The same with the reference moved.")
+
+
 class ReferenceEvidence(Record):
     """A normal reference image that was used."""
 
@@ -94,6 +104,9 @@ class ReferenceEvidence(Record):
     sha256: str
     width: int
     height: int
+    motion: MotionEvidence | None = Field(
+        default=None, description="How it was moved before it was compared; null if it was not."
+    )
 
 
 class InjectedPatch(Record):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from reason_iad.backbones.base import ChatModel
 from reason_iad.config import PRESETS, InspectorConfig
 from reason_iad.errors import KnowledgeError, ModelError
-from reason_iad.images import LoadedImage, reshaped_like
+from reason_iad.images import LoadedImage
 from reason_iad.schema import CategoryEvidence, RetrievedEntry
 
 if TYPE_CHECKING:
@@ -115,10 +115,9 @@ class Workbench:
             limit=self.config.knowledge_entries,
         )
 
-    def embed(self, reference: LoadedImage, image: LoadedImage) -> ImageTokens:
-        """Tokens of a reference as it is shown beside an image, kept for the next one of that shape."""
-        key = f"{reference.sha256}:{image.width}x{image.height}"
-        return self._tokens.get(key, lambda: self.local.embed_image(reshaped_like(reference, image)))
+    def embed(self, image: LoadedImage) -> ImageTokens:
+        """Tokens of a reference, kept for the next inspection."""
+        return self._tokens.get(image.sha256, lambda: self.local.embed_image(image.pixels))
 
     def embed_query(self, image: LoadedImage) -> ImageTokens:
         """Tokens of the inspected image, kept until the next one: a second look at it costs no vision."""

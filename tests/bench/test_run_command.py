@@ -176,6 +176,7 @@ def test_everything_wrong_is_said_before_a_model_is_loaded(questions: Path, tmp_
         (("--answers", "text"), "answers likelihood instead of text"),
         (("--limit", "5"), "limit None instead of 5"),
         (("--option-orders", "cyclic"), "config option_orders given instead of cyclic"),
+        (("--align",), "config align False instead of True"),
         (("--fuse",), "config fuse False instead of True"),
     ],
 )
@@ -207,9 +208,11 @@ def test_a_report_says_what_stood_beside_the_method(questions: Path, tmp_path: P
     manifest = tmp_path / "run" / "direct" / "manifest.json"
     said = CliRunner().invoke(main, ["bench", "report", str(tmp_path / "run")]).output
     assert "direct, options in all orders" in said and "weighed" not in said
-    manifest.write_text(manifest.read_text().replace('"fuse": false', '"fuse": true'))
-    said = CliRunner().invoke(main, ["bench", "report", str(tmp_path / "run")]).output
-    assert "direct, map weighed into the answers, options in all orders" in said
+    manifest.write_text(
+        manifest.read_text().replace('"fuse": false', '"fuse": true').replace('"align": false', '"align": true')
+    )
+    said = " ".join(CliRunner().invoke(main, ["bench", "report", str(tmp_path / "run")]).output.split())
+    assert "direct, templates laid as the image, map weighed into the answers, options in all orders" in said
 
 
 def test_other_questions_or_knowledge_are_refused(questions: Path, tmp_path: Path) -> None:

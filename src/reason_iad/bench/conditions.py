@@ -33,6 +33,7 @@ class Settings:
         limit: images asked about; None: all.
         seed: of the reasoning and of that choice.
         option_orders: as in `InspectorConfig`.
+        align: lay templates as the image lies, as inspections do.
         fuse: weigh the map into answers about whether and where, as inspections do.
         overrides: options of the reasoning to change, 'name=value' each.
     """
@@ -50,6 +51,7 @@ class Settings:
     limit: int | None = None
     seed: int = 0
     option_orders: Orders = "given"
+    align: bool = False
     fuse: bool = False
     overrides: tuple[str, ...] = ()
 
@@ -72,7 +74,7 @@ class Settings:
         check_use(self.model, base_url=self.base_url, timeout=self.timeout, method=method, gallery=False)
         config = InspectorConfig(
             method=method, seed=self.seed, max_references=self.shots, option_orders=self.option_orders,
-            fuse=self.fuse, reasoning=override(method, self.overrides),
+            align=self.align, fuse=self.fuse, reasoning=override(method, self.overrides),
         )  # fmt: skip
         if self.answers == "text":  # a written answer may take as long as a thought
             config = replace(config, explanation_tokens=config.thought_tokens)

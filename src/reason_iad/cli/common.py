@@ -73,7 +73,7 @@ class Engine:
 def engine_options(command: F) -> F:
     """Add the options of `Engine` to a command, which receives them as `engine`.
 
-    The options `threshold` and `fuse` of the command go into the configuration, too.
+    The options `threshold`, `align` and `fuse` of the command go into the configuration, too.
     """
 
     @functools.wraps(command)
@@ -84,6 +84,7 @@ def engine_options(command: F) -> F:
                 **{name: options.pop(name, None) for name in ("method", "threshold", "seed")},
                 **{name: options.pop(name) for name in ("steps", "candidates", "sigma", "budget_ms")},
                 option_orders=options.pop("option_orders"),
+                align=options.pop("align", True),
                 fuse=options.pop("fuse", True),
             ),
             device=check_device(options.pop("device")),
@@ -139,6 +140,7 @@ def make_config(
     sigma: float | None,
     budget_ms: float | None = None,
     option_orders: OptionOrders = "types",
+    align: bool = True,
     fuse: bool = True,
 ) -> InspectorConfig:
     """The configuration that options ask for.
@@ -164,6 +166,7 @@ def make_config(
         seed=seed,
         reasoning=replace(preset, **given) if given and preset else None,
         option_orders=option_orders,
+        align=align,
         fuse=fuse,
     )
     return config if threshold is None else replace(config, threshold=threshold)

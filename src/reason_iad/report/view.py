@@ -23,7 +23,7 @@ from reason_iad.report.pictures import (
     rectangle,
 )
 from reason_iad.report.plots import steps_plot
-from reason_iad.schema import Answer, Entry, InjectedPatch, Inspection, RetrievedEntry
+from reason_iad.schema import Answer, Entry, InjectedPatch, Inspection, MotionEvidence, RetrievedEntry
 
 CLOSE_CALL = 0.1
 """Within so much of the threshold the page asks for a second look."""
@@ -247,9 +247,20 @@ def _references(inspection: Inspection, given: Sequence[LoadedImage]) -> tuple[R
             detail = "The hash of this picture differs from the recorded one."
         else:
             detail = ""
+        motion = recorded[index].motion if index < len(recorded) else None
+        if motion is not None:
+            detail = f"{detail} {_moved(motion)}".strip()
         small = picture(image.pixels, f"Reference image {name}: a good part.") if image else None
         views.append(ReferenceView(name, detail, small))
     return tuple(views)
+
+
+def _moved(motion: MotionEvidence) -> str:
+    """How a reference was laid as the part lies, in one sentence."""
+    across = f"{abs(motion.dx):.1%} to the {'right' if motion.dx > 0 else 'left'}"
+    along = f"{abs(motion.dy):.1%} {'down' if motion.dy > 0 else 'up'}"
+    turned = f"{abs(motion.degrees):.1f}° {'clockwise' if motion.degrees > 0 else 'anticlockwise'}"
+    return f"Compared after moving it {across} and {along} and turning it {turned}."
 
 
 def _questions(inspection: Inspection, image: LoadedImage) -> tuple[QuestionView, ...]:

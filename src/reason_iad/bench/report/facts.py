@@ -40,7 +40,8 @@ def conditions(summary: Summary) -> list[tuple[str, str]]:
 
 def changed_options(manifest: Manifest) -> list[str]:
     """Options that are not those of the method, 'sigma 0.3' each; and what is beside the method."""
-    beside = ["map weighed into the answers"] if manifest.config.get("fuse") else []
+    told = {"align": "templates laid as the image", "fuse": "map weighed into the answers"}
+    beside = [text for name, text in told.items() if manifest.config.get(name)]
     if manifest.config.get("option_orders") == "cyclic":
         beside.append("options in all orders")
     return [*_changed_reasoning(manifest), *beside]

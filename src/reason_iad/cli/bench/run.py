@@ -121,6 +121,9 @@ class MethodList(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="Read options as given, or the mean over all their rotations.",
 )
+@click.option(
+    "--align", is_flag=True, help="Lay templates as the image lies, where both then agree, as 'inspect' does."
+)
 @click.option("--fuse", is_flag=True, help="Weigh the map into answers about whether and where, as 'inspect' does.")
 @click.option(
     "--set",
