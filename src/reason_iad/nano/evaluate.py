@@ -29,12 +29,12 @@ from reason_iad.prompt import (
     place_question,
     type_question,
 )
+from reason_iad.registration import register
 from reason_iad.schema import PLACES, Entry
 from reason_iad.workbench import Workbench
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
-    from reason_iad.expert import AnomalyMap
 
 TOLD = SceneOdds(knowledge=1.0, renamed=0.0, reference=1.0, category=0.0, shipped=0.0)
 RENAMED = SceneOdds(knowledge=1.0, renamed=1.0, reference=1.0, category=0.0, shipped=0.0)
@@ -84,7 +84,8 @@ def new_seeds(backbone: Backbone, count: int) -> Table:
     """Detection, classification, localisation, object and explanations on new seeds of known families.
 
     All but one by the model alone: explanations are also written as an inspection writes them, which asks for
-    verdict, type and place first, weighs the map, and has the text begin with what it found.
+    verdict, type and place first, with the reference laid as the part lies, weighs the map, and has the text begin
+    with what it found.
     """
     table, tally = Table(f"New seeds, known families ({count} pairs)"), Tally()
     with_reference: list[float] = []
@@ -111,7 +112,7 @@ def new_seeds(backbone: Backbone, count: int) -> Table:
                 assert item.correct is not None
                 tally.add(f"{label}, 4 options", _right(asked, item.question, item.correct), 0.25)
         _explanation(tally, "explanation", asked.text(explanation_question()), scene)
-        _explanation(tally, "explanation by an inspection", _inspected(bench, asked, scene, number), scene)
+        _explanation(tally, "explanation by an inspection", _inspected(bench, scene, number), scene)
     _detection(table, "with reference", with_reference, labels)
     _detection(table, "without, plain designs", without, plain)
     table.rows.extend(tally.rows())
@@ -123,21 +124,18 @@ def _bench(backbone: Backbone) -> Workbench:
     return Workbench(backbone, None, InspectorConfig(method="direct"), None)
 
 
-def _map(bench: Workbench, number: int) -> AnomalyMap:
-    """The map of a pair of new seeds against its reference."""
+def _inspected(bench: Workbench, scene: Scene, number: int) -> str:
+    """The explanation of a pair of new seeds as an inspection writes it: reference laid as the part, map weighed."""
     from PIL import Image
 
     sample = draw(number, "new", Shown().size)
-    expert = bench.expert([load_image(Image.fromarray(pixels)) for pixels in sample.references])
-    return expert.inspect(bench.local.patch_features(Image.fromarray(sample.query)))
-
-
-def _inspected(bench: Workbench, asked: Asked, scene: Scene, number: int) -> str:
-    """The explanation of a pair of new seeds as an inspection writes it."""
+    query = load_image(Image.fromarray(sample.query))
+    laid, _ = register(load_image(Image.fromarray(sample.references[0])), query)
+    asked = Asked(bench.local, [bench.embed(laid), bench.embed_query(query)], scene.entries)
     defect = asked.probabilities(detection_question())[0]
     places = asked.probabilities(place_question())
     if bench.fusion is not None:
-        found = _map(bench, number)
+        found = bench.expert([laid]).inspect(bench.local.patch_features(query.pixels))
         defect, places = bench.fusion.probability(defect, found), bench.fusion.places(places, found)
     if defect < bench.config.threshold:
         return asked.text(explanation_question(explanation_opening(False, None, None)))
