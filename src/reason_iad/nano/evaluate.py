@@ -125,7 +125,7 @@ def _bench(backbone: Backbone) -> Workbench:
 
 
 def _inspected(bench: Workbench, scene: Scene, number: int) -> str:
-    """The explanation of a pair of new seeds as an inspection writes it, reference laid as the part, map weighed."""
+    """The explanation of a pair of new seeds as an inspection writes it: reference laid alike, map weighed."""
     from PIL import Image
 
     sample = draw(number, "new", Shown().size)
