@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 from reason_iad import Inspection, Inspector, InspectorConfig
 from reason_iad.backbones import load_backbone
 from reason_iad.config import METHODS
 from reason_iad.errors import ImageError, KnowledgeError, PromptError
+from reason_iad.examination import Examination
 from reason_iad.expert.embedding import image_embedding
 from reason_iad.knowledge import Gallery, open_knowledge
+from reason_iad.workbench import Workbench
 
 YAML = """
 category: bracket
@@ -45,8 +47,8 @@ def good(make_image: Callable[..., Path]) -> list[Path]:
 
 
 def inspector(method: str = "full", **options: object) -> Inspector:
-    threshold = options.pop("threshold", 0.001)
-    config = InspectorConfig(method=method, threshold=threshold)  # type: ignore[arg-type]
+    threshold, align = options.pop("threshold", 0.001), options.pop("align", True)
+    config = InspectorConfig(method=method, threshold=threshold, align=align)  # type: ignore[arg-type]
     return Inspector.from_pretrained("fake", config=config, **options)  # type: ignore[arg-type]
 
 
@@ -232,15 +234,49 @@ def test_timings_name_every_phase(part: Path, good: list[Path]) -> None:
     assert sum(value for name, value in timings.items() if name != "total") <= timings["total"] * 1.01
 
 
-def test_references_cut_a_little_differently_are_divided_like_the_image(monkeypatch):
+def _shapes(shift: int = 0) -> Image.Image:
+    """A picture with landmarks, shifted to the right."""
+    rng = np.random.default_rng(3)
+    picture = Image.new("RGB", (240, 200), "grey")
+    draw = ImageDraw.Draw(picture)
+    for _ in range(12):
+        x, y = (int(v) for v in rng.integers(10, 150, 2))
+        draw.rectangle((x + shift, y, x + shift + 35, y + 20), fill=tuple(rng.integers(0, 255, 3).tolist()))
+    return picture.filter(ImageFilter.GaussianBlur(1))
+
+
+def test_a_reference_that_lies_off_is_laid_as_the_part_and_the_evidence_says_so():
+    good, part = _shapes(8), _shapes()
+    found = inspector().inspect(part, references=[good]).evidence
+    (reference,) = found.references
+    assert reference.motion is not None and reference.motion.dx == pytest.approx(-8 / 240, abs=0.004)
+    assert reference.motion.after > reference.motion.before and (reference.width, reference.height) == (240, 200)
+    as_given = inspector(align=False).inspect(part, references=[good]).evidence
+    assert as_given.references[0].motion is None
+    maps = []
+    for align in (True, False):
+        bench = Workbench(load_backbone("fake"), None, InspectorConfig(align=align), None)
+        maps.append(Examination(bench, part, [good], None).map)
+    assert maps[0] is not None and maps[1] is not None
+    assert maps[0].distances.mean() < 0.5 * maps[1].distances.mean()
+    lies_right = inspector().inspect(good, references=[good]).evidence
+    assert lies_right.references[0].motion is None
+
+
+def test_a_moved_reference_costs_one_look_more_and_no_new_calibration(monkeypatch):
     asked = inspector()
-    seen: list[tuple[int, int]] = []
-    embed = asked.backbone.embed_image
-    monkeypatch.setattr(asked.backbone, "embed_image", lambda picture: seen.append(picture.size) or embed(picture))
-    good = Image.new("RGB", (120, 100), "grey")
-    asked.inspect(Image.new("RGB", (120, 100), "white"), references=[good])
-    asked.inspect(Image.new("RGB", (120, 90), "white"), references=[good])
-    asked.inspect(Image.new("RGB", (120, 90), "black"), references=[good])
-    assert seen[:2] == [(120, 100)] * 2
-    assert [round(width / height, 2) for width, height in seen[2:]] == [1.33, 1.33, 1.33]
-    assert len(seen) == 5, "a reference in a shape that was seen lately is not embedded again"
+    seen: list[str] = []
+    for name in ("embed_image", "patch_features"):
+        how = getattr(asked.backbone, name)
+        monkeypatch.setattr(
+            asked.backbone, name, lambda picture, how=how, name=name: seen.append(name) or how(picture)
+        )
+    good = _shapes(8)
+    asked.inspect(_shapes(), references=[good])
+    seen.clear()
+    asked.inspect(_shapes(2), references=[good])
+    assert sorted(seen) == ["embed_image"] * 2 + ["patch_features"] * 2
+    seen.clear()
+    asked.inspect(good, references=[good])
+    asked.inspect(good, references=[good])
+    assert sorted(seen) == ["embed_image"] * 2 + ["patch_features"] * 2, "one that lies right is kept"

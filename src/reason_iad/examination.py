@@ -36,6 +36,8 @@ from reason_iad.schema import (
 from reason_iad.weighing import weigh
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from reason_iad.expert import AnomalyMap
     from reason_iad.prompt import Part
     from reason_iad.registration import Motion
@@ -53,12 +55,12 @@ class Examination:
             self.image = load_image(image)
             self.references = [load_image(reference) for reference in references]
         with self.clock.phase("align"):
-            self.laid = self._lay()
+            self.moved = self._move()
         with self.clock.phase("retrieve"):
             self.category = bench.category(category, self.image)
             words = " ".join(filter(None, (self.category.name, about))) or "defect"
             self.knowledge = bench.retrieve(self.category.name, words)
-        self.shown = [self.laid[r.sha256][0] for r in self.references[: bench.config.max_references]]
+        self.shown = self.references[: bench.config.max_references]
         entries = [retrieved.entry for retrieved in self.knowledge]
         parts = build_head(entries, len(self.shown), self.category.name)
         self.map: AnomalyMap | None = None
@@ -68,6 +70,10 @@ class Examination:
         self.answers: list[Answer] = []
         self.patches: list[InjectedPatch] = []
 
+    def _laid(self, reference: LoadedImage) -> Image.Image | None:
+        """A reference as it was moved for this image; None if it was not."""
+        return self.moved[reference.sha256][0] if reference.sha256 in self.moved else None
+
     def _mapped(self) -> list[LoadedImage]:
         """The references that the map compares with: each once, an API's model has no map."""
         if isinstance(self.bench.backbone, ChatModel):
@@ -75,22 +81,23 @@ class Examination:
         distinct = {reference.sha256: reference for reference in self.references}
         return list(distinct.values())[: self.bench.config.map_references]
 
-    def _lay(self) -> dict[str, tuple[LoadedImage, Motion | None]]:
-        """The references in use, by their hash: laid as the part lies, and how they were moved for that."""
+    def _move(self) -> dict[str, tuple[Image.Image, Motion]]:
+        """The references in use that have to be moved to lie as the part does, by hash, and how."""
         config = self.bench.config
-        used = {r.sha256: r for r in (*self.references[: config.max_references], *self._mapped())}
         if not config.align:
-            return {sha256: (reference, None) for sha256, reference in used.items()}
+            return {}
         from reason_iad.registration import register
 
-        return {sha256: register(reference, self.image) for sha256, reference in used.items()}
+        used = {r.sha256: r.pixels for r in (*self.references[: config.max_references], *self._mapped())}
+        found = {sha256: register(pixels, self.image.pixels) for sha256, pixels in used.items()}
+        return {sha256: laid for sha256, laid in found.items() if laid is not None}
 
     def _local(self, model: Backbone, parts: tuple[Part, ...]) -> Scene:
         """Compare with the references, then run everything up to the question through the model."""
         with self.clock.phase("map"):
             self.map = self._anomaly_map(model)
         with self.clock.phase("vision"):
-            tokens = [self.bench.embed(reference) for reference in self.shown]
+            tokens = [self.bench.embed(reference, self._laid(reference)) for reference in self.shown]
             query = self.bench.embed_query(self.image)
         with self.clock.phase("prefix"):
             prompt = build_prompt(parts, detection_question(), latents=False)
@@ -103,7 +110,8 @@ class Examination:
     def _remote(self, model: ChatModel, parts: tuple[Part, ...]) -> RemoteScene:
         """Encode the images. There is no anomaly map: an API returns no patch features to compare."""
         with self.clock.phase("encode"):
-            images = tuple(model.encode_image(image.pixels) for image in (*self.shown, self.image))
+            pictures = [self._laid(reference) or reference.pixels for reference in self.shown]
+            images = tuple(model.encode_image(picture) for picture in (*pictures, self.image.pixels))
         return RemoteScene(model, parts, images)
 
     def ask(self, question: Question) -> Answer:
@@ -202,7 +210,7 @@ class Examination:
 
     def _reference(self, reference: LoadedImage) -> ReferenceEvidence:
         """A reference as it was given, and how it was moved."""
-        _, motion = self.laid.get(reference.sha256, (reference, None))
+        _, motion = self.moved.get(reference.sha256, (None, None))
         return ReferenceEvidence(
             name=reference.name,
             sha256=reference.sha256,
@@ -219,7 +227,8 @@ class Examination:
     def _anomaly_map(self, model: Backbone) -> AnomalyMap | None:
         if not self.references:
             return None
-        expert = self.bench.expert([self.laid[reference.sha256][0] for reference in self._mapped()])
+        moved = {sha256: picture for sha256, (picture, _) in self.moved.items()}
+        expert = self.bench.expert(self._mapped(), moved)
         return expert.inspect(model.patch_features(self.image.pixels))
 
 

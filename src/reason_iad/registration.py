@@ -12,21 +12,16 @@ switch this off (`align=False`, `--no-align`).
 
 from __future__ import annotations
 
-import hashlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from reason_iad.images import LoadedImage
-
 SIDE = 256
 """Pixels of the longer side of the copies that the motion is estimated on."""
-ALIKE = 1.6
-"""Ratio of two aspect ratios up to which two photographs count as two cuts of the same view."""
 LEVELS = (4, 2, 1)
 """By how much they are shrunk, in turn."""
 STEPS, PRECISION = 60, 1e-4
@@ -36,9 +31,15 @@ LEAST_GAIN, LEAST_SHARE, LEAST_CORRELATION = 0.01, 0.2, 0.3
 LEAST_SHIFT = 0.001
 """Share of the longer side below which a picture does not move: resampling would only blur it."""
 MOST_SHIFT, MOST_TURN = 0.08, 5.0
-"""Share of the longer side, and degrees, beyond which it is another view and not the same one moved."""
-SMALLEST = 16
-"""Pixels of the shorter side of the smallest copy; a narrower picture is left as it is."""
+"""Share of the width or height, and degrees, beyond which it is another view and not the same one moved."""
+LEAST_SHOWN = 0.8
+"""Share of the picture that the moved reference must show."""
+SAME_SHAPE = 0.02
+"""By how much aspect ratios may differ."""
+SMALLEST = 64
+"""Pixels of the shorter side of the small copies; a narrower picture is left as it is."""
+LARGEST = 2048
+"""Pixels of the longer side of a moved reference: no model looks at more, and moving costs time and memory."""
 
 Matrix = npt.NDArray[np.float32]
 """(2, 3) affine: where in the reference each point (x, y) of the image is found."""
@@ -63,49 +64,39 @@ class Motion:
     after: float
 
 
-def reshaped(reference: LoadedImage, image: LoadedImage) -> LoadedImage:
-    """A reference in the shape of the inspected image, so that a model divides both into the same grid.
-
-    Photographs of one part are often cut to it, each a little differently; their tokens can only be compared place
-    by place where both have as many rows and columns. Pictures of quite another shape stay as they are.
-    """
-    ratio = reference.width * image.height / (reference.height * image.width)
-    if ratio == 1.0 or not 1 / ALIKE < ratio < ALIKE:
-        return reference
-    factor = min(1.0, math.sqrt(reference.width * reference.height / (image.width * image.height)))
-    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    return _with_pixels(reference, reference.pixels.resize(size, Image.Resampling.BICUBIC))
-
-
-def register(reference: LoadedImage, image: LoadedImage) -> tuple[LoadedImage, Motion | None]:
+def register(reference: Image.Image, image: Image.Image) -> tuple[Image.Image, Motion] | None:
     """Lay a reference as the inspected image lies.
 
     Args:
-        reference: a good part.
-        image: the inspected one.
+        reference: a good part, RGB.
+        image: the inspected one, RGB.
 
     Returns:
-        The reference in the image's shape, and its motion; None, and not moved, where moving it does not clearly
-        help. Where the moved reference shows nothing, at its border, it shows what the image shows: nothing can be
-        compared there.
+        The moved reference in its own size, of at most `LARGEST` pixels, and how it was moved; None where moving
+        does not clearly help. Beyond its own border the moved reference repeats it: pixels of the inspected image
+        in a reference would hide what is wrong with it.
     """
-    fitted = reshaped(reference, image)
-    if abs(math.log(fitted.width * image.height / (fitted.height * image.width))) > 0.02:
-        return fitted, None
-    scale = min(1.0, SIDE / max(image.width, image.height))
+    if abs(math.log(reference.width * image.height / (reference.height * image.width))) > SAME_SHAPE:
+        return None
+    scale = min(1.0, SIDE / max(image.size))
     size = (round(image.width * scale), round(image.height * scale))
-    if min(size) < SMALLEST * max(LEVELS):
-        return fitted, None
-    seen, good = _grey(image.pixels, size), _grey(fitted.pixels, size)
-    found = _motion(seen, good)
+    if min(size) < SMALLEST:
+        return None
+    found = _motion(_grey(image, size), _grey(reference, size))
     if found is None:
-        return fitted, None
+        return None
     matrix, motion = found
-    return _with_pixels(fitted, _moved(fitted.pixels, image.pixels, matrix, 1 / scale)), motion
+    shrunk = min(1.0, LARGEST / max(reference.size))
+    whole = reference
+    if shrunk < 1:
+        larger = (round(reference.width * shrunk), round(reference.height * shrunk))
+        whole = reference.resize(larger, Image.Resampling.BOX, reducing_gap=2.0)
+    matrix[:, 2] *= whole.width / size[0]
+    return Image.fromarray(_warp(np.asarray(whole), matrix)), motion
 
 
 def _grey(picture: Image.Image, size: tuple[int, int]) -> Grey:
-    small = picture.resize(size, Image.Resampling.BOX) if picture.size != size else picture
+    small = picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0) if picture.size != size else picture
     return np.asarray(small.convert("L"), np.float32)
 
 
@@ -118,18 +109,19 @@ def _motion(seen: Grey, good: Grey) -> tuple[Matrix, Motion] | None:
         return None
     height, width = seen.shape
     centre = np.array([width / 2, height / 2], np.float32)
-    dx, dy = centre - (matrix[:, :2] @ centre + matrix[:, 2])
+    dx, dy = (centre - (matrix[:, :2] @ centre + matrix[:, 2])) / (width, height)
     degrees = -math.degrees(math.atan2(float(matrix[1, 0]), float(matrix[0, 0])))
-    longer = max(height, width)
+    if max(abs(dx), abs(dy)) > MOST_SHIFT or abs(degrees) > MOST_TURN:
+        return None
     corner = float(np.hypot(*centre)) * math.radians(abs(degrees))
-    shift = math.hypot(dx, dy)
-    if shift > MOST_SHIFT * longer or abs(degrees) > MOST_TURN or shift + corner < LEAST_SHIFT * longer:
+    if math.hypot(dx * width, dy * height) + corner < LEAST_SHIFT * max(height, width):
         return None
-    moved, shown = _warp(good, matrix, seen.shape)
-    before, after = _correlation(seen, good, shown), _correlation(seen, moved, shown)
-    if after < max(LEAST_CORRELATION, before + max(LEAST_GAIN, LEAST_SHARE * (1 - before))):
+    shown = _warp(np.ones_like(good), matrix, beyond=0.0) > 0.99
+    before, after = _correlation(seen, good, shown), _correlation(seen, _warp(good, matrix), shown)
+    gain = max(LEAST_GAIN, LEAST_SHARE * (1 - before))
+    if shown.mean() < LEAST_SHOWN or after < max(LEAST_CORRELATION, before + gain):
         return None
-    return matrix, Motion(float(dx) / width, float(dy) / height, degrees, before, after)
+    return matrix, Motion(float(dx), float(dy), degrees, before, after)
 
 
 def _estimate(seen: Grey, good: Grey) -> Matrix | None:
@@ -158,26 +150,11 @@ def _correlation(one: Grey, other: Grey, where: npt.NDArray[np.bool_]) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def _warp(picture: Pixels, matrix: Matrix, shape: tuple[int, ...]) -> tuple[Pixels, npt.NDArray[np.bool_]]:
-    """A picture moved, (H, W) or (H, W, 3), and where it shows something, (H, W)."""
+def _warp(picture: Pixels, matrix: Matrix, beyond: float | None = None) -> Pixels:
+    """A picture moved, (H, W) or (H, W, 3); beyond its border it repeats, or has the value `beyond`."""
     import cv2
 
-    size, flags = (shape[1], shape[0]), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    shown = cv2.warpAffine(np.ones(picture.shape[:2], np.float32), matrix, size, flags=flags) > 0.99
-    return cv2.warpAffine(picture, matrix, size, flags=flags), shown
-
-
-def _moved(reference: Image.Image, image: Image.Image, matrix: Matrix, enlarged: float) -> Image.Image:
-    """A reference moved, at full size; `enlarged`: how much larger that is than what the motion was found on."""
-    full = matrix.copy()
-    full[:, 2] *= enlarged * reference.width / image.width
-    behind = np.asarray(image if image.size == reference.size else image.resize(reference.size))
-    moved, shown = _warp(np.asarray(reference), full, behind.shape)
-    return Image.fromarray(np.where(shown[..., None], moved, behind))
-
-
-def _with_pixels(reference: LoadedImage, pixels: Image.Image) -> LoadedImage:
-    """The same image with other pixels, and a hash of their own."""
-    digest = hashlib.sha256(f"{reference.sha256} {pixels.width}x{pixels.height} ".encode())
-    digest.update(pixels.tobytes())
-    return replace(reference, pixels=pixels, sha256=digest.hexdigest(), width=pixels.width, height=pixels.height)
+    size, flags = (picture.shape[1], picture.shape[0]), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    if beyond is None:
+        return cv2.warpAffine(picture, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(picture, matrix, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=beyond)

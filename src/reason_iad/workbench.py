@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from reason_iad.backbones.base import ChatModel
@@ -13,6 +14,8 @@ from reason_iad.images import LoadedImage
 from reason_iad.schema import CategoryEvidence, RetrievedEntry
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from reason_iad.backbones.base import Backbone, ImageTokens
     from reason_iad.expert import Expert
     from reason_iad.knowledge import Gallery, KnowledgeStore
@@ -115,26 +118,52 @@ class Workbench:
             limit=self.config.knowledge_entries,
         )
 
-    def embed(self, image: LoadedImage) -> ImageTokens:
-        """Tokens of a reference, kept for the next inspection."""
-        return self._tokens.get(image.sha256, lambda: self.local.embed_image(image.pixels))
+    def embed(self, reference: LoadedImage, moved: Image.Image | None = None) -> ImageTokens:
+        """Tokens of a reference, kept for the next inspection; one moved for this image serves it alone."""
+        if moved is not None:
+            return self.local.embed_image(moved)
+        return self._tokens.get(reference.sha256, lambda: self.local.embed_image(reference.pixels))
 
     def embed_query(self, image: LoadedImage) -> ImageTokens:
         """Tokens of the inspected image, kept until the next one: a second look at it costs no vision."""
         return self._query.get(image.sha256, lambda: self.local.embed_image(image.pixels))
 
-    def expert(self, references: Sequence[LoadedImage]) -> Expert:
-        """The defect expert, calibrated on these references once."""
+    def expert(
+        self, references: Sequence[LoadedImage], moved: Mapping[str, Image.Image] = MappingProxyType({})
+    ) -> Expert:
+        """The defect expert, calibrated on these references once.
+
+        Args:
+            references: good parts.
+            moved: some of them, by hash, as they are laid for the image at hand.
+        """
+        key = ":".join(reference.sha256 for reference in references)
+        expert = self._experts.get(key, lambda: self._calibrated(references))
+        if not any(reference.sha256 in moved for reference in references):
+            return expert
+        return expert.beside(
+            [
+                self.local.patch_features(moved[reference.sha256]) if reference.sha256 in moved else features
+                for reference, features in zip(references, expert.normals, strict=True)
+            ]
+        )
+
+    def _calibrated(self, references: Sequence[LoadedImage]) -> Expert:
+        """An expert that knows how much these references differ, laid alike if references are laid at all."""
         from reason_iad.expert import build_expert
         from reason_iad.expert.jitter import jittered_copies
+        from reason_iad.registration import register
 
-        def build() -> Expert:
-            model = self.local
-            features = [model.patch_features(reference.pixels) for reference in references]
-            copies = jittered_copies(references[0].pixels) if len(references) == 1 else []
-            return build_expert(features, [model.patch_features(copy) for copy in copies])
-
-        return self._experts.get(":".join(reference.sha256 for reference in references), build)
+        model, first = self.local, references[0].pixels
+        features = [model.patch_features(reference.pixels) for reference in references]
+        if len(references) == 1:
+            return build_expert(features, [model.patch_features(copy) for copy in jittered_copies(first)])
+        laid = list(features)
+        if self.config.align:
+            for number, reference in enumerate(references[1:], 1):
+                found = register(reference.pixels, first)
+                laid[number] = features[number] if found is None else model.patch_features(found[0])
+        return build_expert(features, laid=laid)
 
 
 class _Recent(OrderedDict[str, T]):

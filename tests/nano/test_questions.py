@@ -10,9 +10,9 @@ import pytest
 from reason_iad.nano.explanation import explain_good, read_explanation
 from reason_iad.nano.names import distinct_names
 from reason_iad.nano.packing import TASKS
-from reason_iad.nano.questions import explanation_text, make_items
+from reason_iad.nano.questions import explanation_text, make_items, object_varied
 from reason_iad.nano.scene import SceneOdds, make_scene
-from reason_iad.nano.type_questions import type_varied
+from reason_iad.nano.type_questions import ALIKE, type_varied
 from reason_iad.nano.wording import GENERIC_NORMAL
 from reason_iad.prompt import LETTERS, detection_question, explanation_question, place_question, type_question
 from reason_iad.schema import PLACES
@@ -72,7 +72,7 @@ def test_right_options_are_right(asked, vocabulary):
         assert item.answer == LETTERS[item.correct]
         if item.task == "type":
             assert option in ways_to_say(scene, facts.main.kind if facts.defective else None, vocabulary)
-            named = [place for place in PLACES if f"the {place} of" in item.question.text]
+            named = [place for place in PLACES if f"in the {place}" in item.question.text]
             assert named in ([], [facts.main.place] if facts.defective else [])
             present = {defect.kind for defect in facts.defects}
             assert not present & {k for n, k in enumerate(item.option_kinds) if n != item.correct}
@@ -179,12 +179,42 @@ def test_types_are_asked_by_name_and_by_look_and_places_are_told(scenes, vocabul
             item = type_varied(scene, random.Random(f"{number}/{again}"), vocabulary.kinds)
             if item is None:
                 continue
-            forms["placed"] += any(f"the {place} of" in item.question.text for place in PLACES)
+            forms["placed"] += any(f"in the {place}" in item.question.text for place in PLACES)
             for option, kind in zip(item.question.options, item.option_kinds, strict=True):
                 name = "no defect" if kind is None else scene.name(kind).lower()
                 option = option.rstrip(".").lower()
                 forms["named" if option == name else "both" if option.startswith(name) else "look"] += 1
     assert min(forms[form] for form in ("named", "both", "look", "placed")) > 5, forms
+
+
+def test_no_question_takes_a_defect_for_granted_that_is_not_there(asked):
+    for scene, item in asked:
+        if item.task == "type" and not scene.facts.defective:
+            assert not any(
+                word in item.question.text for word in ("is defective.", "There is a defect", "Choose the")
+            )
+
+
+def test_descriptions_that_fit_each_other_are_never_offered_together(scenes, vocabulary):
+    for number, scene in enumerate(scenes):
+        for again in range(10):
+            item = type_varied(scene, random.Random(f"{number}/{again}"), vocabulary.kinds)
+            if item is None or not any(len(set(item.option_kinds) & alike) > 1 for alike in ALIKE):
+                continue
+            names = {"no defect" if kind is None else scene.name(kind).lower() for kind in item.option_kinds}
+            assert {option.rstrip(".").lower() for option in item.question.options} == names
+
+
+def test_objects_are_told_apart_by_the_image_alone(facts, vocabulary):
+    """What tables measure: each of the wrong objects is right elsewhere, so names alone tell nothing."""
+    for number, fact in enumerate(facts):
+        scene = make_scene(fact, vocabulary, random.Random(number), SceneOdds(category=0.0))
+        item = object_varied(scene, random.Random(number), vocabulary.objects)
+        assert item is not None and len(item.question.options) == 4
+        assert all(any(name in option.lower() for name in vocabulary.objects) for option in item.question.options)
+        assert not any(
+            f" {wrong}" in f" {option.lower()}" for option in item.question.options for wrong in ("a a", "a e")
+        )
 
 
 def test_invented_names_are_distinct_and_none_holds_another():

@@ -73,7 +73,7 @@ class Engine:
 def engine_options(command: F) -> F:
     """Add the options of `Engine` to a command, which receives them as `engine`.
 
-    The options `threshold`, `align` and `fuse` of the command go into the configuration, too.
+    The options `threshold` and `fuse` of the command go into the configuration, too.
     """
 
     @functools.wraps(command)
@@ -84,7 +84,7 @@ def engine_options(command: F) -> F:
                 **{name: options.pop(name, None) for name in ("method", "threshold", "seed")},
                 **{name: options.pop(name) for name in ("steps", "candidates", "sigma", "budget_ms")},
                 option_orders=options.pop("option_orders"),
-                align=options.pop("align", True),
+                align=options.pop("align"),
                 fuse=options.pop("fuse", True),
             ),
             device=check_device(options.pop("device")),
@@ -116,6 +116,8 @@ def engine_options(command: F) -> F:
             click.option("--option-orders", type=click.Choice(["given", "types", "cyclic"]),
                          default=defaults.option_orders, show_default=True,
                          help="Read options as given, or the mean over their rotations: of types, or of all."),
+            click.option("--align/--no-align", default=defaults.align, show_default=True,
+                         help="Shift and turn references to lie as the part does, where both then agree."),
             click.option("--seed", type=click.IntRange(min=0), default=defaults.seed, show_default=True,
                          help="Seed of the noise."),
             click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]",

@@ -67,12 +67,6 @@ class Job:
 @engine_options
 @click.option("--threshold", type=float, help="'defect' at or above this probability (default: 0.5).")
 @click.option(
-    "--align/--no-align",
-    default=True,
-    show_default=True,
-    help="Shift and turn references to lie as the part does, where both then agree clearly better.",
-)
-@click.option(
     "--fuse/--no-fuse",
     default=True,
     show_default=True,

@@ -11,7 +11,7 @@ knows nothing of the variation between two parts, so they are scaled up some of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -90,6 +90,10 @@ class Expert:
     residuals: tuple[torch.Tensor, ...]
     calibrated_on: int
 
+    def beside(self, normals: Sequence[PatchFeatures]) -> Expert:
+        """The same calibration, with references as they are laid for one image."""
+        return replace(self, normals=tuple(normals))
+
     def inspect(self, query: PatchFeatures) -> AnomalyMap:
         """The calibrated map of a query image."""
         raw = residual_map(query, self.normals, RADIUS)
@@ -107,12 +111,17 @@ class Expert:
         return AnomalyMap(values, raw.cpu(), peak, gate, area, self.calibrated_on)
 
 
-def build_expert(normals: Sequence[PatchFeatures], jittered: Sequence[PatchFeatures] = ()) -> Expert:
+def build_expert(
+    normals: Sequence[PatchFeatures],
+    jittered: Sequence[PatchFeatures] = (),
+    laid: Sequence[PatchFeatures] | None = None,
+) -> Expert:
     """Calibrate on normal references.
 
     Args:
         normals: features of at least one reference.
         jittered: features of slightly changed copies of it; needed when there is only one.
+        laid: features of several references laid alike, which say how much good parts differ; None: `normals` do.
 
     Raises:
         ConfigError: there is nothing to calibrate on.
@@ -123,8 +132,8 @@ def build_expert(normals: Sequence[PatchFeatures], jittered: Sequence[PatchFeatu
         residuals = [residual_map(copy, normals, RADIUS) for copy in jittered]
     else:
         residuals = [
-            residual_map(one, [other for j, other in enumerate(normals) if j != i], RADIUS)
-            for i, one in enumerate(normals)
+            residual_map(one, [other for j, other in enumerate(laid or normals) if j != i], RADIUS)
+            for i, one in enumerate(laid or normals)
         ]
     return Expert(tuple(normals), tuple(residuals), len(normals))
 

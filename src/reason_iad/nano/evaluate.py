@@ -129,14 +129,16 @@ def _inspected(bench: Workbench, scene: Scene, number: int) -> str:
     from PIL import Image
 
     sample = draw(number, "new", Shown().size)
-    query = load_image(Image.fromarray(sample.query))
-    laid, _ = register(load_image(Image.fromarray(sample.references[0])), query)
-    asked = Asked(bench.local, [bench.embed(laid), bench.embed_query(query)], scene.entries)
+    query, reference = (load_image(Image.fromarray(pixels)) for pixels in (sample.query, sample.references[0]))
+    found = register(reference.pixels, query.pixels)
+    moved = {} if found is None else {reference.sha256: found[0]}
+    tokens = bench.embed(reference, moved.get(reference.sha256))
+    asked = Asked(bench.local, [tokens, bench.embed_query(query)], scene.entries)
     defect = asked.probabilities(detection_question())[0]
     places = asked.probabilities(place_question())
     if bench.fusion is not None:
-        found = bench.expert([laid]).inspect(bench.local.patch_features(query.pixels))
-        defect, places = bench.fusion.probability(defect, found), bench.fusion.places(places, found)
+        seen = bench.expert([reference], moved).inspect(bench.local.patch_features(query.pixels))
+        defect, places = bench.fusion.probability(defect, seen), bench.fusion.places(places, seen)
     if defect < bench.config.threshold:
         return asked.text(explanation_question(explanation_opening(False, None, None)))
     names = [entry.name for entry in scene.entries if entry.kind == "defect"]

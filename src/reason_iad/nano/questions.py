@@ -27,6 +27,8 @@ from reason_iad.prompt import (
 )
 from reason_iad.schema import PLACES
 
+FOREIGN = 0.2
+"""Share of the scenes whose wrong objects may be things that the world does not draw."""
 LOOKUP_OPEN = 0.5
 """Share of the lookups that ask for a description in words; it is copied, token by token."""
 
@@ -64,17 +66,17 @@ def place_varied(scene: Scene, rng: random.Random) -> Item:
 
 
 def object_varied(scene: Scene, rng: random.Random, objects: Sequence[str]) -> Item | None:
-    """What is it? Asked where the prompt does not say so."""
+    """What is it? Asked where the prompt does not say so; now and then with phrases around the names."""
     if scene.category is not None:
         return None
     right = scene.facts.object_name
-    wrong = [name for name in (*objects, *wording.OTHER_OBJECTS) if name != right]
-    style, phrased = option_style(rng), rng.random() < 0.4
+    wrong = rng.sample([name for name in objects if name != right], 3)
+    style, phrase = option_style(rng), rng.choice(wording.OBJECT_PHRASES) if rng.random() < 0.4 else "{}"
 
     def written(name: str) -> str:
-        return style(rng.choice(wording.OBJECT_PHRASES).format(name) if phrased else name)
+        return style(phrase.format(name, a="an" if name[0] in "aeiou" else "a"))
 
-    return choice("object", rng, rng.choice(wording.WHICH_OBJECT), right, rng.sample(wrong, 3), written)
+    return choice("object", rng, rng.choice(wording.WHICH_OBJECT), right, wrong, written)
 
 
 def size_varied(scene: Scene, rng: random.Random) -> Item:
@@ -179,6 +181,8 @@ def make_lookups(scene: Scene, rng: random.Random, count: int) -> list[Item]:
 def make_items(scene: Scene, vocabulary: Vocabulary, rng: random.Random, count: int) -> list[Item]:
     """Draw `count` questions about a scene; the product's own come more often than any other."""
     kinds, objects = vocabulary.kinds, vocabulary.objects
+    if rng.random() < FOREIGN:
+        objects = (*objects, *wording.OTHER_OBJECTS)
     makers: list[tuple[float, Callable[[], Item | None]]] = [
         (0.75, lambda: detection(scene, rng)),
         (0.55, lambda: detection_varied(scene, rng)),

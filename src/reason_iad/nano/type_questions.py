@@ -16,6 +16,13 @@ DESCRIBED = 0.35
 PLACED = 0.2
 """Share of the questions about a defective part that say where to look."""
 NO_DEFECT = "no defect"
+ALIKE = (
+    {"chip", "break", "missing tooth"},
+    {"missing part", "missing tooth", "missing wire", "misprint", "hole"},
+    {"color", "stain", "uneven", "burn"},
+    {"wrong part", "misplaced part"},
+)
+"""Kinds whose descriptions may be true of each other; they are told apart by name only."""
 
 
 def type_product(scene: Scene, rng: random.Random) -> Item | None:
@@ -44,7 +51,8 @@ def type_varied(scene: Scene, rng: random.Random, texts: dict[str, KindText]) ->
     kinds: list[str | None] = [*others, *([scene.facts.main.kind] if present else []), *([None] if none else [])]
     rng.shuffle(kinds)
     right = kinds.index(scene.facts.main.kind if present else None)
-    written = _described(scene, rng, texts) if rng.random() < DESCRIBED else _named(scene, rng)
+    describe = rng.random() < DESCRIBED and not any(len(set(kinds) & alike) > 1 for alike in ALIKE)
+    written = _described(scene, rng, texts) if describe else _named(scene, rng)
     question = Question("type", _asked(scene, rng), tuple(written(kind) for kind in kinds))
     return Item("type", question, LETTERS[right], right, tuple(kinds))
 
@@ -53,7 +61,8 @@ def _asked(scene: Scene, rng: random.Random) -> str:
     """The question; now and then it says where the defect is, which is true of the main one."""
     if scene.facts.defective and rng.random() < PLACED:
         return fill(scene, rng, wording.WHICH_TYPE_AT).replace("[place]", scene.facts.main.place)
-    return fill(scene, rng, wording.WHICH_TYPE)
+    known = wording.WHICH_TYPE_OF_DEFECT if scene.facts.defective else ()
+    return fill(scene, rng, (*wording.WHICH_TYPE, *known))
 
 
 def _named(scene: Scene, rng: random.Random) -> Callable[[str | None], str]:
@@ -65,11 +74,12 @@ def _named(scene: Scene, rng: random.Random) -> Callable[[str | None], str]:
 def _described(scene: Scene, rng: random.Random, texts: dict[str, KindText]) -> Callable[[str | None], str]:
     """Options that say what they mean: 'Name: its look.', or the look alone."""
     alone = rng.random() < 0.25
+    normal = GENERIC_NORMAL[:1] if scene.facts.featured else GENERIC_NORMAL  # marks of the design are in order
     joint = rng.choice((": ", ": ", " - ", ", that is: "))
 
     def written(kind: str | None) -> str:
         name = NO_DEFECT if kind is None else scene.name(kind)
-        look = rng.choice(GENERIC_NORMAL if kind is None else texts[kind].looks)
+        look = rng.choice(normal if kind is None else texts[kind].looks)
         return look if alone else sentence(f"{name}{joint}{look[:1].lower()}{look[1:]}")
 
     return written

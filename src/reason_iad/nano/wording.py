@@ -40,11 +40,14 @@ WHICH_TYPE = (
     "Which of these defects is present?",
     "Name the defect.",
     "What is wrong with the {part}?",
-    "There is a defect in the object. What is its type?",
     "How would you classify what you see?",
+)
+WHICH_TYPE_OF_DEFECT = (
+    "There is a defect in the object. What is its type?",
     "The {part} is defective. Of which kind is the defect?",
     "Choose the defect that the image shows.",
 )
+"""The same where it is known that there is one."""
 WHICH_TYPE_AT = (
     "What is wrong in the [place] of the image?",
     "The {part} has a defect in the [place]. Of which type?",
@@ -73,20 +76,12 @@ WHICH_OBJECT = (
     "What kind of product is it?",
     "Name the inspected object.",
 )
-OBJECT_PHRASES = (
-    "a {}",
-    "the {}",
-    "a {} seen from above",
-    "a {}, in a photograph of one camera",
-    "the {} of a machine",
-    "part of a {}",
-    "a {} as it is used in a drive",
-)
+OBJECT_PHRASES = ("{a} {}", "the {}", "part of {a} {}", "a photograph of {a} {}", "{a} {} or part of one")
 OTHER_OBJECTS = (
-    "zipper", "screw", "transistor", "toothbrush", "carpet", "hazelnut", "metal nut", "candle", "bearing", "cup",
-    "light bulb", "battery", "bag of food", "welded joint", "rail", "solar cell", "shoe", "box", "tire", "fruit",
+    "zipper", "transistor", "toothbrush", "hazelnut", "metal nut", "candle", "bearing", "cup", "light bulb",
+    "battery", "bag of food", "welded joint", "rail", "solar cell", "shoe", "box", "tire", "fruit",
 )  # fmt: skip
-"""Things that the world does not draw: answers that are always wrong, in words that are seldom right."""
+"""Things that the world does not draw: now and then wrong answers in words that are never right."""
 WHICH_SIZE = (
     "How large is the defect?",
     "What is the size of the defect?",

@@ -20,7 +20,8 @@ from reason_iad.errors import ConfigError
 from reason_iad.nano.world import FAMILIES, KINDS, Sample, contact_sheet, make_sample
 from reason_iad.nano.world.overlay import draw_overlay, simulate_map
 from reason_iad.nano.world.sampling import LEAST_CHANGE
-from reason_iad.nano.world.surfaces import _border, _hairlines
+from reason_iad.nano.world.surfaces import _border, _hairlines, granular
+from reason_iad.nano.world.surfaces import worn as worn_texture
 from reason_iad.nano.world.types import Canvas
 from reason_iad.schema import PLACES
 
@@ -144,16 +145,19 @@ def test_kinds_that_rarely_fit_are_not_rare() -> None:
     assert min(kinds.values()) > max(kinds.values()) / 4, kinds
 
 
-def test_marks_of_use_are_fainter_than_any_defect() -> None:
-    """Fine lines and dark sides, others on every part: a good part is never as different as a defective one."""
-    rng = np.random.default_rng(0)
-    for _ in range(40):
-        lines = _hairlines(rng, 168, 14.0)
-        assert np.abs(lines).max() <= 14 < LEAST_CHANGE
-        dark = _border(rng, 168, rng.random() / 2)
-        assert dark.max() <= 0 and not dark[12:-12, 12:-12].any()
-    first, second = (make_sample(3, family="magnetic tile", references=2).references[i] for i in range(2))
-    assert (first != second).any()
+def test_marks_of_use_differ_from_part_to_part_and_are_no_defects() -> None:
+    design = {"base": np.full(3, 120.0), "p": np.full(8, 0.5), "wear": 0.3, "seed": 1}
+    plain, unlike = design | {"wear": 1.0}, 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        assert 0 < np.abs(_hairlines(rng, 168, 14.0)).max(initial=0.1) <= 14 < LEAST_CHANGE
+        one, other = _border(rng, 168, seed / 60), _border(rng, 168, seed / 60)
+        assert not one[14:-14, 14:-14].any() and not other[14:-14, 14:-14].any()
+        unlike += int((one != other).any())
+    assert unlike > 20
+    worn, clean = (worn_texture(granular)(np.random.default_rng(0), one, 168) for one in (design, plain))
+    assert (worn != clean).any()
+    assert (granular(np.random.default_rng(0), plain, 168) == clean).all()
 
 
 def test_good_parts_of_one_design_differ_like_photographs() -> None:

@@ -35,7 +35,19 @@ class TrainSettings:
     shards: int = 2
     seed: int = 0
     size: int = 168
-    sizes: tuple[Size, ...] = (168, (84, 252), 168, (168, 140), 224, (252, 84), 168, (112, 224), 336, (224, 112))
+    sizes: tuple[Size, ...] = (
+        168,
+        (84, 252),
+        168,
+        (168, 140),
+        224,
+        (252, 84),
+        168,
+        (112, 224),
+        336,
+        (224, 112),
+        448,
+    )
     model: NanoConfig = field(default_factory=NanoConfig)
     shares: tuple[float, float, float] = (0.24, 0.43, 0.33)
     tower_batch: int = 16

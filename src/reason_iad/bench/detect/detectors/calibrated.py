@@ -1,4 +1,4 @@
-"""The defect expert as an inspection uses it: calibrated on normal variation, clipped, gated (METHOD section 4).
+"""The defect expert as an inspection with `--no-align` uses it: calibrated, clipped, gated (METHOD section 4).
 
 The image score is what the gate decides on: the share of the image that the largest region above theta_low covers.
 """
