@@ -4,8 +4,8 @@
 
 Cold: wall-clock seconds and peak memory of whole processes `reason-iad inspect PART --reference REFERENCE`, report
 and JSON included. Warm: milliseconds of `Inspector.inspect` after the first, per phase, of parts that lie a little
-differently each time, so that nothing computed from one serves the next: once as they come off a line that holds them
-to half a percent of the picture, and once off by up to four percent, so that the reference has to be moved. Medians.
+differently each time, so that nothing computed from one serves the next: once on a line that holds them to half a
+percent of the picture, and once off by up to four percent, so that the reference has to be moved. Medians.
 """
 
 from __future__ import annotations
