@@ -25,6 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "prompt": {"errors", "schema"},
     "files": {"errors"},
     "images": {"errors"},
+    "registration": set(),
     # the rooms: they do not know each other
     "reasoning": {"backbones.base", "config", "schema", "errors"},
     "knowledge": {"errors", "files", "prompt", "schema"},
@@ -36,10 +37,10 @@ ROOMS: dict[str, set[str]] = {
     "option_orders": {"backbones.base", "config", "prompt"},
     "answering": {"backbones.base", "config", "errors", "option_orders", "prompt", "reasoning", "schema"},
     "galleries": {"backbones.base", "errors", "expert", "images", "knowledge"},
-    "workbench": {"backbones.base", "config", "errors", "expert", "images", "knowledge", "schema"},
+    "workbench": {"backbones.base", "config", "errors", "expert", "images", "knowledge", "registration", "schema"},
     "weighing": {"expert", "prompt", "schema"},
-    "examination": {"answering", "backbones.base", "config", "expert", "images", "prompt", "schema", "weighing",
-                    "workbench"},
+    "examination": {"answering", "backbones.base", "config", "expert", "images", "prompt", "registration", "schema",
+                    "weighing", "workbench"},
     "inspector": {"backbones", "config", "examination", "expert", "galleries", "knowledge", "prompt", "schema",
                   "workbench"},
     "batch": {"errors", "files", "images", "schema"},
@@ -49,7 +50,7 @@ ROOMS: dict[str, set[str]] = {
               "knowledge", "overrides", "prompt", "reasoning", "report.svg", "schema", "workbench"},
     # the workshop where the embedded model is made: uses the rooms, is used by none
     "nano": {"backbones", "config", "errors", "examination", "expert", "files", "images", "inspector", "knowledge",
-             "nano.world", "option_orders", "prompt", "reasoning", "schema", "workbench"},
+             "nano.world", "option_orders", "prompt", "reasoning", "registration", "schema", "workbench"},
     "__init__": {"config", "errors", "inspector", "schema"},
     "__main__": {"cli"},
 }  # fmt: skip
