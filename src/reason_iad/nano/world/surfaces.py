@@ -47,11 +47,19 @@ def _border(rng: np.random.Generator, size: int, p: float) -> Field:
     y, x = _coordinates(size)
     field = np.zeros((size, size), np.float32)
     sides = np.random.default_rng(int(p * 1e6))  # which of them show belongs to the design
-    for distance, along in ((x, y), (168 - x, y), (y, x), (168 - y, x)):
+    reach = round(12 * scale(size))  # no band is wider
+    first, last = slice(0, reach), slice(size - reach, size)
+    for strip, distance, along in (
+        ((slice(None), first), x, y),
+        ((slice(None), last), 168 - x, y),
+        ((first, slice(None)), y, x),
+        ((last, slice(None)), 168 - y, x),
+    ):
         shown, dark, width = sides.random() < 0.5, sides.uniform(30, 90), sides.uniform(0, 7)
-        wobble = rng.uniform(-2, 2) + rng.uniform(0, 1) * np.sin(along / rng.uniform(8, 40) + rng.uniform(0, 6))
+        shift, swing, period, phase = rng.uniform(-2, 2), rng.uniform(0, 1), rng.uniform(8, 40), rng.uniform(0, 6)
         if shown:
-            field -= np.float32(dark) * np.clip(width + wobble - distance, 0, 1)
+            wobble = shift + swing * np.sin(along[strip] / period + phase)
+            field[strip] -= np.float32(dark) * np.clip(width + wobble - distance[strip], 0, 1)
     return field
 
 
