@@ -179,6 +179,8 @@ def test_references_as_several_values_or_repeated_or_a_folder(run: Run, make_ima
     for words in (
         [part, "--reference", one, two],
         [part, "--reference", one, two, "--category", "plate"],
+        [part, "--reference", one, two, "--no-align"],
+        [part, "--reference", one, two, "--no-fuse", "--align"],
         ["--reference", one, "--reference", two, part],
         [part, f"--reference={one}", f"--reference={two}"],
         [part, "--reference", one.parent],

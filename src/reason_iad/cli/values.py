@@ -18,7 +18,8 @@ class ManyValues(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Rewrite `--option A B` as `--option A --option B`, then parse as usual."""
-        options = {name: p for p in self.get_params(ctx) if isinstance(p, click.Option) for name in p.opts}
+        given = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        options = {name: p for p in given for name in (*p.opts, *p.secondary_opts)}  # '--no-align' is one, too
         return super().parse_args(ctx, spread(args, self.many & options.keys(), options))
 
 
