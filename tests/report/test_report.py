@@ -20,6 +20,7 @@ from reason_iad.schema import (
     Evidence,
     Inspection,
     MapEvidence,
+    MotionEvidence,
     Region,
     RetrievedEntry,
 )
@@ -166,6 +167,22 @@ def test_references_that_changed_are_pointed_out() -> None:
     assert "differs from the recorded one" in page(cases.defect(), references=(other,)).text
     assert "Picture not included" in page(cases.defect()).text
     assert "Not among the recorded" in page(cases.good(), scratched=False, references=(other,)).text
+
+
+@pytest.mark.parametrize(
+    ("dx", "dy", "degrees", "said"),
+    [
+        (0.031, -0.02, 1.24, "moving it 3.1% to the right and 2.0% up and turning it 1.2° clockwise"),
+        (-0.031, 0.02, -1.24, "moving it 3.1% to the left and 2.0% down and turning it 1.2° anticlockwise"),
+    ],
+)
+def test_how_a_reference_was_moved_is_told(dx: float, dy: float, degrees: float, said: str) -> None:
+    evidence = cases.defect().evidence
+    (reference,) = evidence.references
+    motion = MotionEvidence(dx=dx, dy=dy, degrees=degrees, before=0.5, after=0.9)
+    moved = evidence.model_copy(update={"references": (reference.model_copy(update={"motion": motion}),)})
+    assert said in page(cases.defect(evidence=moved)).text
+    assert "moving it" not in page(cases.defect()).text
 
 
 def test_another_picture_is_refused() -> None:

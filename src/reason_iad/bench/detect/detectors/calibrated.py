@@ -27,7 +27,7 @@ class CalibratedDetector:
 
     def __init__(self, backbone: Backbone) -> None:
         self._model = backbone
-        self._bench = Workbench(backbone, None, InspectorConfig(), None)
+        self._bench = Workbench(backbone, None, InspectorConfig(align=False), None)
         self._expert: Expert | None = None
 
     def fit(self, normals: Sequence[LoadedImage]) -> None:
