@@ -26,6 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "files": {"errors"},
     "images": {"errors"},
     "registration": set(),
+    "closer": {"schema"},
     # the rooms: they do not know each other
     "reasoning": {"backbones.base", "config", "schema", "errors"},
     "knowledge": {"errors", "files", "prompt", "schema"},
@@ -39,8 +40,8 @@ ROOMS: dict[str, set[str]] = {
     "galleries": {"backbones.base", "errors", "expert", "images", "knowledge"},
     "workbench": {"backbones.base", "config", "errors", "expert", "images", "knowledge", "registration", "schema"},
     "weighing": {"expert", "prompt", "schema"},
-    "examination": {"answering", "backbones.base", "config", "expert", "images", "prompt", "registration", "schema",
-                    "weighing", "workbench"},
+    "examination": {"answering", "backbones.base", "closer", "config", "expert", "images", "prompt", "registration",
+                    "schema", "weighing", "workbench"},
     "inspector": {"backbones", "config", "examination", "expert", "galleries", "knowledge", "prompt", "schema",
                   "workbench"},
     "batch": {"errors", "files", "images", "schema"},

@@ -73,7 +73,8 @@ def test_what_was_weighed_is_said_in_words() -> None:
     def words(standing_out: float, usual: Usual) -> str:
         return FusionEvidence(model_probability=0.5, standing_out=standing_out, usual=usual).in_words()
 
-    assert (
-        words(math.log(2.5), "references") == "the map's largest difference is 2.5 x the largest between references"
-    )
-    assert words(math.log(7.0), "median") == "the map's largest difference is 7.0 x its median"
+    among = "what differs most stands out 2.5 x against good parts among each other"
+    assert words(math.log(2.5), "references") == among
+    assert words(math.log(7.0), "median") == "what differs most stands out 7.0 x against the picture"
+    both = FusionEvidence(model_probability=0.5, closer_probability=0.25, standing_out=0.0, usual="median")
+    assert both.in_words() == "at a closer look 0.250; what differs most stands out 1.0 x against the picture"

@@ -6,16 +6,17 @@ import pytest
 import torch
 
 from reason_iad.expert import AnomalyMap
-from reason_iad.expert.fusion import DetectionWeights, LateFusion, PlaceWeights
+from reason_iad.expert.fusion import DetectionWeights, LateFusion, PlaceWeights, TypeWeights
 from reason_iad.nano import wording
 from reason_iad.prompt import LETTERS, Question, detection_question, place_question, type_question
 from reason_iad.schema import PLACES, Answer
-from reason_iad.weighing import places_of, weigh, yes_means_defect
+from reason_iad.weighing import asks_type, place_named, places_of, weigh, yes_means_defect
 
 FUSION = LateFusion(
-    one_reference=DetectionWeights(bias=0.0, model=1.0, map=3.0),
-    more_references=DetectionWeights(bias=0.0, model=1.0, map=3.0),
+    one_reference=DetectionWeights(bias=0.0, model=1.0, closer=1.0, map=3.0),
+    more_references=DetectionWeights(bias=0.0, model=1.0, closer=1.0, map=3.0),
     place=PlaceWeights(model=1.0, map=3.0),
+    type=TypeWeights(model=1.0, closer=2.0),
     fitted_on="nothing",
 )
 DISTANCES = torch.full((9, 9), 0.1).index_put(
@@ -87,19 +88,95 @@ def test_places_are_known_by_their_names() -> None:
         assert places_of(Question("q", text.format(part="cable"), ("Top left", "Center"))) == [0, 4], text
 
 
+def unsure(question: Question) -> Answer:
+    """A closer look that tells nothing."""
+    return answered(question, *[1 / len(question.options)] * len(question.options))
+
+
+def never(question: Question) -> Answer:
+    raise AssertionError(f"nobody has to look again for '{question.text}'")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        type_question(["hole", "scratch"]).text, "What is the type of the defect?", "Which defect is it?",
+        "What kind of defect does the part have?", "Which of these defects is present?", "Name the defect.",
+        "There is a defect in the object. What is its type?", "The part is defective. Of which kind is the defect?",
+        "Choose the defect that the image shows.", "Which kind of defect can be seen on this magnetic tile?",
+        "One defect lies in the top left part of the image. What kind is it?",
+        "Look at the bottom right part of the image. Which kind of defect is there?",
+    ],
+)  # fmt: skip
+def test_questions_for_the_type_are_known(text: str) -> None:
+    assert asks_type(Question("q", text, ("Hole: an opening.", "scratch", "no defect")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where is the defect?", "What is the cause of this type of defect?", "How severe is the defect?",
+        "What effect does the defect have?", "What does the defect look like?", "What kind of part is it?",
+        "How many defects are there?", "Which part holds the defect?", "About how large is the defect?",
+        "What colour is the defect?", "Why does this kind of defect matter?", "Describe the defect.",
+    ],
+)  # fmt: skip
+def test_questions_for_something_else_of_it_are_not(text: str) -> None:
+    assert not asks_type(Question("q", text, ("one", "two", "three")))
+    assert not asks_type(Question("q", "Which defect is it?", ("Yes", "No")))
+    assert not asks_type(Question("q", "Which defect is it?", ()))
+
+
+def test_the_one_place_that_a_question_names_is_found() -> None:
+    named = {
+        "Look at the bottom right part of the image.": "bottom right",
+        "One defect lies in the center part of the image.": "center",
+        "What is wrong at the top center?": "top center",
+    }
+    for text, place in named.items():
+        assert place_named(Question("q", text)) == PLACES.index(place), text
+    assert place_named(Question("q", "Is it in the top left or in the center?")) is None
+    assert place_named(Question("q", "Which defect is it?")) is None
+
+
+def test_both_looks_make_the_type() -> None:
+    question = type_question(["hole", "scratch", "dent"])
+    answer = answered(question, 0.5, 0.4, 0.1)
+    asked = []
+
+    def near(again: Question) -> Answer:
+        asked.append(again)
+        return answered(again, 0.1, 0.8, 0.1)
+
+    weighed = weigh(question, answer, FOUND, FUSION, near)
+    assert asked == [question] and weighed.text == "scratch" and weighed.choice == "B"
+    assert list(weighed.probabilities.values()) == pytest.approx(FUSION.types([0.5, 0.4, 0.1], [0.1, 0.8, 0.1]))
+
+
+def test_a_closer_look_has_its_say_in_the_verdict() -> None:
+    question = Question("q", "Is there a defect?", ("No", "Yes"))
+    answer = answered(question, 0.5, 0.5)
+    low, high = (
+        weigh(question, answer, FOUND, FUSION, lambda q, p=p: answered(q, 1 - p, p)).probabilities["B"]
+        for p in (0.01, 0.9)
+    )
+    assert low < high and high == pytest.approx(FUSION.probability(0.5, 0.9, FOUND))
+
+
 def test_the_map_turns_an_undecided_answer() -> None:
     question = Question("q", "Is anything wrong with it?", ("No.", "Yes."))
     answer = answered(question, 0.6, 0.4)
-    weighed = weigh(question, answer, FOUND, FUSION)
+    weighed = weigh(question, answer, FOUND, FUSION, unsure)
     assert weighed.choice == "B" and weighed.text == "Yes." and weighed.probabilities["B"] > 0.9
     assert sum(weighed.probabilities.values()) == pytest.approx(1)
     assert weighed.initial_probabilities == weighed.probabilities, "of the same answer before reasoning"
     where = Question("q", "Where is the defect?", ("Bottom left.", "Top right.", "Center."))
-    weighed = weigh(where, answered(where, 0.5, 0.3, 0.2), FOUND, FUSION)
+    weighed = weigh(where, answered(where, 0.5, 0.3, 0.2), FOUND, FUSION, never)
     assert weighed.choice == "B" and PLACES[2] == "top right"
 
 
 def test_what_is_neither_stays_the_same_answer() -> None:
-    for question in (type_question(["hole", "scratch"]), Question("q", "Is the part good?", ("Yes", "No"))):
+    for text in ("Is the part good?", "What colour is it?"):
+        question = Question("q", text, ("Yes", "No"))
         answer = answered(question, 0.6, 0.4)
-        assert weigh(question, answer, FOUND, FUSION) is answer
+        assert weigh(question, answer, FOUND, FUSION, never) is answer

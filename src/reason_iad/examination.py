@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from reason_iad.answering import Answered, RemoteScene, Scene, answer_question
 from reason_iad.backbones.base import Backbone, ChatModel
+from reason_iad.closer import closer_box, crop
 from reason_iad.config import Orders
+from reason_iad.expert.suspicion import region_box, spot, standing_out, what_is_usual
+from reason_iad.expert.template import pixel_differences
 from reason_iad.images import LoadedImage, load_image
 from reason_iad.prompt import (
     LETTERS,
@@ -23,6 +28,7 @@ from reason_iad.prompt import (
 )
 from reason_iad.schema import (
     Answer,
+    Box,
     Entry,
     Evidence,
     FusionEvidence,
@@ -33,7 +39,7 @@ from reason_iad.schema import (
     ReferenceEvidence,
     Region,
 )
-from reason_iad.weighing import weigh
+from reason_iad.weighing import place_named, weigh
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -64,6 +70,8 @@ class Examination:
         entries = [retrieved.entry for retrieved in self.knowledge]
         parts = build_head(entries, len(self.shown), self.category.name)
         self.map: AnomalyMap | None = None
+        self.closer: Box | None = None
+        self._near: dict[int | None, Scene] = {}
         self.fused: FusionEvidence | None = None
         model = bench.backbone
         self.scene = self._remote(model, parts) if isinstance(model, ChatModel) else self._local(model, parts)
@@ -107,6 +115,40 @@ class Examination:
             prior = self.map.on_grid(query.rows, query.columns).to(query.tokens.device)
         return Scene(model, parts, head, query, prior, self.image.width, self.image.height)
 
+    def look_closer(self, question: Question) -> Answer:
+        """The same question about the most suspicious part of the image, enlarged, answered at a glance.
+
+        Only where there is a map: it says where to look. A question that names a place is looked at there. The
+        answer is kept beside the others.
+        """
+        assert self.map is not None and isinstance(self.scene, Scene)
+        place = place_named(question)
+        with self.clock.phase("closer"):
+            if place not in self._near:
+                self._near[place] = self._enlarged(self.map, self.scene, place)
+            glance = replace(self.bench.method, chain_of_thought=False, reasoning=None)
+            config = self.bench.config
+            answered = answer_question(
+                self._near[place], question, glance, None, config.seed, config.explanation_tokens,
+                self._orders(question),
+            )  # fmt: skip
+        answer = answered.answer.model_copy(update={"closer": True})
+        self.answers.append(answer)
+        return answer
+
+    def _enlarged(self, found: AnomalyMap, whole: Scene, place: int | None) -> Scene:
+        """The scene of a closer look: the same part of the image and of every reference shown."""
+        width, height = self.image.width, self.image.height
+        box = closer_box(spot(found, place), width, height)
+        self.closer = box if place is None else self.closer
+        good = [self._laid(reference) or reference.pixels for reference in self.shown]
+        *tokens, query = [
+            whole.backbone.embed_image(crop(picture, box, width, height)) for picture in (*good, self.image.pixels)
+        ]
+        prompt = build_prompt(whole.parts, detection_question(), latents=False)
+        head = whole.backbone.head(prompt, [*tokens, query])
+        return replace(whole, head=head, query=query, prior=None, width=box.x2 - box.x1, height=box.y2 - box.y1)
+
     def _remote(self, model: ChatModel, parts: tuple[Part, ...]) -> RemoteScene:
         """Encode the images. There is no anomaly map: an API returns no patch features to compare."""
         with self.clock.phase("encode"):
@@ -147,20 +189,20 @@ class Examination:
         probability = answer.probabilities["A"]
         if self.bench.fusion is None or self.map is None:
             return probability
-        from reason_iad.expert.fusion import standing_out, what_is_usual
-
+        weighed = self.weighed(question, answer).probabilities["A"]
         self.fused = FusionEvidence(
             model_probability=probability,
+            closer_probability=self.answers[-1].probabilities["A"],
             standing_out=standing_out(self.map),
             usual=what_is_usual(self.map),
         )
-        return self.weighed(question, answer).probabilities["A"]
+        return weighed
 
     def weighed(self, question: Question, answer: Answer) -> Answer:
-        """An answer with the map's say in it, where it has one and there are weights for it."""
+        """An answer with the say of the map and of a closer look in it, where there are weights for them."""
         if self.bench.fusion is None or self.map is None:
             return answer
-        return weigh(question, answer, self.map, self.bench.fusion)
+        return weigh(question, answer, self.map, self.bench.fusion, self.look_closer)
 
     def known_defects(self) -> list[Entry]:
         """Every defect type that the knowledge lists for this category, those shown to the model first."""
@@ -176,14 +218,15 @@ class Examination:
         """Which of the known defect types it is; the only one if there is one, None if there is none."""
         if len(known) < 2:
             return known[0] if known else None
-        chosen = self.ask(type_question([entry.name for entry in known])).text
+        question = type_question([entry.name for entry in known])
+        chosen = self.weighed(question, self.ask(question)).text
         return next(entry for entry in known if entry.name == chosen)
 
     def region(self) -> Region:
-        """Where it is: the model's place, weighed with the map like the verdict, and the box of the map."""
+        """Where it is: the model's place, weighed with the map like the verdict, and the box of what differs."""
         question = place_question()
         answer = self.weighed(question, self.ask(question))
-        box = None if self.map is None else self.map.box(self.image.width, self.image.height)
+        box = None if self.map is None else region_box(self.map, self.image.width, self.image.height)
         probability = answer.probabilities[answer.choice] if answer.choice else 0.0
         return Region(box=box, place=answer.text, place_probability=probability)
 
@@ -205,6 +248,7 @@ class Examination:
             patches=tuple(self.patches),
             anomaly_map=found,
             fusion=self.fused,
+            closer=self.closer,
             answers=tuple(self.answers),
         )
 
@@ -229,7 +273,10 @@ class Examination:
             return None
         moved = {sha256: picture for sha256, (picture, _) in self.moved.items()}
         expert = self.bench.expert(self._mapped(), moved)
-        return expert.inspect(model.patch_features(self.image.pixels))
+        found = expert.inspect(model.patch_features(self.image.pixels))
+        good = [self._laid(reference) or reference.pixels for reference in self._mapped()]
+        pixels = pixel_differences(np.asarray(self.image.pixels), [np.asarray(picture) for picture in good])
+        return replace(found, pixels=pixels, normal_pixels=self.bench.usual_pixels(self._mapped()))
 
 
 class _Clock:

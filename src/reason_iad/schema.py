@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from PIL import Image
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 Verdict = Literal["pass", "defect"]
 Usual = Literal["references", "median"]
@@ -80,7 +80,7 @@ class Box(Record):
 class Region(Record):
     """Where the defect is."""
 
-    box: Box | None = Field(description="From the anomaly map against the references; None without references.")
+    box: Box | None = Field(description="Of what differs most from the references; None without references.")
     place: str = Field(description="One of the nine `PLACES`.")
     place_probability: float = Field(
         description="Probability of that place, in [0, 1]; weighed with the map where `evidence.fusion` is."
@@ -155,6 +155,9 @@ class Answer(Record):
     initial_probabilities: dict[str, float] = Field(
         default_factory=dict, description="Of the initial latent state, before any optimisation."
     )
+    closer: bool = Field(
+        default=False, description="Whether the question was about the enlarged part of the image alone."
+    )
 
 
 class MapEvidence(Record):
@@ -175,17 +178,25 @@ class FusionEvidence(Record):
     model_probability: float = Field(
         ge=0.0, le=1.0, description="Probability of a defect that the model gives by itself, in [0, 1]."
     )
+    closer_probability: float | None = Field(
+        default=None, ge=0.0, le=1.0,
+        description="The same at a closer look, at the part of the image in `closer`.",
+    )  # fmt: skip
     standing_out: float = Field(
-        ge=-10.0, le=10.0, description="Of the map: ln of its largest distance over what is usual."
-    )
+        ge=-20.0, le=20.0,
+        description="How far the most suspicious place stands out: ln of the patches' distance there over what is "
+        "usual, plus ln of the pixels' grey levels over what is usual.",
+    )  # fmt: skip
     usual: Usual = Field(
-        description="What that is: the mean largest distance between the references; with one, the map's median."
+        description="What is usual for patches: the mean largest distance between the references; with one, the "
+        "map's median. For pixels it is the .9 quantile of their differences."
     )
 
     def in_words(self) -> str:
-        """What the map says, for people."""
-        usual = "its median" if self.usual == "median" else "the largest between references"
-        return f"the map's largest difference is {math.exp(self.standing_out):.1f} x {usual}"
+        """What was weighed with the model's first look, for people."""
+        usual = "the picture" if self.usual == "median" else "good parts among each other"
+        near = "" if self.closer_probability is None else f"at a closer look {self.closer_probability:.3f}; "
+        return f"{near}what differs most stands out {math.exp(self.standing_out):.1f} x against {usual}"
 
 
 class Evidence(Record):
@@ -200,6 +211,9 @@ class Evidence(Record):
         default=None,
         description="None: the model answers alone. There is no map, no weights for this model, it was switched "
         "off, or this is a reply to a free question.",
+    )
+    closer: Box | None = Field(
+        default=None, description="The part of the image that was looked at again, enlarged; null if none was."
     )
     answers: tuple[Answer, ...] = Field(default=(), description="The model's own, before anything is weighed.")
 

@@ -1,14 +1,14 @@
-"""In which questions the anomaly map has a say, and what it makes of their answers (late fusion, METHOD section 5).
+"""In which questions the map and a closer look have a say, and what becomes of their answers (METHOD section 5).
 
 A question has two options, yes and no, and asks whether there is a defect; or all its options are places, and it
-asks where the defect is. How it is worded is up to whoever asks: what is not clearly one of the two is left to the
-model.
+asks where the defect is; or it asks which type of defect it is. How it is worded is up to whoever asks: what is not
+clearly one of the three is left to the model.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from reason_iad.prompt import Question, best_choice
@@ -35,7 +35,24 @@ _TURNED = re.compile(
     re.IGNORECASE,
 )
 """Words that turn such a question round, or narrow it."""
+_ASKS_TYPE = re.compile(
+    rf"\b(what|which)( of these)? (visible )?{_FLAW}"
+    rf"|\b(type|kind|sort|class|category) of (the |this |a |an )?{_FLAW}|\b{_FLAW} (type|kind|class|category)\b"
+    rf"|\b{_FLAW}\b.*\b((what|which) (type|kind|sort|class|category)|its (type|kind|class))\b"
+    rf"|\b(name|choose|classify) the {_FLAW}",
+    re.IGNORECASE,
+)
+"""Questions whose options are types of defects."""
 _ASKS_WHERE = re.compile(rf"\b({_FLAW}|wrong|differs?)\b", re.IGNORECASE)
+
+
+_PLACE = rf"\b({'|'.join(sorted(PLACES, key=len, reverse=True))})\b"
+_ASKS_ELSE = re.compile(
+    r"\b(where|why|how|cause|caused|reason|effect|consequence|impact|severe|severity|colou?r|shape|size|large|many"
+    r"|look like|describ\w*|appearance)\b",
+    re.IGNORECASE,
+)
+"""Words of questions about something else of it."""
 
 
 def yes_means_defect(question: Question) -> str | None:
@@ -57,20 +74,50 @@ def places_of(question: Question) -> list[int] | None:
     return [PLACES.index(text) for text in plain]
 
 
-def weigh(question: Question, answer: Answer, found: AnomalyMap, fusion: LateFusion) -> Answer:
-    """The answer with the map's say in it, where it has one; else the same answer.
+def place_named(question: Question) -> int | None:
+    """The index in `PLACES` of the one place that a question speaks of; None if it names none, or several."""
+    named = set(re.findall(_PLACE, question.text.casefold()))
+    return PLACES.index(named.pop()) if len(named) == 1 else None
+
+
+def asks_type(question: Question) -> bool:
+    """Whether it asks which type of defect it is, with types to choose from."""
+    if len(question.options) < 2 or {_plain(text) for text in question.options} <= {"yes", "no", *PLACES}:
+        return False
+    return bool(_ASKS_TYPE.search(question.text)) and not _ASKS_ELSE.search(question.text)
+
+
+def weigh(
+    question: Question,
+    answer: Answer,
+    found: AnomalyMap,
+    fusion: LateFusion,
+    look_closer: Callable[[Question], Answer],
+) -> Answer:
+    """The answer with the say of the map and of a closer look in it, where they have one; else the same answer.
 
     What the initial latent state would have answered is weighed alike: the two differ by the reasoning only.
+
+    Args:
+        question: as it was asked.
+        answer: of the model, seeing the whole part.
+        found: the map.
+        fusion: the weights.
+        look_closer: asks the same question about the most suspicious part of the image, or of the place it names.
     """
     yes, places = yes_means_defect(question), places_of(question)
-    if yes is None and places is None:
+    typed = yes is None and places is None and asks_type(question)
+    if yes is None and places is None and not typed:
         return answer
+    near = {} if places is not None else look_closer(question).probabilities
 
     def weighed(model: Mapping[str, float]) -> dict[str, float]:
         if yes is not None:
-            defect = fusion.probability(model[yes], found)
+            defect = fusion.probability(model[yes], near[yes], found)
             return {letter: defect if letter == yes else 1 - defect for letter in model}
-        return dict(zip(model, fusion.places(list(model.values()), found, places or ()), strict=True))
+        if places is not None:
+            return dict(zip(model, fusion.places(list(model.values()), found, places), strict=True))
+        return dict(zip(model, fusion.types(list(model.values()), [near[each] for each in model]), strict=True))
 
     by_letter = weighed(answer.probabilities)
     choice = best_choice(by_letter)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from reason_iad.backbones.base import ChatModel
 from reason_iad.config import PRESETS, InspectorConfig
 from reason_iad.errors import KnowledgeError, ModelError
@@ -58,6 +60,7 @@ class Workbench:
         self._tokens: _Recent[ImageTokens] = _Recent(CACHED_IMAGES)
         self._query: _Recent[ImageTokens] = _Recent(1)
         self._experts: _Recent[Expert] = _Recent(CACHED_EXPERTS)
+        self._pixels: _Recent[float | None] = _Recent(CACHED_EXPERTS)
 
     @property
     def local(self) -> Backbone:
@@ -152,18 +155,37 @@ class Workbench:
         """An expert that knows how much these references differ, laid alike if references are laid at all."""
         from reason_iad.expert import build_expert
         from reason_iad.expert.jitter import jittered_copies
-        from reason_iad.registration import register
 
         model, first = self.local, references[0].pixels
         features = [model.patch_features(reference.pixels) for reference in references]
         if len(references) == 1:
             return build_expert(features, [model.patch_features(copy) for copy in jittered_copies(first)])
-        laid = list(features)
-        if self.config.align:
-            for number, reference in enumerate(references[1:], 1):
-                found = register(reference.pixels, first)
-                laid[number] = features[number] if found is None else model.patch_features(found[0])
+        laid = [
+            before if picture is reference.pixels else model.patch_features(picture)
+            for before, picture, reference in zip(features, self._alike(references), references, strict=True)
+        ]
         return build_expert(features, laid=laid)
+
+    def _alike(self, references: Sequence[LoadedImage]) -> list[Image.Image]:
+        """The references, laid as the first of them lies if references are laid at all."""
+        from reason_iad.registration import register
+
+        first = references[0].pixels
+        if not self.config.align:
+            return [reference.pixels for reference in references]
+        found = [register(reference.pixels, first) for reference in references[1:]]
+        moved = [one.pixels if laid is None else laid[0] for one, laid in zip(references[1:], found, strict=True)]
+        return [first, *moved]
+
+    def usual_pixels(self, references: Sequence[LoadedImage]) -> float | None:
+        """By how many grey levels these references differ from one another, computed once; None for one."""
+        from reason_iad.expert.template import usual_difference
+
+        def differ() -> float | None:
+            pictures = [np.asarray(picture) for picture in self._alike(references)]
+            return usual_difference(pictures) if len(pictures) > 1 else None
+
+        return self._pixels.get(":".join(reference.sha256 for reference in references), differ)
 
 
 class _Recent(OrderedDict[str, T]):

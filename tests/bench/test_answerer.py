@@ -24,7 +24,7 @@ from reason_iad.bench.questions import read_units
 from reason_iad.bench.tools import Tools, known_category
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.errors import ModelError
-from reason_iad.expert.fusion import FILE, DetectionWeights, LateFusion, PlaceWeights
+from reason_iad.expert.fusion import FILE, DetectionWeights, LateFusion, PlaceWeights, TypeWeights
 from reason_iad.images import load_image
 from reason_iad.knowledge import KnowledgeStore, open_knowledge
 from reason_iad.prompt import Data, Prompt
@@ -99,10 +99,12 @@ def test_every_question_is_answered_once_in_order(
 def test_the_map_is_weighed_into_whether_and_where_only_if_asked_to(
     settings: Settings, knowledge: KnowledgeStore, units: tuple[Unit, ...], tmp_path: Path
 ) -> None:
-    weights = DetectionWeights(bias=30.0, model=0.0, map=0.0)  # so sure of a defect that it cannot be missed
+    # So sure of a defect that it cannot be missed.
+    weights = DetectionWeights(bias=30.0, model=0.0, closer=0.0, map=0.0)
     fusion = LateFusion(
-        one_reference=weights, more_references=weights, place=PlaceWeights(model=1.0, map=0.0), fitted_on="nothing"
-    )
+        one_reference=weights, more_references=weights, place=PlaceWeights(model=1.0, map=0.0),
+        type=TypeWeights(model=1.0, closer=0.0), fitted_on="nothing",
+    )  # fmt: skip
     model = FakeBackbone(context_length=16384)
     alone = ask(settings, knowledge, units, "direct", model)
     model.directory = tmp_path

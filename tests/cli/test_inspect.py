@@ -108,7 +108,7 @@ def test_what_was_weighed_is_said(run: Run, make_image: Make, monkeypatch: pytes
     assert "the model alone" not in run("inspect", make_image()).stdout
     monkeypatch.setattr(StubInspector, "inspect", weighed)
     said = run("inspect", make_image()).stdout
-    assert "the model alone 0.123; the map's largest difference is 2.5 x the largest between references" in said
+    assert "the model alone 0.123; what differs most stands out 2.5 x against good parts among each other" in said
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from reason_iad.expert.calibration import largest_region
 from reason_iad.expert.distance import residual_map
 from reason_iad.expert.embedding import image_embedding
 from reason_iad.expert.jitter import jittered_copies
+from reason_iad.expert.suspicion import region_box
 
 SIDE, SIZE = 12, 32
 LAYOUT = torch.randn(SIDE * SIDE, SIZE, generator=torch.Generator().manual_seed(0))
@@ -66,7 +67,7 @@ def test_a_defect_is_found_where_it_is(references: int) -> None:
     outside = found.values.clone()
     outside[3:6, 7:10] = 0
     assert float(outside.mean()) < 0.05
-    box = found.box(240, 120)
+    box = region_box(found, 240, 120)
     assert box is not None
     assert (box.x1, box.y1, box.x2, box.y2) == (140, 30, 200, 60)
 
@@ -106,12 +107,6 @@ def test_the_map_on_a_coarser_grid_keeps_its_peaks() -> None:
     found = build_expert([normal(1), normal(2)]).inspect(with_defect(normal(50), slice(11, 12), slice(0, 1)))
     coarse = found.on_grid(3, 4).view(3, 4)
     assert float(coarse[2, 0]) == pytest.approx(float(found.values.max()))
-
-
-def test_no_region_no_box() -> None:
-    expert = build_expert([normal(1), normal(2)])
-    silent = expert.inspect(normal(1))
-    assert silent.box(10, 10) is None
 
 
 def test_largest_region_is_eight_connected() -> None:

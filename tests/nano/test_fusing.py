@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,14 +15,25 @@ from reason_iad import Inspector, InspectorConfig
 from reason_iad.cli import main
 from reason_iad.errors import ConfigError, ModelError
 from reason_iad.expert import AnomalyMap
-from reason_iad.expert.fusion import FILE, load_fusion, log_odds, standing_out
+from reason_iad.expert.fusion import FILE, load_fusion, log_odds
+from reason_iad.expert.suspicion import standing_out
 from reason_iad.nano.evaluate import evaluate, fused
-from reason_iad.nano.fusing import DRAWN_SIZES, PENALTY, Weighable, fit_detection, fit_places, weighables
+from reason_iad.nano.fusing import (
+    DRAWN_SIZES,
+    PENALTY,
+    Places,
+    Types,
+    Weighable,
+    fit_detection,
+    fit_places,
+    fit_types,
+    weighables,
+)
 from reason_iad.nano.package import package_model
 from reason_iad.nano.pairs import draw
 from reason_iad.schema import PLACES
 
-TRUE = (-1.5, 0.8, 1.2)
+TRUE = (-1.5, 0.8, 0.5, 1.2)
 
 
 def drawn_from_known_weights(count: int, seed: int = 0) -> list[Weighable]:
@@ -29,35 +41,35 @@ def drawn_from_known_weights(count: int, seed: int = 0) -> list[Weighable]:
     for _ in range(count):
         distances = torch.from_numpy(rng.uniform(0.05, 0.15, (6, 6))).float()
         distances[tuple(rng.integers(0, 6, 2))] += float(rng.exponential(0.5))
-        model = float(rng.uniform(0.02, 0.98))
+        model, closer = rng.uniform(0.02, 0.98, 2).tolist()
         found = AnomalyMap(distances.clamp(max=1), distances, 0.1, gate_passed=False, area=0.0, calibrated_on=1)
-        odds = TRUE[0] + TRUE[1] * log_odds(model) + TRUE[2] * standing_out(found)
+        odds = TRUE[0] + TRUE[1] * log_odds(model) + TRUE[2] * log_odds(closer) + TRUE[3] * standing_out(found)
         defective = bool(rng.random() < 1 / (1 + math.exp(-odds)))
         places = tuple(rng.dirichlet(np.ones(9)).tolist())
         truth = int(torch.argmax(distances))
         place = 3 * (truth // 6 // 2) + truth % 6 // 2
-        pairs.append(Weighable(model, places, found, defective, place))
+        pairs.append(Weighable(found, defective, model, closer, (Places(places, tuple(range(9)), place),)))
     return pairs
 
 
 def test_the_weights_that_made_the_data_are_found() -> None:
     weights = fit_detection(drawn_from_known_weights(6000))
-    assert (weights.bias, weights.model, weights.map) == pytest.approx(TRUE, abs=0.15)
+    assert (weights.bias, weights.model, weights.closer, weights.map) == pytest.approx(TRUE, abs=0.15)
 
 
 def test_they_are_those_of_a_plain_logistic_regression() -> None:
     pairs = drawn_from_known_weights(300)
-    rows = [(log_odds(pair.model), standing_out(pair.found)) for pair in pairs]
+    rows = [(log_odds(pair.model), log_odds(pair.closer), standing_out(pair.found)) for pair in pairs]
     plain = LogisticRegression(C=1 / (PENALTY * len(pairs)), tol=1e-9, max_iter=1000)
     plain.fit(rows, [pair.defective for pair in pairs])
     weights = fit_detection(pairs)
-    assert (weights.model, weights.map) == pytest.approx(tuple(plain.coef_[0]), abs=2e-3)
+    assert (weights.model, weights.closer, weights.map) == pytest.approx(tuple(plain.coef_[0]), abs=2e-3)
     assert weights.bias == pytest.approx(plain.intercept_[0], abs=2e-3)
 
 
 def test_a_side_that_misleads_is_not_turned_round() -> None:
     pairs = [
-        Weighable(1 - pair.model, pair.places, pair.found, pair.model > 0.5, pair.place)
+        replace(pair, model=1 - pair.model, closer=0.5, defective=pair.model > 0.5)
         for pair in drawn_from_known_weights(200)
     ]
     assert fit_detection(pairs).model == 0.0
@@ -68,10 +80,24 @@ def test_the_side_that_knows_the_place_gets_the_weight() -> None:
     weights = fit_places(pairs)
     assert weights.map > 1 > weights.model
     oracle = [
-        Weighable(p.model, tuple(0.9 if i == p.place else 0.0125 for i in range(9)), p.found, True, p.place)
-        for p in pairs
+        replace(pair, places=(replace(one, model=tuple(0.9 if i == one.right else 0.0125 for i in range(9))),))
+        for pair in pairs
+        for one in pair.places
     ]
     assert fit_places(oracle).model > weights.model
+
+
+def test_the_look_that_knows_the_type_gets_the_weight() -> None:
+    rng = np.random.default_rng(0)
+
+    def pair(sure: float) -> Weighable:
+        right = int(rng.integers(4))
+        near = tuple(sure if option == right else (1 - sure) / 3 for option in range(4))
+        one = drawn_from_known_weights(1)[0]
+        return replace(one, types=Types(tuple(rng.dirichlet(np.ones(4)).tolist()), near, right))
+
+    weights = fit_types([pair(0.6) for _ in range(200)])
+    assert weights.closer > 1 > weights.model
 
 
 @pytest.mark.parametrize("count", [0, 5])
@@ -80,6 +106,8 @@ def test_too_few_pairs_are_refused(count: int) -> None:
         fit_detection(drawn_from_known_weights(40)[:count])
     with pytest.raises(ConfigError, match="too few"):
         fit_places(drawn_from_known_weights(40)[:count])
+    with pytest.raises(ConfigError, match="too few"):
+        fit_types(drawn_from_known_weights(40)[:count])
 
 
 def test_one_kind_only_is_refused() -> None:
@@ -113,6 +141,8 @@ def test_fuse_writes_weights_that_inspections_then_use(folder, tmp_path, make_im
     assert weighed is not None and weighed.usual == "median"
     assert weighed.model_probability == pytest.approx(before.probability)
     odds = fusion.one_reference.bias + fusion.one_reference.model * log_odds(before.probability)
+    assert weighed.closer_probability is not None
+    odds += fusion.one_reference.closer * log_odds(weighed.closer_probability)
     odds += fusion.one_reference.map * weighed.standing_out
     assert after.probability == pytest.approx(1 / (1 + math.exp(-odds)))
     off = InspectorConfig(method="direct", fuse=False)
@@ -145,9 +175,11 @@ def test_pairs_are_those_of_their_seeds(folder):
     pairs = list(weighables(load_backbone(str(folder)), "validate", 6, 4))
     samples = [draw(number, "validate", DRAWN_SIZES[number % len(DRAWN_SIZES)], 4) for number in range(6)]
     assert [pair.defective for pair in pairs] == [bool(sample.defects) for sample in samples]
-    assert [None if pair.place is None else PLACES[pair.place] for pair in pairs] == [
+    assert [PLACES[pair.places[0].right] if pair.places else None for pair in pairs] == [
         max(sample.defects, key=lambda defect: defect.mask_area).place if sample.defects else None
         for sample in samples
     ]
-    assert all((pair.places is None) == (not pair.defective) for pair in pairs)
-    assert all(pair.found.calibrated_on > 1 for pair in pairs)
+    assert all(bool(pair.places) == pair.defective for pair in pairs)
+    nine, four = next(pair.places for pair in pairs if pair.places)
+    assert len(nine.model) == 9 and len(four.model) == 4 and four.options[four.right] == nine.right
+    assert all(pair.found.calibrated_on > 1 and (pair.found.normal_pixels or 0) > 0 for pair in pairs)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from reason_iad.errors import ConfigError, ModelError
 from reason_iad.nano.encoding import IMAGE
-from reason_iad.nano.pairs import count_at, pair_batch
+from reason_iad.nano.pairs import SOFT_EVERY, ZOOMED_EVERY, ZOOMS, count_at, draw, pair_batch
 from reason_iad.nano.texts import TextSetup, joint_batch, reading_batch, text_batch, world_vocabulary
 from reason_iad.nano.tokenizer import load_tokenizer
 from reason_iad.nano.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
@@ -93,6 +94,40 @@ def test_a_run_ends_with_a_model_that_the_hubs_classes_and_the_product_load(unbr
     assert {event["stage"] for event in events if event.get("validation")} == {"tower", "answer", "joint"}
 
 
+@pytest.fixture(scope="module")
+def gone_on(unbroken, tmp_path_factory):
+    """A run that goes on from the packaged model of another, with the weights at rest until the end."""
+    out = tmp_path_factory.mktemp("gone_on")
+    train(out, replace(SETTINGS, steps=(0, 2, 0), start=str(unbroken / "model"), heads_first=2))
+    return out
+
+
+def test_a_run_goes_on_from_a_packaged_model_and_its_tokenizer(unbroken, gone_on):
+    packaged = {name: t.bfloat16() for name, t in weights(unbroken).items()}
+    for name, tensor in weights(gone_on).items():
+        assert torch.equal(tensor.bfloat16(), packaged[name]), f"{name} waits until the heads have learnt"
+    text = (unbroken / "model" / "tokenizer.json").read_text()
+    assert (gone_on / "tokenizer" / "tokenizer.json").read_text() == text
+
+
+def test_new_heads_learn_first_and_then_the_weights(unbroken, gone_on, tmp_path):
+    def heads(out):
+        tensors, _ = load_checkpoint(newest_checkpoint(out / "checkpoints"))
+        return {name: t for name, t in tensors.items() if name.startswith("heads.decoder")}
+
+    longer = replace(SETTINGS, steps=(0, 4, 0), start=str(unbroken / "model"), heads_first=2)
+    train(tmp_path, longer)
+    assert any(not torch.equal(tensor, heads(gone_on)[name]) for name, tensor in heads(tmp_path).items())
+    moved = [name for name, t in weights(tmp_path).items() if not torch.equal(t, weights(gone_on)[name])]
+    assert moved and not any(name.startswith("model.model.visual") for name in moved), "the tower rests"
+
+
+@pytest.mark.parametrize(("start", "says"), [("nano", "another shape"), ("fake", "no packaged nano")])
+def test_a_run_does_not_go_on_from_another_kind_of_model(tmp_path, start, says):
+    with pytest.raises(ConfigError, match=says):
+        train(tmp_path, replace(SETTINGS, start=start))
+
+
 def test_a_run_is_not_overwritten_by_accident(unbroken):
     with pytest.raises(ConfigError, match="--resume"):
         train(unbroken, SETTINGS)
@@ -120,6 +155,20 @@ def test_training_meets_every_third_image(tokenizer_folder):
     assert set(EXTRAS) == {None, "reference", "overlay"}
     pairs, packed = joint_batch(0, 2, "train", 84, 5, TextSetup(str(tokenizer_folder), 3, (6, 6)), "overlay")
     assert pairs.extras is not None and (packed.sources.max(1) >= 18).all(), "its tokens are in every sequence"
+
+
+def test_one_training_pair_in_three_is_a_crop_and_some_of_those_are_enlarged():
+    size = (84, 112)
+    for number in range(0, 3 * ZOOMED_EVERY * len(ZOOMS) * SOFT_EVERY // 2):
+        turn = number // ZOOMED_EVERY
+        zoom = 1.0 if number % ZOOMED_EVERY else ZOOMS[turn % len(ZOOMS)]
+        drawn = draw(number, "train", size)
+        assert drawn.query.shape == drawn.references[0].shape == (*size, 3)
+        if zoom == 1.0 or turn // len(ZOOMS) % SOFT_EVERY:
+            assert np.array_equal(drawn.query, draw(number, "train", size, zoom=zoom).query)
+        else:
+            assert not np.array_equal(drawn.query, draw(number, "train", size, zoom=zoom).query)
+    assert np.array_equal(draw(0, "new", size).query, draw(0, "new", size, zoom=1.0).query), "only in training"
 
 
 def test_purposes_never_share_a_pair():

@@ -106,6 +106,9 @@ def answers(*, reasoned: bool = True) -> tuple[Answer, ...]:
             "detection", "Is there a defect in the inspected image?", ("Yes", "No"), [0.937, 0.063], [0.71, 0.29]
         ),
         answer(
+            "detection", "Is there a defect in the inspected image?", ("Yes", "No"), [0.984, 0.016], [0.98, 0.02]
+        ).model_copy(update={"closer": True, "steps": (), "stopped": None, "initial_probabilities": {}}),
+        answer(
             "type", "Which defect does the inspected image show?",
             ("scratch", "dent", "contamination", "missing hole"),
             [0.84, 0.09, 0.05, 0.02], [0.46, 0.31, 0.16, 0.07],
@@ -162,7 +165,10 @@ def defect(**changes: Any) -> Inspection:
         references=(ReferenceEvidence(name="good_001.png", sha256=good.sha256, width=SIZE[0], height=SIZE[1]),),
         patches=patches("detection") + patches("type")[:4] + patches("place")[:5],
         anomaly_map=heat(),
-        fusion=FusionEvidence(model_probability=0.937, standing_out=math.log(3.4), usual="references"),
+        fusion=FusionEvidence(
+            model_probability=0.937, closer_probability=0.984, standing_out=math.log(3.4), usual="references"
+        ),
+        closer=Box(x1=213, y1=0, x2=SIZE[0], y2=SIZE[1] * 2 // 3),
         answers=answers(),
     )
     values: dict[str, Any] = {

@@ -63,7 +63,8 @@ def full() -> Page:
 def test_the_verdict_and_its_reasons_are_said(full: Page) -> None:
     for said in (
         "Defect found", "Scratch · severity: major · top right", "96.2 %", "from 50 %", "not calibrated",
-        "by model and map", "The model alone gives 93.7 %", "3.4 x the largest between references",
+        "by model and map", "The model alone gives 93.7 %", "stands out 3.4 x against good parts among each other",
+        "seeing this alone, the model gives 98.4 % for a defect", "Is there a defect? At a closer look",
         "A thin bright line runs across", "metal plate (found from the image, similarity 0.93, lead 0.21)",
         "132 x 92 px at (428, 66)", "metal_plate/defect/scratch", "text match 7.42", "source: metal_plate.md",
         "Parts sliding over each other", "good_001.png", "calibrated on 3", "Is there a defect?",
@@ -82,7 +83,7 @@ def test_a_map_that_is_not_weighed_says_whether_it_may_speak() -> None:
 
 def test_everything_visual_is_there(full: Page) -> None:
     pictures = [value for tag, name, value in full.attributes if (tag, name) == ("img", "src")]
-    assert len(pictures) == 3 + 3, "inspected, reference, heat map, and one with patches per question"
+    assert len(pictures) == 4 + 3, "inspected, reference, closer, heat map, and one with patches per question"
     assert all(str(source).startswith("data:image/jpeg;base64,") for source in pictures)
     classes = [value for _, name, value in full.attributes if name == "class"]
     for shape in ("region", "cell", "patch p1", "plot"):

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy import ndimage
 
 from reason_iad.backbones.base import PatchFeatures
 from reason_iad.errors import ConfigError
 from reason_iad.expert.distance import residual_map
-from reason_iad.schema import Box
 
 QUANTILE = 0.99
 AREA_SLACK = 0.01
@@ -45,6 +45,8 @@ class AnomalyMap:
         gate_passed: whether the map may speak about there being a defect.
         area: share of the image that the largest connected region above theta_low covers.
         calibrated_on: number of references.
+        pixels: (h, w) float32 grey levels by which pixels differ from the references (`template.py`), or None.
+        normal_pixels: mean of the largest such differences of normals against normals; None with one reference.
     """
 
     values: torch.Tensor
@@ -53,27 +55,13 @@ class AnomalyMap:
     gate_passed: bool
     area: float
     calibrated_on: int
+    pixels: npt.NDArray[np.float32] | None = None
+    normal_pixels: float | None = None
 
     def on_grid(self, rows: int, columns: int) -> torch.Tensor:
         """The map on another grid, (rows * columns,): the largest value that falls into each cell."""
         pooled = torch.nn.functional.adaptive_max_pool2d(self.values[None, None], (rows, columns))
         return pooled.flatten()
-
-    def box(self, width: int, height: int) -> Box | None:
-        """The weightiest region above theta_low, in pixels of a width x height image; None without one."""
-        labels, count = ndimage.label(self.values.numpy() > 0, structure=np.ones((3, 3)))
-        if not count:
-            return None
-        mass = ndimage.sum_labels(self.values.numpy(), labels, range(1, count + 1))
-        window = ndimage.find_objects(labels)[int(np.argmax(mass))]
-        rows, columns = self.values.shape
-        y, x = window
-        return Box(
-            x1=x.start * width // columns,
-            y1=y.start * height // rows,
-            x2=-(-x.stop * width // columns),
-            y2=-(-y.stop * height // rows),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Late fusion: the model's answer and the anomaly map, weighed into one probability (METHOD section 5) [ours].
 
-The model sees the part and the knowledge but misses small defects; the map sees every difference but not what it
-means. A logistic regression on drawn parts says how much either is worth. What the map says is put so that it means
-the same for every product: how far its largest distance stands out from what is usual.
+The model sees the part and the knowledge but misses small defects; the comparison with good parts sees every
+difference but not what it means. So the model looks twice, at the whole part and closer at the most suspicious
+place (`closer.py`), and a logistic regression on drawn parts says how much each is worth. What the comparison says
+is put so that it means the same for every product: how far that place stands out from what is usual
+(`suspicion.py`).
 
 The weights belong to a model, because its log odds and its patch features do: they lie in its directory as
 `fusion.json`. A model without that file answers alone.
@@ -20,13 +22,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reason_iad.errors import ModelError
 from reason_iad.expert.calibration import AnomalyMap
-from reason_iad.schema import PLACES, Usual
+from reason_iad.expert.suspicion import place_evidence, standing_out, what_is_usual
+from reason_iad.schema import PLACES
 
 FILE = "fusion.json"
 LARGEST = 100_000
 """Bytes that the file may have."""
-FLOOR = 1e-3
-"""Cosine distance added before logarithms: two images may be the same to the last pixel."""
 SURE = 1e-6
 """A model's probability counts as at least so far from 0 and 1."""
 
@@ -40,18 +41,26 @@ class _Part(BaseModel):
 
 
 class DetectionWeights(_Part):
-    """P(defect) = sigmoid(bias + model * log odds of the model + map * `standing_out`)."""
+    """P(defect) = sigmoid(bias + model and closer * log odds of the model's two looks + map * `standing_out`)."""
 
     bias: Bias
     model: Weight
+    closer: Weight
     map: Weight
 
 
 class PlaceWeights(_Part):
-    """P(place) is proportional to P_model(place)^model times (largest distance there / in the whole map)^map."""
+    """P(place) is proportional to P_model(place)^model times (share of the suspicious region there)^map."""
 
     model: Weight
     map: Weight
+
+
+class TypeWeights(_Part):
+    """P(type) is proportional to P_model(type)^model times P_closer(type)^closer."""
+
+    model: Weight
+    closer: Weight
 
 
 class LateFusion(_Part):
@@ -61,24 +70,28 @@ class LateFusion(_Part):
         one_reference: for maps calibrated on jittered copies of a single reference.
         more_references: for maps calibrated on references against each other.
         place: for the question where the defect is.
+        type: for the question which it is.
         fitted_on: what the weights were fitted on, for people.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     one_reference: DetectionWeights
     more_references: DetectionWeights
     place: PlaceWeights
+    type: TypeWeights
     fitted_on: str = Field(max_length=1000)
 
-    def probability(self, model: float, found: AnomalyMap) -> float:
+    def probability(self, model: float, closer: float, found: AnomalyMap) -> float:
         """Probability of a defect, in [0, 1].
 
         Args:
-            model: the probability that the model itself gives to it, in [0, 1].
+            model: the probability that the model gives to it, seeing the whole part, in [0, 1].
+            closer: the same at a closer look.
             found: the map.
         """
         weights = self.more_references if what_is_usual(found) == "references" else self.one_reference
-        odds = weights.bias + weights.model * log_odds(model) + weights.map * standing_out(found)
+        looks = weights.model * log_odds(model) + weights.closer * log_odds(closer)
+        odds = weights.bias + looks + weights.map * standing_out(found)
         return 1 / (1 + math.exp(-odds)) if odds > -700 else math.exp(odds)
 
     def places(
@@ -93,45 +106,32 @@ class LateFusion(_Part):
         """
         there = place_evidence(found)
         pairs = zip(model, places, strict=True)
-        logits = [self.place.model * math.log(max(p, SURE)) + self.place.map * there[i] for p, i in pairs]
-        weighed: list[float] = torch.tensor(logits, dtype=torch.float64).softmax(0).tolist()
-        return weighed
+        return _shares([self.place.model * _log(p) + self.place.map * there[i] for p, i in pairs])
+
+    def types(self, model: Sequence[float], closer: Sequence[float]) -> list[float]:
+        """Probability of each of some types; sums to 1.
+
+        Args:
+            model: the probability that the model gives to each of them, seeing the whole part.
+            closer: the same at a closer look.
+        """
+        pairs = zip(model, closer, strict=True)
+        return _shares([self.type.model * _log(whole) + self.type.closer * _log(near) for whole, near in pairs])
+
+
+def _log(probability: float) -> float:
+    return math.log(max(probability, SURE))
+
+
+def _shares(logits: Sequence[float]) -> list[float]:
+    shares: list[float] = torch.tensor(logits, dtype=torch.float64).softmax(0).tolist()
+    return shares
 
 
 def log_odds(probability: float) -> float:
     """ln(p / (1 - p)), bounded."""
     bounded = min(max(probability, SURE), 1 - SURE)
     return math.log(bounded / (1 - bounded))
-
-
-def standing_out(found: AnomalyMap) -> float:
-    """How far the map stands out: ln of its largest distance over what is usual.
-
-    What is usual, `what_is_usual` tells.
-    """
-    at = {"references": found.normal_peak, "median": float(found.distances.median())}
-    return math.log((float(found.distances.max()) + FLOOR) / (at[what_is_usual(found)] + FLOOR))
-
-
-def what_is_usual(found: AnomalyMap) -> Usual:
-    """What the largest distance of a map is compared with.
-
-    'references': the mean of the largest distances between them. A single one does not say how good parts differ,
-    and neither do copies of one another, which lie nearer together than most of the query to them; there it is the
-    'median' distance of the same map.
-    """
-    several = found.calibrated_on > 1 and found.normal_peak > float(found.distances.median())
-    return "references" if several else "median"
-
-
-def place_evidence(found: AnomalyMap) -> list[float]:
-    """For each of the nine places: ln of the largest distance there over that of the whole map, at most 0."""
-    rows, columns = found.distances.shape
-    down, across = (((torch.arange(n) + 0.5) * 3 / n).long() for n in (rows, columns))
-    place = (3 * down[:, None] + across[None, :]).flatten()
-    largest = torch.zeros(len(PLACES)).scatter_reduce(0, place, found.distances.flatten().float().cpu(), "amax")
-    evidence: list[float] = ((largest + FLOOR) / (largest.max() + FLOOR)).log().tolist()
-    return evidence
 
 
 def load_fusion(directory: Path) -> LateFusion | None:

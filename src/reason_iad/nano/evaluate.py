@@ -9,11 +9,10 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from reason_iad.config import InspectorConfig
-from reason_iad.images import load_image
 from reason_iad.nano.asking import Asked
 from reason_iad.nano.explanation import read_explanation
-from reason_iad.nano.fusing import REFERENCES, weighables
+from reason_iad.nano.fusing import REFERENCES, TOLD, four_types, weighables
+from reason_iad.nano.inspecting import SceneBench
 from reason_iad.nano.metrics import auc
 from reason_iad.nano.pairs import Purpose, draw
 from reason_iad.nano.questions import object_varied, place_varied, size_varied
@@ -26,17 +25,13 @@ from reason_iad.prompt import (
     detection_question,
     explanation_opening,
     explanation_question,
-    place_question,
     type_question,
 )
-from reason_iad.registration import register
-from reason_iad.schema import PLACES, Entry
-from reason_iad.workbench import Workbench
+from reason_iad.schema import Entry
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
 
-TOLD = SceneOdds(knowledge=1.0, renamed=0.0, reference=1.0, category=0.0, shipped=0.0)
 RENAMED = SceneOdds(knowledge=1.0, renamed=1.0, reference=1.0, category=0.0, shipped=0.0)
 
 
@@ -44,17 +39,6 @@ def _right(asked: Asked, question: Question, correct: int) -> bool:
     """Types are asked in all orders, as an inspection does."""
     probabilities = asked.averaged(question) if question.key == "type" else asked.probabilities(question)
     return probabilities.index(max(probabilities)) == correct
-
-
-def _four_types(scene: Scene, rng: random.Random) -> tuple[Question, int] | None:
-    """The product's type question with the true type among four; None if there are not so many."""
-    present = {defect.kind for defect in scene.facts.defects}
-    others = [kind for kind in scene.entry_kinds if kind is not None and kind not in present]
-    if len(others) < 3:
-        return None
-    kinds = [scene.facts.main.kind, *rng.sample(others, 3)]
-    rng.shuffle(kinds)
-    return type_question([scene.name(kind) for kind in kinds]), kinds.index(scene.facts.main.kind)
 
 
 def _detection(table: Table, name: str, scores: list[float], labels: list[bool]) -> None:
@@ -92,7 +76,7 @@ def new_seeds(backbone: Backbone, count: int) -> Table:
     without: list[float] = []
     labels: list[bool] = []
     plain: list[bool] = []
-    vocabulary, bench = world_vocabulary(), _bench(backbone)
+    vocabulary, bench = world_vocabulary(), SceneBench(backbone)
     for number, facts, images in Pairs(backbone, "new", count):
         rng = random.Random(f"evaluate/{number}")
         scene = make_scene(facts, vocabulary, rng, TOLD)
@@ -106,7 +90,7 @@ def new_seeds(backbone: Backbone, count: int) -> Table:
         if item is not None and item.correct is not None:
             tally.add("object, 4 options", _right(asked, item.question, item.correct), 0.25)
         if facts.defective:
-            if (typed := _four_types(scene, rng)) is not None:
+            if (typed := four_types(scene, rng)) is not None:
                 tally.add("classification, 4 options", _right(asked, *typed), 0.25)
             for label, item in (("localisation", place_varied(scene, rng)), ("size", size_varied(scene, rng))):
                 assert item.correct is not None
@@ -119,32 +103,16 @@ def new_seeds(backbone: Backbone, count: int) -> Table:
     return table
 
 
-def _bench(backbone: Backbone) -> Workbench:
-    """The tools of an inspection without knowledge; they hold the model's weights for the map, if it has any."""
-    return Workbench(backbone, None, InspectorConfig(method="direct"), None)
-
-
-def _inspected(bench: Workbench, scene: Scene, number: int) -> str:
-    """The explanation of a pair of new seeds as an inspection writes it: reference laid alike, map weighed."""
-    from PIL import Image
-
-    sample = draw(number, "new", Shown().size)
-    query, reference = (load_image(Image.fromarray(pixels)) for pixels in (sample.query, sample.references[0]))
-    found = register(reference.pixels, query.pixels)
-    moved = {} if found is None else {reference.sha256: found[0]}
-    tokens = bench.embed(reference, moved.get(reference.sha256))
-    asked = Asked(bench.local, [tokens, bench.embed_query(query)], scene.entries)
-    defect = asked.probabilities(detection_question())[0]
-    places = asked.probabilities(place_question())
-    if bench.fusion is not None:
-        seen = bench.expert([reference], moved).inspect(bench.local.patch_features(query.pixels))
-        defect, places = bench.fusion.probability(defect, seen), bench.fusion.places(places, seen)
-    if defect < bench.config.threshold:
-        return asked.text(explanation_question(explanation_opening(False, None, None)))
-    names = [entry.name for entry in scene.entries if entry.kind == "defect"]
-    types = asked.averaged(type_question(names)) if len(names) > 1 else [1.0]
-    kind, place = names[types.index(max(types))], PLACES[places.index(max(places))]
-    return asked.text(explanation_question(explanation_opening(True, kind, place)))
+def _inspected(bench: SceneBench, scene: Scene, number: int) -> str:
+    """The explanation of a pair of new seeds as an inspection writes it: verdict, type and place come first."""
+    look = bench.examine(draw(number, "new", Shown().size), scene.entries)
+    if look.defect_probability() < bench.config.threshold:
+        return look.ask(explanation_question(explanation_opening(False, None, None))).text
+    kind, *others = [entry.name for entry in scene.entries if entry.kind == "defect"]
+    if others:
+        question = type_question([kind, *others])
+        kind = look.weighed(question, look.ask(question)).text
+    return look.ask(explanation_question(explanation_opening(True, kind, look.region().place))).text
 
 
 def _explanation(tally: Tally, how: str, text: str, scene: Scene) -> None:
@@ -197,7 +165,7 @@ def renamed(backbone: Backbone, count: int) -> Table:
             continue
         rng = random.Random(f"renamed/{number}")
         scene = make_scene(facts, vocabulary, rng, RENAMED)
-        typed = _four_types(scene, rng)
+        typed = four_types(scene, rng)
         if typed is None:
             continue
         told: dict[str, tuple[Entry, ...]] = {"right": scene.entries, "no": (), "wrong": _misnamed(scene)}
@@ -208,14 +176,12 @@ def renamed(backbone: Backbone, count: int) -> Table:
 
 
 def fused(backbone: Backbone, count: int) -> Table:
-    """Detection and place through the product's inspection, by the model alone and weighed with the map.
+    """Detection, type and place through the product's examination, by the model's first look alone and weighed.
 
-    Pictures of every size, without knowledge; `nano fuse` fitted the weights on other seeds.
+    Pictures of every size, with the usual knowledge; `nano fuse` fitted the weights on other seeds.
     """
-    table, fusion = (
-        Table(f"Model and map ({count} pairs each, 168 to 448 pixels, square or not)"),
-        _bench(backbone).fusion,
-    )
+    table = Table(f"Weighed, as an inspection answers ({count} pairs each, 168 to 448 pixels, square or not)")
+    fusion = SceneBench(backbone).fusion
     if fusion is None:
         table.notes.append("This model has no weights for the map; `reason-iad nano fuse` makes them.")
         return table
@@ -228,15 +194,25 @@ def fused(backbone: Backbone, count: int) -> Table:
         pairs = list(weighables(backbone, purpose, count, references))
         labels = [pair.defective for pair in pairs]
         _detection(table, f"{name}, model alone", [pair.model for pair in pairs], labels)
-        _detection(table, f"{name}, weighed", [fusion.probability(p.model, p.found) for p in pairs], labels)
+        weighed = [fusion.probability(pair.model, pair.closer, pair.found) for pair in pairs]
+        _detection(table, f"{name}, weighed", weighed, labels)
         tally = Tally()
         for pair in pairs:
-            if pair.places is not None:
-                weighed = fusion.places(pair.places, pair.found)
-                for who, places in (("model alone", pair.places), ("weighed", weighed)):
-                    tally.add(f"place of nine, {name}, {who}", places.index(max(places)) == pair.place, 1 / 9)
+            for place in pair.places:
+                answers = place.model, fusion.places(place.model, pair.found, place.options)
+                _compare(tally, f"localisation, {len(place.options)} options, {name}", answers, place.right)
+            if (types := pair.types) is not None:
+                answers = types.model, fusion.types(types.model, types.closer)
+                _compare(tally, f"classification, 4 options, {name}", answers, types.right)
         table.rows.extend(tally.rows())
     return table
+
+
+def _compare(tally: Tally, name: str, answers: tuple[Sequence[float], Sequence[float]], right: int) -> None:
+    """Count a question for the model alone and weighed."""
+    for who, probabilities in zip(("model alone", "weighed"), answers, strict=True):
+        chosen = max(range(len(probabilities)), key=lambda option: probabilities[option])
+        tally.add(f"{name}, {who}", chosen == right, 1 / len(probabilities))
 
 
 SPLITS: dict[str, Callable[[Backbone, int], Table]] = {

@@ -1,4 +1,4 @@
-"""Fit late fusion (`expert/fusion.py`) on drawn parts: how much the model's answer and the anomaly map are worth.
+"""Fit late fusion (`expert/fusion.py`) on drawn parts: how much the model's two looks and the map are worth.
 
 Runs after training and needs no gradients: one pass of the finished model over pairs of the validation seeds, which
 it never learned from and no table is measured on. Half of them come with one reference, half with several.
@@ -6,8 +6,9 @@ it never learned from and no table is measured on. Half of them come with one re
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,14 +24,18 @@ from reason_iad.expert.fusion import (
     DetectionWeights,
     LateFusion,
     PlaceWeights,
+    TypeWeights,
     log_odds,
-    place_evidence,
-    standing_out,
 )
+from reason_iad.expert.suspicion import place_evidence, standing_out
 from reason_iad.files import write_atomic
 from reason_iad.nano.facts import facts_of
+from reason_iad.nano.inspecting import SceneBench
 from reason_iad.nano.pairs import Purpose, draw, kind_index
+from reason_iad.nano.scene import Scene, SceneOdds, make_scene
+from reason_iad.nano.texts import world_vocabulary
 from reason_iad.nano.world.types import Size
+from reason_iad.prompt import Question, detection_question, place_question, type_question
 from reason_iad.schema import PLACES
 
 if TYPE_CHECKING:
@@ -47,6 +52,37 @@ PENALTY = 1e-3
 """Of the squared weights, against running away where a feature separates everything; per pair."""
 LARGEST = 100.0
 LEAST_PAIRS = 8
+TOLD = SceneOdds(knowledge=1.0, renamed=0.0, reference=1.0, category=0.0, shipped=0.0)
+"""What is told of a part that is measured: knowledge under the usual names."""
+
+
+def four_types(scene: Scene, rng: random.Random) -> tuple[Question, int] | None:
+    """The product's type question with the true type among four; None if there are not so many."""
+    present = {defect.kind for defect in scene.facts.defects}
+    others = [kind for kind in scene.entry_kinds if kind is not None and kind not in present]
+    if len(others) < 3:
+        return None
+    kinds = [scene.facts.main.kind, *rng.sample(others, 3)]
+    rng.shuffle(kinds)
+    return type_question([scene.name(kind) for kind in kinds]), kinds.index(scene.facts.main.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """The model's probability of each of four types at both looks, and which is the true one."""
+
+    model: tuple[float, ...]
+    closer: tuple[float, ...]
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The model's probability of each of some places, which of the nine they are, and which of them is right."""
+
+    model: tuple[float, ...]
+    options: tuple[int, ...]
+    right: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +90,23 @@ class Weighable:
     """One pair as fusion sees it.
 
     Attributes:
-        model: the model's own probability of a defect.
-        places: its probability of each of the nine places; None for a good part.
         found: the map.
         defective: the truth.
-        place: index of the true place; None for a good part.
+        model, closer: the model's own probability of a defect, at both looks.
+        places: of a defective part, asked with all nine and with four options.
+        types: of a defective part whose knowledge lists four types or more.
     """
 
-    model: float
-    places: tuple[float, ...] | None
     found: AnomalyMap
     defective: bool
-    place: int | None
+    model: float
+    closer: float
+    places: tuple[Places, ...] = ()
+    types: Types | None = None
 
 
 def weighables(backbone: Backbone, purpose: Purpose, count: int, references: int) -> Iterator[Weighable]:
-    """Pairs through the product's `Inspector`, without knowledge and without the reasoning loop.
+    """Pairs through the product's examination, with the scene's knowledge and without the reasoning loop.
 
     Args:
         backbone: the model.
@@ -77,28 +114,42 @@ def weighables(backbone: Backbone, purpose: Purpose, count: int, references: int
         count: number of pairs.
         references: good pictures of each.
     """
-    from PIL import Image
-
-    from reason_iad.config import InspectorConfig
-    from reason_iad.examination import Examination
-    from reason_iad.prompt import detection_question, place_question
-    from reason_iad.workbench import Workbench
-
-    bench = Workbench(backbone, None, InspectorConfig(method="direct", fuse=False), None)
+    bench, vocabulary = SceneBench(backbone, fuse=False), world_vocabulary()
     for number in range(count):
         sample = draw(number, purpose, DRAWN_SIZES[number % len(DRAWN_SIZES)], references)
         facts = facts_of(sample, kind_index())
-        pictures = [Image.fromarray(pixels) for pixels in sample.references]
-        look = Examination(bench, Image.fromarray(sample.query), pictures, None)
+        rng = random.Random(f"fusing/{purpose}/{number}")
+        scene = make_scene(facts, vocabulary, rng, TOLD)
+        look = bench.examine(sample, scene.entries)
         assert look.map is not None
-        probability = look.ask(detection_question()).probabilities["A"]
-        places = tuple(look.ask(place_question()).probabilities.values()) if facts.defective else None
-        place = PLACES.index(facts.main.place) if facts.defective else None
-        yield Weighable(probability, places, look.map, facts.defective, place)
+        asked = detection_question()
+        model, closer = look.ask(asked).probabilities["A"], look.look_closer(asked).probabilities["A"]
+        if not facts.defective:
+            yield Weighable(look.map, False, model, closer)
+            continue
+        right = PLACES.index(facts.main.place)
+        taken = {PLACES.index(defect.place) for defect in facts.defects}
+        four = [right, *rng.sample([place for place in range(len(PLACES)) if place not in taken], 3)]
+        rng.shuffle(four)
+        places = tuple(
+            Places(tuple(look.ask(_where(options)).probabilities.values()), options, options.index(right))
+            for options in (tuple(range(len(PLACES))), tuple(four))
+        )
+        typed = four_types(scene, rng)
+        types = None
+        if typed is not None:
+            whole, near = (tuple(ask(typed[0]).probabilities.values()) for ask in (look.ask, look.look_closer))
+            types = Types(whole, near, typed[1])
+        yield Weighable(look.map, True, model, closer, places, types)
+
+
+def _where(places: Sequence[int]) -> Question:
+    """The product's question for the place, with these of the nine to choose from."""
+    return replace(place_question(), options=tuple(PLACES[place] for place in places))
 
 
 def fit_detection(pairs: Sequence[Weighable]) -> DetectionWeights:
-    """Logistic regression of the truth on the model's log odds and how far the map stands out; weights at least 0.
+    """Logistic regression of the truth on the model's log odds and how far the map stands out; none below 0.
 
     Raises:
         ConfigError: there are too few pairs, or only good or only defective ones.
@@ -106,18 +157,20 @@ def fit_detection(pairs: Sequence[Weighable]) -> DetectionWeights:
     labels = np.array([pair.defective for pair in pairs], dtype=np.float64)
     if len(pairs) < LEAST_PAIRS or labels.min() == labels.max():
         raise ConfigError(f"{len(pairs)} pairs are too few to weigh model and map; take more (-n 400).")
-    rows = np.array([(1.0, log_odds(pair.model), standing_out(pair.found)) for pair in pairs])
+    rows = np.array(
+        [(1.0, log_odds(pair.model), log_odds(pair.closer), standing_out(pair.found)) for pair in pairs]
+    )
 
     def loss(weights: Rows) -> tuple[float, Rows]:
         signs = 1 - 2 * labels
         margins = signs * (rows @ weights)
         slope = signs / (1 + np.exp(-np.clip(margins, -50, 50)))
-        penalty = PENALTY * weights * np.array([0.0, 1.0, 1.0])
+        penalty = PENALTY * weights * np.array([0.0, 1.0, 1.0, 1.0])
         value = np.logaddexp(0, margins).mean() + (penalty * weights).sum() / 2
         return float(value), rows.T @ slope / len(labels) + penalty
 
-    bias, model, found = _minimum(loss, [(-LARGEST, LARGEST), *[(0.0, LARGEST)] * 2])
-    return DetectionWeights(bias=bias, model=model, map=found)
+    bias, model, closer, found = _minimum(loss, [(-LARGEST, LARGEST), *[(0.0, LARGEST)] * 3])
+    return DetectionWeights(bias=bias, model=model, closer=closer, map=found)
 
 
 def fit_places(pairs: Sequence[Weighable]) -> PlaceWeights:
@@ -126,24 +179,46 @@ def fit_places(pairs: Sequence[Weighable]) -> PlaceWeights:
     Raises:
         ConfigError: there are too few defective pairs.
     """
-    kept = [(pair.places, pair.place, pair.found) for pair in pairs if pair.places is not None]
+    kept = [(pair.places[0], pair.found) for pair in pairs if pair.places]
     if len(kept) < LEAST_PAIRS:
         raise ConfigError(f"{len(kept)} defective pairs are too few to weigh places; take more (-n 400).")
-    truth = np.array([place for _, place, _ in kept])
-    model = np.log(np.maximum(np.array([places for places, _, _ in kept]), SURE))
-    there = np.array([place_evidence(found) for _, _, found in kept])
-    features = np.stack((model, there), axis=-1)  # (pairs, places, 2)
-    at = np.arange(len(kept))
+    there = np.array([place_evidence(found) for _, found in kept])
+    weights = _conditional(_logs([asked.model for asked, _ in kept]), there, [asked.right for asked, _ in kept])
+    return PlaceWeights(model=weights[0], map=weights[1])
+
+
+def fit_types(pairs: Sequence[Weighable]) -> TypeWeights:
+    """Conditional logistic regression of the true type; weights at least 0.
+
+    Raises:
+        ConfigError: there are too few defective pairs.
+    """
+    kept = [pair.types for pair in pairs if pair.types is not None]
+    if len(kept) < LEAST_PAIRS:
+        raise ConfigError(f"{len(kept)} pairs with types are too few to weigh both looks; take more (-n 400).")
+    looks = (_logs([types.model for types in kept]), _logs([types.closer for types in kept]))
+    weights = _conditional(*looks, [types.right for types in kept])
+    return TypeWeights(model=weights[0], closer=weights[1])
+
+
+def _logs(probabilities: Sequence[Sequence[float]]) -> Rows:
+    logs: Rows = np.log(np.maximum(np.array(probabilities), SURE))
+    return logs
+
+
+def _conditional(one: Rows, other: Rows, truth: Sequence[int]) -> list[float]:
+    """What two kinds of evidence, (cases, options) each, are worth for the true option of each case."""
+    features = np.stack((one, other), axis=-1)
+    at, right = np.arange(len(features)), np.array(truth)
 
     def loss(weights: Rows) -> tuple[float, Rows]:
         logs = log_softmax(features @ weights, axis=1)
         surplus = np.exp(logs)
-        surplus[at, truth] -= 1
-        slope = np.einsum("np,npk->k", surplus, features) / len(kept)
-        return float(-logs[at, truth].mean() + PENALTY * (weights**2).sum() / 2), slope + PENALTY * weights
+        surplus[at, right] -= 1
+        slope = np.einsum("np,npk->k", surplus, features) / len(features)
+        return float(-logs[at, right].mean() + PENALTY * (weights**2).sum() / 2), slope + PENALTY * weights
 
-    weights = _minimum(loss, [(0.0, LARGEST)] * 2)
-    return PlaceWeights(model=weights[0], map=weights[1])
+    return _minimum(loss, [(0.0, LARGEST)] * 2)
 
 
 def _minimum(loss: Callable[[Rows], tuple[float, Rows]], bounds: list[tuple[float, float]]) -> list[float]:
@@ -176,6 +251,7 @@ def fit(backbone: Backbone, count: int, progress: Callable[[int], None] = lambda
         one_reference=fit_detection(halves[0]),
         more_references=fit_detection(halves[1]),
         place=fit_places([*halves[0], *halves[1]]),
+        type=fit_types([*halves[0], *halves[1]]),
         fitted_on=f"{2 * (count // 2)} drawn pairs of the validation seeds, half with one reference, half with "
         f"{REFERENCES}",
     )

@@ -67,9 +67,14 @@ def family_index() -> dict[str, int]:
     return {name: number for number, name in enumerate(FAMILIES)}
 
 
-ZOOM, ZOOMED_EVERY = 1.7, 9
-"""One training pair in so many is a crop of a picture that many times as large."""
-
+ZOOMED_EVERY = 3
+"""One training pair in so many is a crop, as a closer look shows it."""
+ZOOMS = (1.5, 2.0, 1.5, 2.5)
+"""How much of them is enlarged, in turn."""
+SOFT_EVERY = 4
+"""One crop in so many is enlarged from a picture that shows no more, as crops of small photographs are."""
+LEAST_SIDE = 56
+"""Pixels that such a picture has each way."""
 
 FAVOURED_EVERY = 4
 FAVOURED = ("pcb", "pcb", "magnetic tile", "pcb", "spindle", "pcb", "molded surface")
@@ -86,19 +91,28 @@ def draw(number: int, purpose: Purpose, size: Size, references: int = 1, zoom: f
         references: good pictures of the same design.
         zoom: how much a crop is enlarged; None draws crops among the training pairs and nowhere else.
     """
+    if zoom is None and purpose == "train" and number % ZOOMED_EVERY == 0:
+        turn = number // ZOOMED_EVERY
+        zoom = ZOOMS[turn % len(ZOOMS)]
+        if turn // len(ZOOMS) % SOFT_EVERY == 0:
+            from reason_iad.nano.world.enlarging import enlarged
+
+            high, wide = sides(size)
+            factor = min(zoom, min(high, wide) / LEAST_SIDE)
+            small = round(high / factor), round(wide / factor)
+            return enlarged(draw(number, purpose, small, references, zoom), (high, wide))
+
     from reason_iad.nano.world import make_sample
 
     split: Literal["held_out", "train"] = "held_out" if purpose == "held_out" else "train"
     family = FAVOURED[number // FAVOURED_EVERY % len(FAVOURED)] if number % FAVOURED_EVERY == 0 else None
-    if zoom is None:
-        zoom = ZOOM if purpose == "train" and number % ZOOMED_EVERY == 0 else 1.0
     return make_sample(
         _FIRST_SEED[purpose] + number,
         size=size,
         split=split,
         references=references,
         family=family if purpose == "train" else None,
-        zoom=zoom,
+        zoom=zoom or 1.0,
     )
 
 

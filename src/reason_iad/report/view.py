@@ -119,6 +119,7 @@ class View:
     cell: Rectangle | None
     verified: bool
     heat: Picture | None
+    closer: tuple[Picture, str] | None
     references: tuple[ReferenceView, ...]
     facts: tuple[tuple[str, str], ...]
     advice: tuple[tuple[str, str], ...]
@@ -152,6 +153,7 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
         cell=place_cell(region.place, width, height) if region else None,
         verified=image.sha256 == inspection.image.sha256,
         heat=heat,
+        closer=_closer(inspection, image),
         references=_references(inspection, references),
         facts=_facts(inspection),
         advice=_advice(inspection),
@@ -263,13 +265,25 @@ def _moved(motion: MotionEvidence) -> str:
     return f"Compared after moving it {across} and {along} and turning it {turned}."
 
 
+def _closer(inspection: Inspection, image: LoadedImage) -> tuple[Picture, str] | None:
+    """The part of the image that was looked at again, and what it told; None if none was, or of another image."""
+    box = inspection.evidence.closer
+    if box is None or not (0 <= box.x1 < box.x2 <= image.width and 0 <= box.y1 < box.y2 <= image.height):
+        return None
+    part = image.pixels.crop((box.x1, box.y1, box.x2, box.y2))
+    fusion = inspection.evidence.fusion
+    share = None if fusion is None else fusion.closer_probability
+    says = "" if share is None else f": seeing this alone, the model gives {percent(share)} for a defect"
+    return picture(part, "The most suspicious part of the inspected image, enlarged."), f"{says}."
+
+
 def _questions(inspection: Inspection, image: LoadedImage) -> tuple[QuestionView, ...]:
     patches: dict[str, list[InjectedPatch]] = {}
     for patch in inspection.evidence.patches:
         patches.setdefault(patch.question, []).append(patch)
     views = []
     for number, answer in enumerate(inspection.evidence.answers, 1):
-        own = tuple(patches.get(answer.key, ()))
+        own = () if answer.closer else tuple(patches.get(answer.key, ()))
         if answer.key == "explanation" and not (answer.steps or own or answer.reasoning_text):
             continue  # its text stands at the top of the page
         views.append(_question(answer, own, image, f"plot-{number}"))
@@ -277,7 +291,7 @@ def _questions(inspection: Inspection, image: LoadedImage) -> tuple[QuestionView
 
 
 def _question(answer: Answer, patches: tuple[InjectedPatch, ...], image: LoadedImage, name: str) -> QuestionView:
-    title = _QUESTIONS.get(answer.key, _sentence_case(answer.key))
+    title = _QUESTIONS.get(answer.key, _sentence_case(answer.key)) + (" At a closer look" if answer.closer else "")
     boxes = patch_boxes(patches, image.width, image.height)
     return QuestionView(
         title=title,

@@ -86,7 +86,7 @@ class AnswerStage:
 
     def prepare(self, validation: list[PairBatch]) -> None:
         """Before the very first step: put image and text tokens on one scale."""
-        if self.joint:
+        if self.joint or self.settings.start is not None:
             return
         with torch.no_grad():
             tokens = [image_tokens(self.model, batch, self.settings.device) for batch in validation[:4]]
@@ -98,12 +98,16 @@ class AnswerStage:
     def groups(self) -> list[dict[str, Any]]:
         """Parameter groups with their peak learning rates."""
         rate = self.settings.rate * (0.75 if self.joint else 1.0)
-        decoder = [*self.model.model.language_model.parameters(), *self.decoder_heads.parameters()]
-        heads = list(self.tower_heads.parameters())
+        decoder, heads = list(self.model.model.language_model.parameters()), list(self.decoder_heads.parameters())
+        seen = list(self.tower_heads.parameters())
         if not self.joint:  # they follow the tokens to their new scale, before the tower follows them
-            return [{"params": [*decoder, *heads], "peak": rate}]
-        tower = [*self.model.model.visual.parameters(), *heads]
-        return [{"params": decoder, "peak": rate}, {"params": tower, "peak": self.settings.joint_tower_rate}]
+            wait = 0 if self.settings.start is None else self.settings.heads_first
+            return [{"params": decoder, "peak": rate, "wait": wait}, {"params": [*heads, *seen], "peak": rate}]
+        tower = [*self.model.model.visual.parameters(), *seen]
+        return [
+            {"params": [*decoder, *heads], "peak": rate},
+            {"params": tower, "peak": self.settings.joint_tower_rate},
+        ]
 
     def batches(self, workers: Workers, first_step: int) -> Iterator[tuple[Any, PackedBatch]]:
         """Image tokens (or fresh pairs, or None where there is only reading) with packed text."""

@@ -32,7 +32,7 @@ class Budget:
     def progress(self, step: int) -> float:
         """Share of the stage done before `step`, in [0, 1]."""
         if self.steps is not None:
-            return min(1.0, step / max(self.steps, 1))
+            return min(1.0, step / self.steps) if self.steps else 1.0
         return min(1.0, self.seconds() / max(self.minutes * 60, 1e-9))
 
 

@@ -35,7 +35,7 @@ class Stage(Protocol):
     heads: nn.Module
 
     def groups(self) -> list[dict[str, Any]]:
-        """Parameter groups with a 'peak' learning rate each."""
+        """Parameter groups with a 'peak' learning rate each, and 'wait', the steps before they learn at all."""
         ...
 
     def prepare(self, validation: list[PairBatch]) -> None:
@@ -82,7 +82,8 @@ def make_optimizer(stage: Stage, settings: TrainSettings) -> torch.optim.AdamW:
         for decayed in (True, False):
             parameters = [p for p in group["params"] if (p.ndim > 1) == decayed]
             decay = settings.weight_decay if decayed else 0.0
-            groups.append({"params": parameters, "peak": group["peak"], "lr": 0.0, "weight_decay": decay})
+            kept = {"peak": group["peak"], "wait": group.get("wait", 0), "lr": 0.0, "weight_decay": decay}
+            groups.append({"params": parameters, **kept})
     return torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-8)
 
 
@@ -177,7 +178,8 @@ class Runner:
         """One update from the mean gradient of the shards."""
         factor = learning_rate(progress, step)
         for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
+            wait = group["wait"]
+            group["lr"] = group["peak"] * (learning_rate(progress, step - wait) if step >= wait else 0.0)
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
         def gradient(index: int) -> tuple[tuple[Tensor | None, ...], dict[str, float]]:

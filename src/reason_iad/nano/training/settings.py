@@ -25,6 +25,8 @@ class TrainSettings:
         sizes: pixels each way, or (height, width), of training pairs, in turn; multiples of 28. Photographs are
             shown with about as many pixels as size x size, whatever their shape.
         shares: share of the minutes for the stages 'tower', 'answer' and 'joint'.
+        start: 'nano' or a model directory to go on from; None: from nothing.
+        heads_first: steps of the stages 'tower' and 'answer' in which only new heads learn, going on from a model.
     """
 
     minutes: float = 60.0
@@ -34,6 +36,8 @@ class TrainSettings:
     threads: int | None = None
     shards: int = 2
     seed: int = 0
+    start: str | None = None
+    heads_first: int = 150
     size: int = 168
     sizes: tuple[Size, ...] = (
         168,
@@ -76,6 +80,7 @@ class TrainSettings:
                 s >= CELL and s % CELL == 0 for one in (self.size, *self.sizes) for s in sides(one)
             ),
             "sizes must name at least one": bool(self.sizes),
+            "heads_first must not be negative": self.heads_first >= 0,
             "reading must not be negative": self.reading >= 0,
             "pool must be a multiple of four batches": self.pool % (4 * self.batch) == 0,
         }

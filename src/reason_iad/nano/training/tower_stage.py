@@ -80,8 +80,10 @@ class TowerStage:
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameter groups with their peak learning rates."""
-        parameters = [*self.model.model.visual.parameters(), *self.heads.parameters()]
-        return [{"params": parameters, "peak": self.settings.tower_rate}]
+        visual, heads = list(self.model.model.visual.parameters()), list(self.heads.parameters())
+        rate = self.settings.tower_rate
+        wait = 0 if self.settings.start is None else self.settings.heads_first
+        return [{"params": visual, "peak": rate, "wait": wait}, {"params": heads, "peak": rate}]
 
     def batches(self, workers: Workers, first_step: int) -> Iterator[PairBatch]:
         """Fresh pairs for every step, of every size in turn."""

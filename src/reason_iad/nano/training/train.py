@@ -24,6 +24,7 @@ from reason_iad.nano.training.curves import draw_curves
 from reason_iad.nano.training.loop import Runner, Stage
 from reason_iad.nano.training.prefetch import Workers
 from reason_iad.nano.training.settings import TrainSettings
+from reason_iad.nano.training.starting import start_from
 from reason_iad.nano.training.tower_stage import TowerStage
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def train(out: Path, settings: TrainSettings, *, resume: bool = False) -> Path:
     )
     if tensors:
         load_weights(model, tensors)
+    elif settings.start is not None:
+        start_from(settings.start, model, out / "tokenizer")
     torch.nn.Module.to(model, settings.device)
     with Workers(settings.workers) as workers:
         runner = Runner(out, settings, model, workers)

@@ -1,0 +1,117 @@
+"""One map from both comparisons: how far each place stands out from what is usual [ours].
+
+Patch features see what kind of thing is there, pixels see exactly where. Both are put as the logarithm of a
+distance over what is usual in the same picture or between good ones, and added: what only one of them finds odd
+(grain to the pixels, an edge to the patches) stands out less than what both do.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from reason_iad.expert.calibration import AnomalyMap
+from reason_iad.schema import PLACES, Box, Usual
+
+FLOOR = 1e-3
+"""Cosine distance added before logarithms: two images may be the same to the last pixel."""
+GREY_FLOOR = 1.0
+"""The same in grey levels."""
+USUAL_PIXELS = 0.9
+"""Quantile of the pixels' differences that is usual."""
+WIDE, NARROW = 0.5, 0.7
+"""What stands out above the picture's median by this share of what most does says which places are concerned, and
+which pixels. Of shares from .3 to .7, on 154 drawn defects of the validation seeds, .5 named most places rightly
+and .7 gave the boxes nearest to the true ones (mean intersection over union .57; .27 with the patches alone)."""
+GAP = 0.02
+"""Share of the longer side across which pieces count as one region."""
+LEAST_MASS = 0.01
+"""Share of the region that every place is given: no place is impossible."""
+
+
+def what_is_usual(found: AnomalyMap) -> Usual:
+    """What the distances are compared with, of patches and of pixels alike.
+
+    'references': the mean of the largest differences between them. A single one does not say how good parts differ,
+    and neither do copies of one another, which lie nearer together than most of the query to them; there it is what
+    most of the same picture shows, the 'median' distance of patches and the .9 quantile of the pixels' differences.
+    """
+    several = found.calibrated_on > 1 and found.normal_peak > float(found.distances.median())
+    return "references" if several else "median"
+
+
+def suspicion(found: AnomalyMap) -> torch.Tensor:
+    """(rows, columns) float32 on the grid of the pixels, or of the patches where pixels were not compared."""
+    at = {"references": found.normal_peak, "median": float(found.distances.median())}
+    patches = ((found.distances + FLOOR) / (at[what_is_usual(found)] + FLOOR)).log().float()
+    if found.pixels is None:
+        return patches
+    usual = float(np.quantile(found.pixels, USUAL_PIXELS))
+    if found.normal_pixels is not None and what_is_usual(found) == "references":
+        usual = max(usual, found.normal_pixels)
+    pixels = torch.from_numpy((found.pixels + GREY_FLOOR) / (usual + GREY_FLOOR)).log()
+    size = tuple(pixels.shape)
+    smooth = torch.nn.functional.interpolate(patches[None, None], size, mode="bilinear", align_corners=False)
+    return smooth[0, 0] + pixels
+
+
+def spot(found: AnomalyMap, place: int | None = None) -> tuple[float, float]:
+    """Where most stands out: (x, y), each a share of the image's side in (0, 1).
+
+    Args:
+        found: the map.
+        place: look only in this one of `PLACES`.
+    """
+    standing = suspicion(found)
+    if place is not None:
+        standing = standing.masked_fill(_places(standing) != place, -math.inf)
+    row, column = divmod(int(standing.argmax()), standing.shape[1])
+    return (column + 0.5) / standing.shape[1], (row + 0.5) / standing.shape[0]
+
+
+def region_box(found: AnomalyMap, width: int, height: int) -> Box | None:
+    """The region around what most stands out, in pixels of a width x height image; None where nothing differs."""
+    standing = suspicion(found)
+    above = (standing - standing.median()).numpy()
+    if above.max() <= 0:
+        return None
+    inside = above >= NARROW * above.max()
+    reach = 2 * round(GAP * max(inside.shape)) + 1
+    labels, _ = ndimage.label(ndimage.maximum_filter(inside, reach), structure=np.ones((3, 3)))
+    inside &= labels == labels[np.unravel_index(int(above.argmax()), above.shape)]
+    ((y, x),) = ndimage.find_objects(inside.astype(int))
+    rows, columns = inside.shape
+    return Box(
+        x1=x.start * width // columns,
+        y1=y.start * height // rows,
+        x2=-(-x.stop * width // columns),
+        y2=-(-y.stop * height // rows),
+    )
+
+
+def standing_out(found: AnomalyMap) -> float:
+    """How far the most suspicious place stands out."""
+    return float(suspicion(found).max())
+
+
+def place_evidence(found: AnomalyMap) -> list[float]:
+    """For each of the nine places: ln of the share of the suspicious region that lies there.
+
+    Weaker where little stands out: by one minus what is usual over the largest difference.
+    """
+    standing = suspicion(found)
+    above = standing - standing.median()
+    peak = float(above.max())
+    mass = (above - WIDE * peak).clamp_min(0)
+    there = torch.zeros(len(PLACES)).scatter_add(0, _places(standing).flatten(), mass.flatten())
+    share = there / there.sum() if float(there.sum()) > 0 else torch.full_like(there, 1 / len(PLACES))
+    return [(1 - math.exp(-peak)) * math.log(value + LEAST_MASS) for value in share.tolist()]
+
+
+def _places(standing: torch.Tensor) -> torch.Tensor:
+    """(rows, columns) index in `PLACES` of every place of a map."""
+    down, across = (((torch.arange(n) + 0.5) * 3 / n).long() for n in standing.shape)
+    return 3 * down[:, None] + across[None, :]
