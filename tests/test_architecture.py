@@ -51,7 +51,8 @@ ROOMS: dict[str, set[str]] = {
               "knowledge", "overrides", "prompt", "reasoning", "report.svg", "schema", "workbench"},
     # the workshop where the embedded model is made: uses the rooms, is used by none
     "nano": {"backbones", "config", "errors", "examination", "expert", "files", "images", "inspector", "knowledge",
-             "nano.world", "option_orders", "prompt", "reasoning", "registration", "schema", "workbench"},
+             "nano.world", "option_orders", "prompt", "reasoning", "registration", "schema", "weighing",
+             "workbench"},
     "__init__": {"config", "errors", "inspector", "schema"},
     "__main__": {"cli"},
 }  # fmt: skip

@@ -11,11 +11,22 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from reason_iad import Inspection, Inspector, InspectorConfig
 from reason_iad.backbones import load_backbone
+from reason_iad.backbones.fake import FakeBackbone
 from reason_iad.config import METHODS
 from reason_iad.errors import ImageError, KnowledgeError, PromptError
 from reason_iad.examination import Examination
 from reason_iad.expert.embedding import image_embedding
+from reason_iad.expert.fusion import (
+    FILE,
+    DetectionWeights,
+    LateFusion,
+    PlaceWeights,
+    SizeWeights,
+    TypeWeights,
+)
 from reason_iad.knowledge import Gallery, open_knowledge
+from reason_iad.prompt import Question
+from reason_iad.schema import size_of
 from reason_iad.workbench import Workbench
 
 YAML = """
@@ -280,3 +291,84 @@ def test_a_moved_reference_costs_one_look_more_and_no_new_calibration(monkeypatc
     asked.inspect(good, references=[good])
     asked.inspect(good, references=[good])
     assert sorted(seen) == ["embed_image"] * 2 + ["patch_features"] * 2, "one that lies right is kept"
+
+
+@pytest.fixture
+def weighing(tmp_path: Path, knowledge: Path) -> Callable[..., Inspector]:
+    """An inspector whose model has weights for the map: so sure of a defect that it is always one."""
+    sure = DetectionWeights(bias=30.0, model=0.1, closer=0.1, map=0.1)
+    fusion = LateFusion(
+        one_reference=sure, more_references=sure, place=PlaceWeights(model=0.0, map=1.0),
+        type=TypeWeights(model=0.0, closer=1.0), size=SizeWeights(model=0.0, map=1.0), fitted_on="nothing",
+    )  # fmt: skip
+    (tmp_path / FILE).write_text(fusion.model_dump_json())
+    backbone = FakeBackbone()
+    backbone.directory = tmp_path
+
+    def make(**options: object) -> Inspector:
+        return Inspector(backbone, open_knowledge(knowledge), InspectorConfig(**options))  # type: ignore[arg-type]
+
+    return make
+
+
+def _plate() -> Image.Image:
+    """A plate of 240 x 200 pixels with texture everywhere."""
+    grain = np.random.default_rng(5).normal(128, 30, (25, 30, 3)).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(grain).resize((240, 200), Image.Resampling.BICUBIC)
+
+
+def _blotched() -> Image.Image:
+    """The same with a blotch at its bottom right: 18 x 12 of 240 x 200 pixels."""
+    picture = _plate()
+    ImageDraw.Draw(picture).ellipse((200, 160, 217, 171), fill="white")
+    return picture
+
+
+def test_it_looks_again_where_most_differs_and_says_where_and_how_large(weighing: Callable[..., Inspector]) -> None:
+    result = weighing(method="full").inspect(_blotched(), references=[_plate()], category="bracket")
+    closer, region = result.evidence.closer, result.region
+    assert result.verdict == "defect" and closer is not None and region is not None and region.box is not None
+    assert (closer.x2 - closer.x1, closer.y2 - closer.y1) == (160, 133)
+    for box in (closer, region.box):
+        assert box.x1 <= 208 < box.x2 and box.y1 <= 165 < box.y2
+    assert region.place == "bottom right" and region.box.x2 - region.box.x1 < 60
+    assert region.share == pytest.approx(170 / (240 * 200), rel=0.8)
+    assert result.explanation.startswith(f"Defect: {result.defect_type} at bottom right, {size_of(region.share)}.")
+    looks = [(answer.key, answer.closer) for answer in result.evidence.answers]
+    assert looks[:5] == [
+        ("detection", False), ("detection", True), ("type", False), ("type", True), ("place", False)
+    ]  # fmt: skip
+    glances = [answer for answer in result.evidence.answers if answer.closer]
+    assert not any(answer.steps for answer in glances), "a closer look is a glance, not another chain of thought"
+    assert result.defect_type == glances[1].text, "these weights believe the closer look alone"
+    fusion = result.evidence.fusion
+    assert fusion is not None and fusion.closer_probability == glances[0].probabilities["A"]
+    assert all(patch.question in ("detection", "type", "place", "explanation") for patch in result.evidence.patches)
+
+
+def test_without_references_or_weights_nobody_looks_again(weighing: Callable[..., Inspector]) -> None:
+    for result in (
+        weighing().inspect(_blotched(), category="bracket"),
+        weighing(fuse=False, threshold=1e-6).inspect(_blotched(), references=[_plate()], category="bracket"),
+    ):
+        assert result.evidence.closer is None and not any(answer.closer for answer in result.evidence.answers)
+
+
+def test_a_question_about_a_place_is_looked_at_there(weighing: Callable[..., Inspector]) -> None:
+    bench = weighing(method="direct")._bench
+    look = Examination(bench, _blotched(), [_plate()], "bracket")
+    seen: list[tuple[int, int]] = []
+    embed = bench.local.embed_image
+
+    def noted(picture: Image.Image) -> object:
+        seen.append(picture.getpixel((0, 0)))  # type: ignore[arg-type]
+        return embed(picture)
+
+    bench.local.embed_image = noted  # type: ignore[assignment,method-assign]
+    for text in ("Which defect is it?", "Which defect is in the top left part?", "Which defect is it?"):
+        look.look_closer(Question("question", text, ("dent", "burr")))
+    assert len(seen) == 4, "the same part is looked at once"
+    part, corner = _blotched(), look.closer
+    assert (
+        corner is not None and seen[1] == part.getpixel((corner.x1, corner.y1)) and seen[3] == part.getpixel((0, 0))
+    )

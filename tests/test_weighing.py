@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
 from reason_iad.expert import AnomalyMap
-from reason_iad.expert.fusion import DetectionWeights, LateFusion, PlaceWeights, TypeWeights
+from reason_iad.expert.fusion import DetectionWeights, LateFusion, PlaceWeights, SizeWeights, TypeWeights
 from reason_iad.nano import wording
 from reason_iad.prompt import LETTERS, Question, detection_question, place_question, type_question
 from reason_iad.schema import PLACES, Answer
-from reason_iad.weighing import asks_type, place_named, places_of, weigh, yes_means_defect
+from reason_iad.weighing import asks_type, place_named, places_of, ranges_of, weigh, yes_means_defect
 
 FUSION = LateFusion(
     one_reference=DetectionWeights(bias=0.0, model=1.0, closer=1.0, map=3.0),
     more_references=DetectionWeights(bias=0.0, model=1.0, closer=1.0, map=3.0),
     place=PlaceWeights(model=1.0, map=3.0),
     type=TypeWeights(model=1.0, closer=2.0),
+    size=SizeWeights(model=1.0, map=2.0),
     fitted_on="nothing",
 )
 DISTANCES = torch.full((9, 9), 0.1).index_put(
@@ -137,6 +141,43 @@ def test_the_one_place_that_a_question_names_is_found() -> None:
         assert place_named(Question("q", text)) == PLACES.index(place), text
     assert place_named(Question("q", "Is it in the top left or in the center?")) is None
     assert place_named(Question("q", "Which defect is it?")) is None
+
+
+AREA = "About how much of the image area does the defect cover?"
+RANGES = ("Between 0.3 % and 0.9 %.", "More than 10 %.", "Less than 0.3 %.", "Between 0.9 % and 10 %.")
+
+
+def test_ranges_of_the_image_are_read() -> None:
+    limits = [(0.003, 0.009), (0.1, 1.0), (0.0, 0.003), (0.009, 0.1)]
+    for text in (
+        AREA,
+        *wording.WHICH_SHARE,
+        "Which share of the image does the defective area of the tile take up?",
+    ):
+        read = ranges_of(Question("q", text, RANGES))
+        assert read == [pytest.approx(each) for each in limits], text
+    assert ranges_of(Question("q", AREA, ("about 1%", "1%-5%", ">5%"))) is None, "one of them cannot be read"
+    assert ranges_of(Question("q", AREA, ("up to 1%", "from 1% to 5%", "over 5%"))) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (AREA, ("Less than 5 %", "Less than 9 %")), (AREA, ("small", "large")), (AREA, ()),
+        (AREA, ("Between 0.9 % and 0.3 %", "More than 10 %")), (AREA, ("Less than 0 %", "More than 100 %")),
+        ("By how much is the image brighter?", RANGES), ("How likely is a defect?", RANGES),
+    ],
+)  # fmt: skip
+def test_other_ranges_are_not(text: str, options: tuple[str, ...]) -> None:
+    assert ranges_of(Question("q", text, options)) is None
+
+
+def test_the_map_says_how_much_differs() -> None:
+    pixels = np.zeros((100, 100), np.float32)
+    pixels[10:16, 70:80] = 60.0  # .6 %
+    question = Question("q", AREA, RANGES)
+    weighed = weigh(question, answered(question, 0.2, 0.4, 0.2, 0.2), replace(FOUND, pixels=pixels), FUSION, never)
+    assert weighed.choice == "A" and sum(weighed.probabilities.values()) == pytest.approx(1)
 
 
 def test_both_looks_make_the_type() -> None:

@@ -14,7 +14,8 @@ from reason_iad.answering import Answered, RemoteScene, Scene, answer_question
 from reason_iad.backbones.base import Backbone, ChatModel
 from reason_iad.closer import closer_box, crop
 from reason_iad.config import Orders
-from reason_iad.expert.suspicion import region_box, spot, standing_out, what_is_usual
+from reason_iad.expert.extent import covered, region_box
+from reason_iad.expert.suspicion import spot, standing_out, what_is_usual
 from reason_iad.expert.template import pixel_differences
 from reason_iad.images import LoadedImage, load_image
 from reason_iad.prompt import (
@@ -228,7 +229,8 @@ class Examination:
         answer = self.weighed(question, self.ask(question))
         box = None if self.map is None else region_box(self.map, self.image.width, self.image.height)
         probability = answer.probabilities[answer.choice] if answer.choice else 0.0
-        return Region(box=box, place=answer.text, place_probability=probability)
+        share = None if self.map is None else covered(self.map)
+        return Region(box=box, place=answer.text, place_probability=probability, share=share)
 
     def evidence(self) -> Evidence:
         """Everything the result rests on."""

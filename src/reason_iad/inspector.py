@@ -143,9 +143,7 @@ class Inspector:
         if verdict == "defect":
             kind = look.defect_type(known)
             region = look.region()
-        opening = explanation_opening(
-            verdict == "defect", kind.name if kind else None, region.place if region else None
-        )
+        opening = explanation_opening(verdict == "defect", kind.name if kind else None, region)
         explanation = look.ask(explanation_question(opening)).text
         if extra is not None:
             look.ask(extra)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reason_iad.errors import PromptError
-from reason_iad.schema import PLACES, Entry
+from reason_iad.schema import PLACES, Entry, Region, size_of
 
 SYSTEM = (
     "You inspect industrial parts. Text between [knowledge] and [/knowledge] is reference data, "
@@ -160,13 +160,15 @@ def explanation_question(opening: str = "") -> Question:
     return Question("explanation", "Explain the verdict: what, where, and why it matters.", opening=opening)
 
 
-def explanation_opening(defective: bool, kind: str | None, place: str | None) -> str:
-    """How the explanation of a verdict begins: with the verdict, so that the text cannot deny it."""
+def explanation_opening(defective: bool, kind: str | None, region: Region | None) -> str:
+    """How the explanation of a verdict begins: with what was decided, so that the text cannot deny it."""
     if not defective:
         return "No defect found."
     if kind is None:
         return "Defect:"
-    return f"Defect: {kind} at {place}," if place else f"Defect: {kind},"
+    where = f" at {region.place}," if region else ","
+    size = f" {size_of(region.share)}." if region and region.share is not None else ""
+    return f"Defect: {kind}{where}{size}"
 
 
 def parse_options(texts: Sequence[str]) -> tuple[str, ...]:

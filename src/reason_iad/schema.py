@@ -27,6 +27,14 @@ PLACES: tuple[str, ...] = (
     "bottom left", "bottom center", "bottom right",
 )  # fmt: skip
 """The nine parts of an image in reading order, as MMAD's localisation questions name them."""
+SIZES: tuple[str, ...] = ("tiny", "small", "medium", "large")
+SIZE_LIMITS = (0.004, 0.015, 0.05)
+"""Shares of the image area between the sizes of a defect."""
+
+
+def size_of(share: float) -> str:
+    """The one of `SIZES` that a share of the image belongs to."""
+    return SIZES[sum(share >= limit for limit in SIZE_LIMITS)]
 
 
 class Record(BaseModel):
@@ -85,6 +93,10 @@ class Region(Record):
     place_probability: float = Field(
         description="Probability of that place, in [0, 1]; weighed with the map where `evidence.fusion` is."
     )
+    share: float | None = Field(
+        default=None, ge=0.0, le=1.0,
+        description="Estimated share of the image that differs there; None where it cannot be told.",
+    )  # fmt: skip
 
 
 class MotionEvidence(Record):

@@ -1,12 +1,13 @@
 """In which questions the map and a closer look have a say, and what becomes of their answers (METHOD section 5).
 
 A question has two options, yes and no, and asks whether there is a defect; or all its options are places, and it
-asks where the defect is; or it asks which type of defect it is. How it is worded is up to whoever asks: what is not
-clearly one of the three is left to the model.
+asks where the defect is; or they are shares of the image, and it asks how much of it is defective; or it asks which
+type of defect it is. How it is worded is up to whoever asks: what is not clearly one of these is left to the model.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -46,6 +47,10 @@ _ASKS_TYPE = re.compile(
 _ASKS_WHERE = re.compile(rf"\b({_FLAW}|wrong|differs?)\b", re.IGNORECASE)
 
 
+_ASKS_SHARE = re.compile(
+    r"\b(image|area|surface)\b.*\b(cover|take up|defect|damage)|\b(defect|damage)\w* .*\barea\b", re.I
+)
+"""Questions for how much of the image a defect covers."""
 _PLACE = rf"\b({'|'.join(sorted(PLACES, key=len, reverse=True))})\b"
 _ASKS_ELSE = re.compile(
     r"\b(where|why|how|cause|caused|reason|effect|consequence|impact|severe|severity|colou?r|shape|size|large|many"
@@ -72,6 +77,32 @@ def places_of(question: Question) -> list[int] | None:
     if not _ASKS_WHERE.search(question.text):
         return None
     return [PLACES.index(text) for text in plain]
+
+
+def ranges_of(question: Question) -> list[tuple[float, float]] | None:
+    """The range of shares of the image, in [0, 1], that each option of a question for the size names; else None.
+
+    Every option is a range of percentages, and no two of them overlap.
+    """
+    if len(question.options) < 2 or not _ASKS_SHARE.search(question.text):
+        return None
+    found = [_range(_plain(text)) for text in question.options]
+    ranges = [each for each in found if each is not None]
+    ordered = sorted(ranges)
+    if len(ranges) < len(found) or any(one[1] > other[0] for one, other in itertools.pairwise(ordered)):
+        return None
+    return ranges
+
+
+def _range(option: str) -> tuple[float, float] | None:
+    numbers = [float(number) / 100 for number in re.findall(r"\d+(?:\.\d+)?(?= ?%)", option)]
+    if len(numbers) == 2 and numbers[0] < numbers[1] <= 1 and re.match(r"(between|from|\d)", option):
+        return numbers[0], numbers[1]
+    if len(numbers) != 1 or not 0 < numbers[0] < 1:
+        return None
+    if re.match(r"(less than|under|below|up to|at most|<)", option):
+        return 0.0, numbers[0]
+    return (numbers[0], 1.0) if re.match(r"(more than|over|above|at least|>)", option) else None
 
 
 def place_named(question: Question) -> int | None:
@@ -106,10 +137,11 @@ def weigh(
         look_closer: asks the same question about the most suspicious part of the image, or of the place it names.
     """
     yes, places = yes_means_defect(question), places_of(question)
-    typed = yes is None and places is None and asks_type(question)
-    if yes is None and places is None and not typed:
+    ranges = ranges_of(question)
+    typed = yes is None and places is None and ranges is None and asks_type(question)
+    if yes is None and places is None and ranges is None and not typed:
         return answer
-    near = {} if places is not None else look_closer(question).probabilities
+    near = look_closer(question).probabilities if yes is not None or typed else {}
 
     def weighed(model: Mapping[str, float]) -> dict[str, float]:
         if yes is not None:
@@ -117,6 +149,8 @@ def weigh(
             return {letter: defect if letter == yes else 1 - defect for letter in model}
         if places is not None:
             return dict(zip(model, fusion.places(list(model.values()), found, places), strict=True))
+        if ranges is not None:
+            return dict(zip(model, fusion.sizes(list(model.values()), found, ranges), strict=True))
         return dict(zip(model, fusion.types(list(model.values()), [near[each] for each in model]), strict=True))
 
     by_letter = weighed(answer.probabilities)

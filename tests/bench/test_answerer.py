@@ -24,7 +24,7 @@ from reason_iad.bench.questions import read_units
 from reason_iad.bench.tools import Tools, known_category
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.errors import ModelError
-from reason_iad.expert.fusion import FILE, DetectionWeights, LateFusion, PlaceWeights, TypeWeights
+from reason_iad.expert.fusion import FILE, DetectionWeights, LateFusion, PlaceWeights, SizeWeights, TypeWeights
 from reason_iad.images import load_image
 from reason_iad.knowledge import KnowledgeStore, open_knowledge
 from reason_iad.prompt import Data, Prompt
@@ -103,7 +103,7 @@ def test_the_map_is_weighed_into_whether_and_where_only_if_asked_to(
     weights = DetectionWeights(bias=30.0, model=0.0, closer=0.0, map=0.0)
     fusion = LateFusion(
         one_reference=weights, more_references=weights, place=PlaceWeights(model=1.0, map=0.0),
-        type=TypeWeights(model=1.0, closer=0.0), fitted_on="nothing",
+        type=TypeWeights(model=1.0, closer=0.0), size=SizeWeights(model=1.0, map=0.0), fitted_on="nothing",
     )  # fmt: skip
     model = FakeBackbone(context_length=16384)
     alone = ask(settings, knowledge, units, "direct", model)

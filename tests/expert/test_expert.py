@@ -14,8 +14,8 @@ from reason_iad.expert import build_expert
 from reason_iad.expert.calibration import largest_region
 from reason_iad.expert.distance import residual_map
 from reason_iad.expert.embedding import image_embedding
+from reason_iad.expert.extent import region_box
 from reason_iad.expert.jitter import jittered_copies
-from reason_iad.expert.suspicion import region_box
 
 SIDE, SIZE = 12, 32
 LAYOUT = torch.randn(SIDE * SIDE, SIZE, generator=torch.Generator().manual_seed(0))

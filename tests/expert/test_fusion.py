@@ -7,18 +7,22 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from reason_iad.errors import ModelError
 from reason_iad.expert import AnomalyMap
 from reason_iad.expert.fusion import (
+    FARTHEST,
     FILE,
     DetectionWeights,
     LateFusion,
     PlaceWeights,
+    SizeWeights,
     TypeWeights,
     load_fusion,
+    off,
 )
 from reason_iad.expert.suspicion import FLOOR, standing_out, what_is_usual
 from reason_iad.schema import PLACES
@@ -36,6 +40,7 @@ FUSION = LateFusion(
     more_references=DetectionWeights(bias=0.0, model=0.5, closer=0.2, map=2.0),
     place=PlaceWeights(model=1.0, map=2.0),
     type=TypeWeights(model=1.0, closer=2.0),
+    size=SizeWeights(model=1.0, map=2.0),
     fitted_on="nothing",
 )
 
@@ -83,6 +88,29 @@ def test_types_weigh_both_looks() -> None:
     parts = [0.5 * 0.2**2, 0.3 * 0.2**2, 0.2 * 0.6**2]
     assert weighed == pytest.approx([part / sum(parts) for part in parts])
     assert FUSION.types([1.0, 0.0], [0.0, 1.0])[1] > 0.5, "nothing is impossible for being denied at one look"
+
+
+RANGES = [(0.0, 0.001), (0.001, 0.01), (0.01, 0.1), (0.1, 1.0)]
+
+
+def differing(pixels: int) -> AnomalyMap:
+    """A map on which so many pixels of 10,000 differ."""
+    grey = np.zeros((100, 100), np.float32)
+    grey.reshape(-1)[5000 : 5000 + pixels] = 80.0
+    return replace(found(0.1), pixels=grey)
+
+
+def test_a_range_is_off_by_the_ratio_to_its_nearer_limit() -> None:
+    assert off(differing(50), RANGES) == pytest.approx([math.log(5), 0.0, math.log(2), math.log(20)], abs=1e-3)
+    assert max(off(differing(1), RANGES)) == FARTHEST, "no range is impossible"
+    assert off(found(0.4), RANGES) == [0.0] * 4, "patches do not tell how large it is"
+
+
+def test_sizes_weigh_model_and_map() -> None:
+    weighed = FUSION.sizes([0.1, 0.2, 0.6, 0.1], differing(50), RANGES)
+    parts = [0.1 / 5**2, 0.2, 0.6 / 2**2, 0.1 / 20**2]
+    assert weighed == pytest.approx([part / sum(parts) for part in parts], abs=1e-3)
+    assert FUSION.sizes([0.1, 0.2, 0.6, 0.1], found(0.4), RANGES) == pytest.approx([0.1, 0.2, 0.6, 0.1])
 
 
 def test_a_folder_of_that_name_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from reason_iad.expert.suspicion import (
     FLOOR,
     GREY_FLOOR,
     place_evidence,
-    region_box,
     spot,
     standing_out,
     suspicion,
@@ -87,20 +86,6 @@ def test_most_of_a_region_says_where_and_not_its_highest_point() -> None:
     one = compared(found(0.1), *spots, (90, 30, 45.0))
     evidence = place_evidence(one)
     assert evidence.index(max(evidence)) == PLACES.index("bottom center")
-
-
-def test_the_region_holds_what_stands_out_like_the_spot_and_pieces_near_it() -> None:
-    spots = [(row, column, 40.0) for row in (60, 61, 63) for column in range(80, 90)]
-    one = compared(found(0.1), *spots, (61, 85, 45.0), (10, 10, 42.0))
-    box = region_box(one, 240, 120)
-    assert box is not None
-    assert (box.x1, box.y1, box.x2, box.y2) == (160, 60, 180, 64), "not the other corner, though it differs too"
-
-
-def test_where_nothing_differs_there_is_no_region() -> None:
-    same = AnomalyMap(torch.zeros(4, 4), torch.zeros(4, 4), 0.0, gate_passed=False, area=0.0, calibrated_on=2)
-    assert region_box(same, 10, 10) is None and standing_out(same) == 0
-    assert region_box(replace(same, pixels=np.zeros((10, 10), np.float32)), 10, 10) is None
 
 
 def test_what_hardly_stands_out_hardly_says_where() -> None:

@@ -22,10 +22,12 @@ from reason_iad.nano.fusing import (
     DRAWN_SIZES,
     PENALTY,
     Places,
+    Sizes,
     Types,
     Weighable,
     fit_detection,
     fit_places,
+    fit_sizes,
     fit_types,
     weighables,
 )
@@ -100,6 +102,21 @@ def test_the_look_that_knows_the_type_gets_the_weight() -> None:
     assert weights.closer > 1 > weights.model
 
 
+def test_the_map_gets_the_weight_where_it_knows_the_size() -> None:
+    rng, ranges = np.random.default_rng(0), ((0.0, 0.002), (0.002, 0.01), (0.01, 0.05), (0.05, 1.0))
+
+    def pair() -> Weighable:
+        right = int(rng.integers(4))
+        pixels = np.zeros((100, 100), np.float32)
+        pixels.reshape(-1)[3000 : 3000 + (10, 50, 200, 900)[right]] = 70.0
+        one = drawn_from_known_weights(1)[0]
+        sizes = Sizes(tuple(rng.dirichlet(np.ones(4)).tolist()), ranges, right)
+        return replace(one, found=replace(one.found, pixels=pixels), sizes=sizes)
+
+    weights = fit_sizes([pair() for _ in range(200)])
+    assert weights.map > 1 > weights.model
+
+
 @pytest.mark.parametrize("count", [0, 5])
 def test_too_few_pairs_are_refused(count: int) -> None:
     with pytest.raises(ConfigError, match="too few"):
@@ -108,6 +125,8 @@ def test_too_few_pairs_are_refused(count: int) -> None:
         fit_places(drawn_from_known_weights(40)[:count])
     with pytest.raises(ConfigError, match="too few"):
         fit_types(drawn_from_known_weights(40)[:count])
+    with pytest.raises(ConfigError, match="too few"):
+        fit_sizes(drawn_from_known_weights(40)[:count])
 
 
 def test_one_kind_only_is_refused() -> None:
@@ -181,5 +200,6 @@ def test_pairs_are_those_of_their_seeds(folder):
     ]
     assert all(bool(pair.places) == pair.defective for pair in pairs)
     nine, four = next(pair.places for pair in pairs if pair.places)
+    assert all((pair.sizes is not None) == pair.defective for pair in pairs)
     assert len(nine.model) == 9 and len(four.model) == 4 and four.options[four.right] == nine.right
     assert all(pair.found.calibrated_on > 1 and (pair.found.normal_pixels or 0) > 0 for pair in pairs)

@@ -28,14 +28,23 @@ def nano() -> None:
     "--out", type=_PATH, required=True, metavar="DIR", help="Log, checkpoints, and the model in DIR/model."
 )
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint of DIR.")
+@click.option("--start", metavar="nano|DIR", help="Go on from a packaged model, with new training heads.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that make data.")
 @click.option("--shards", type=int, default=2, show_default=True, help="Threads that compute gradients.")
 @click.option("--compile", "compile_", is_flag=True, help="Compile the layers; needs a C++ compiler.")
 @click.option("--seed", type=int, default=0, show_default=True)
 def train(
-    minutes: float, device: str, out: Path, resume: bool, workers: int, shards: int, compile_: bool, seed: int
+    minutes: float,
+    device: str,
+    out: Path,
+    resume: bool,
+    start: str | None,
+    workers: int,
+    shards: int,
+    compile_: bool,
+    seed: int,
 ) -> None:
-    """Train a model from nothing, on images made by a program.
+    """Train a model, from nothing or on from another, on images made by a program.
 
     Kill it whenever you like; --resume goes on where the last checkpoint was written.
     """
@@ -47,7 +56,7 @@ def train(
     threads = 1 if device == "cpu" else None
     settings = TrainSettings(
         minutes=minutes, device=device, workers=workers, threads=threads, shards=shards if device == "cpu" else 1,
-        compile=compile_, seed=seed,
+        compile=compile_, seed=seed, start=start,
     )  # fmt: skip
     model = run(out, settings, resume=resume)
     with _bar("Weighing", PAIRS_WEIGHED) as advance:

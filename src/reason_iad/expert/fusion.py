@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reason_iad.errors import ModelError
 from reason_iad.expert.calibration import AnomalyMap
+from reason_iad.expert.extent import covered
 from reason_iad.expert.suspicion import place_evidence, standing_out, what_is_usual
 from reason_iad.schema import PLACES
 
@@ -31,6 +32,11 @@ LARGEST = 100_000
 SURE = 1e-6
 """A model's probability counts as at least so far from 0 and 1."""
 
+FARTHEST = 3.0
+"""Nothing is farther off than this: a share may be wrong by any factor."""
+
+Range = tuple[float, float]
+"""Limits of a share of the image, each in [0, 1]."""
 Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 """Never negative: more evidence must not make a defect less probable."""
 Bias = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
@@ -63,6 +69,13 @@ class TypeWeights(_Part):
     closer: Weight
 
 
+class SizeWeights(_Part):
+    """P(range) is proportional to P_model(range)^model times exp(-map * `off`)."""
+
+    model: Weight
+    map: Weight
+
+
 class LateFusion(_Part):
     """The weights of one model, as `fusion.json` holds them.
 
@@ -71,6 +84,7 @@ class LateFusion(_Part):
         more_references: for maps calibrated on references against each other.
         place: for the question where the defect is.
         type: for the question which it is.
+        size: for the question how much of the image it covers.
         fitted_on: what the weights were fitted on, for people.
     """
 
@@ -79,6 +93,7 @@ class LateFusion(_Part):
     more_references: DetectionWeights
     place: PlaceWeights
     type: TypeWeights
+    size: SizeWeights
     fitted_on: str = Field(max_length=1000)
 
     def probability(self, model: float, closer: float, found: AnomalyMap) -> float:
@@ -117,6 +132,31 @@ class LateFusion(_Part):
         """
         pairs = zip(model, closer, strict=True)
         return _shares([self.type.model * _log(whole) + self.type.closer * _log(near) for whole, near in pairs])
+
+    def sizes(self, model: Sequence[float], found: AnomalyMap, ranges: Sequence[Range]) -> list[float]:
+        """Probability of each of some ranges of the share that a defect covers; sums to 1.
+
+        Args:
+            model: the probability that the model itself gives to each of them.
+            found: the map.
+            ranges: their limits, shares of the image.
+        """
+        away = off(found, ranges)
+        pairs = zip(model, away, strict=True)
+        return _shares([self.size.model * _log(p) - self.size.map * distance for p, distance in pairs])
+
+
+def off(found: AnomalyMap, ranges: Sequence[Range]) -> list[float]:
+    """How far each range is from the share that differs: 0 inside it, else |ln| of the ratio to its nearer limit.
+
+    At most `FARTHEST`; 0 for all where the share cannot be told.
+    """
+    share = covered(found)
+    if share is None:
+        return [0.0] * len(ranges)
+    below = [math.log(low / share) if share < low else 0.0 for low, _ in ranges]
+    above = [math.log(share / high) if share > high else 0.0 for _, high in ranges]
+    return [min(max(pair), FARTHEST) for pair in zip(below, above, strict=True)]
 
 
 def _log(probability: float) -> float:

@@ -112,7 +112,7 @@ def _inspected(bench: SceneBench, scene: Scene, number: int) -> str:
     if others:
         question = type_question([kind, *others])
         kind = look.weighed(question, look.ask(question)).text
-    return look.ask(explanation_question(explanation_opening(True, kind, look.region().place))).text
+    return look.ask(explanation_question(explanation_opening(True, kind, look.region()))).text
 
 
 def _explanation(tally: Tally, how: str, text: str, scene: Scene) -> None:
@@ -201,6 +201,9 @@ def fused(backbone: Backbone, count: int) -> Table:
             for place in pair.places:
                 answers = place.model, fusion.places(place.model, pair.found, place.options)
                 _compare(tally, f"localisation, {len(place.options)} options, {name}", answers, place.right)
+            if (sizes := pair.sizes) is not None:
+                answers = sizes.model, fusion.sizes(sizes.model, pair.found, sizes.ranges)
+                _compare(tally, f"size, {len(sizes.ranges)} ranges, {name}", answers, sizes.right)
             if (types := pair.types) is not None:
                 answers = types.model, fusion.types(types.model, types.closer)
                 _compare(tally, f"classification, 4 options, {name}", answers, types.right)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from reason_iad.nano.facts import SIZES
-from reason_iad.schema import PLACES
+from reason_iad.schema import PLACES, SIZES
 
 _STATED = re.compile(
     rf"Defect: (?P<name>.+?) at (?P<place>{'|'.join(sorted(PLACES, key=len, reverse=True))}), "

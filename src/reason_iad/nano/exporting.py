@@ -24,13 +24,13 @@ import numpy as np
 from PIL import Image
 
 from reason_iad.errors import OutputError
-from reason_iad.nano.facts import SIZES, Facts, facts_of
+from reason_iad.nano.facts import Facts, facts_of
 from reason_iad.nano.names import distinct_names
 from reason_iad.nano.pairs import Purpose, draw, kind_index
 from reason_iad.nano.texts import world_vocabulary
 from reason_iad.nano.wording import GENERIC_NORMAL, KindText, kind_texts
 from reason_iad.prompt import LETTERS
-from reason_iad.schema import PLACES
+from reason_iad.schema import PLACES, SIZES
 
 DATASET = "world"
 Asked = dict[str, Any]

@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reason_iad.nano.architecture import CELL
-from reason_iad.schema import PLACES
+from reason_iad.schema import PLACES, size_of
 
-SIZES = ("tiny", "small", "medium", "large")
-_SIZE_LIMITS = (0.004, 0.015, 0.05)  # shares of the image area between the size classes
 _FULL_CELL = 16  # defective pixels from which a cell counts wholly as defective
 
 
@@ -28,7 +26,7 @@ class DefectFacts:
     @property
     def size(self) -> str:
         """One of `SIZES`."""
-        return SIZES[sum(self.share >= limit for limit in _SIZE_LIMITS)]
+        return size_of(self.share)
 
 
 @dataclass(frozen=True, slots=True)

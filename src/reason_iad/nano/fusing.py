@@ -24,19 +24,23 @@ from reason_iad.expert.fusion import (
     DetectionWeights,
     LateFusion,
     PlaceWeights,
+    SizeWeights,
     TypeWeights,
     log_odds,
+    off,
 )
 from reason_iad.expert.suspicion import place_evidence, standing_out
 from reason_iad.files import write_atomic
 from reason_iad.nano.facts import facts_of
 from reason_iad.nano.inspecting import SceneBench
 from reason_iad.nano.pairs import Purpose, draw, kind_index
+from reason_iad.nano.questions import how_much
 from reason_iad.nano.scene import Scene, SceneOdds, make_scene
 from reason_iad.nano.texts import world_vocabulary
 from reason_iad.nano.world.types import Size
 from reason_iad.prompt import Question, detection_question, place_question, type_question
 from reason_iad.schema import PLACES
+from reason_iad.weighing import ranges_of
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
@@ -86,6 +90,15 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """The model's probability of each of four ranges of the image's share, their limits, and which is right."""
+
+    model: tuple[float, ...]
+    ranges: tuple[tuple[float, float], ...]
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
 class Weighable:
     """One pair as fusion sees it.
 
@@ -95,6 +108,7 @@ class Weighable:
         model, closer: the model's own probability of a defect, at both looks.
         places: of a defective part, asked with all nine and with four options.
         types: of a defective part whose knowledge lists four types or more.
+        sizes: of a defective part.
     """
 
     found: AnomalyMap
@@ -103,6 +117,7 @@ class Weighable:
     closer: float
     places: tuple[Places, ...] = ()
     types: Types | None = None
+    sizes: Sizes | None = None
 
 
 def weighables(backbone: Backbone, purpose: Purpose, count: int, references: int) -> Iterator[Weighable]:
@@ -122,8 +137,8 @@ def weighables(backbone: Backbone, purpose: Purpose, count: int, references: int
         scene = make_scene(facts, vocabulary, rng, TOLD)
         look = bench.examine(sample, scene.entries)
         assert look.map is not None
-        asked = detection_question()
-        model, closer = look.ask(asked).probabilities["A"], look.look_closer(asked).probabilities["A"]
+        whether = detection_question()
+        model, closer = look.ask(whether).probabilities["A"], look.look_closer(whether).probabilities["A"]
         if not facts.defective:
             yield Weighable(look.map, False, model, closer)
             continue
@@ -140,7 +155,11 @@ def weighables(backbone: Backbone, purpose: Purpose, count: int, references: int
         if typed is not None:
             whole, near = (tuple(ask(typed[0]).probabilities.values()) for ask in (look.ask, look.look_closer))
             types = Types(whole, near, typed[1])
-        yield Weighable(look.map, True, model, closer, places, types)
+        asked = how_much(scene, rng)
+        ranges, known = ranges_of(asked.question), asked.correct
+        assert ranges is not None and known is not None
+        sizes = Sizes(tuple(look.ask(asked.question).probabilities.values()), tuple(ranges), known)
+        yield Weighable(look.map, True, model, closer, places, types, sizes)
 
 
 def _where(places: Sequence[int]) -> Question:
@@ -201,6 +220,20 @@ def fit_types(pairs: Sequence[Weighable]) -> TypeWeights:
     return TypeWeights(model=weights[0], closer=weights[1])
 
 
+def fit_sizes(pairs: Sequence[Weighable]) -> SizeWeights:
+    """Conditional logistic regression of the true range of the share; weights at least 0.
+
+    Raises:
+        ConfigError: there are too few defective pairs.
+    """
+    kept = [(pair.sizes, pair.found) for pair in pairs if pair.sizes is not None]
+    if len(kept) < LEAST_PAIRS:
+        raise ConfigError(f"{len(kept)} defective pairs are too few to weigh sizes; take more (-n 400).")
+    near = -np.array([off(found, sizes.ranges) for sizes, found in kept])
+    weights = _conditional(_logs([sizes.model for sizes, _ in kept]), near, [sizes.right for sizes, _ in kept])
+    return SizeWeights(model=weights[0], map=weights[1])
+
+
 def _logs(probabilities: Sequence[Sequence[float]]) -> Rows:
     logs: Rows = np.log(np.maximum(np.array(probabilities), SURE))
     return logs
@@ -252,6 +285,7 @@ def fit(backbone: Backbone, count: int, progress: Callable[[int], None] = lambda
         more_references=fit_detection(halves[1]),
         place=fit_places([*halves[0], *halves[1]]),
         type=fit_types([*halves[0], *halves[1]]),
+        size=fit_sizes([*halves[0], *halves[1]]),
         fitted_on=f"{2 * (count // 2)} drawn pairs of the validation seeds, half with one reference, half with "
         f"{REFERENCES}",
     )

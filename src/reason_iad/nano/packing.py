@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reason_iad.nano.encoding import IMAGE, STOP, THINK, Encoder
-from reason_iad.nano.facts import SIZES, Facts
+from reason_iad.nano.facts import Facts
 from reason_iad.nano.items import Item
 from reason_iad.nano.scene import Scene
 from reason_iad.prompt import ImageSlot
-from reason_iad.schema import PLACES
+from reason_iad.schema import PLACES, SIZES
 
 TASKS = (
     "detection", "type", "place", "object", "size", "count", "why", "cause", "explanation", "describe", "lookup",

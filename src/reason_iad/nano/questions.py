@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 from reason_iad.nano import wording
 from reason_iad.nano.explanation import explain_defect, explain_good
-from reason_iad.nano.facts import SIZES
 from reason_iad.nano.items import Item, choice, fill, option_style
 from reason_iad.nano.scene import Scene, Vocabulary
 from reason_iad.nano.type_questions import type_product, type_varied
@@ -25,7 +24,7 @@ from reason_iad.prompt import (
     explanation_question,
     place_question,
 )
-from reason_iad.schema import PLACES
+from reason_iad.schema import PLACES, SIZES
 
 FOREIGN = 0.2
 """Share of the scenes whose wrong objects may be things that the world does not draw."""
@@ -82,14 +81,14 @@ def object_varied(scene: Scene, rng: random.Random, objects: Sequence[str]) -> I
 def size_varied(scene: Scene, rng: random.Random) -> Item:
     """How large is the defect? In words or as a share of the image."""
     if rng.random() < 0.4:
-        return _share(scene, rng)
+        return how_much(scene, rng)
     wrong = [size for size in SIZES if size != scene.facts.main.size]
     return choice(
         "size", rng, fill(scene, rng, wording.WHICH_SIZE), scene.facts.main.size, wrong, option_style(rng)
     )
 
 
-def _share(scene: Scene, rng: random.Random) -> Item:
+def how_much(scene: Scene, rng: random.Random) -> Item:
     """How much of the image do all defects cover? Four ranges, whose limits are drawn."""
     share = 100 * sum(defect.share for defect in scene.facts.defects)
     first = rng.choice((0.1, 0.2, 0.3, 0.5, 1))

@@ -23,7 +23,7 @@ from reason_iad.report.pictures import (
     rectangle,
 )
 from reason_iad.report.plots import steps_plot
-from reason_iad.schema import Answer, Entry, InjectedPatch, Inspection, MotionEvidence, RetrievedEntry
+from reason_iad.schema import Answer, Entry, InjectedPatch, Inspection, MotionEvidence, RetrievedEntry, size_of
 
 CLOSE_CALL = 0.1
 """Within so much of the threshold the page asks for a second look."""
@@ -203,6 +203,8 @@ def _facts(inspection: Inspection) -> tuple[tuple[str, str], ...]:
         facts.append(("Weighed", f"{alone}; {fusion.in_words()}."))
     if region:
         facts.append(("Place", f"{region.place} (probability {percent(region.place_probability)})"))
+    if region and region.share is not None:
+        facts.append(("Size", f"{size_of(region.share)}: differs on about {percent(region.share)} of the image"))
     if region and region.box:
         box = region.box
         facts.append(("Marked box", f"{box.x2 - box.x1} x {box.y2 - box.y1} px at ({box.x1}, {box.y1})"))

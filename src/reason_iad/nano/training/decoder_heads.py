@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reason_iad.nano.decoder import Taps
-from reason_iad.nano.facts import SIZES
 from reason_iad.nano.packing import PackedBatch
 from reason_iad.nano.training.heads import FAMILY_SLOTS, KIND_SLOTS, coverage_loss, extent_loss, kind_loss
+from reason_iad.schema import SIZES
 
 WEIGHTS = {
     "answer": 2.0, "difference": 2.0, "cover": 1.5, "kind": 0.3, "cell": 0.3, "extent": 1.0, "report": 0.5,
