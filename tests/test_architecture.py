@@ -48,7 +48,7 @@ ROOMS: dict[str, set[str]] = {
     "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
     # the measuring room: uses the inspector as anybody would
     "bench": {"backbones", "config", "errors", "examination", "expert", "files", "galleries", "images", "inspector",
-              "knowledge", "overrides", "prompt", "reasoning", "report.svg", "schema", "workbench"},
+              "knowledge", "overrides", "prompt", "reasoning", "registration", "report.svg", "schema", "workbench"},
     # the workshop where the embedded model is made: uses the rooms, is used by none
     "nano": {"backbones", "config", "errors", "examination", "expert", "files", "images", "inspector", "knowledge",
              "nano.world", "option_orders", "prompt", "reasoning", "registration", "schema", "weighing",

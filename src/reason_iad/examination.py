@@ -8,15 +8,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from reason_iad.answering import Answered, RemoteScene, Scene, answer_question
 from reason_iad.backbones.base import Backbone, ChatModel
 from reason_iad.closer import closer_box, crop
 from reason_iad.config import Orders
 from reason_iad.expert.extent import covered, region_box
 from reason_iad.expert.suspicion import spot, standing_out, what_is_usual
-from reason_iad.expert.template import pixel_differences
 from reason_iad.images import LoadedImage, load_image
 from reason_iad.prompt import (
     LETTERS,
@@ -274,11 +271,7 @@ class Examination:
         if not self.references:
             return None
         moved = {sha256: picture for sha256, (picture, _) in self.moved.items()}
-        expert = self.bench.expert(self._mapped(), moved)
-        found = expert.inspect(model.patch_features(self.image.pixels))
-        good = [self._laid(reference) or reference.pixels for reference in self._mapped()]
-        pixels = pixel_differences(np.asarray(self.image.pixels), [np.asarray(picture) for picture in good])
-        return replace(found, pixels=pixels, normal_pixels=self.bench.usual_pixels(self._mapped()))
+        return self.bench.compare(self.image, self._mapped(), moved)
 
 
 class _Clock:

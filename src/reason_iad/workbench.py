@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from reason_iad.backbones.base import Backbone, ImageTokens
-    from reason_iad.expert import Expert
+    from reason_iad.expert import AnomalyMap, Expert
     from reason_iad.knowledge import Gallery, KnowledgeStore
 
 CACHED_IMAGES = 32
@@ -130,6 +131,26 @@ class Workbench:
     def embed_query(self, image: LoadedImage) -> ImageTokens:
         """Tokens of the inspected image, kept until the next one: a second look at it costs no vision."""
         return self._query.get(image.sha256, lambda: self.local.embed_image(image.pixels))
+
+    def compare(
+        self,
+        image: LoadedImage,
+        references: Sequence[LoadedImage],
+        moved: Mapping[str, Image.Image] = MappingProxyType({}),
+    ) -> AnomalyMap:
+        """How an image differs from good parts, patch by patch and pixel by pixel.
+
+        Args:
+            image: the inspected one.
+            references: good parts, at least one.
+            moved: some of them, by hash, as they are laid for this image.
+        """
+        from reason_iad.expert.template import pixel_differences
+
+        found = self.expert(references, moved).inspect(self.local.patch_features(image.pixels))
+        good = [np.asarray(moved.get(reference.sha256, reference.pixels)) for reference in references]
+        pixels = pixel_differences(np.asarray(image.pixels), good)
+        return replace(found, pixels=pixels, normal_pixels=self.usual_pixels(references))
 
     def expert(
         self, references: Sequence[LoadedImage], moved: Mapping[str, Image.Image] = MappingProxyType({})

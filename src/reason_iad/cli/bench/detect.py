@@ -53,7 +53,7 @@ SHOWN = 30
     type=click.Choice(list(DETECTORS)),
     default=next(iter(DETECTORS)),
     show_default=True,
-    help="The expert's patch distances, or its calibrated map.",
+    help="The expert's patch distances, these with pixels and laid alike, or its calibrated map.",
 )
 @click.option(
     "--references",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DETECTORS: dict[str, str] = {
     "distance": "the defect expert's distances as they are, uncalibrated and unclipped",
+    "suspicion": "what an inspection weighs: patches and pixels against good parts laid alike",
     "calibrated": "the defect expert's calibrated map, as an inspection uses it",
 }
 """Name to what it is. 'name' is the module `name` in this folder."""
