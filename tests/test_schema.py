@@ -70,11 +70,11 @@ def test_places_are_the_nine_parts_in_reading_order() -> None:
 
 
 def test_what_was_weighed_is_said_in_words() -> None:
-    def words(standing_out: float, usual: Usual) -> str:
-        return FusionEvidence(model_probability=0.5, standing_out=standing_out, usual=usual).in_words()
+    def words(usual: Usual, pixels: float | None = None) -> str:
+        return FusionEvidence(
+            model_probability=0.5, standing_out=1.0, patches=math.log(2.5), pixels=pixels, usual=usual
+        ).in_words()
 
-    among = "what differs most stands out 2.5 x against good parts among each other"
-    assert words(math.log(2.5), "references") == among
-    assert words(math.log(7.0), "median") == "what differs most stands out 7.0 x against the picture"
-    both = FusionEvidence(model_probability=0.5, closer_probability=0.25, standing_out=0.0, usual="median")
-    assert both.in_words() == "at a closer look 0.250; what differs most stands out 1.0 x against the picture"
+    assert words("references") == "where most differs, patches differ 2.5 x as much as is usual between good parts"
+    both = "where most differs, patches differ 2.5 x and pixels 35 x as much as is usual in this picture"
+    assert words("median", math.log(35.2)) == both

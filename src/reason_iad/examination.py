@@ -13,7 +13,7 @@ from reason_iad.backbones.base import Backbone, ChatModel
 from reason_iad.closer import closer_box, crop
 from reason_iad.config import Orders
 from reason_iad.expert.extent import covered, region_box
-from reason_iad.expert.suspicion import spot, standing_out, what_is_usual
+from reason_iad.expert.suspicion import sides_at_spot, spot, standing_out, what_is_usual
 from reason_iad.images import LoadedImage, load_image
 from reason_iad.prompt import (
     LETTERS,
@@ -188,8 +188,11 @@ class Examination:
         if self.bench.fusion is None or self.map is None:
             return probability
         weighed = self.weighed(question, answer).probabilities["A"]
+        patches, pixels = sides_at_spot(self.map)
         self.fused = FusionEvidence(
             model_probability=probability,
+            patches=patches,
+            pixels=pixels,
             closer_probability=self.answers[-1].probabilities["A"],
             standing_out=standing_out(self.map),
             usual=what_is_usual(self.map),

@@ -195,9 +195,12 @@ class FusionEvidence(Record):
         description="The same at a closer look, at the part of the image in `closer`.",
     )  # fmt: skip
     standing_out: float = Field(
-        ge=-20.0, le=20.0,
-        description="How far the most suspicious place stands out: ln of the patches' distance there over what is "
-        "usual, plus ln of the pixels' grey levels over what is usual.",
+        ge=-20.0, le=20.0, description="How far the most suspicious place stands out: the sum of the next two."
+    )
+    patches: float = Field(ge=-10.0, le=10.0, description="There, ln of the patches' distance over what is usual.")
+    pixels: float | None = Field(
+        default=None, ge=-10.0, le=10.0,
+        description="There, ln of the pixels' difference in grey levels over what is usual.",
     )  # fmt: skip
     usual: Usual = Field(
         description="What is usual for patches: the mean largest distance between the references; with one, the "
@@ -205,10 +208,15 @@ class FusionEvidence(Record):
     )
 
     def in_words(self) -> str:
-        """What was weighed with the model's first look, for people."""
-        usual = "the picture" if self.usual == "median" else "good parts among each other"
-        near = "" if self.closer_probability is None else f"at a closer look {self.closer_probability:.3f}; "
-        return f"{near}what differs most stands out {math.exp(self.standing_out):.1f} x against {usual}"
+        """What differs, for people."""
+        usual = "in this picture" if self.usual == "median" else "between good parts"
+        pixels = "" if self.pixels is None else f" and pixels {_times(self.pixels)}"
+        return f"where most differs, patches differ {_times(self.patches)}{pixels} as much as is usual {usual}"
+
+
+def _times(logarithm: float) -> str:
+    ratio = math.exp(logarithm)
+    return f"{ratio:.1f} x" if ratio < 10 else f"{ratio:.0f} x"
 
 
 class Evidence(Record):

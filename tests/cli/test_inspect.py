@@ -102,13 +102,16 @@ def test_what_was_weighed_is_said(run: Run, make_image: Make, monkeypatch: pytes
 
     def weighed(self: StubInspector, image: Path, **more: Any) -> Inspection:
         result = inspect(self, image, **more)
-        fusion = FusionEvidence(model_probability=0.123, standing_out=math.log(2.5), usual="references")
+        fusion = FusionEvidence(
+            model_probability=0.123, closer_probability=0.4, standing_out=math.log(2.5), patches=math.log(2.5),
+            usual="references",
+        )  # fmt: skip
         return result.model_copy(update={"evidence": result.evidence.model_copy(update={"fusion": fusion})})
 
     assert "the model alone" not in run("inspect", make_image()).stdout
     monkeypatch.setattr(StubInspector, "inspect", weighed)
     said = run("inspect", make_image()).stdout
-    assert "the model alone 0.123; what differs most stands out 2.5 x against good parts among each other" in said
+    assert "the model alone 0.123, at a closer look 0.400; where most differs, patches differ 2.5 x as much" in said
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from reason_iad.expert.suspicion import (
     FLOOR,
     GREY_FLOOR,
     place_evidence,
+    sides_at_spot,
     spot,
     standing_out,
     suspicion,
@@ -49,6 +50,13 @@ def test_both_are_added_where_they_agree() -> None:
     assert suspicion(together).shape == (120, 120)
     assert standing_out(together) == pytest.approx(both, abs=0.1)
     assert standing_out(apart) == pytest.approx(math.log(31), abs=0.05)
+
+
+def test_the_sides_at_the_spot_sum_to_how_far_it_stands_out() -> None:
+    patches, pixels = sides_at_spot(compared(found(), (4, 114, 30.0)))
+    assert pixels == pytest.approx(math.log(31)) and patches > 1
+    assert patches + pixels == pytest.approx(standing_out(compared(found(), (4, 114, 30.0))))
+    assert sides_at_spot(found()) == (pytest.approx(standing_out(found())), None)
 
 
 def test_pixels_are_measured_by_how_much_good_parts_differ() -> None:

@@ -166,7 +166,12 @@ def defect(**changes: Any) -> Inspection:
         patches=patches("detection") + patches("type")[:4] + patches("place")[:5],
         anomaly_map=heat(),
         fusion=FusionEvidence(
-            model_probability=0.937, closer_probability=0.984, standing_out=math.log(3.4), usual="references"
+            model_probability=0.937,
+            closer_probability=0.984,
+            standing_out=math.log(23.8),
+            patches=math.log(3.4),
+            pixels=math.log(7.0),
+            usual="references",
         ),
         closer=Box(x1=213, y1=0, x2=SIZE[0], y2=SIZE[1] * 2 // 3),
         answers=answers(),

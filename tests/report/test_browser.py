@@ -51,7 +51,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_renders_without_network_and_without_complaints(report: Path, tmp_path: Path) -> None:
     done = browse(report, tmp_path / "profile", "--dump-dom")
     assert "Defect found" in done.stdout
-    assert done.stdout.count("<img") == 6
+    assert done.stdout.count("<img") == 7
     complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Refused to" in line]
     assert not complaints
 

@@ -32,7 +32,9 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
     rows += _knowledge(result.evidence.knowledge)
     fusion = result.evidence.fusion
     if fusion is not None:
-        rows.append(("weighed", f"the model alone {fusion.model_probability:.3f}; {fusion.in_words()}"))
+        closer = fusion.closer_probability
+        near = "" if closer is None else f", at a closer look {closer:.3f}"
+        rows.append(("weighed", f"the model alone {fusion.model_probability:.3f}{near}; {fusion.in_words()}"))
     elif anomaly_map := result.evidence.anomaly_map:
         says = "beyond what good parts show" if anomaly_map.gate_passed else "not beyond what good parts show"
         count = anomaly_map.calibrated_on

@@ -41,17 +41,23 @@ def what_is_usual(found: AnomalyMap) -> Usual:
 
 def suspicion(found: AnomalyMap) -> torch.Tensor:
     """(rows, columns) float32 on the grid of the pixels, or of the patches where pixels were not compared."""
+    patches, pixels = both_sides(found)
+    return patches if pixels is None else patches + pixels
+
+
+def both_sides(found: AnomalyMap) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """What patches and what pixels say, (rows, columns) each on one grid; None where pixels were not compared."""
     at = {"references": found.normal_peak, "median": float(found.distances.median())}
     patches = ((found.distances + FLOOR) / (at[what_is_usual(found)] + FLOOR)).log().float()
     if found.pixels is None:
-        return patches
+        return patches, None
     usual = float(np.quantile(found.pixels, USUAL_PIXELS))
     if found.normal_pixels is not None and what_is_usual(found) == "references":
         usual = max(usual, found.normal_pixels)
     pixels = torch.from_numpy((found.pixels + GREY_FLOOR) / (usual + GREY_FLOOR)).log()
     size = tuple(pixels.shape)
     smooth = torch.nn.functional.interpolate(patches[None, None], size, mode="bilinear", align_corners=False)
-    return smooth[0, 0] + pixels
+    return smooth[0, 0], pixels
 
 
 def spot(found: AnomalyMap, place: int | None = None) -> tuple[float, float]:
@@ -71,6 +77,13 @@ def spot(found: AnomalyMap, place: int | None = None) -> tuple[float, float]:
 def standing_out(found: AnomalyMap) -> float:
     """How far the most suspicious place stands out."""
     return float(suspicion(found).max())
+
+
+def sides_at_spot(found: AnomalyMap) -> tuple[float, float | None]:
+    """What patches and what pixels say there; they sum to how far it stands out."""
+    patches, pixels = both_sides(found)
+    spot = int(suspicion(found).argmax())
+    return float(patches.flatten()[spot]), None if pixels is None else float(pixels.flatten()[spot])
 
 
 def place_evidence(found: AnomalyMap) -> list[float]:

@@ -199,12 +199,14 @@ def _facts(inspection: Inspection) -> tuple[tuple[str, str], ...]:
     if inspection.severity:
         facts.append(("Severity", inspection.severity))
     if fusion := inspection.evidence.fusion:
+        near = fusion.closer_probability
         alone = f"The model alone gives {percent(fusion.model_probability)} for a defect"
+        alone += "" if near is None else f", at a closer look {percent(near)}"
         facts.append(("Weighed", f"{alone}; {fusion.in_words()}."))
     if region:
         facts.append(("Place", f"{region.place} (probability {percent(region.place_probability)})"))
     if region and region.share is not None:
-        facts.append(("Size", f"{size_of(region.share)}: differs on about {percent(region.share)} of the image"))
+        facts.append(("Size", f"{size_of(region.share)}: {percent(region.share)} of the image differs there"))
     if region and region.box:
         box = region.box
         facts.append(("Marked box", f"{box.x2 - box.x1} x {box.y2 - box.y1} px at ({box.x1}, {box.y1})"))
@@ -273,8 +275,7 @@ def _closer(inspection: Inspection, image: LoadedImage) -> tuple[Picture, str] |
     if box is None or not (0 <= box.x1 < box.x2 <= image.width and 0 <= box.y1 < box.y2 <= image.height):
         return None
     part = image.pixels.crop((box.x1, box.y1, box.x2, box.y2))
-    fusion = inspection.evidence.fusion
-    share = None if fusion is None else fusion.closer_probability
+    share = fusion.closer_probability if (fusion := inspection.evidence.fusion) else None
     says = "" if share is None else f": seeing this alone, the model gives {percent(share)} for a defect"
     return picture(part, "The most suspicious part of the inspected image, enlarged."), f"{says}."
 
