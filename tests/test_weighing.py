@@ -160,6 +160,14 @@ def test_ranges_of_the_image_are_read() -> None:
     assert ranges_of(Question("q", AREA, ("up to 1%", "from 1% to 5%", "over 5%"))) is not None
 
 
+def test_the_four_sizes_are_ranges_too() -> None:
+    for text in wording.WHICH_SIZE:
+        read = ranges_of(Question("q", text.format(part="cable"), ("Medium.", "Tiny.", "Large.", "Small.")))
+        assert read == [(0.015, 0.05), (0.0, 0.004), (0.05, 1.0), (0.004, 0.015)], text
+    assert ranges_of(Question("q", "How large is the defect?", ("Small", "Large"))) is None, "small for whom?"
+    assert ranges_of(Question("q", "How large is the part?", ("Medium", "Tiny", "Large", "Small"))) is None
+
+
 @pytest.mark.parametrize(
     ("text", "options"),
     [

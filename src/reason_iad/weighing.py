@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from reason_iad.prompt import Question, best_choice
-from reason_iad.schema import PLACES, Answer
+from reason_iad.schema import PLACES, SIZE_LIMITS, SIZES, Answer
 
 if TYPE_CHECKING:
     from reason_iad.expert import AnomalyMap
@@ -47,6 +47,7 @@ _ASKS_TYPE = re.compile(
 _ASKS_WHERE = re.compile(rf"\b({_FLAW}|wrong|differs?)\b", re.IGNORECASE)
 
 
+_ASKS_SIZE = re.compile(rf"\b(how (large|big|much)|what size|the size)\b.*\b{_FLAW}", re.IGNORECASE)
 _ASKS_SHARE = re.compile(
     r"\b(image|area|surface)\b.*\b(cover|take up|defect|damage)|\b(defect|damage)\w* .*\barea\b", re.I
 )
@@ -82,11 +83,15 @@ def places_of(question: Question) -> list[int] | None:
 def ranges_of(question: Question) -> list[tuple[float, float]] | None:
     """The range of shares of the image, in [0, 1], that each option of a question for the size names; else None.
 
-    Every option is a range of percentages, and no two of them overlap.
+    Every option is a range of percentages, and no two of them overlap; or they are the four `SIZES`.
     """
-    if len(question.options) < 2 or not _ASKS_SHARE.search(question.text):
+    plain = [_plain(text) for text in question.options]
+    if sorted(plain) == sorted(SIZES) and _ASKS_SIZE.search(question.text):
+        limits = (0.0, *SIZE_LIMITS, 1.0)
+        return [(limits[place], limits[place + 1]) for place in map(SIZES.index, plain)]
+    if len(plain) < 2 or not _ASKS_SHARE.search(question.text):
         return None
-    found = [_range(_plain(text)) for text in question.options]
+    found = [_range(text) for text in plain]
     ranges = [each for each in found if each is not None]
     ordered = sorted(ranges)
     if len(ranges) < len(found) or any(one[1] > other[0] for one, other in itertools.pairwise(ordered)):
