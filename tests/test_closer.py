@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,7 +17,7 @@ from reason_iad.schema import Box
 def test_the_window_holds_the_spot_and_lies_inside(spot: tuple[float, float], width: int, height: int) -> None:
     box = closer_box(spot, width, height)
     assert 0 <= box.x1 < box.x2 <= width and 0 <= box.y1 < box.y2 <= height
-    assert (box.x2 - box.x1, box.y2 - box.y1) == (round(width / ENLARGED), round(height / ENLARGED))
+    assert (box.x2 - box.x1, box.y2 - box.y1) == (math.ceil(width / ENLARGED), math.ceil(height / ENLARGED))
     assert box.x1 <= spot[0] * width <= box.x2 and box.y1 <= spot[1] * height <= box.y2
 
 

@@ -328,7 +328,7 @@ def test_it_looks_again_where_most_differs_and_says_where_and_how_large(weighing
     result = weighing(method="full").inspect(_blotched(), references=[_plate()], category="bracket")
     closer, region = result.evidence.closer, result.region
     assert result.verdict == "defect" and closer is not None and region is not None and region.box is not None
-    assert (closer.x2 - closer.x1, closer.y2 - closer.y1) == (160, 133)
+    assert (closer.x2 - closer.x1, closer.y2 - closer.y1) == (160, 134)
     for box in (closer, region.box):
         assert box.x1 <= 208 < box.x2 and box.y1 <= 165 < box.y2
     assert region.place == "bottom right" and region.box.x2 - region.box.x1 < 60
@@ -344,6 +344,25 @@ def test_it_looks_again_where_most_differs_and_says_where_and_how_large(weighing
     fusion = result.evidence.fusion
     assert fusion is not None and fusion.closer_probability == glances[0].probabilities["A"]
     assert all(patch.question in ("detection", "type", "place", "explanation") for patch in result.evidence.patches)
+
+
+@pytest.mark.parametrize("shift", [5, 11])
+def test_the_border_of_a_moved_reference_is_no_defect(weighing: Callable[..., Inspector], shift: int) -> None:
+    wide = np.random.default_rng(5).normal(128, 30, (25, 40, 3)).clip(0, 255).astype(np.uint8)
+    plate = Image.fromarray(wide).resize((320, 200), Image.Resampling.BICUBIC)
+    part, good = plate.crop((0, 0, 240, 200)), plate.crop((shift, 0, 240 + shift, 200))
+    look = Examination(weighing()._bench, part, [good], None)
+    assert len(look.moved) == 1 and look.map is not None and look.map.pixels is not None
+    assert look.map.pixels.max() < 5
+    several = Examination(weighing()._bench, part, [part, good], None).map
+    assert several is not None and several.normal_pixels is not None and several.normal_pixels < 5
+
+
+def test_a_very_narrow_image_has_a_closer_look(weighing: Callable[..., Inspector]) -> None:
+    narrow = Image.fromarray(np.random.default_rng(1).integers(0, 255, (8, 1600, 3), dtype=np.uint8))
+    assert (
+        weighing().inspect(narrow, references=[narrow.rotate(180)], category="bracket").evidence.closer is not None
+    )
 
 
 def test_without_references_or_weights_nobody_looks_again(weighing: Callable[..., Inspector]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
@@ -113,3 +115,11 @@ def test_the_same_pictures_give_the_same_bytes_and_nothing_given_is_touched() ->
     first, again = laid(reference, part), laid(reference, part)
     assert first[0].tobytes() == again[0].tobytes() and first[1] == again[1]
     assert reference.tobytes() == moved(plate(), 5, 5, 1).tobytes() and part.tobytes() == plate().tobytes()
+
+
+def test_a_motion_tells_what_it_does_not_show():
+    moved = Motion(dx=-0.04, dy=0.01, degrees=0.0, before=0.5, after=0.9)
+    assert moved.unseen(200, 100) == (0.04, 0.01)
+    x, y = Motion(dx=0.0, dy=0.0, degrees=-3.0, before=0.5, after=0.9).unseen(200, 100)
+    turn = math.sin(math.radians(3)) / 2
+    assert x == pytest.approx(turn / 2) and y == pytest.approx(2 * turn)

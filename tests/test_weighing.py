@@ -67,6 +67,11 @@ def test_questions_for_a_defect_are_known_in_any_order(text: str, options: tuple
         ("Is there a defect in the top left corner?", ("Yes", "No")), ("Is the damage severe?", ("Yes", "No")),
         ("Does the defect affect the function of the part?", ("Yes", "No")),
         ("Is there more than one defect?", ("Yes", "No")), ("Is this a fault-tolerant connector?", ("Yes", "No")),
+        ("Is there a defect in the center of the image?", ("Yes", "No")),
+        ("Are there any defects in the reference image?", ("Yes", "No")),
+        ("Does the image show any damage caused by overheating?", ("Yes", "No")),
+        ("Do parts like this often have defects?", ("Yes", "No")),
+        ("Is there a defect on the edge?", ("Yes", "No")),
         ("Is there a defect?", ("Yes", "Yes.")), ("Is there a defect?", ("Defective", "Good")), ("A defect?", ()),
     ],
 )  # fmt: skip
@@ -110,6 +115,12 @@ def never(question: Question) -> Answer:
         "Choose the defect that the image shows.", "Which kind of defect can be seen on this magnetic tile?",
         "One defect lies in the top left part of the image. What kind is it?",
         "Look at the bottom right part of the image. Which kind of defect is there?",
+        "The magnetic tile in this image is defective. Which of these defects does it have?",
+        "The part has a defect in the top left. Of which type?", "What type of surface defect is it?",
+        "What is the defect in the image?", "What is the name of the defect?", "What specific defect is visible?",
+        "How would you classify the defect?", "What kind of anomaly has been detected on the large gear?",
+        "What kind of defect does the product have?",
+        "There is a defect in the object. What is the type of the defect?",
     ],
 )  # fmt: skip
 def test_questions_for_the_type_are_known(text: str) -> None:
@@ -123,6 +134,15 @@ def test_questions_for_the_type_are_known(text: str) -> None:
         "What effect does the defect have?", "What does the defect look like?", "What kind of part is it?",
         "How many defects are there?", "Which part holds the defect?", "About how large is the defect?",
         "What colour is the defect?", "Why does this kind of defect matter?", "Describe the defect.",
+        "Which damaged component is shown?", "Which defective area is the largest?",
+        "What type of defective product is in the image?", "What fault can this defect lead to?",
+        "There is a defect in the object. What kind of object is this?", "What is the appearance of the defect?",
+        "The object has a defect. What type of material is it made of?", "What defect characteristics are visible?",
+        "There is a defect in the object. What type of repair is needed?", "What is the cause of the defect?",
+        "What damage would result if this part were used?", "Which defect detection method is suitable?",
+        "Which defect would most affect the function of the object?",
+        "Which statement about the defect is correct?",
+        "Which of the following best describes the defect?", "What is the potential effect of the defect?",
     ],
 )  # fmt: skip
 def test_questions_for_something_else_of_it_are_not(text: str) -> None:
@@ -158,6 +178,7 @@ def test_ranges_of_the_image_are_read() -> None:
         assert read == [pytest.approx(each) for each in limits], text
     assert ranges_of(Question("q", AREA, ("about 1%", "1%-5%", ">5%"))) is None, "one of them cannot be read"
     assert ranges_of(Question("q", AREA, ("up to 1%", "from 1% to 5%", "over 5%"))) is not None
+    assert ranges_of(Question("q", AREA, ("less than .5 %", "more than .5 %"))) == [(0.0, 0.005), (0.005, 1.0)]
 
 
 def test_the_four_sizes_are_ranges_too() -> None:
@@ -165,6 +186,11 @@ def test_the_four_sizes_are_ranges_too() -> None:
         read = ranges_of(Question("q", text.format(part="cable"), ("Medium.", "Tiny.", "Large.", "Small.")))
         assert read == [(0.015, 0.05), (0.0, 0.004), (0.05, 1.0), (0.004, 0.015)], text
     assert ranges_of(Question("q", "How large is the defect?", ("Small", "Large"))) is None, "small for whom?"
+    for text in (
+        "How large is the part that has the defect?", "How large is the hole next to the defect?",
+        "What is the size of the object with the defect?", "How much does the defect matter?",
+    ):  # fmt: skip
+        assert ranges_of(Question("q", text, ("Medium", "Tiny", "Large", "Small"))) is None, text
     assert ranges_of(Question("q", "How large is the part?", ("Medium", "Tiny", "Large", "Small"))) is None
 
 
@@ -174,6 +200,11 @@ def test_the_four_sizes_are_ranges_too() -> None:
         (AREA, ("Less than 5 %", "Less than 9 %")), (AREA, ("small", "large")), (AREA, ()),
         (AREA, ("Between 0.9 % and 0.3 %", "More than 10 %")), (AREA, ("Less than 0 %", "More than 100 %")),
         ("By how much is the image brighter?", RANGES), ("How likely is a defect?", RANGES),
+        ("How confident are you that the image shows a defect?", RANGES),
+        ("What is the probability that this surface is defective?", RANGES),
+        ("How much of the image does the bottle cover?", RANGES),
+        ("By how much does surface damage reduce the strength?", RANGES),
+        (AREA, ("Less than 0,3 %", "Between 0,3 % and 0,9 %", "More than 0,9 %")),
     ],
 )  # fmt: skip
 def test_other_ranges_are_not(text: str, options: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ is and where on it something is, only the whole picture tells; both looks are we
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from reason_iad.schema import Box
@@ -32,7 +33,7 @@ def closer_box(spot: tuple[float, float], width: int, height: int) -> Box:
 
 
 def _window(centre: float, side: int) -> tuple[int, int]:
-    length = max(1, round(side / ENLARGED))
+    length = math.ceil(side / ENLARGED)  # rounded up, so that no crop is narrower than its picture
     start = min(max(round(centre - length / 2), 0), side - length)
     return start, start + length
 

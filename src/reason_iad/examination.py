@@ -25,6 +25,7 @@ from reason_iad.prompt import (
     type_question,
 )
 from reason_iad.schema import (
+    PLACES,
     Answer,
     Box,
     Entry,
@@ -227,9 +228,10 @@ class Examination:
         """Where it is: the model's place, weighed with the map like the verdict, and the box of what differs."""
         question = place_question()
         answer = self.weighed(question, self.ask(question))
-        box = None if self.map is None else region_box(self.map, self.image.width, self.image.height)
+        box, share, place = None, None, PLACES.index(answer.text)
+        if self.map is not None:
+            box, share = region_box(self.map, self.image.width, self.image.height, place), covered(self.map, place)
         probability = answer.probabilities[answer.choice] if answer.choice else 0.0
-        share = None if self.map is None else covered(self.map)
         return Region(box=box, place=answer.text, place_probability=probability, share=share)
 
     def evidence(self) -> Evidence:
@@ -273,8 +275,7 @@ class Examination:
     def _anomaly_map(self, model: Backbone) -> AnomalyMap | None:
         if not self.references:
             return None
-        moved = {sha256: picture for sha256, (picture, _) in self.moved.items()}
-        return self.bench.compare(self.image, self._mapped(), moved)
+        return self.bench.compare(self.image, self._mapped(), self.moved)
 
 
 class _Clock:

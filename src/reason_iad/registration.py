@@ -63,6 +63,11 @@ class Motion:
     before: float
     after: float
 
+    def unseen(self, width: int, height: int) -> tuple[float, float]:
+        """Shares of the width and of the height, at either border, that the moved reference may not show."""
+        turn = math.sin(math.radians(abs(self.degrees))) / 2
+        return abs(self.dx) + turn * height / width, abs(self.dy) + turn * width / height
+
 
 def register(reference: Image.Image, image: Image.Image) -> tuple[Image.Image, Motion] | None:
     """Lay a reference as the inspected image lies.

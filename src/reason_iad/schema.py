@@ -200,11 +200,11 @@ class FusionEvidence(Record):
     patches: float = Field(ge=-10.0, le=10.0, description="There, ln of the patches' distance over what is usual.")
     pixels: float | None = Field(
         default=None, ge=-10.0, le=10.0,
-        description="There, ln of the pixels' difference in grey levels over what is usual.",
+        description="There, ln of one plus the pixels' difference in grey levels over one plus what is usual.",
     )  # fmt: skip
     usual: Usual = Field(
         description="What is usual for patches: the mean largest distance between the references; with one, the "
-        "map's median. For pixels it is the .9 quantile of their differences."
+        "map's median. For pixels likewise, with the upper quartile of this picture's differences at least."
     )
 
     def in_words(self) -> str:

@@ -32,33 +32,46 @@ _WHETHER = re.compile(
 """Questions that a defect answers with yes."""
 _TURNED = re.compile(
     r"\b(free|without|flawless|faultless|defectless|good|fine|normal|perfect|intact|undamaged|okay?|accept\w*|pass|not?"
-    r"|none|zero|lacks?|devoid|clear|absent|less|fewer|more|than|left|right|top|bottom|upper|lower|corner)\b|n['’]t\b",
+    r"|none|zero|lacks?|devoid|clear|absent|less|fewer|more|than|left|right|top|bottom|upper|lower|corner"
+    r"|cent(er|re)|middle|edge|border|reference|template|background|caused|due|often)\b|n['’]t\b",
     re.IGNORECASE,
 )
 """Words that turn such a question round, or narrow it."""
+_ASKS_WHERE = re.compile(rf"\b({_FLAW}|wrong|differs?)\b", re.IGNORECASE)
+_NOUN = r"(?:defects?|anomal(?:y|ies)|abnormalit(?:y|ies)|flaws?|faults?|damages?)\b"
+_SORT = r"(?:type|kind|sort|class|category)\b"
 _ASKS_TYPE = re.compile(
-    rf"\b(what|which)( of these)? (visible )?{_FLAW}"
-    rf"|\b(type|kind|sort|class|category) of (the |this |a |an )?{_FLAW}|\b{_FLAW} (type|kind|class|category)\b"
-    rf"|\b{_FLAW}\b.*\b((what|which) (type|kind|sort|class|category)|its (type|kind|class))\b"
-    rf"|\b(name|choose|classify) the {_FLAW}",
+    rf"\b(what|which)( of these)?( visible| specific)? {_NOUN} (is|are|can|does|do|has|have)\b"
+    rf"|\b{_SORT} of (the |this |a |an )?(\w+ )?{_NOUN}|\b{_NOUN} {_SORT}"
+    rf"|\b(what|which) (is|are) (the|this) {_NOUN}( in| on| shown| visible|\?|$)|\bname of the {_NOUN}"
+    rf"|\b{_FLAW}\b.*\b((what|which) {_SORT} is it\b|its {_SORT})"
+    rf"|\b{_FLAW}\b.*\bof (what|which) {_SORT}( is (the|this) {_NOUN}|\?|$)"
+    rf"|\b(name|choose|classify) the {_NOUN}",
     re.IGNORECASE,
 )
 """Questions whose options are types of defects."""
-_ASKS_WHERE = re.compile(rf"\b({_FLAW}|wrong|differs?)\b", re.IGNORECASE)
-
-
-_ASKS_SIZE = re.compile(rf"\b(how (large|big|much)|what size|the size)\b.*\b{_FLAW}", re.IGNORECASE)
-_ASKS_SHARE = re.compile(
-    r"\b(image|area|surface)\b.*\b(cover|take up|defect|damage)|\b(defect|damage)\w* .*\barea\b", re.I
-)
-"""Questions for how much of the image a defect covers."""
-_PLACE = rf"\b({'|'.join(sorted(PLACES, key=len, reverse=True))})\b"
 _ASKS_ELSE = re.compile(
-    r"\b(where|why|how|cause|caused|reason|effect|consequence|impact|severe|severity|colou?r|shape|size|large|many"
-    r"|look like|describ\w*|appearance)\b",
+    r"\b(where|why|causes?|caused|reason|effects?|consequence|impact|severe|severity|colou?r|shape|size|largest|many"
+    r"|look like|describ\w*|appearance|lead|results?|would(?! you)|could|affects?|repair|method|characteristics?"
+    r"|features?|statement|how (large|big|much|often|long))\b",
     re.IGNORECASE,
 )
 """Words of questions about something else of it."""
+_ASKS_SIZE = re.compile(
+    rf"\bhow (large|big) (is|are) (the|this) {_NOUN}|\bsize of (the|this) {_NOUN}"
+    rf"|\bhow much of (the|this) .*\b(does|do) (the|this) {_NOUN} cover\b",
+    re.IGNORECASE,
+)
+"""Questions for how large a defect is."""
+_ASKS_SHARE = (
+    re.compile(r"\b(share|how much|how large|percentage|proportion|fraction|portion)\b", re.IGNORECASE),
+    re.compile(r"\b(image|area|surface)\b", re.IGNORECASE),
+    re.compile(rf"\b{_FLAW}\b", re.IGNORECASE),
+)
+"""Questions for how much of the image a defect covers have all three."""
+_ASKS_ODDS = re.compile(r"\b(confiden|likel|probab|certain|rates?\b|strength|reduc|often)", re.IGNORECASE)
+"""Words of questions for other percentages."""
+_PLACE = rf"\b({'|'.join(sorted(PLACES, key=len, reverse=True))})\b"
 
 
 def yes_means_defect(question: Question) -> str | None:
@@ -89,7 +102,8 @@ def ranges_of(question: Question) -> list[tuple[float, float]] | None:
     if sorted(plain) == sorted(SIZES) and _ASKS_SIZE.search(question.text):
         limits = (0.0, *SIZE_LIMITS, 1.0)
         return [(limits[place], limits[place + 1]) for place in map(SIZES.index, plain)]
-    if len(plain) < 2 or not _ASKS_SHARE.search(question.text):
+    asks = all(part.search(question.text) for part in _ASKS_SHARE) and not _ASKS_ODDS.search(question.text)
+    if len(plain) < 2 or not asks:
         return None
     found = [_range(text) for text in plain]
     ranges = [each for each in found if each is not None]
@@ -100,7 +114,9 @@ def ranges_of(question: Question) -> list[tuple[float, float]] | None:
 
 
 def _range(option: str) -> tuple[float, float] | None:
-    numbers = [float(number) / 100 for number in re.findall(r"\d+(?:\.\d+)?(?= ?%)", option)]
+    if re.search(r"\d,\d", option):  # a decimal comma, or thousands
+        return None
+    numbers = [float(number) / 100 for number in re.findall(r"(?<![\d.])\d*\.?\d+(?= ?%)", option)]
     if len(numbers) == 2 and numbers[0] < numbers[1] <= 1 and re.match(r"(between|from|\d)", option):
         return numbers[0], numbers[1]
     if len(numbers) != 1 or not 0 < numbers[0] < 1:

@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from reason_iad.backbones.base import ChatModel
 from reason_iad.config import PRESETS, InspectorConfig
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone, ImageTokens
     from reason_iad.expert import AnomalyMap, Expert
     from reason_iad.knowledge import Gallery, KnowledgeStore
+    from reason_iad.registration import Motion
+
+    Laid = Mapping[str, tuple[Image.Image, Motion]]
 
 CACHED_IMAGES = 32
 """Reference images whose tokens are kept."""
@@ -60,8 +64,7 @@ class Workbench:
         self.knowledge_sha256 = None if knowledge is None else knowledge.sha256()
         self._tokens: _Recent[ImageTokens] = _Recent(CACHED_IMAGES)
         self._query: _Recent[ImageTokens] = _Recent(1)
-        self._experts: _Recent[Expert] = _Recent(CACHED_EXPERTS)
-        self._pixels: _Recent[float | None] = _Recent(CACHED_EXPERTS)
+        self._experts: _Recent[_Calibration] = _Recent(CACHED_EXPERTS)
 
     @property
     def local(self) -> Backbone:
@@ -133,24 +136,23 @@ class Workbench:
         return self._query.get(image.sha256, lambda: self.local.embed_image(image.pixels))
 
     def compare(
-        self,
-        image: LoadedImage,
-        references: Sequence[LoadedImage],
-        moved: Mapping[str, Image.Image] = MappingProxyType({}),
+        self, image: LoadedImage, references: Sequence[LoadedImage], moved: Laid = MappingProxyType({})
     ) -> AnomalyMap:
         """How an image differs from good parts, patch by patch and pixel by pixel.
 
         Args:
             image: the inspected one.
             references: good parts, at least one.
-            moved: some of them, by hash, as they are laid for this image.
+            moved: some of them, by hash, as they are laid for this image, and how they were moved.
         """
         from reason_iad.expert.template import pixel_differences
 
-        found = self.expert(references, moved).inspect(self.local.patch_features(image.pixels))
-        good = [np.asarray(moved.get(reference.sha256, reference.pixels)) for reference in references]
-        pixels = pixel_differences(np.asarray(image.pixels), good)
-        return replace(found, pixels=pixels, normal_pixels=self.usual_pixels(references))
+        pictures = {sha256: picture for sha256, (picture, _) in moved.items()}
+        found = self.expert(references, pictures).inspect(self.local.patch_features(image.pixels))
+        good = [_small(pictures.get(reference.sha256, reference.pixels)) for reference in references]
+        motions = [moved[reference.sha256][1] for reference in references if reference.sha256 in moved]
+        pixels = pixel_differences(_small(image.pixels), good, _unseen(motions, image.width, image.height))
+        return replace(found, pixels=pixels, normal_pixels=self._calibration(references).pixels)
 
     def expert(
         self, references: Sequence[LoadedImage], moved: Mapping[str, Image.Image] = MappingProxyType({})
@@ -161,8 +163,7 @@ class Workbench:
             references: good parts.
             moved: some of them, by hash, as they are laid for the image at hand.
         """
-        key = ":".join(reference.sha256 for reference in references)
-        expert = self._experts.get(key, lambda: self._calibrated(references))
+        expert = self._calibration(references).expert
         if not any(reference.sha256 in moved for reference in references):
             return expert
         return expert.beside(
@@ -172,41 +173,58 @@ class Workbench:
             ]
         )
 
-    def _calibrated(self, references: Sequence[LoadedImage]) -> Expert:
-        """An expert that knows how much these references differ, laid alike if references are laid at all."""
+    def _calibration(self, references: Sequence[LoadedImage]) -> _Calibration:
+        """How much these references differ from one another, computed once."""
+        key = ":".join(reference.sha256 for reference in references)
+        return self._experts.get(key, lambda: self._calibrated(references))
+
+    def _calibrated(self, references: Sequence[LoadedImage]) -> _Calibration:
+        """What these references say about good parts, laid alike if references are laid at all."""
         from reason_iad.expert import build_expert
         from reason_iad.expert.jitter import jittered_copies
-
-        model, first = self.local, references[0].pixels
-        features = [model.patch_features(reference.pixels) for reference in references]
-        if len(references) == 1:
-            return build_expert(features, [model.patch_features(copy) for copy in jittered_copies(first)])
-        laid = [
-            before if picture is reference.pixels else model.patch_features(picture)
-            for before, picture, reference in zip(features, self._alike(references), references, strict=True)
-        ]
-        return build_expert(features, laid=laid)
-
-    def _alike(self, references: Sequence[LoadedImage]) -> list[Image.Image]:
-        """The references, laid as the first of them lies if references are laid at all."""
+        from reason_iad.expert.template import usual_difference
         from reason_iad.registration import register
 
-        first = references[0].pixels
-        if not self.config.align:
-            return [reference.pixels for reference in references]
-        found = [register(reference.pixels, first) for reference in references[1:]]
-        moved = [one.pixels if laid is None else laid[0] for one, laid in zip(references[1:], found, strict=True)]
-        return [first, *moved]
+        model, first = self.local, references[0]
+        features = [model.patch_features(reference.pixels) for reference in references]
+        if len(references) == 1:
+            copies = [model.patch_features(copy) for copy in jittered_copies(first.pixels)]
+            return _Calibration(build_expert(features, copies), None)
+        laid, pictures = list(features), [reference.pixels for reference in references]
+        motions: list[Motion] = []
+        for number, reference in enumerate(references[1:], 1):
+            found = register(reference.pixels, first.pixels) if self.config.align else None
+            if found is not None:
+                pictures[number], motion = found
+                laid[number] = model.patch_features(pictures[number])
+                motions.append(motion)
+        unseen = _unseen(motions, first.width, first.height)
+        usual = usual_difference([_small(picture) for picture in pictures], unseen)
+        return _Calibration(build_expert(features, laid=laid), usual)
 
-    def usual_pixels(self, references: Sequence[LoadedImage]) -> float | None:
-        """By how many grey levels these references differ from one another, computed once; None for one."""
-        from reason_iad.expert.template import usual_difference
 
-        def differ() -> float | None:
-            pictures = [np.asarray(picture) for picture in self._alike(references)]
-            return usual_difference(pictures) if len(pictures) > 1 else None
+class _Calibration(NamedTuple):
+    """What a set of references says about good parts: by patches, and by pixels (None for a single one)."""
 
-        return self._pixels.get(":".join(reference.sha256 for reference in references), differ)
+    expert: Expert
+    pixels: float | None
+
+
+def _small(picture: Image.Image) -> npt.NDArray[np.uint8]:
+    """A picture at the size at which pixels are compared."""
+    from PIL import Image
+
+    from reason_iad.expert.template import compared_size
+
+    size = compared_size(picture.width, picture.height)
+    shrunk = picture if size == picture.size else picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    return np.asarray(shrunk)
+
+
+def _unseen(motions: Sequence[Motion], width: int, height: int) -> tuple[float, float]:
+    """Shares of the width and height at either border that some moved reference does not show."""
+    shares = [motion.unseen(width, height) for motion in motions]
+    return max((x for x, _ in shares), default=0.0), max((y for _, y in shares), default=0.0)
 
 
 class _Recent(OrderedDict[str, T]):

@@ -123,6 +123,33 @@ def test_the_map_is_weighed_into_whether_and_where_only_if_asked_to(
     assert changed
 
 
+def test_a_closer_look_is_asked_about_defects_and_never_told_what_is_withheld(
+    settings: Settings, knowledge: KnowledgeStore, units: tuple[Unit, ...], tmp_path: Path
+) -> None:
+    closer = DetectionWeights(bias=0.0, model=0.0, closer=1.0, map=0.0)
+    fusion = LateFusion(
+        one_reference=closer, more_references=closer, place=PlaceWeights(model=1.0, map=0.0),
+        type=TypeWeights(model=0.0, closer=1.0), size=SizeWeights(model=1.0, map=0.0), fitted_on="nothing",
+    )  # fmt: skip
+    (tmp_path / FILE).write_text(fusion.model_dump_json())
+    model = Listening()
+    model.directory = tmp_path
+    plain = ask(settings, knowledge, units[1:2], "knowledge", model)
+    heads, model.heads = len(model.heads), []
+    weighed = ask(replace(settings, fuse=True), knowledge, units[1:2], "knowledge", model)
+    assert len(model.heads) == heads + 1, "one closer look serves all questions; the object is not looked at again"
+    told = [head for head in model.heads if "pcb" in head]
+    assert len(told) == 2 and all("Zinc" in head for head in told)
+    for head in model.heads:
+        assert head in told or not any(word in head for word in ("Part:", "Zinc", "Gold", "[knowledge]", "toys"))
+    changed = {
+        after.answer.kind
+        for before, after in zip(plain, weighed, strict=True)
+        if after.answer.probabilities != before.answer.probabilities
+    }
+    assert "Anomaly Detection" in changed and "Object Classification" not in changed
+
+
 def test_what_names_the_object_never_reaches_a_question_about_it(
     settings: Settings, knowledge: KnowledgeStore, units: tuple[Unit, ...]
 ) -> None:

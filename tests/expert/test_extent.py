@@ -11,7 +11,7 @@ import torch
 from reason_iad.expert import AnomalyMap
 from reason_iad.expert.extent import covered, region_box
 from reason_iad.expert.suspicion import standing_out
-from reason_iad.schema import Box
+from reason_iad.schema import PLACES, Box
 
 
 def compared(*spots: tuple[slice, slice, float]) -> AnomalyMap:
@@ -38,6 +38,23 @@ def test_what_differs_far_less_is_not_part_of_it() -> None:
     weak = (slice(40, 60), slice(80, 90), 5.0)
     assert region_box(compared(*PIECES, weak), 120, 120) == region_box(compared(*PIECES), 120, 120)
     assert covered(compared(*PIECES, weak)) == covered(compared(*PIECES))
+
+
+def test_a_large_region_is_covered_whole() -> None:
+    large = compared((slice(20, 80), slice(30, 90), 60.0))
+    assert covered(large) == pytest.approx(3600 / 120**2)
+
+
+def test_what_does_not_clearly_stand_out_has_no_share() -> None:
+    grain = np.random.default_rng(0).uniform(8, 12, (120, 120)).astype(np.float32)
+    grain[60, 60] = 14.0
+    assert covered(replace(compared(), pixels=grain)) is None
+
+
+def test_box_and_share_are_those_of_the_place_that_was_named() -> None:
+    corner = PLACES.index("top left")
+    assert region_box(compared(*PIECES), 120, 120, corner) == Box(x1=10, y1=10, x2=12, y2=12)
+    assert covered(compared(*PIECES), corner) == pytest.approx(4 / 120**2)
 
 
 def test_a_box_never_leaves_the_image() -> None:

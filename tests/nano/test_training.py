@@ -122,6 +122,19 @@ def test_new_heads_learn_first_and_then_the_weights(unbroken, gone_on, tmp_path)
     assert moved and not any(name.startswith("model.model.visual") for name in moved), "the tower rests"
 
 
+def test_a_run_that_went_on_from_a_model_resumes_as_such(unbroken, tmp_path):
+    begun = replace(SETTINGS, steps=(1, 0, 0), start=str(unbroken / "model"))
+    train(tmp_path, begun)
+    train(tmp_path, replace(SETTINGS, steps=(1, 1, 0)), resume=True)  # without saying from what
+    written = json.loads((tmp_path / "settings.json").read_text())
+    assert written["start"] == begun.start and written["heads_first"] == begun.heads_first
+    packaged = weights(unbroken)["model.model.language_model.embed_tokens.weight"]
+    resumed = weights(tmp_path)["model.model.language_model.embed_tokens.weight"]
+    assert torch.allclose(resumed, packaged.bfloat16().float(), atol=1e-6), "its scale is not set anew"
+    with pytest.raises(ConfigError, match="was not started from 'nano'"):
+        train(tmp_path, replace(SETTINGS, start="nano"), resume=True)
+
+
 @pytest.mark.parametrize(("start", "says"), [("nano", "another shape"), ("fake", "no packaged nano")])
 def test_a_run_does_not_go_on_from_another_kind_of_model(tmp_path, start, says):
     with pytest.raises(ConfigError, match=says):

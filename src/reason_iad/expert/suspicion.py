@@ -19,7 +19,7 @@ FLOOR = 1e-3
 """Cosine distance added before logarithms: two images may be the same to the last pixel."""
 GREY_FLOOR = 1.0
 """The same in grey levels."""
-USUAL_PIXELS = 0.9
+USUAL_PIXELS = 0.75
 """Quantile of the pixels' differences that is usual."""
 SHARE = 0.5
 """What stands out above the picture's median by this share of what most does says which places are concerned: of
@@ -33,7 +33,8 @@ def what_is_usual(found: AnomalyMap) -> Usual:
 
     'references': the mean of the largest differences between them. A single one does not say how good parts differ,
     and neither do copies of one another, which lie nearer together than most of the query to them; there it is what
-    most of the same picture shows, the 'median' distance of patches and the .9 quantile of the pixels' differences.
+    most of the same picture shows, the 'median' distance of patches and the upper quartile of the pixels'
+    differences.
     """
     several = found.calibrated_on > 1 and found.normal_peak > float(found.distances.median())
     return "references" if several else "median"

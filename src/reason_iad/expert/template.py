@@ -8,6 +8,7 @@ of the same material, pixels differ everywhere and nothing stands out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,26 +26,32 @@ LIGHT = 0.1
 COARSE = 8
 """By how much the copy is shrunk on which that is found."""
 MARGIN = 0.02
-"""Share of the longer side at the border that is not compared: a moved reference shows nothing there."""
+"""Share of each side at either border that is never compared: edges wander there."""
 
 Pixels = npt.NDArray[np.uint8]
 Grey = npt.NDArray[np.float32]
 
 
-def pixel_differences(image: Pixels, references: Sequence[Pixels]) -> Grey:
+def pixel_differences(
+    image: Pixels, references: Sequence[Pixels], unseen: tuple[float, float] = (0.0, 0.0)
+) -> Grey | None:
     """By how many grey levels each pixel differs from every good part.
 
     Args:
         image: (H, W, 3), the inspected one.
         references: (h, w, 3) each, at least one, laid as the image lies; brought to its size.
+        unseen: shares of the width and of the height, at either border, that a moved reference does not show.
 
     Returns:
-        (rows, columns) at least 0, of the image shrunk to at most `SIDE` pixels; 0 at the border.
+        (rows, columns) at least 0, of the image shrunk to at most `SIDE` pixels; 0 at the border. None where the
+        border is all there is.
     """
     import cv2
 
-    scale = min(1.0, SIDE / max(image.shape[:2]))
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    size = compared_size(image.shape[1], image.shape[0])
+    border = tuple(max(1, math.ceil(max(MARGIN, share) * side)) for share, side in zip(unseen, size, strict=True))
+    if any(side <= 2 * edge for side, edge in zip(size, border, strict=True)):
+        return None
     seen = _soft(image, size)
     good = [_soft(reference, size) for reference in references]
     good = [each + _light(seen - each) for each in good]
@@ -57,17 +64,23 @@ def pixel_differences(image: Pixels, references: Sequence[Pixels]) -> Grey:
     lacking = np.min([np.maximum(each - bright, dark - each) for each in good], axis=0)
     differs = np.maximum(np.maximum(added, lacking), 0).max(-1)
     result: Grey = np.zeros(size[::-1], np.float32)
-    border = max(1, round(MARGIN * max(size)))
-    inner = (slice(border, -border), slice(border, -border))
+    inner = (slice(border[1], -border[1]), slice(border[0], -border[0]))
     result[inner] = cv2.GaussianBlur(differs, (0, 0), SPECK)[inner]
     return result
 
 
-def usual_difference(references: Sequence[Pixels]) -> float:
-    """Mean of the largest differences of each good part from the others, laid alike: at least two of them."""
+def compared_size(width: int, height: int) -> tuple[int, int]:
+    """(width, height) at which a picture is compared."""
+    scale = min(1.0, SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def usual_difference(references: Sequence[Pixels], unseen: tuple[float, float] = (0.0, 0.0)) -> float | None:
+    """Mean of the largest differences of each good part from the others, laid alike; None if none is compared."""
     others = [[*references[:i], *references[i + 1 :]] for i in range(len(references))]
-    peaks = [float(pixel_differences(one, rest).max()) for one, rest in zip(references, others, strict=True)]
-    return sum(peaks) / len(peaks)
+    found = [pixel_differences(one, rest, unseen) for one, rest in zip(references, others, strict=True)]
+    peaks = [float(each.max()) for each in found if each is not None]
+    return sum(peaks) / len(peaks) if peaks else None
 
 
 def _light(difference: npt.NDArray[Any]) -> npt.NDArray[Any]:

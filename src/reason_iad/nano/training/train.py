@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,8 @@ def train(out: Path, settings: TrainSettings, *, resume: bool = False) -> Path:
         raise ConfigError(
             f"'{out}' holds a training run; pass --resume to go on with it, or choose another directory."
         )
+    if resume:
+        settings = _as_begun(out, settings)
     out.mkdir(parents=True, exist_ok=True)
     (out / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
     if settings.threads is not None:
@@ -91,6 +93,22 @@ def train(out: Path, settings: TrainSettings, *, resume: bool = False) -> Path:
             runner.run(stage, index, budget, state["step"] if here else 0, tensors if here else None)
     draw_curves(out / "log.jsonl", out / "curves.png")
     return package_model(model, out / "tokenizer", out / "model", settings.size)
+
+
+def _as_begun(out: Path, settings: TrainSettings) -> TrainSettings:
+    """The settings with what the run was begun from: what went on from a model does not resume as if from nothing.
+
+    Raises:
+        ConfigError: another model to start from is asked for.
+    """
+    try:
+        begun = json.loads((out / "settings.json").read_text())
+        start, heads_first = begun["start"], begun["heads_first"]
+    except (OSError, ValueError, KeyError):
+        return settings
+    if settings.start not in (None, start):
+        raise ConfigError(f"The run in '{out}' was not started from '{settings.start}'; resume it without --start.")
+    return replace(settings, start=start, heads_first=heads_first)
 
 
 def inherit_heads(heads: nn.Module, previous: nn.Module) -> None:

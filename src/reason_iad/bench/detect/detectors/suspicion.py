@@ -37,7 +37,7 @@ class SuspicionDetector:
         from reason_iad.expert.suspicion import suspicion
 
         found = {sha256: register(normal.pixels, image.pixels) for sha256, normal in self._normals.items()}
-        moved = {sha256: laid[0] for sha256, laid in found.items() if laid is not None}
+        moved = {sha256: laid for sha256, laid in found.items() if laid is not None}
         values = suspicion(self._bench.compare(image, [*self._normals.values()], moved))
         return Detection(float(values.max()), values.numpy(), {"moved": float(len(moved))})
 
