@@ -328,7 +328,7 @@ def test_it_looks_again_where_most_differs_and_says_where_and_how_large(weighing
     result = weighing(method="full").inspect(_blotched(), references=[_plate()], category="bracket")
     closer, region = result.evidence.closer, result.region
     assert result.verdict == "defect" and closer is not None and region is not None and region.box is not None
-    assert (closer.x2 - closer.x1, closer.y2 - closer.y1) == (160, 134)
+    assert (closer.x2 - closer.x1, closer.y2 - closer.y1) == (120, 100)
     for box in (closer, region.box):
         assert box.x1 <= 208 < box.x2 and box.y1 <= 165 < box.y2
     assert region.place == "bottom right" and region.box.x2 - region.box.x1 < 60

@@ -15,7 +15,7 @@ from reason_iad.schema import Box
 if TYPE_CHECKING:
     from PIL import Image
 
-ENLARGED = 1.5
+ENLARGED = 2.0
 """How much larger everything is seen at a closer look, each way."""
 
 
