@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -58,7 +59,10 @@ def test_the_map_has_its_say_in_a_verdict():
     assert fusion is not None
     for weights in (fusion.one_reference, fusion.more_references):
         assert weights.model > 0 and weights.map > 0
-    assert fusion.place.model > 0 and fusion.place.map > 0
+    for pair in (fusion.place, fusion.size):
+        assert pair.model > 0 and pair.map > 0
+    assert fusion.type.model > 0 and fusion.type.closer > 0
+    assert re.match(r"[1-9]\d\d+ drawn pairs of the validation seeds", fusion.fitted_on), "not those of a trial"
 
 
 def test_every_letter_is_one_token(backbone):
