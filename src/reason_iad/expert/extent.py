@@ -18,7 +18,7 @@ NARROW = 0.7
 """The box holds what stands out above the picture's median by this share of what most does."""
 DIFFERENT = 0.35
 """A pixel is different if it differs, above the picture's median, by this share of what the most different does."""
-CLEARLY = 2.0
+CLEARLY = 4.0
 """Times by which that one has to differ from what is usual, or nobody can tell how much differs."""
 GAP = 0.02
 """Share of the longer side by which pieces are widened each way to see which hang together."""
