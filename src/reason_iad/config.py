@@ -153,7 +153,7 @@ class InspectorConfig:
     explanation_tokens: int = 96
     thought_tokens: int = 128  # chain of thought ('cot')
     align: bool = True  # lay references as the part lies, where that makes both agree [ours]; benchmarks: off
-    fuse: bool = True  # weigh the map into verdict and place, where the model has weights for it [ours]
+    fuse: bool = True  # look again and weigh what differs, where the model has weights for it [ours]
     option_orders: OptionOrders = "types"  # the mean over all rotations: only of type names [ours]; papers: given
     reasoning: ReasoningConfig | None = field(default=None)  # overrides the method's own
 

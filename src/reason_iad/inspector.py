@@ -45,7 +45,7 @@ class Inspector:
         backbone: the frozen model; behind an API, a `ChatModel`.
         knowledge: the knowledge store, or None.
         config: the configuration in force.
-        fusion: how the map is weighed into verdict and place, or None.
+        fusion: how both looks and what differs are weighed, or None.
 
     Raises:
         ModelError: the model is behind an API, and the method or a gallery takes more than text and images.

@@ -43,7 +43,7 @@ class Workbench:
         knowledge: the store, or None.
         gallery: where categories are found, or None.
         config: the configuration in force.
-        fusion: how the map is weighed into verdict and place, or None.
+        fusion: how both looks and what differs are weighed, or None.
         method, reasoning: what it resolves to.
     """
 

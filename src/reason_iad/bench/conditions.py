@@ -34,7 +34,7 @@ class Settings:
         seed: of the reasoning and of that choice.
         option_orders: as in `InspectorConfig`.
         align: lay templates as the image lies, as inspections do.
-        fuse: weigh the map into answers about whether and where, as inspections do.
+        fuse: weigh a closer look and what differs into answers, as inspections do.
         overrides: options of the reasoning to change, 'name=value' each.
     """
 
