@@ -70,7 +70,7 @@ class Job:
     "--fuse/--no-fuse",
     default=True,
     show_default=True,
-    help="Weigh the map against the references into verdict and place, where the model has weights for it.",
+    help="Look again where it differs from the references, and weigh that, where the model has weights for it.",
 )
 @click.option(
     "--report",

@@ -124,7 +124,7 @@ class MethodList(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--align", is_flag=True, help="Lay templates as the image lies, where both then agree, as 'inspect' does."
 )
-@click.option("--fuse", is_flag=True, help="Weigh the map into answers about whether and where, as 'inspect' does.")
+@click.option("--fuse", is_flag=True, help="Look again and weigh what differs into the answers, as 'inspect' does.")
 @click.option(
     "--set",
     "overrides",
