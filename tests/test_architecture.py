@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "prompt": {"errors", "schema"},
     "files": {"errors"},
     "images": {"errors"},
-    "registration": set(),
+    "registration": {"images"},
     "closer": {"schema"},
     # the rooms: they do not know each other
     "reasoning": {"backbones.base", "config", "schema", "errors"},

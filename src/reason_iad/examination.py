@@ -93,11 +93,9 @@ class Examination:
         config = self.bench.config
         if not config.align:
             return {}
-        from reason_iad.registration import register
+        from reason_iad.registration import lay_alike
 
-        used = {r.sha256: r.pixels for r in (*self.references[: config.max_references], *self._mapped())}
-        found = {sha256: register(pixels, self.image.pixels) for sha256, pixels in used.items()}
-        return {sha256: laid for sha256, laid in found.items() if laid is not None}
+        return lay_alike((*self.references[: config.max_references], *self._mapped()), self.image.pixels)
 
     def _local(self, model: Backbone, parts: tuple[Part, ...]) -> Scene:
         """Compare with the references, then run everything up to the question through the model."""

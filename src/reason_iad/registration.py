@@ -13,12 +13,16 @@ switch this off (`align=False`, `--no-align`).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+if TYPE_CHECKING:
+    from reason_iad.images import LoadedImage
 
 SIDE = 256
 """Pixels of the longer side of the copies that the motion is estimated on."""
@@ -67,6 +71,14 @@ class Motion:
         """Shares of the width and of the height, at either border, that the moved reference may not show."""
         turn = math.sin(math.radians(abs(self.degrees))) / 2
         return abs(self.dx) + turn * height / width, abs(self.dy) + turn * width / height
+
+
+def lay_alike(references: Iterable[LoadedImage], image: Image.Image) -> dict[str, tuple[Image.Image, Motion]]:
+    """The references that have to be moved to lie as an image does, by hash, and how each was moved."""
+    found = {
+        sha256: register(picture, image) for sha256, picture in {r.sha256: r.pixels for r in references}.items()
+    }
+    return {sha256: laid for sha256, laid in found.items() if laid is not None}
 
 
 def register(reference: Image.Image, image: Image.Image) -> tuple[Image.Image, Motion] | None:

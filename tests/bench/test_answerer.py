@@ -96,15 +96,20 @@ def test_every_question_is_answered_once_in_order(
         assert (each.reward is not None) == (each.initial is not None) == (each.steps > 0) == (method == "full")
 
 
+def late_fusion(detection: DetectionWeights, closer: float) -> LateFusion:
+    """Weights that leave places and sizes to the model, and believe the closer look about types by so much."""
+    return LateFusion(
+        one_reference=detection, more_references=detection, place=PlaceWeights(model=1.0, map=0.0),
+        type=TypeWeights(model=1 - closer, closer=closer), size=SizeWeights(model=1.0, map=0.0),
+        fitted_on="nothing",
+    )  # fmt: skip
+
+
 def test_the_map_is_weighed_into_whether_and_where_only_if_asked_to(
     settings: Settings, knowledge: KnowledgeStore, units: tuple[Unit, ...], tmp_path: Path
 ) -> None:
     # So sure of a defect that it cannot be missed.
-    weights = DetectionWeights(bias=30.0, model=0.0, closer=0.0, map=0.0)
-    fusion = LateFusion(
-        one_reference=weights, more_references=weights, place=PlaceWeights(model=1.0, map=0.0),
-        type=TypeWeights(model=1.0, closer=0.0), size=SizeWeights(model=1.0, map=0.0), fitted_on="nothing",
-    )  # fmt: skip
+    fusion = late_fusion(DetectionWeights(bias=30.0, model=0.0, closer=0.0, map=0.0), closer=0.0)
     model = FakeBackbone(context_length=16384)
     alone = ask(settings, knowledge, units, "direct", model)
     model.directory = tmp_path
@@ -126,11 +131,7 @@ def test_the_map_is_weighed_into_whether_and_where_only_if_asked_to(
 def test_a_closer_look_is_asked_about_defects_and_never_told_what_is_withheld(
     settings: Settings, knowledge: KnowledgeStore, units: tuple[Unit, ...], tmp_path: Path
 ) -> None:
-    closer = DetectionWeights(bias=0.0, model=0.0, closer=1.0, map=0.0)
-    fusion = LateFusion(
-        one_reference=closer, more_references=closer, place=PlaceWeights(model=1.0, map=0.0),
-        type=TypeWeights(model=0.0, closer=1.0), size=SizeWeights(model=1.0, map=0.0), fitted_on="nothing",
-    )  # fmt: skip
+    fusion = late_fusion(DetectionWeights(bias=0.0, model=0.0, closer=1.0, map=0.0), closer=1.0)
     (tmp_path / FILE).write_text(fusion.model_dump_json())
     model = Listening()
     model.directory = tmp_path

@@ -34,9 +34,9 @@ RADIUS = 0.15
 """References show the part in about the same place: a patch is compared within 15 % of the image side [ours]."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AnomalyMap:
-    """A calibrated map of one image.
+    """A calibrated map of one image; two are the same only if they are one.
 
     Attributes:
         values: (rows, columns) in [0, 1].

@@ -8,6 +8,7 @@ distance over what is usual in the same picture or between good ones, and added:
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -40,12 +41,17 @@ def what_is_usual(found: AnomalyMap) -> Usual:
     return "references" if several else "median"
 
 
+@lru_cache(maxsize=1)
 def suspicion(found: AnomalyMap) -> torch.Tensor:
-    """(rows, columns) float32 on the grid of the pixels, or of the patches where pixels were not compared."""
+    """(rows, columns) float32 on the grid of the pixels, or of the patches where pixels were not compared.
+
+    Kept for the next question about the same map; not to be changed in place.
+    """
     patches, pixels = both_sides(found)
     return patches if pixels is None else patches + pixels
 
 
+@lru_cache(maxsize=1)
 def both_sides(found: AnomalyMap) -> tuple[torch.Tensor, torch.Tensor | None]:
     """What patches and what pixels say, (rows, columns) each on one grid; None where pixels were not compared."""
     at = {"references": found.normal_peak, "median": float(found.distances.median())}

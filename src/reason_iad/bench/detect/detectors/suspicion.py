@@ -13,7 +13,7 @@ from reason_iad.bench.detect.detectors.base import Detection
 from reason_iad.config import InspectorConfig
 from reason_iad.errors import ConfigError
 from reason_iad.images import LoadedImage
-from reason_iad.registration import register
+from reason_iad.registration import lay_alike
 from reason_iad.workbench import Workbench
 
 
@@ -36,9 +36,9 @@ class SuspicionDetector:
             raise ConfigError("The detector has not seen a normal image yet; call fit first.")
         from reason_iad.expert.suspicion import suspicion
 
-        found = {sha256: register(normal.pixels, image.pixels) for sha256, normal in self._normals.items()}
-        moved = {sha256: laid for sha256, laid in found.items() if laid is not None}
-        values = suspicion(self._bench.compare(image, [*self._normals.values()], moved))
+        normals = [*self._normals.values()]
+        moved = lay_alike(normals, image.pixels)
+        values = suspicion(self._bench.compare(image, normals, moved))
         return Detection(float(values.max()), values.numpy(), {"moved": float(len(moved))})
 
 
