@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +18,7 @@ import psutil
 import pytest
 
 from ray_answerers import Fake, make_units
-from reason_iad.bench.ray_pool import stream
+from reason_iad.bench.ray_pool import _READERS, stream
 from reason_iad.bench.ray_session import _require_loopback, check_version
 from reason_iad.errors import ConfigError, MissingExtraError
 
@@ -59,6 +60,7 @@ class Facts:
     left: list[str] = field(default_factory=list)
     connected: bool = True
     environment: set[str] = field(default_factory=set)
+    reading: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +75,16 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
         results = stream(make_units(50), make, address=None, workers=1)
         next(results)
         found = look_around()
-        results.close()  # type: ignore[attr-defined]  # a generator
         import ray
 
+        shutdown = ray.shutdown
+
+        def seen() -> None:
+            found.reading = [thread.name for thread in threading.enumerate() if thread.name.startswith(_READERS)]
+            shutdown()
+
+        patch.setattr(ray, "shutdown", seen)
+        results.close()  # type: ignore[attr-defined]  # a generator
         found.left = [process.name() for process in family()[1:]]
         found.connected = ray.is_initialized()
         found.environment = {k for k in before.keys() | os.environ.keys() if before.get(k) != os.environ.get(k)}
@@ -118,6 +127,11 @@ def test_only_who_has_the_token_of_the_run_gets_in(facts: Facts) -> None:
     assert "joined 1" in facts.joined["right"]
     assert "refuses the token; set RAY_AUTH_MODE=token" in facts.joined["wrong"]
     assert "refuses the token; set RAY_AUTH_MODE=token" in facts.joined["none"]
+
+
+@pytest.mark.slow
+def test_no_thread_still_reads_when_ray_is_shut_down(facts: Facts) -> None:
+    assert facts.reading == []  # or Ray ends this very process
 
 
 @pytest.mark.slow

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +38,12 @@ DEFAULT_WORKERS = 2
 
 FATAL_LIMIT = 8
 """So many units may kill their workers before the run is given up: the units are not at fault then."""
+
+READER_SECONDS = 10.0
+"""How long the threads that read ahead may take to end once nobody reads; each looks ten times a second."""
+
+_READERS = ("iter_threaded", "map_tp_", "StreamingExecutor")
+"""How the names of those threads of Ray Data begin, in the versions since 2.52."""
 
 
 def stream(
@@ -225,7 +233,20 @@ def _answers(
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_no_progress_timeout_s = -1  # how long one unit takes is not Ray's business
-    yield from answers.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+    others = set(threading.enumerate())
+    try:
+        yield from answers.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+    finally:
+        _let_readers_end(others)
+
+
+def _let_readers_end(others: set[threading.Thread]) -> None:
+    """Wait for the threads of Ray Data that read ahead: should one of them let go of a block after Ray was shut
+    down, Ray ends the whole process without a word."""
+    deadline = time.monotonic() + READER_SECONDS
+    for thread in set(threading.enumerate()) - others:
+        if thread.name.startswith(_READERS):
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 @contextmanager
