@@ -69,10 +69,12 @@ def family_index() -> dict[str, int]:
 
 ZOOMED_EVERY = 3
 """One training pair in so many is a crop, as a closer look shows it."""
-ZOOMS = (1.5, 2.0, 1.5, 2.5)
+ZOOMS = (1.5, 4.0, 2.0, 3.0)
 """How much of them is enlarged, in turn."""
 SOFT_EVERY = 4
 """One crop in so many is enlarged from a picture that shows no more, as crops of small photographs are."""
+SHARP = 2.0
+"""Crops that show a part larger than this are enlarged by this much from a picture that shows no more."""
 LEAST_SIDE = 56
 """Pixels that such a picture has each way."""
 
@@ -94,11 +96,12 @@ def draw(number: int, purpose: Purpose, size: Size, references: int = 1, zoom: f
     if zoom is None and purpose == "train" and number % ZOOMED_EVERY == 0:
         turn = number // ZOOMED_EVERY
         zoom = ZOOMS[turn % len(ZOOMS)]
-        if turn // len(ZOOMS) % SOFT_EVERY == 0:
+        soft = zoom if turn // len(ZOOMS) % SOFT_EVERY == 0 else SHARP if zoom > SHARP else 1.0
+        if soft > 1:
             from reason_iad.nano.world.enlarging import enlarged
 
             high, wide = sides(size)
-            factor = min(zoom, min(high, wide) / LEAST_SIDE)
+            factor = min(soft, min(high, wide) / LEAST_SIDE)
             small = round(high / factor), round(wide / factor)
             return enlarged(draw(number, purpose, small, references, zoom), (high, wide))
 

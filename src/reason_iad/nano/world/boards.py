@@ -1,7 +1,8 @@
 """Bare printed circuit boards in black and white: traces, pads and holes, and the six classic defects.
 
 Etching leaves no edge quite straight, and no two boards alike: every part of a design has its own ragged edges, and
-they are not a defect.
+they are not a defect. Copper is dark: were it dark on one board and bright on the next, nothing in a picture would
+tell a bridge between two traces from a cut through what lies between them.
 """
 
 from __future__ import annotations
@@ -54,7 +55,6 @@ def design(rng: np.random.Generator, size: int) -> Design:
     return {
         "copper": as_mask(picture),
         "width": min(width, round(9 * unit)),
-        "inverted": rng.random() < 0.6,
         "bright": rng.uniform(200, 255),
         "dark": rng.uniform(0, 40),
         "ragged": 0.9 * rng.random() ** 2 * min(1.0, width / (7 * unit)),
@@ -93,8 +93,7 @@ def etched(rng: np.random.Generator, copper: Mask, ragged: float) -> Mask:
 
 
 def _paint(board: Design, copper: Mask) -> Image:
-    bright = (copper ^ bool(board["inverted"]))[..., None]
-    image: Image = np.where(bright, np.float32(board["bright"]), np.float32(board["dark"])).repeat(3, 2)
+    image: Image = np.where(copper[..., None], np.float32(board["dark"]), np.float32(board["bright"])).repeat(3, 2)
     return image
 
 
@@ -250,6 +249,6 @@ def spurious_copper(rng: np.random.Generator, canvas: Canvas, board: Design) -> 
             island = _sliver(
                 rng, size, at, rng.uniform(8, 30) * scale(size), rng.uniform(1.5, 4) * scale(size), 0.3
             )
-        if not (island & copper).any():
+        if not (ndimage.binary_dilation(island, np.ones((3, 3), bool)) & copper).any():
             return _change(canvas, board, copper | island)
     return None
