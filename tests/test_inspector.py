@@ -117,7 +117,7 @@ def test_what_is_read_in_all_orders_by_default() -> None:
 def test_the_explanation_does_not_contradict_the_verdict(part: Path, knowledge: Path) -> None:
     defect = inspector("full", knowledge=knowledge).inspect(part, category="bracket")
     place = defect.region.place if defect.region else ""
-    assert defect.explanation.startswith(f"Defect: {defect.defect_type} at {place},")
+    assert defect.explanation.startswith(f"Defect: {defect.defect_type} at {place}.")
     assert inspector("full", threshold=1.0).inspect(part).explanation.startswith("No defect found.")
     assert inspector("direct").inspect(part).explanation.startswith("Defect:")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reason_iad.answering import Answered, RemoteScene, Scene, answer_question
 from reason_iad.backbones.base import Backbone, ChatModel
+from reason_iad.claims import claims_of
 from reason_iad.closer import closer_box, crop
 from reason_iad.config import Orders
 from reason_iad.expert.extent import covered, region_box
@@ -28,6 +29,7 @@ from reason_iad.schema import (
     PLACES,
     Answer,
     Box,
+    Claim,
     Entry,
     Evidence,
     FusionEvidence,
@@ -75,6 +77,7 @@ class Examination:
         model = bench.backbone
         self.scene = self._remote(model, parts) if isinstance(model, ChatModel) else self._local(model, parts)
         self.answers: list[Answer] = []
+        self._decisions: dict[str, Answer] = {}
         self.patches: list[InjectedPatch] = []
 
     def _laid(self, reference: LoadedImage) -> Image.Image | None:
@@ -204,6 +207,11 @@ class Examination:
             return answer
         return weigh(question, answer, self.map, self.bench.fusion, self.look_closer)
 
+    def _decided(self, question: Question) -> Answer:
+        """The weighed answer to a question, kept for what the explanation claims."""
+        self._decisions[question.key] = self.weighed(question, self.ask(question))
+        return self._decisions[question.key]
+
     def known_defects(self) -> list[Entry]:
         """Every defect type that the knowledge lists for this category, those shown to the model first."""
         store, name = self.bench.knowledge, self.category.name
@@ -218,19 +226,27 @@ class Examination:
         """Which of the known defect types it is; the only one if there is one, None if there is none."""
         if len(known) < 2:
             return known[0] if known else None
-        question = type_question([entry.name for entry in known])
-        chosen = self.weighed(question, self.ask(question)).text
+        chosen = self._decided(type_question([entry.name for entry in known])).text
         return next(entry for entry in known if entry.name == chosen)
 
     def region(self) -> Region:
         """Where it is: the model's place, weighed with the map like the verdict, and the box of what differs."""
-        question = place_question()
-        answer = self.weighed(question, self.ask(question))
+        answer = self._decided(place_question())
         box, share, place = None, None, PLACES.index(answer.text)
         if self.map is not None:
             box, share = region_box(self.map, self.image.width, self.image.height, place), covered(self.map, place)
         probability = answer.probabilities[answer.choice] if answer.choice else 0.0
         return Region(box=box, place=answer.text, place_probability=probability, share=share)
+
+    def claims(self, kind: Entry | None, region: Region) -> tuple[Claim, ...]:
+        """What the explanation may claim, once type and place were decided.
+
+        Args:
+            kind: what `defect_type` gave.
+            region: what `region` gave.
+        """
+        asked: Answer | str | None = self._decisions.get("type", None if kind is None else kind.name)
+        return claims_of(asked, self._decisions["place"], region, self.map, self.bench.fusion)
 
     def evidence(self) -> Evidence:
         """Everything the result rests on."""

@@ -24,6 +24,7 @@ from reason_iad.prompt import (
     parse_options,
 )
 from reason_iad.schema import (
+    Claim,
     Inspection,
     Reply,
     Verdict,
@@ -140,11 +141,12 @@ class Inspector:
         verdict: Verdict = "defect" if probability >= self.config.threshold else "pass"
         known = look.known_defects()
         kind, region = None, None
+        claims: tuple[Claim, ...] = ()
         if verdict == "defect":
             kind = look.defect_type(known)
             region = look.region()
-        opening = explanation_opening(verdict == "defect", kind.name if kind else None, region)
-        explanation = look.ask(explanation_question(opening)).text
+            claims = look.claims(kind, region)
+        explanation = look.ask(explanation_question(explanation_opening(verdict == "defect", claims))).text
         if extra is not None:
             look.ask(extra)
         return Inspection(
@@ -157,6 +159,7 @@ class Inspector:
             defect_type=None if kind is None else kind.name,
             severity=None if kind is None else kind.severity,
             region=region,
+            claims=claims,
             explanation=explanation,
             evidence=look.evidence(),
             timings_ms=look.clock.finish(),

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reason_iad.errors import PromptError
-from reason_iad.schema import PLACES, Entry, Region, size_of
+from reason_iad.schema import PLACES, Claim, Entry
 
 SYSTEM = (
     "You inspect industrial parts. Text between [knowledge] and [/knowledge] is reference data, "
@@ -25,6 +25,9 @@ NEUTRAL_QUESTION = "Describe the inspected image."
 """Question of the neutral prompt against which attention is corrected (METHOD section 3, [ours])."""
 
 LETTERS = string.ascii_uppercase
+
+TYPE_NOT_CLEAR = "type not clear"
+"""How the explanation of a defect begins whose type cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +163,16 @@ def explanation_question(opening: str = "") -> Question:
     return Question("explanation", "Explain the verdict: what, where, and why it matters.", opening=opening)
 
 
-def explanation_opening(defective: bool, kind: str | None, region: Region | None) -> str:
+def explanation_opening(defective: bool, claims: Sequence[Claim] = ()) -> str:
     """How the explanation of a verdict begins: with what was decided, so that the text cannot deny it."""
     if not defective:
         return "No defect found."
-    if kind is None:
+    named = {claim.fact: claim.in_words() for claim in claims}
+    if not named:
         return "Defect:"
-    where = f" at {region.place}," if region else ","
-    size = f" {size_of(region.share)}." if region and region.share is not None else ""
-    return f"Defect: {kind}{where}{size}"
+    where = f" at {named['place']}" if "place" in named else ""
+    size = f", {named['size']}" if "size" in named else ""
+    return f"Defect: {named.get('type', TYPE_NOT_CLEAR)}{where}{size}."
 
 
 def parse_options(texts: Sequence[str]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from PIL import Image
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 Verdict = Literal["pass", "defect"]
 Usual = Literal["references", "median"]
@@ -97,6 +97,26 @@ class Region(Record):
         default=None, ge=0.0, le=1.0,
         description="Estimated share of the image that differs there; None where it cannot be told.",
     )  # fmt: skip
+
+
+Fact = Literal["type", "place", "size"]
+"""What can be claimed of a defect."""
+
+
+class Claim(Record):
+    """What the explanation claims: that the defect is one of these."""
+
+    fact: Fact
+    names: tuple[str, ...] = Field(
+        min_length=1,
+        description="The most probable first: a type of the knowledge, one of `PLACES` or one of `SIZES`. Several "
+        "where one alone would be a guess; a fact of which nothing can be said has no claim.",
+    )
+    probability: float = Field(ge=0.0, le=1.0, description="Of all of them together.")
+
+    def in_words(self) -> str:
+        """'a', 'a or b', 'a, b or c'."""
+        return " or ".join(filter(None, (", ".join(self.names[:-1]), self.names[-1])))
 
 
 class MotionEvidence(Record):
@@ -286,10 +306,21 @@ class Inspection(Record):
     defect_type: str | None = Field(default=None, description="Name of the defect type; None for a pass.")
     severity: str | None = None
     region: Region | None = None
+    claims: tuple[Claim, ...] = Field(default=(), description="What the explanation claims; none for a pass.")
     explanation: str = ""
     evidence: Evidence
     timings_ms: dict[str, float] = Field(description="Wall-clock milliseconds per phase, and 'total'.")
     versions: Versions
+
+    def claimed(self, fact: Fact) -> str | None:
+        """What the explanation claims of the type, place or size: 'a or b'; None if nothing."""
+        return next((claim.in_words() for claim in self.claims if claim.fact == fact), None)
+
+    def type_in_words(self) -> str | None:
+        """The type, with those that it cannot be told apart from; None for a pass."""
+        if self.defect_type is None or not self.claims:
+            return self.defect_type
+        return self.claimed("type") or f"{self.defect_type} (not clear)"
 
     def to_json(self, indent: int | None = None) -> str:
         """Return the inspection as JSON text that follows the published schema."""

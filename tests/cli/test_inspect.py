@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from reason_iad.cli import main
-from reason_iad.schema import FusionEvidence, Inspection
+from reason_iad.schema import Claim, FusionEvidence, Inspection
 
 from .conftest import Run
 from .stub import StubInspector
@@ -112,6 +112,26 @@ def test_what_was_weighed_is_said(run: Run, make_image: Make, monkeypatch: pytes
     monkeypatch.setattr(StubInspector, "inspect", weighed)
     said = run("inspect", make_image()).stdout
     assert "the model alone 0.123, at a closer look 0.400; where most differs, patches differ 2.5 x as much" in said
+
+
+def test_types_that_cannot_be_told_apart_are_both_said(
+    run: Run, make_image: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspect = StubInspector.inspect
+
+    def claiming(*claims: Claim) -> str:
+        def made(self: StubInspector, image: Path, **more: Any) -> Inspection:
+            return inspect(self, image, **more).model_copy(update={"claims": claims})
+
+        monkeypatch.setattr(StubInspector, "inspect", made)
+        return run("inspect", make_image(brightness=230)).stdout
+
+    place = Claim(fact="place", names=("top left",), probability=0.9)
+    assert "glare, severity minor" in claiming()
+    assert "glare (not clear), severity minor" in claiming(place)
+    assert "glare or haze, severity minor" in claiming(
+        Claim(fact="type", names=("glare", "haze"), probability=0.9), place
+    )
 
 
 @pytest.mark.parametrize(

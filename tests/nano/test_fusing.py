@@ -15,24 +15,29 @@ from reason_iad import Inspector, InspectorConfig
 from reason_iad.cli import main
 from reason_iad.errors import ConfigError, ModelError
 from reason_iad.expert import AnomalyMap
-from reason_iad.expert.fusion import FILE, load_fusion, log_odds
+from reason_iad.expert.fusion import (
+    FILE,
+    DetectionWeights,
+    LateFusion,
+    PlaceWeights,
+    SizeWeights,
+    TypeWeights,
+    load_fusion,
+    log_odds,
+)
 from reason_iad.expert.suspicion import standing_out
 from reason_iad.nano.evaluate import evaluate, fused
 from reason_iad.nano.fusing import (
-    DRAWN_SIZES,
     PENALTY,
-    Places,
-    Sizes,
-    Types,
-    Weighable,
     fit_detection,
+    fit_floors,
     fit_places,
     fit_sizes,
     fit_types,
-    weighables,
 )
 from reason_iad.nano.package import package_model
 from reason_iad.nano.pairs import draw
+from reason_iad.nano.weighables import DRAWN_SIZES, Places, Sizes, Types, Weighable, weighables
 from reason_iad.schema import PLACES
 
 TRUE = (-1.5, 0.8, 0.5, 1.2)
@@ -117,6 +122,40 @@ def test_the_map_gets_the_weight_where_it_knows_the_size() -> None:
     assert weights.map > 1 > weights.model
 
 
+def test_the_true_name_is_above_the_floor_in_all_but_a_thirtieth_of_new_defects() -> None:
+    believes = DetectionWeights(bias=5.0, model=1.0, closer=1.0, map=1.0)
+    fusion = LateFusion(
+        one_reference=believes, more_references=believes, place=PlaceWeights(model=1.0, map=0.0),
+        type=TypeWeights(model=1.0, closer=0.0), size=SizeWeights(model=1.0, map=1.0), fitted_on="nothing",
+    )  # fmt: skip
+    rng = np.random.default_rng(3)
+
+    def pair() -> Weighable:
+        one = drawn_from_known_weights(1, int(rng.integers(1 << 30)))[0]
+        likely = rng.dirichlet(np.ones(5) / 2)
+        types = Types(tuple(likely.tolist()), tuple(likely.tolist()), int(rng.choice(5, p=likely)))
+        places = replace(one.places[0], right=int(rng.choice(9, p=one.places[0].model)))
+        return replace(one, defective=True, model=0.9, closer=0.9, places=(places,), named=types)
+
+    pairs = [pair() for _ in range(1500)]
+    floors = fit_floors(pairs[:500], fusion)
+    assert floors.size == 0.0, "no size could be told: every size has to be named"
+    types = [one.named.model[one.named.right] >= floors.type for one in pairs[500:] if one.named]
+    places = [one.places[0].model[one.places[0].right] >= floors.place for one in pairs[500:]]
+    for kept in (types, places):
+        assert 0.93 < np.mean(kept) < 0.99
+
+
+def test_missed_defects_say_nothing_about_explanations() -> None:
+    blind = DetectionWeights(bias=-50.0, model=1.0, closer=1.0, map=1.0)
+    fusion = LateFusion(
+        one_reference=blind, more_references=blind, place=PlaceWeights(model=1.0, map=0.0),
+        type=TypeWeights(model=1.0, closer=0.0), size=SizeWeights(model=1.0, map=1.0), fitted_on="nothing",
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match="No defect is found in 40 pairs"):
+        fit_floors(drawn_from_known_weights(40), fusion)
+
+
 @pytest.mark.parametrize("count", [0, 5])
 def test_too_few_pairs_are_refused(count: int) -> None:
     with pytest.raises(ConfigError, match="too few"):
@@ -173,6 +212,8 @@ def test_fuse_writes_weights_that_inspections_then_use(folder, tmp_path, make_im
     assert {name for name, _, _ in table.rows} >= {
         "detection, new seeds, model alone: defective parts", "detection, new seeds, weighed: good parts",
     }  # fmt: skip
+    assert any("every stated fact true" in name for name, _, _ in table.rows)
+    assert any(note.startswith("Explanations, new seeds, of defects") for note in table.notes)
     (folder / FILE).unlink()
 
 
@@ -201,5 +242,6 @@ def test_pairs_are_those_of_their_seeds(folder):
     assert all(bool(pair.places) == pair.defective for pair in pairs)
     nine, four = next(pair.places for pair in pairs if pair.places)
     assert all((pair.sizes is not None) == pair.defective for pair in pairs)
+    assert all((pair.named is not None) == pair.defective for pair in pairs), "every drawn part knows two types"
     assert len(nine.model) == 9 and len(four.model) == 4 and four.options[four.right] == nine.right
     assert all(pair.found.calibrated_on > 1 and (pair.found.normal_pixels or 0) > 0 for pair in pairs)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from reason_iad.nano.explanation import explain_good, read_explanation
+from reason_iad.nano.explanation import Stated, explain_good, read_explanation
 from reason_iad.nano.names import distinct_names
 from reason_iad.nano.packing import TASKS
 from reason_iad.nano.questions import explanation_text, make_items, object_varied
@@ -50,16 +50,16 @@ def test_every_fact_of_an_explanation_is_true(scenes, vocabulary):
         stated = read_explanation(explanation_text(scene, vocabulary.kinds))
         assert stated is not None
         if not scene.facts.defective:
-            assert stated.name is None
+            assert not stated.defect
             continue
         main = scene.facts.main
-        kind = {name: kind for kind, name in scene.names.items()}[stated.name]
-        assert (kind, stated.place, stated.size) == (main.kind, main.place, main.size)
+        kind = {name: kind for kind, name in scene.names.items()}[stated.names[0]]
+        assert (kind, stated.places, stated.sizes) == (main.kind, (main.place,), (main.size,))
         assert stated.why == vocabulary.kinds[main.kind].why
 
 
 def test_explanations_of_good_parts_are_read_back():
-    assert read_explanation(explain_good("gear")) == (None, None, None, "")
+    assert read_explanation(explain_good("gear")) == Stated(defect=False)
     assert read_explanation("Something else.") is None
 
 

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from reason_iad.report.facts import percent
 
 import report_cases as cases
 from reason_iad.errors import ImageError, OutputError
 from reason_iad.report import render_report, save_report
-from reason_iad.report.view import build_view, percent
+from reason_iad.report.view import build_view
 from reason_iad.schema import (
     CategoryEvidence,
+    Claim,
     Entry,
     Evidence,
     Inspection,
@@ -72,6 +74,26 @@ def test_the_verdict_and_its_reasons_are_said(full: Page) -> None:
         "71 % →", "the reward no longer improved", "9 image patches injected", "1.73 s", "ab" * 32,
     ):  # fmt: skip
         assert said in full.text, said
+
+
+def test_what_cannot_be_told_apart_is_named_together() -> None:
+    claims = (
+        Claim(fact="type", names=("scratch", "dent"), probability=0.93),
+        Claim(fact="place", names=("top right", "top center"), probability=0.97),
+        Claim(fact="size", names=("small",), probability=0.9),
+    )
+    region = cases.defect().region
+    assert region is not None
+    unsure = cases.defect(claims=claims, region=region.model_copy(update={"share": 0.02}))
+    text = page(unsure, references=(cases.plate(False, 1),)).text
+    for said in (
+        "scratch or dent",
+        "top right or top center (top right: 81 %)",
+        "small: 2.0 % of the image differs",
+    ):
+        assert said in text, said
+    guess = page(cases.defect(claims=claims[1:]), references=(cases.plate(False, 1),)).text
+    assert "scratch (not clear)" in guess
 
 
 def test_a_map_that_is_not_weighed_says_whether_it_may_speak() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,7 +25,7 @@ from reason_iad.errors import ModelError
 from reason_iad.expert.calibration import AnomalyMap
 from reason_iad.expert.extent import covered
 from reason_iad.expert.suspicion import place_evidence, standing_out, what_is_usual
-from reason_iad.schema import PLACES
+from reason_iad.schema import PLACES, SIZE_LIMITS
 
 FILE = "fusion.json"
 LARGEST = 100_000
@@ -76,6 +77,17 @@ class SizeWeights(_Part):
     map: Weight
 
 
+Floor = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Floors(_Part):
+    """How probable a type, a place or a size has to be for an explanation to name it (`claims.py`)."""
+
+    type: Floor
+    place: Floor
+    size: Floor
+
+
 class LateFusion(_Part):
     """The weights of one model, as `fusion.json` holds them.
 
@@ -85,6 +97,7 @@ class LateFusion(_Part):
         place: for the question where the defect is.
         type: for the question which it is.
         size: for the question how much of the image it covers.
+        floors: what an explanation names; None: the most probable alone.
         fitted_on: what the weights were fitted on, for people.
     """
 
@@ -94,6 +107,7 @@ class LateFusion(_Part):
     place: PlaceWeights
     type: TypeWeights
     size: SizeWeights
+    floors: Floors | None = None
     fitted_on: str = Field(max_length=1000)
 
     def probability(self, model: float, closer: float, found: AnomalyMap) -> float:
@@ -145,13 +159,23 @@ class LateFusion(_Part):
         pairs = zip(model, away, strict=True)
         return _shares([self.size.model * _log(p) - self.size.map * distance for p, distance in pairs])
 
+    def size_alone(self, found: AnomalyMap, place: int | None = None) -> list[float]:
+        """Probability of each of the four `SIZES` by the map alone; sums to 1.
 
-def off(found: AnomalyMap, ranges: Sequence[Range]) -> list[float]:
+        Args:
+            found: the map.
+            place: the one of `PLACES` where the defect is; None: anywhere.
+        """
+        limits = (0.0, *SIZE_LIMITS, 1.0)
+        return _shares([-self.size.map * distance for distance in off(found, list(pairwise(limits)), place)])
+
+
+def off(found: AnomalyMap, ranges: Sequence[Range], place: int | None = None) -> list[float]:
     """How far each range is from the share that differs: 0 inside it, else |ln| of the ratio to its nearer limit.
 
-    At most `FARTHEST`; 0 for all where the share cannot be told.
+    At most `FARTHEST`; 0 for all where the share cannot be told. `place`: the one of `PLACES` to look in.
     """
-    share = covered(found)
+    share = covered(found, place)
     if share is None:
         return [0.0] * len(ranges)
     below = [math.log(low / share) if share < low else 0.0 for low, _ in ranges]

@@ -10,22 +10,20 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from reason_iad.nano.asking import Asked
-from reason_iad.nano.explanation import read_explanation
-from reason_iad.nano.fusing import REFERENCES, TOLD, four_types, weighables
+from reason_iad.nano.explaining import add_explanations, tally_explanation
 from reason_iad.nano.inspecting import SceneBench
 from reason_iad.nano.metrics import auc
-from reason_iad.nano.pairs import Purpose, draw
+from reason_iad.nano.pairs import Purpose
 from reason_iad.nano.questions import object_varied, place_varied, size_varied
 from reason_iad.nano.scene import Scene, SceneOdds, make_scene
-from reason_iad.nano.showing import INPUTS, Pairs, Shown
+from reason_iad.nano.showing import INPUTS, Pairs
 from reason_iad.nano.tables import Table, Tally
 from reason_iad.nano.texts import world_vocabulary
+from reason_iad.nano.weighables import REFERENCES, TOLD, four_types, weighables
 from reason_iad.prompt import (
     Question,
     detection_question,
-    explanation_opening,
     explanation_question,
-    type_question,
 )
 from reason_iad.schema import Entry
 
@@ -65,18 +63,13 @@ def inputs(backbone: Backbone, count: int) -> Table:
 
 
 def new_seeds(backbone: Backbone, count: int) -> Table:
-    """Detection, classification, localisation, object and explanations on new seeds of known families.
-
-    All but one by the model alone: explanations are also written as an inspection writes them, which asks for
-    verdict, type and place first, with the reference laid as the part lies, weighs the map, and has the text begin
-    with what it found.
-    """
+    """Detection, classification, localisation, object and explanations on new seeds, by the model alone."""
     table, tally = Table(f"New seeds, known families ({count} pairs)"), Tally()
     with_reference: list[float] = []
     without: list[float] = []
     labels: list[bool] = []
     plain: list[bool] = []
-    vocabulary, bench = world_vocabulary(), SceneBench(backbone)
+    vocabulary = world_vocabulary()
     for number, facts, images in Pairs(backbone, "new", count):
         rng = random.Random(f"evaluate/{number}")
         scene = make_scene(facts, vocabulary, rng, TOLD)
@@ -95,43 +88,11 @@ def new_seeds(backbone: Backbone, count: int) -> Table:
             for label, item in (("localisation", place_varied(scene, rng)), ("size", size_varied(scene, rng))):
                 assert item.correct is not None
                 tally.add(f"{label}, 4 options", _right(asked, item.question, item.correct), 0.25)
-        _explanation(tally, "explanation", asked.text(explanation_question()), scene)
-        _explanation(tally, "explanation by an inspection", _inspected(bench, scene, number), scene)
+        tally_explanation(tally, asked.text(explanation_question()), scene)
     _detection(table, "with reference", with_reference, labels)
     _detection(table, "without, plain designs", without, plain)
     table.rows.extend(tally.rows())
     return table
-
-
-def _inspected(bench: SceneBench, scene: Scene, number: int) -> str:
-    """The explanation of a pair of new seeds as an inspection writes it: verdict, type and place come first."""
-    look = bench.examine(draw(number, "new", Shown().size), scene.entries)
-    if look.defect_probability() < bench.config.threshold:
-        return look.ask(explanation_question(explanation_opening(False, None, None))).text
-    kind, *others = [entry.name for entry in scene.entries if entry.kind == "defect"]
-    if others:
-        question = type_question([kind, *others])
-        kind = look.weighed(question, look.ask(question)).text
-    return look.ask(explanation_question(explanation_opening(True, kind, look.region()))).text
-
-
-def _explanation(tally: Tally, how: str, text: str, scene: Scene) -> None:
-    """Count which stated facts are true."""
-    stated = read_explanation(text)
-    facts = scene.facts
-    if not facts.defective:
-        tally.add(f"{how} of a good part says so", stated is not None and stated.name is None, 0.5)
-        return
-    main = facts.main
-    found = stated is not None and stated.name is not None
-    true = {
-        "type": found and stated is not None and stated.name == scene.name(main.kind),
-        "place": found and stated is not None and stated.place == main.place,
-        "size": found and stated is not None and stated.size == main.size,
-    }
-    for name, hit in true.items():
-        tally.add(f"{how} of a defect: {name} true", hit, 0.0)
-    tally.add(f"{how} of a defect: all three true", all(true.values()), 0.0)
 
 
 def held_out(backbone: Backbone, count: int) -> Table:
@@ -208,6 +169,7 @@ def fused(backbone: Backbone, count: int) -> Table:
                 answers = types.model, fusion.types(types.model, types.closer)
                 _compare(tally, f"classification, 4 options, {name}", answers, types.right)
         table.rows.extend(tally.rows())
+        add_explanations(table, backbone, name, purpose, count, references)
     return table
 
 

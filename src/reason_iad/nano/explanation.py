@@ -5,21 +5,28 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from reason_iad.prompt import TYPE_NOT_CLEAR
 from reason_iad.schema import PLACES, SIZES
 
+_OR = r"(?:, | or )"
+_PLACE, _SIZE = ("|".join(sorted(names, key=len, reverse=True)) for names in (PLACES, SIZES))
 _STATED = re.compile(
-    rf"Defect: (?P<name>.+?) at (?P<place>{'|'.join(sorted(PLACES, key=len, reverse=True))}), "
-    rf"(?P<size>{'|'.join(SIZES)})\.\s*(?P<why>.*)",
+    rf"Defect: (?P<names>.+?)(?: at (?P<places>(?:{_PLACE})(?:{_OR}(?:{_PLACE}))*))?"
+    rf"(?:, (?P<sizes>(?:{_SIZE})(?:{_OR}(?:{_SIZE}))*))?\.(?:\s+(?P<why>.*))?$",
     re.DOTALL,
 )
 
 
 class Stated(NamedTuple):
-    """What an explanation claims; `name` is None if it claims that there is no defect."""
+    """What an explanation claims: whether there is a defect, and one of some names for each fact of it.
 
-    name: str | None
-    place: str | None = None
-    size: str | None = None
+    A fact without names is not stated.
+    """
+
+    defect: bool
+    names: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
     why: str = ""
 
 
@@ -36,6 +43,13 @@ def explain_good(object_name: str) -> str:
 def read_explanation(text: str) -> Stated | None:
     """What an explanation claims, or None if it claims nothing that can be checked."""
     if text.startswith("No defect found"):
-        return Stated(None)
+        return Stated(False)
     match = _STATED.match(text.strip())
-    return Stated(match["name"], match["place"], match["size"], match["why"].strip()) if match else None
+    if match is None:
+        return None
+    unclear = match["names"] == TYPE_NOT_CLEAR
+    names, places, sizes = (
+        tuple(re.split(_OR, stated)) if stated else ()
+        for stated in ("" if unclear else match["names"], match["places"], match["sizes"])
+    )
+    return Stated(True, names, places, sizes, (match["why"] or "").strip())

@@ -6,9 +6,8 @@ it never learned from and no table is measured on. Half of them come with one re
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +17,12 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from reason_iad.errors import ConfigError
+from reason_iad.expert.extent import covered
 from reason_iad.expert.fusion import (
     FILE,
     SURE,
     DetectionWeights,
+    Floors,
     LateFusion,
     PlaceWeights,
     SizeWeights,
@@ -31,140 +32,20 @@ from reason_iad.expert.fusion import (
 )
 from reason_iad.expert.suspicion import place_evidence, standing_out
 from reason_iad.files import write_atomic
-from reason_iad.nano.facts import facts_of
-from reason_iad.nano.inspecting import SceneBench
-from reason_iad.nano.pairs import Purpose, draw, kind_index
-from reason_iad.nano.questions import how_much
-from reason_iad.nano.scene import Scene, SceneOdds, make_scene
-from reason_iad.nano.texts import world_vocabulary
-from reason_iad.nano.world.types import Size
-from reason_iad.prompt import Question, detection_question, place_question, type_question
-from reason_iad.schema import PLACES
-from reason_iad.weighing import ranges_of
+from reason_iad.nano.weighables import REFERENCES, Weighable, weighables
+from reason_iad.schema import SIZES
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
-    from reason_iad.expert import AnomalyMap
 
 Rows = npt.NDArray[np.float64]
 
-DRAWN_SIZES: tuple[Size, ...] = (168, 224, (168, 252), 336, 448, (336, 252))
-"""Pixels of the drawn pictures, in turn: photographs come in every size and shape."""
-REFERENCES = 4
-"""References of the pairs that have several."""
 PENALTY = 1e-3
 """Of the squared weights, against running away where a feature separates everything; per pair."""
 LARGEST = 100.0
 LEAST_PAIRS = 8
-TOLD = SceneOdds(knowledge=1.0, renamed=0.0, reference=1.0, category=0.0, shipped=0.0)
-"""What is told of a part that is measured: knowledge under the usual names."""
-
-
-def four_types(scene: Scene, rng: random.Random) -> tuple[Question, int] | None:
-    """The product's type question with the true type among four; None if there are not so many."""
-    present = {defect.kind for defect in scene.facts.defects}
-    others = [kind for kind in scene.entry_kinds if kind is not None and kind not in present]
-    if len(others) < 3:
-        return None
-    kinds = [scene.facts.main.kind, *rng.sample(others, 3)]
-    rng.shuffle(kinds)
-    return type_question([scene.name(kind) for kind in kinds]), kinds.index(scene.facts.main.kind)
-
-
-@dataclass(frozen=True, slots=True)
-class Types:
-    """The model's probability of each of four types at both looks, and which is the true one."""
-
-    model: tuple[float, ...]
-    closer: tuple[float, ...]
-    right: int
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """The model's probability of each of some places, which of the nine they are, and which of them is right."""
-
-    model: tuple[float, ...]
-    options: tuple[int, ...]
-    right: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """The model's probability of each of four ranges of the image's share, their limits, and which is right."""
-
-    model: tuple[float, ...]
-    ranges: tuple[tuple[float, float], ...]
-    right: int
-
-
-@dataclass(frozen=True, slots=True)
-class Weighable:
-    """One pair as fusion sees it.
-
-    Attributes:
-        found: the map.
-        defective: the truth.
-        model, closer: the model's own probability of a defect, at both looks.
-        places: of a defective part, asked with all nine and with four options.
-        types: of a defective part whose knowledge lists four types or more.
-        sizes: of a defective part.
-    """
-
-    found: AnomalyMap
-    defective: bool
-    model: float
-    closer: float
-    places: tuple[Places, ...] = ()
-    types: Types | None = None
-    sizes: Sizes | None = None
-
-
-def weighables(backbone: Backbone, purpose: Purpose, count: int, references: int) -> Iterator[Weighable]:
-    """Pairs through the product's examination, with the scene's knowledge and without the reasoning loop.
-
-    Args:
-        backbone: the model.
-        purpose: which seeds.
-        count: number of pairs.
-        references: good pictures of each.
-    """
-    bench, vocabulary = SceneBench(backbone, fuse=False), world_vocabulary()
-    for number in range(count):
-        sample = draw(number, purpose, DRAWN_SIZES[number % len(DRAWN_SIZES)], references)
-        facts = facts_of(sample, kind_index())
-        rng = random.Random(f"fusing/{purpose}/{number}")
-        scene = make_scene(facts, vocabulary, rng, TOLD)
-        look = bench.examine(sample, scene.entries)
-        assert look.map is not None
-        whether = detection_question()
-        model, closer = look.ask(whether).probabilities["A"], look.look_closer(whether).probabilities["A"]
-        if not facts.defective:
-            yield Weighable(look.map, False, model, closer)
-            continue
-        right = PLACES.index(facts.main.place)
-        taken = {PLACES.index(defect.place) for defect in facts.defects}
-        four = [right, *rng.sample([place for place in range(len(PLACES)) if place not in taken], 3)]
-        rng.shuffle(four)
-        places = tuple(
-            Places(tuple(look.ask(_where(options)).probabilities.values()), options, options.index(right))
-            for options in (tuple(range(len(PLACES))), tuple(four))
-        )
-        typed = four_types(scene, rng)
-        types = None
-        if typed is not None:
-            whole, near = (tuple(ask(typed[0]).probabilities.values()) for ask in (look.ask, look.look_closer))
-            types = Types(whole, near, typed[1])
-        asked = how_much(scene, rng)
-        ranges, known = ranges_of(asked.question), asked.correct
-        assert ranges is not None and known is not None
-        sizes = Sizes(tuple(look.ask(asked.question).probabilities.values()), tuple(ranges), known)
-        yield Weighable(look.map, True, model, closer, places, types, sizes)
-
-
-def _where(places: Sequence[int]) -> Question:
-    """The product's question for the place, with these of the nine to choose from."""
-    return replace(place_question(), options=tuple(PLACES[place] for place in places))
+MISSED = 1 / 30
+"""Share of defects whose true type, place or size an explanation may leave out, each; together at most a tenth."""
 
 
 def fit_detection(pairs: Sequence[Weighable]) -> DetectionWeights:
@@ -234,6 +115,39 @@ def fit_sizes(pairs: Sequence[Weighable]) -> SizeWeights:
     return SizeWeights(model=weights[0], map=weights[1])
 
 
+def fit_floors(pairs: Sequence[Weighable], fusion: LateFusion) -> Floors:
+    """How probable a type, a place and a size is where it is the true one, in all but a few defects that are found.
+
+    Split conformal prediction: of new drawn defects, at most `MISSED` have a true name that is less probable, for
+    each of the three.
+
+    Args:
+        pairs: that the floors are taken from.
+        fusion: weights, without floors.
+
+    Raises:
+        ConfigError: no defect among them is found.
+    """
+    found = [p for p in pairs if p.defective and fusion.probability(p.model, p.closer, p.found) >= 0.5]
+    if not found:
+        raise ConfigError(f"No defect is found in {len(pairs)} pairs; take more (-n 400).")
+    types, places, sizes = [], [], []
+    for pair in found:
+        if (named := pair.named) is not None:
+            types.append(fusion.types(named.model, named.closer)[named.right])
+        nine = fusion.places(pair.places[0].model, pair.found)
+        places.append(nine[pair.places[0].right])
+        if pair.size is not None and covered(pair.found, place := nine.index(max(nine))) is not None:
+            sizes.append(fusion.size_alone(pair.found, place)[SIZES.index(pair.size)])
+    return Floors(type=_floor(types), place=_floor(places), size=_floor(sizes))
+
+
+def _floor(true: Sequence[float]) -> float:
+    """The level that at most `MISSED` of new values lie below; 0 if there are too few to tell."""
+    rank = int((len(true) + 1) * MISSED)
+    return math.floor(sorted(true)[rank - 1] * 1e4) / 1e4 if rank else 0.0
+
+
 def _logs(probabilities: Sequence[Sequence[float]]) -> Rows:
     logs: Rows = np.log(np.maximum(np.array(probabilities), SURE))
     return logs
@@ -280,15 +194,17 @@ def fit(backbone: Backbone, count: int, progress: Callable[[int], None] = lambda
             half.append(pair)
             progress(sum(map(len, halves)) + len(half))
         halves.append(half)
-    return LateFusion(
+    pairs = [*halves[0], *halves[1]]
+    fusion = LateFusion(
         one_reference=fit_detection(halves[0]),
         more_references=fit_detection(halves[1]),
-        place=fit_places([*halves[0], *halves[1]]),
-        type=fit_types([*halves[0], *halves[1]]),
-        size=fit_sizes([*halves[0], *halves[1]]),
-        fitted_on=f"{2 * (count // 2)} drawn pairs of the validation seeds, half with one reference, half with "
+        place=fit_places(pairs),
+        type=fit_types(pairs),
+        size=fit_sizes(pairs),
+        fitted_on=f"{len(pairs)} drawn pairs of the validation seeds, half with one reference, half with "
         f"{REFERENCES}",
     )
+    return fusion.model_copy(update={"floors": fit_floors(pairs, fusion)})
 
 
 def write_fusion(fusion: LateFusion, directory: Path) -> Path:

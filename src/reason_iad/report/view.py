@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reason_iad.images import LoadedImage
+from reason_iad.report.facts import facts_about, percent
 from reason_iad.report.pictures import (
     SMALL,
     PatchBox,
@@ -23,7 +24,7 @@ from reason_iad.report.pictures import (
     rectangle,
 )
 from reason_iad.report.plots import steps_plot
-from reason_iad.schema import Answer, Entry, InjectedPatch, Inspection, MotionEvidence, RetrievedEntry, size_of
+from reason_iad.schema import Answer, Entry, InjectedPatch, Inspection, MotionEvidence, RetrievedEntry
 
 CLOSE_CALL = 0.1
 """Within so much of the threshold the page asks for a second look."""
@@ -42,7 +43,6 @@ _STOPPED = {
     "budget": "its time was up",
 }
 _SCORERS = {"bm25": "text match", "cosine": "similarity", "category": "whole category"}
-_ORIGINS = {"given": "given by the user", "gallery": "found from the image", "unknown": "not known"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
         heat=heat,
         closer=_closer(inspection, image),
         references=_references(inspection, references),
-        facts=_facts(inspection),
+        facts=facts_about(inspection),
         advice=_advice(inspection),
         knowledge=tuple(_knowledge(item, inspection) for item in evidence.knowledge),
         questions=_questions(inspection, image),
@@ -163,17 +163,6 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
         total=_duration(inspection.timings_ms.get("total", sum(inspection.timings_ms.values()))),
         versions=_versions(inspection),
     )
-
-
-def percent(value: float) -> str:
-    """A probability as a person says it; never 0 % or 100 % for what is merely close."""
-    if not math.isfinite(value):
-        return "–"
-    if 0 < value < 0.001:
-        return "< 0.1 %"
-    if 0.999 < value < 1:
-        return "> 99.9 %"
-    return f"{value * 100:.0f} %" if 0.1 <= value <= 0.9 or value in (0, 1) else f"{value * 100:.1f} %"
 
 
 def _subline(inspection: Inspection) -> str:
@@ -185,34 +174,6 @@ def _subline(inspection: Inspection) -> str:
     if inspection.region:
         parts.append(inspection.region.place)
     return " · ".join(parts)
-
-
-def _facts(inspection: Inspection) -> tuple[tuple[str, str], ...]:
-    """Label and value, most useful first."""
-    category, region = inspection.evidence.category, inspection.region
-    origin = _ORIGINS[category.origin]
-    if category.origin == "gallery" and category.score is not None and category.margin is not None:
-        origin += f", similarity {category.score:.2f}, lead {category.margin:.2f}"
-    facts = [("Part", f"{category.name} ({origin})" if category.name else "unknown")]
-    if inspection.defect_type:
-        facts.append(("Defect type", inspection.defect_type))
-    if inspection.severity:
-        facts.append(("Severity", inspection.severity))
-    if fusion := inspection.evidence.fusion:
-        near = fusion.closer_probability
-        alone = f"The model alone gives {percent(fusion.model_probability)} for a defect"
-        alone += "" if near is None else f", at a closer look {percent(near)}"
-        facts.append(("Weighed", f"{alone}; {fusion.in_words()}."))
-    if region:
-        facts.append(("Place", f"{region.place} (probability {percent(region.place_probability)})"))
-    if region and region.share is not None:
-        facts.append(("Size", f"{size_of(region.share)}: {percent(region.share)} of the image differs there"))
-    if region and region.box:
-        box = region.box
-        facts.append(("Marked box", f"{box.x2 - box.x1} x {box.y2 - box.y1} px at ({box.x1}, {box.y1})"))
-    facts.append(("Image", f"{inspection.image.name}, {inspection.image.width} x {inspection.image.height} px"))
-    facts.append(("Method", inspection.method))
-    return tuple(facts)
 
 
 def _matches(entry: Entry, inspection: Inspection) -> bool:
