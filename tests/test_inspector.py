@@ -346,6 +346,30 @@ def test_it_looks_again_where_most_differs_and_says_where_and_how_large(weighing
     assert all(patch.question in ("detection", "type", "place", "explanation") for patch in result.evidence.patches)
 
 
+def _traces(*more: tuple[int, int, int, int]) -> Image.Image:
+    """Two dark traces of 240 x 200 pixels, and further dark rectangles."""
+    picture = Image.new("RGB", (240, 200), (235, 235, 235))
+    for box in ((60, 0, 79, 199), (120, 0, 139, 199), *more):
+        ImageDraw.Draw(picture).rectangle(box, fill=(20, 20, 20))
+    return picture
+
+
+def test_it_reads_which_type_fits_what_the_pixels_say_changed(weighing: Callable[..., Inspector]) -> None:
+    bridged = _traces((79, 150, 120, 158))
+    result = weighing(method="full").inspect(bridged, references=[_traces()], category="bracket")
+    assert result.evidence.change == "A dark bridge joins two areas that should be apart."
+    (read,) = [answer for answer in result.evidence.answers if answer.described]
+    (asked, _) = [answer for answer in result.evidence.answers if answer.key == "type" and not answer.described]
+    assert read.question == f"Which defect looks like this? {result.evidence.change}"
+    assert (read.key, read.options, read.steps) == ("type", asked.options, ())
+    blotch = weighing().inspect(_blotched(), references=[_plate()], category="bracket")
+    assert blotch.evidence.change is None and not any(answer.described for answer in blotch.evidence.answers)
+    same = weighing().inspect(_traces(), references=[_traces()], category="bracket")
+    assert same.verdict == "defect" and same.evidence.change is None, "these weights call everything a defect"
+    unknown = Examination(weighing()._bench, bridged, [_traces()], None)
+    assert not unknown.knowledge and unknown.describe(Question("type", "?", ("dent", "burr"))) is None
+
+
 @pytest.mark.parametrize("shift", [5, 11])
 def test_the_border_of_a_moved_reference_is_no_defect(weighing: Callable[..., Inspector], shift: int) -> None:
     wide = np.random.default_rng(5).normal(128, 30, (25, 40, 3)).clip(0, 255).astype(np.uint8)

@@ -260,3 +260,22 @@ def test_what_is_neither_stays_the_same_answer() -> None:
         question = Question("q", text, ("Yes", "No"))
         answer = answered(question, 0.6, 0.4)
         assert weigh(question, answer, FOUND, FUSION, never) is answer
+
+
+def test_a_type_is_read_from_what_changed_where_the_pixels_say_it() -> None:
+    question, whether = type_question(("dent", "hole")), detection_question()
+    fusion = FUSION.model_copy(update={"type": TypeWeights(model=1.0, closer=0.0, described=2.0)})
+    answer = answered(question, 0.6, 0.4)
+
+    def even(asked: Question) -> Answer:
+        return answered(asked, 0.5, 0.5)
+
+    def never(asked: Question) -> Answer:
+        raise AssertionError("what changed says nothing about the verdict")
+
+    same = weigh(question, answer, FOUND, fusion, even, lambda asked: None)
+    assert same.probabilities == pytest.approx({"A": 0.6, "B": 0.4})
+    read = weigh(question, answer, FOUND, fusion, even, lambda asked: answered(asked, 0.2, 0.8))
+    odds = 0.6 / 0.4 * (0.2 / 0.8) ** 2
+    assert read.probabilities["A"] == pytest.approx(odds / (1 + odds)) and read.text == "hole"
+    weigh(whether, answered(whether, 0.5, 0.5), FOUND, fusion, even, never)

@@ -13,6 +13,7 @@ from reason_iad.backbones.base import Backbone, ChatModel
 from reason_iad.claims import claims_of
 from reason_iad.closer import closer_box, crop
 from reason_iad.config import Orders
+from reason_iad.expert.change import change_at
 from reason_iad.expert.extent import covered, region_box
 from reason_iad.expert.suspicion import sides_at_spot, spot, standing_out, what_is_usual
 from reason_iad.images import LoadedImage, load_image
@@ -21,6 +22,7 @@ from reason_iad.prompt import (
     Question,
     build_head,
     build_prompt,
+    described_question,
     detection_question,
     place_question,
     type_question,
@@ -72,6 +74,7 @@ class Examination:
         parts = build_head(entries, len(self.shown), self.category.name)
         self.map: AnomalyMap | None = None
         self.closer: Box | None = None
+        self.change: str | None = None
         self._near: dict[int | None, Scene] = {}
         self.fused: FusionEvidence | None = None
         model = bench.backbone
@@ -126,15 +129,31 @@ class Examination:
         with self.clock.phase("closer"):
             if place not in self._near:
                 self._near[place] = self._enlarged(self.map, self.scene, place)
-            glance = replace(self.bench.method, chain_of_thought=False, reasoning=None)
-            config = self.bench.config
-            answered = answer_question(
-                self._near[place], question, glance, None, config.seed, config.explanation_tokens,
-                self._orders(question),
-            )  # fmt: skip
-        answer = answered.answer.model_copy(update={"closer": True})
-        self.answers.append(answer)
-        return answer
+            return self._glance(self._near[place], question, closer=True)
+
+    def describe(self, question: Question) -> Answer | None:
+        """The same question by what the pixels say changed, answered at a glance from the knowledge.
+
+        None where the part has no two tones, nothing clear changed, or no knowledge says what defects look like.
+        The answer is kept beside the others.
+        """
+        assert self.map is not None and isinstance(self.scene, Scene)
+        place, good = place_named(question), self._mapped()[0]
+        box = region_box(self.map, self.image.width, self.image.height, place) if self.knowledge else None
+        with self.clock.phase("change"):
+            change = change_at(self.image.pixels, self._laid(good) or good.pixels, box) if box else None
+            if change is None:
+                return None
+            self.change = change.in_words() if place is None else self.change
+            return self._glance(self.scene, described_question(question, change.in_words()), described=True)
+
+    def _glance(self, scene: Scene, question: Question, **how: bool) -> Answer:
+        """An answer without a chain of thought, of whatever kind, kept beside the others."""
+        glance, config = replace(self.bench.method, chain_of_thought=False, reasoning=None), self.bench.config
+        orders = self._orders(question)
+        answered = answer_question(scene, question, glance, None, config.seed, config.explanation_tokens, orders)
+        self.answers.append(answered.answer.model_copy(update=how))
+        return self.answers[-1]
 
     def _enlarged(self, found: AnomalyMap, whole: Scene, place: int | None) -> Scene:
         """The scene of a closer look: the same part of the image and of every reference shown."""
@@ -205,7 +224,7 @@ class Examination:
         """An answer with the say of the map and of a closer look in it, where there are weights for them."""
         if self.bench.fusion is None or self.map is None:
             return answer
-        return weigh(question, answer, self.map, self.bench.fusion, self.look_closer)
+        return weigh(question, answer, self.map, self.bench.fusion, self.look_closer, self.describe)
 
     def _decided(self, question: Question) -> Answer:
         """The weighed answer to a question, kept for what the explanation claims."""
@@ -267,6 +286,7 @@ class Examination:
             anomaly_map=found,
             fusion=self.fused,
             closer=self.closer,
+            change=self.change,
             answers=tuple(self.answers),
         )
 

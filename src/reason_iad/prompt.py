@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reason_iad.errors import PromptError
 from reason_iad.schema import PLACES, Claim, Entry
@@ -151,6 +151,11 @@ def detection_question() -> Question:
 def type_question(names: Sequence[str]) -> Question:
     """Which of the known defect types is it?"""
     return Question("type", "Which defect does the inspected image show?", tuple(names))
+
+
+def described_question(question: Question, change: str) -> Question:
+    """The same question, asked by a sentence about what changed."""
+    return replace(question, text=f"Which defect looks like this? {change}")
 
 
 def place_question() -> Question:

@@ -190,6 +190,9 @@ class Answer(Record):
     closer: bool = Field(
         default=False, description="Whether the question was about the enlarged part of the image alone."
     )
+    described: bool = Field(
+        default=False, description="Whether the question was which type fits what changed (`evidence.change`)."
+    )
 
 
 class MapEvidence(Record):
@@ -254,6 +257,10 @@ class Evidence(Record):
     )
     closer: Box | None = Field(
         default=None, description="The part of the image that was looked at again, enlarged; null if none was."
+    )
+    change: str | None = Field(
+        default=None,
+        description="What the pixels say changed where most differs, on a part of two tones; null if nothing.",
     )
     answers: tuple[Answer, ...] = Field(default=(), description="The model's own, before anything is weighed.")
 

@@ -145,6 +145,7 @@ def weigh(
     found: AnomalyMap,
     fusion: LateFusion,
     look_closer: Callable[[Question], Answer],
+    describe: Callable[[Question], Answer | None] = lambda question: None,
 ) -> Answer:
     """The answer with the say of the map and of a closer look in it, where they have one; else the same answer.
 
@@ -156,6 +157,7 @@ def weigh(
         found: the map.
         fusion: the weights.
         look_closer: asks the same question about the most suspicious part of the image, or of the place it names.
+        describe: asks the same question by what the pixels say changed there; None where they say nothing.
     """
     yes, places = yes_means_defect(question), places_of(question)
     ranges = ranges_of(question)
@@ -163,6 +165,8 @@ def weigh(
     if yes is None and places is None and ranges is None and not typed:
         return answer
     near = look_closer(question).probabilities if yes is not None or typed else {}
+    by_change = describe(question) if typed else None
+    read = None if by_change is None else [by_change.probabilities[letter] for letter in answer.probabilities]
 
     def weighed(model: Mapping[str, float]) -> dict[str, float]:
         if yes is not None:
@@ -172,7 +176,8 @@ def weigh(
             return dict(zip(model, fusion.places(list(model.values()), found, places), strict=True))
         if ranges is not None:
             return dict(zip(model, fusion.sizes(list(model.values()), found, ranges), strict=True))
-        return dict(zip(model, fusion.types(list(model.values()), [near[each] for each in model]), strict=True))
+        types = fusion.types(list(model.values()), [near[each] for each in model], read)
+        return dict(zip(model, types, strict=True))
 
     by_letter = weighed(answer.probabilities)
     choice = best_choice(by_letter)

@@ -105,6 +105,21 @@ def test_the_look_that_knows_the_type_gets_the_weight() -> None:
 
     weights = fit_types([pair(0.6) for _ in range(200)])
     assert weights.closer > 1 > weights.model
+    assert weights.described == 0.0, "never seen, so not weighed"
+
+
+def test_what_changed_gets_the_weight_where_it_tells_the_type() -> None:
+    rng = np.random.default_rng(0)
+
+    def pair(told: bool) -> Weighable:
+        right = int(rng.integers(4))
+        guesses = [tuple(rng.dirichlet(np.ones(4)).tolist()) for _ in range(2)]
+        read = tuple(0.7 if option == right else 0.1 for option in range(4)) if told else None
+        types = Types(guesses[0], guesses[1], right, read)
+        return replace(drawn_from_known_weights(1)[0], types=types)
+
+    weights = fit_types([pair(number % 2 == 0) for number in range(200)])
+    assert weights.described > 1 > max(weights.model, weights.closer)
 
 
 def test_the_map_gets_the_weight_where_it_knows_the_size() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from reason_iad.report.facts import percent
 
 import report_cases as cases
 from reason_iad.errors import ImageError, OutputError
 from reason_iad.report import render_report, save_report
+from reason_iad.report.facts import percent
 from reason_iad.report.view import build_view
 from reason_iad.schema import (
     CategoryEvidence,
@@ -92,6 +92,17 @@ def test_what_cannot_be_told_apart_is_named_together() -> None:
         "small: 2.0 % of the image differs",
     ):
         assert said in text, said
+    changed = unsure.evidence.model_copy(
+        update={
+            "change": "A gap interrupts a dark line.",
+            "answers": tuple(
+                answer.model_copy(update={"described": True}) if answer.key == "type" else answer
+                for answer in unsure.evidence.answers
+            ),
+        }
+    )
+    told = page(unsure.model_copy(update={"evidence": changed}), references=(cases.plate(False, 1),)).text
+    assert "A gap interrupts a dark line." in told and "Which defect is it? By what changed" in told
     guess = page(cases.defect(claims=claims[1:]), references=(cases.plate(False, 1),)).text
     assert "scratch (not clear)" in guess
 

@@ -64,10 +64,12 @@ class PlaceWeights(_Part):
 
 
 class TypeWeights(_Part):
-    """P(type) is proportional to P_model(type)^model times P_closer(type)^closer."""
+    """P(type) is proportional to P_model(type)^model times P_closer(type)^closer, and where the pixels say what
+    changed, times P_described(type)^described."""
 
     model: Weight
     closer: Weight
+    described: Weight = 0.0
 
 
 class SizeWeights(_Part):
@@ -137,15 +139,24 @@ class LateFusion(_Part):
         pairs = zip(model, places, strict=True)
         return _shares([self.place.model * _log(p) + self.place.map * there[i] for p, i in pairs])
 
-    def types(self, model: Sequence[float], closer: Sequence[float]) -> list[float]:
+    def types(
+        self, model: Sequence[float], closer: Sequence[float], described: Sequence[float] | None = None
+    ) -> list[float]:
         """Probability of each of some types; sums to 1.
 
         Args:
             model: the probability that the model gives to each of them, seeing the whole part.
             closer: the same at a closer look.
+            described: the same by what the pixels say changed; None where they say nothing.
         """
-        pairs = zip(model, closer, strict=True)
-        return _shares([self.type.model * _log(whole) + self.type.closer * _log(near) for whole, near in pairs])
+        weights = self.type
+        looks = zip(model, closer, described or [1.0] * len(model), strict=True)
+        return _shares(
+            [
+                weights.model * _log(whole) + weights.closer * _log(near) + weights.described * _log(read)
+                for whole, near, read in looks
+            ]
+        )
 
     def sizes(self, model: Sequence[float], found: AnomalyMap, ranges: Sequence[Range]) -> list[float]:
         """Probability of each of some ranges of the share that a defect covers; sums to 1.

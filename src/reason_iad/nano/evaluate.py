@@ -166,7 +166,7 @@ def fused(backbone: Backbone, count: int) -> Table:
                 answers = sizes.model, fusion.sizes(sizes.model, pair.found, sizes.ranges)
                 _compare(tally, f"size, {len(sizes.ranges)} ranges, {name}", answers, sizes.right)
             if (types := pair.types) is not None:
-                answers = types.model, fusion.types(types.model, types.closer)
+                answers = types.model, fusion.types(types.model, types.closer, types.described)
                 _compare(tally, f"classification, 4 options, {name}", answers, types.right)
         table.rows.extend(tally.rows())
         add_explanations(table, backbone, name, purpose, count, references)

@@ -44,6 +44,8 @@ PENALTY = 1e-3
 """Of the squared weights, against running away where a feature separates everything; per pair."""
 LARGEST = 100.0
 LEAST_PAIRS = 8
+BOARDS, FIRST_BOARD = 4, 100_000
+"""One board more for so many pairs: few others have two tones, and what changed on them weighs in types alone."""
 MISSED = 1 / 30
 """Share of defects whose true type, place or size an explanation may leave out, each; together at most a tenth."""
 
@@ -83,7 +85,7 @@ def fit_places(pairs: Sequence[Weighable]) -> PlaceWeights:
     if len(kept) < LEAST_PAIRS:
         raise ConfigError(f"{len(kept)} defective pairs are too few to weigh places; take more (-n 400).")
     there = np.array([place_evidence(found) for _, found in kept])
-    weights = _conditional(_logs([asked.model for asked, _ in kept]), there, [asked.right for asked, _ in kept])
+    weights = _conditional([asked.right for asked, _ in kept], _logs([asked.model for asked, _ in kept]), there)
     return PlaceWeights(model=weights[0], map=weights[1])
 
 
@@ -96,9 +98,13 @@ def fit_types(pairs: Sequence[Weighable]) -> TypeWeights:
     kept = [pair.types for pair in pairs if pair.types is not None]
     if len(kept) < LEAST_PAIRS:
         raise ConfigError(f"{len(kept)} pairs with types are too few to weigh both looks; take more (-n 400).")
-    looks = (_logs([types.model for types in kept]), _logs([types.closer for types in kept]))
-    weights = _conditional(*looks, [types.right for types in kept])
-    return TypeWeights(model=weights[0], closer=weights[1])
+    looks = (
+        _logs([types.model for types in kept]),
+        _logs([types.closer for types in kept]),
+        _logs([types.described or (1.0,) * len(types.model) for types in kept]),
+    )
+    weights = _conditional([types.right for types in kept], *looks)
+    return TypeWeights(model=weights[0], closer=weights[1], described=weights[2])
 
 
 def fit_sizes(pairs: Sequence[Weighable]) -> SizeWeights:
@@ -111,7 +117,7 @@ def fit_sizes(pairs: Sequence[Weighable]) -> SizeWeights:
     if len(kept) < LEAST_PAIRS:
         raise ConfigError(f"{len(kept)} defective pairs are too few to weigh sizes; take more (-n 400).")
     near = -np.array([off(found, sizes.ranges) for sizes, found in kept])
-    weights = _conditional(_logs([sizes.model for sizes, _ in kept]), near, [sizes.right for sizes, _ in kept])
+    weights = _conditional([sizes.right for sizes, _ in kept], _logs([sizes.model for sizes, _ in kept]), near)
     return SizeWeights(model=weights[0], map=weights[1])
 
 
@@ -134,7 +140,7 @@ def fit_floors(pairs: Sequence[Weighable], fusion: LateFusion) -> Floors:
     types, places, sizes = [], [], []
     for pair in found:
         if (named := pair.named) is not None:
-            types.append(fusion.types(named.model, named.closer)[named.right])
+            types.append(fusion.types(named.model, named.closer, named.described)[named.right])
         nine = fusion.places(pair.places[0].model, pair.found)
         places.append(nine[pair.places[0].right])
         if pair.size is not None and covered(pair.found, place := nine.index(max(nine))) is not None:
@@ -153,9 +159,9 @@ def _logs(probabilities: Sequence[Sequence[float]]) -> Rows:
     return logs
 
 
-def _conditional(one: Rows, other: Rows, truth: Sequence[int]) -> list[float]:
-    """What two kinds of evidence, (cases, options) each, are worth for the true option of each case."""
-    features = np.stack((one, other), axis=-1)
+def _conditional(truth: Sequence[int], *evidence: Rows) -> list[float]:
+    """What each kind of evidence, (cases, options), is worth for the true option of each case."""
+    features = np.stack(evidence, axis=-1)
     at, right = np.arange(len(features)), np.array(truth)
 
     def loss(weights: Rows) -> tuple[float, Rows]:
@@ -165,7 +171,7 @@ def _conditional(one: Rows, other: Rows, truth: Sequence[int]) -> list[float]:
         slope = np.einsum("np,npk->k", surplus, features) / len(features)
         return float(-logs[at, right].mean() + PENALTY * (weights**2).sum() / 2), slope + PENALTY * weights
 
-    return _minimum(loss, [(0.0, LARGEST)] * 2)
+    return _minimum(loss, [(0.0, LARGEST)] * len(evidence))
 
 
 def _minimum(loss: Callable[[Rows], tuple[float, Rows]], bounds: list[tuple[float, float]]) -> list[float]:
@@ -195,14 +201,15 @@ def fit(backbone: Backbone, count: int, progress: Callable[[int], None] = lambda
             progress(sum(map(len, halves)) + len(half))
         halves.append(half)
     pairs = [*halves[0], *halves[1]]
+    boards = list(weighables(backbone, "validate", count // BOARDS, 1, FIRST_BOARD, "pcb"))
     fusion = LateFusion(
         one_reference=fit_detection(halves[0]),
         more_references=fit_detection(halves[1]),
         place=fit_places(pairs),
-        type=fit_types(pairs),
+        type=fit_types([*pairs, *boards]),
         size=fit_sizes(pairs),
         fitted_on=f"{len(pairs)} drawn pairs of the validation seeds, half with one reference, half with "
-        f"{REFERENCES}",
+        f"{REFERENCES}; types also on {len(boards)} boards",
     )
     return fusion.model_copy(update={"floors": fit_floors(pairs, fusion)})
 

@@ -83,7 +83,14 @@ FAVOURED = ("pcb", "pcb", "magnetic tile", "pcb", "spindle", "pcb", "molded surf
 """One training pair in so many is of one of these families in turn: those that are hardest to learn."""
 
 
-def draw(number: int, purpose: Purpose, size: Size, references: int = 1, zoom: float | None = None) -> Sample:
+def draw(
+    number: int,
+    purpose: Purpose,
+    size: Size,
+    references: int = 1,
+    zoom: float | None = None,
+    family: str | None = None,
+) -> Sample:
     """Pair `number` of a purpose; purposes never share a seed.
 
     Args:
@@ -92,6 +99,7 @@ def draw(number: int, purpose: Purpose, size: Size, references: int = 1, zoom: f
         size: pixels each way, or (height, width).
         references: good pictures of the same design.
         zoom: how much a crop is enlarged; None draws crops among the training pairs and nowhere else.
+        family: only this one; None: whichever its number gives.
     """
     if zoom is None and purpose == "train" and number % ZOOMED_EVERY == 0:
         turn = number // ZOOMED_EVERY
@@ -103,18 +111,19 @@ def draw(number: int, purpose: Purpose, size: Size, references: int = 1, zoom: f
             high, wide = sides(size)
             factor = min(soft, min(high, wide) / LEAST_SIDE)
             small = round(high / factor), round(wide / factor)
-            return enlarged(draw(number, purpose, small, references, zoom), (high, wide))
+            return enlarged(draw(number, purpose, small, references, zoom, family), (high, wide))
 
     from reason_iad.nano.world import make_sample
 
     split: Literal["held_out", "train"] = "held_out" if purpose == "held_out" else "train"
-    family = FAVOURED[number // FAVOURED_EVERY % len(FAVOURED)] if number % FAVOURED_EVERY == 0 else None
+    if family is None and purpose == "train" and number % FAVOURED_EVERY == 0:
+        family = FAVOURED[number // FAVOURED_EVERY % len(FAVOURED)]
     return make_sample(
         _FIRST_SEED[purpose] + number,
         size=size,
         split=split,
         references=references,
-        family=family if purpose == "train" else None,
+        family=family,
         zoom=zoom or 1.0,
     )
 

@@ -57,11 +57,15 @@ def four_types(scene: Scene, rng: random.Random) -> tuple[Question, int] | None:
 
 @dataclass(frozen=True, slots=True)
 class Types:
-    """The model's probability of each of four types at both looks, and which is the true one."""
+    """The model's probability of each of some types at both looks, and which is the true one.
+
+    `described`: the same by what the pixels say changed; None where they say nothing.
+    """
 
     model: tuple[float, ...]
     closer: tuple[float, ...]
     right: int
+    described: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,9 @@ class Weighable:
     size: str | None = None
 
 
-def weighables(backbone: Backbone, purpose: Purpose, count: int, references: int) -> Iterator[Weighable]:
+def weighables(
+    backbone: Backbone, purpose: Purpose, count: int, references: int, first: int = 0, family: str | None = None
+) -> Iterator[Weighable]:
     """Pairs through the product's examination, with the scene's knowledge and without the reasoning loop.
 
     Args:
@@ -116,10 +122,12 @@ def weighables(backbone: Backbone, purpose: Purpose, count: int, references: int
         purpose: which seeds.
         count: number of pairs.
         references: good pictures of each.
+        first: number of the first pair.
+        family: only of this one.
     """
     bench, vocabulary = SceneBench(backbone, fuse=False), world_vocabulary()
-    for number in range(count):
-        sample = draw(number, purpose, size_of_number(number), references)
+    for number in range(first, first + count):
+        sample = draw(number, purpose, size_of_number(number), references, family=family)
         facts = facts_of(sample, kind_index())
         rng = random.Random(f"fusing/{purpose}/{number}")
         scene = make_scene(facts, vocabulary, rng, TOLD)
@@ -139,12 +147,12 @@ def weighables(backbone: Backbone, purpose: Purpose, count: int, references: int
             for options in (tuple(range(len(PLACES))), tuple(four))
         )
         typed = four_types(scene, rng)
-        types = None if typed is None else _both_looks(look, *typed)
+        types = None if typed is None else _all_looks(look, *typed)
         listed = [kind for kind in scene.entry_kinds if kind is not None]
         named = None
         if len(listed) > 1:
             question = type_question([scene.name(kind) for kind in listed])
-            named = _both_looks(look, question, listed.index(facts.main.kind))
+            named = _all_looks(look, question, listed.index(facts.main.kind))
         asked = how_much(scene, rng)
         ranges, known = ranges_of(asked.question), asked.correct
         assert ranges is not None and known is not None
@@ -152,10 +160,11 @@ def weighables(backbone: Backbone, purpose: Purpose, count: int, references: int
         yield Weighable(look.map, True, model, closer, places, types, named, sizes, facts.main.size)
 
 
-def _both_looks(look: Examination, question: Question, right: int) -> Types:
-    """The model's probabilities of the types, seeing the whole part and closer."""
+def _all_looks(look: Examination, question: Question, right: int) -> Types:
+    """The model's probabilities of the types: seeing the whole part, closer, and by what changed."""
     whole, near = (tuple(ask(question).probabilities.values()) for ask in (look.ask, look.look_closer))
-    return Types(whole, near, right)
+    read = look.describe(question)
+    return Types(whole, near, right, None if read is None else tuple(read.probabilities.values()))
 
 
 def _where(places: Sequence[int]) -> Question:

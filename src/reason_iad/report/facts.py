@@ -18,6 +18,8 @@ def facts_about(inspection: Inspection) -> tuple[tuple[str, str], ...]:
     facts = [("Part", f"{category.name} ({origin})" if category.name else "unknown")]
     if kind := inspection.type_in_words():
         facts.append(("Defect type", kind))
+    if change := inspection.evidence.change:
+        facts.append(("What changed", change))
     if inspection.severity:
         facts.append(("Severity", inspection.severity))
     if fusion := inspection.evidence.fusion:

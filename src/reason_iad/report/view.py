@@ -247,7 +247,7 @@ def _questions(inspection: Inspection, image: LoadedImage) -> tuple[QuestionView
         patches.setdefault(patch.question, []).append(patch)
     views = []
     for number, answer in enumerate(inspection.evidence.answers, 1):
-        own = () if answer.closer else tuple(patches.get(answer.key, ()))
+        own = () if answer.closer or answer.described else tuple(patches.get(answer.key, ()))
         if answer.key == "explanation" and not (answer.steps or own or answer.reasoning_text):
             continue  # its text stands at the top of the page
         views.append(_question(answer, own, image, f"plot-{number}"))
@@ -255,7 +255,8 @@ def _questions(inspection: Inspection, image: LoadedImage) -> tuple[QuestionView
 
 
 def _question(answer: Answer, patches: tuple[InjectedPatch, ...], image: LoadedImage, name: str) -> QuestionView:
-    title = _QUESTIONS.get(answer.key, _sentence_case(answer.key)) + (" At a closer look" if answer.closer else "")
+    title = _QUESTIONS.get(answer.key, _sentence_case(answer.key))
+    title += " At a closer look" if answer.closer else " By what changed" if answer.described else ""
     boxes = patch_boxes(patches, image.width, image.height)
     return QuestionView(
         title=title,

@@ -1,0 +1,160 @@
+"""What a difference does to a part of two tones, in words: adds or takes away, and what it touches [ours].
+
+A board, a stencil or a print is dark here and bright there, and its defects are told apart by what they join or
+divide: optical inspection has classified them by referential comparison for decades (Moganti et al., "Automatic PCB
+Inspection Algorithms: A Survey", CVIU 1996). A vision language model sees a bridge of three pixels badly, but it
+knows which entry of the knowledge speaks of a bridge. So the pixels say what changed, in a sentence, and the model
+reads which defect is described like that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from reason_iad.closer import crop
+from reason_iad.schema import Box
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+TWO_TONES = 0.88
+"""A picture has two tones if so much of its grey levels' variance lies between them (Otsu 1979)."""
+LEAST_TONE = 0.03
+"""Share of the picture that each tone covers at least."""
+LEAST_BORDER = 0.02
+"""Share of the picture's border that each covers at least: a pattern runs on, a thing before a ground does not."""
+TOLERANCE = 2.0 / 448
+"""Share of the longer side by which edges may lie elsewhere."""
+AROUND = 0.75
+"""How far around the region is looked, in its longer sides."""
+LEAST_AROUND = 12
+"""Pixels around it at least, in a picture of 448."""
+MOST_CHANGED = 0.2
+"""Where more of the window has changed, the reference is another part or lies elsewhere."""
+LEAST_TOUCHED = 4
+"""Pixels that an area has at least, to be one."""
+
+Tones = npt.NDArray[np.bool_]
+
+WORDS = {
+    (True, 0): "An isolated dark spot touches nothing.",
+    (True, 1): "A small dark spike sticks out of the edge of a dark area.",
+    (True, 2): "A dark bridge joins two areas that should be apart.",
+    (False, 0): "A small hole lies inside a dark area.",
+    (False, 1): "A bite is missing from the edge of a dark area.",
+    (False, 2): "A gap interrupts a dark line.",
+}
+"""By whether dark was added, and how many areas of the same tone the change touches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What changed at one place.
+
+    Attributes:
+        darker: whether dark was added; else it was taken away.
+        touches: how many areas of its own tone, apart on the good part, the change touches: 0, 1, or 2 and more.
+    """
+
+    darker: bool
+    touches: int
+
+    def in_words(self) -> str:
+        """A sentence."""
+        return WORDS[self.darker, self.touches]
+
+
+def change_at(picture: Image.Image, reference: Image.Image, box: Box) -> Change | None:
+    """What changed in a region; None where the part has no two tones, or nothing clear changed.
+
+    Args:
+        picture: of the part.
+        reference: of a good part, laid as the part lies.
+        box: the region, in pixels of the picture.
+    """
+    width, height = picture.width, picture.height
+    levels = [two_tones(each) for each in (picture, reference)]
+    if levels[0] is None or levels[1] is None:
+        return None
+    scale = max(width, height)
+    around = max(AROUND * max(box.x2 - box.x1, box.y2 - box.y1), LEAST_AROUND * scale / 448)
+    window = Box(
+        x1=max(0, int(box.x1 - around)),
+        y1=max(0, int(box.y1 - around)),
+        x2=min(width, int(box.x2 + around) + 1),
+        y2=min(height, int(box.y2 + around) + 1),
+    )
+    size = window.x2 - window.x1, window.y2 - window.y1
+    dark, good = (
+        np.asarray(crop(each, window, width, height).convert("L").resize(size)) <= level
+        for each, level in zip((picture, reference), levels, strict=True)
+    )
+    inside = (slice(box.y1 - window.y1, box.y2 - window.y1), slice(box.x1 - window.x1, box.x2 - window.x1))
+    return _change(dark, good, inside, max(1, round(TOLERANCE * scale)))
+
+
+def two_tones(picture: Image.Image) -> int | None:
+    """The grey level up to which a picture is dark; None if it is no pattern of two tones."""
+    import cv2
+
+    small = picture.convert("L")
+    small.thumbnail((448, 448))
+    grey = np.asarray(small)
+    level, dark = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    share = float(dark.mean())
+    border = float(np.concatenate([dark[0], dark[-1], dark[1:-1, 0], dark[1:-1, -1]]).mean())
+    if not (LEAST_TONE <= share <= 1 - LEAST_TONE and LEAST_BORDER <= border <= 1 - LEAST_BORDER):
+        return None
+    apart = float(grey[dark == 0].mean() - grey[dark == 1].mean())
+    between = share * (1 - share) * apart**2
+    return int(level) if between >= TWO_TONES * max(float(grey.var()), 1e-9) else None
+
+
+def _change(dark: Tones, good: Tones, inside: tuple[slice, slice], tolerance: int) -> Change | None:
+    """The largest change that reaches into the region."""
+    import cv2
+
+    reach = np.ones((2 * tolerance + 1, 2 * tolerance + 1), np.uint8)
+    best: tuple[int, bool, Tones] | None = None
+    changed = 0
+    for darker, now, before in ((True, dark, good), (False, ~dark, ~good)):
+        new = now & (cv2.dilate(before.astype(np.uint8), reach) == 0)
+        changed += int(new.sum())
+        count, labels = cv2.connectedComponents(new.astype(np.uint8), connectivity=8)
+        areas = np.bincount(labels[inside].ravel(), minlength=count)
+        areas[0] = 0
+        if areas.any() and (best is None or areas.max() > best[0]):
+            best = int(areas.max()), darker, labels == int(areas.argmax())
+    if best is None or changed > MOST_CHANGED * dark.size:
+        return None
+    _, darker, core = best
+    now, before = (dark, good) if darker else (~dark, ~good)
+    whole = _pieces_at(now, core)
+    touched = _count(before & now & whole)
+    near = cv2.dilate(core.astype(np.uint8), reach) > 0
+    divided = _count(~now & _pieces_at(~before, core), near)
+    return Change(darker, 2 if divided > 1 else min(2, touched))
+
+
+def _pieces_at(tone: Tones, at: Tones) -> Tones:
+    """The pieces of a tone that reach into a place."""
+    import cv2
+
+    _, pieces = cv2.connectedComponents(tone.astype(np.uint8), connectivity=8)
+    found: Tones = np.isin(pieces, np.setdiff1d(pieces[at], [0]))
+    return found
+
+
+def _count(areas: Tones, at: Tones | None = None) -> int:
+    """How many areas there are, or reach into a place; specks are none."""
+    import cv2
+
+    count, labels = cv2.connectedComponents(areas.astype(np.uint8), connectivity=8)
+    sizes = np.bincount(labels.ravel(), minlength=count)
+    sizes[0] = 0
+    large = sizes >= LEAST_TOUCHED
+    return int(large.sum() if at is None else large[np.unique(labels[at])].sum())

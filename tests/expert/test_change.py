@@ -1,0 +1,108 @@
+"""What changed on a part of two tones: the six defects of a board, however shown, and when nobody can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from reason_iad.expert.change import WORDS, Change, change_at, two_tones
+from reason_iad.schema import Box
+
+Draw = Callable[[ImageDraw.ImageDraw], None]
+HERE = Box(x1=90, y1=80, x2=130, y2=120)
+
+
+def board(defect: Draw = lambda draw: None, noise: float = 0.0, shift: int = 0) -> Image.Image:
+    """Two dark traces from top to bottom, 40 pixels apart, of 300 x 200 pixels."""
+    picture = Image.new("L", (300, 200), 235)
+    draw = ImageDraw.Draw(picture)
+    for left in (80, 140):
+        draw.rectangle((left + shift, 0, left + 19 + shift, 199), fill=20)
+    defect(draw)
+    pixels = np.asarray(picture) + np.random.default_rng(0).normal(0, noise, (200, 300))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+def rectangle(x1: int, y1: int, x2: int, y2: int, fill: int) -> Draw:
+    return lambda draw: draw.rectangle((x1, y1, x2, y2), fill=fill)
+
+
+SIX = {
+    "island": (rectangle(112, 95, 124, 105, 20), Change(True, 0)),
+    "spur": (rectangle(98, 96, 118, 104, 20), Change(True, 1)),
+    "bridge": (rectangle(98, 96, 142, 104, 20), Change(True, 2)),
+    "hole": (rectangle(86, 96, 93, 104, 235), Change(False, 0)),
+    "bite": (rectangle(90, 96, 101, 104, 235), Change(False, 1)),
+    "gap": (rectangle(78, 96, 101, 104, 235), Change(False, 2)),
+}
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize(("noise", "shift"), [(0, 0), (12, 0), (5, 1)])
+def test_the_six_changes_of_a_board_are_told_apart(name: str, noise: float, shift: int) -> None:
+    defect, change = SIX[name]
+    assert change_at(board(defect, noise), board(noise=noise, shift=shift), HERE) == change
+
+
+@pytest.mark.parametrize("turned", [0, 90])
+@pytest.mark.parametrize("name", SIX)
+def test_size_and_direction_do_not_matter(name: str, turned: int) -> None:
+    defect, change = SIX[name]
+    picture, good = (each.rotate(turned, expand=True).resize((900, 900)) for each in (board(defect), board()))
+    assert change_at(picture, good, Box(x1=0, y1=0, x2=900, y2=900)) == change
+
+
+def test_a_reference_of_another_size_is_brought_to_the_same() -> None:
+    assert change_at(board(SIX["bridge"][0]), board().resize((150, 100)), HERE) == Change(True, 2)
+
+
+def test_an_end_of_a_trace_that_is_missing_is_no_gap_but_a_piece_left_over_is() -> None:
+    def ends(draw: ImageDraw.ImageDraw) -> None:
+        draw.rectangle((78, 110, 101, 199), fill=235)
+
+    def cut(draw: ImageDraw.ImageDraw) -> None:
+        ends(draw)
+        draw.rectangle((78, 80, 101, 88), fill=235)
+
+    def shorter(draw: ImageDraw.ImageDraw) -> None:
+        draw.rectangle((78, 88, 101, 199), fill=235)
+
+    assert change_at(board(cut), board(ends), HERE) == Change(False, 2)
+    assert change_at(board(shorter), board(ends), HERE) == Change(False, 1)
+
+
+def test_only_what_is_in_the_region_counts() -> None:
+    far = board(rectangle(20, 20, 40, 40, 20))
+    assert change_at(far, board(), HERE) is None
+    assert change_at(far, board(), Box(x1=10, y1=10, x2=60, y2=60)) == Change(True, 0)
+
+
+def test_where_everything_differs_nothing_is_said() -> None:
+    other = board().transpose(Image.Transpose.ROTATE_90).resize((300, 200))
+    assert change_at(other, board(), Box(x1=0, y1=0, x2=300, y2=200)) is None
+    assert change_at(board(noise=10), board(noise=10), HERE) is None
+
+
+def test_only_patterns_of_two_tones_have_any() -> None:
+    assert two_tones(board()) is not None
+    ramp = Image.fromarray(np.tile(np.linspace(0, 255, 300).astype(np.uint8), (200, 1)))
+    assert two_tones(ramp) is None, "between the tones"
+    assert two_tones(Image.new("L", (300, 200), 128)) is None
+    thing = Image.new("L", (300, 200), 235)
+    ImageDraw.Draw(thing).ellipse((80, 40, 220, 160), fill=20)
+    assert two_tones(thing) is None, "a thing in front of a ground"
+    assert change_at(board(), ramp.convert("RGB"), HERE) is None
+
+
+def test_each_change_has_its_words() -> None:
+    assert {Change(*key).in_words() for key in WORDS} == set(WORDS.values()) and len(WORDS) == 6
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 400), (28, 28)])
+def test_tiny_pictures_are_no_trouble(size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 2, (size[1], size[0]), dtype=np.uint8) * 255
+    picture = Image.fromarray(pixels).convert("RGB")
+    change_at(picture, picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), Box(x1=0, y1=0, x2=size[0], y2=size[1]))
