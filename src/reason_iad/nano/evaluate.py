@@ -146,13 +146,14 @@ def fused(backbone: Backbone, count: int) -> Table:
     if fusion is None:
         table.notes.append("This model has no weights for the map; `reason-iad nano fuse` makes them.")
         return table
-    groups: tuple[tuple[str, Purpose, int], ...] = (
-        ("new seeds", "new", 1),
-        (f"new seeds, {REFERENCES} references", "new", REFERENCES),
-        ("families never trained on", "held_out", 1),
+    groups: tuple[tuple[str, Purpose, int, str | None], ...] = (
+        ("new seeds", "new", 1, None),
+        (f"new seeds, {REFERENCES} references", "new", REFERENCES, None),
+        ("families never trained on", "held_out", 1, None),
+        ("boards", "new", 1, "pcb"),
     )
-    for name, purpose, references in groups:
-        pairs = list(weighables(backbone, purpose, count, references))
+    for name, purpose, references, family in groups:
+        pairs = list(weighables(backbone, purpose, count, references, family=family))
         labels = [pair.defective for pair in pairs]
         _detection(table, f"{name}, model alone", [pair.model for pair in pairs], labels)
         weighed = [fusion.probability(pair.model, pair.closer, pair.found) for pair in pairs]
@@ -169,7 +170,7 @@ def fused(backbone: Backbone, count: int) -> Table:
                 answers = types.model, fusion.types(types.model, types.closer, types.described)
                 _compare(tally, f"classification, 4 options, {name}", answers, types.right)
         table.rows.extend(tally.rows())
-        add_explanations(table, backbone, name, purpose, count, references)
+        add_explanations(table, backbone, name, purpose, count, references, family)
     return table
 
 

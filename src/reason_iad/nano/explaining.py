@@ -42,7 +42,13 @@ def inspected(bench: SceneBench, sample: Sample, scene: Scene) -> str:
 
 
 def add_explanations(
-    table: Table, backbone: Backbone, name: str, purpose: Purpose, count: int, references: int
+    table: Table,
+    backbone: Backbone,
+    name: str,
+    purpose: Purpose,
+    count: int,
+    references: int,
+    family: str | None = None,
 ) -> None:
     """Append how many of an inspection's explanations are true in every fact they state, and how much they state.
 
@@ -50,12 +56,12 @@ def add_explanations(
         table: to append to.
         backbone: the model, with its weights for what differs.
         name: of the pairs.
-        purpose, count, references: which pairs.
+        purpose, count, references, family: which pairs.
     """
     bench, tally = SceneBench(backbone), Tally()
     told: dict[str, list[int]] = {"type": [], "place": [], "size": []}
     for number in range(count):
-        sample = draw(number, purpose, size_of_number(number), references)
+        sample = draw(number, purpose, size_of_number(number), references, family=family)
         scene = drawn_scene(facts_of(sample, kind_index()), f"explaining/{purpose}/{number}")
         stated = read_explanation(inspected(bench, sample, scene))
         whole = f"explanation, {name}: every stated fact true"
