@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "reasoning": {"backbones.base", "config", "schema", "errors"},
     "knowledge": {"errors", "files", "prompt", "schema"},
     "backbones": {"config", "errors", "prompt", "schema"},
-    "expert": {"backbones.base", "closer", "errors", "schema"},
+    "expert": {"backbones.base", "errors", "schema"},
     "report": {"errors", "files", "images", "schema"},
     "nano.world": {"errors", "schema"},
     # the stairs: they tell the story and know the rooms

@@ -64,8 +64,9 @@ def test_what_is_as_probable_as_the_floor_is_named(
 
 def test_more_than_half_of_all_options_say_nothing() -> None:
     assert claim("type", NAMES[:2], (0.5, 0.5), 0.2) is None
-    assert claim("type", NAMES[:3], (0.4, 0.4, 0.2), 0.3) is not None
-    assert claim("type", NAMES[:3], (0.4, 0.3, 0.3), 0.3) is None
+    assert claim("type", NAMES[:3], (0.4, 0.4, 0.2), 0.3) is None
+    assert claim("type", NAMES[:4], (0.4, 0.4, 0.1, 0.1), 0.3) is not None
+    assert claim("type", NAMES[:4], (0.3, 0.3, 0.3, 0.1), 0.3) is None
     assert claim("type", NAMES[:1], (1.0,), 0.2) == Claim(fact="type", names=("scratch",), probability=1.0)
 
 
@@ -100,6 +101,7 @@ def test_without_weights_the_best_names_are_claimed() -> None:
         answer("type", NAMES, 0.3), answer("place", PLACES, *[0.1] * 4, 0.4), region, found(10), None
     )
     assert [one.names for one in claims] == [("scratch",), ("center",), ("tiny",)]
+    assert claims[-1].probability is None, "nobody weighed it"
     alone = region.model_copy(update={"share": None})
     assert [one.fact for one in claims_of(None, answer("place", PLACES, 0.5), alone, None, FUSION)] == ["place"]
 
@@ -113,6 +115,8 @@ def test_names_are_joined_as_people_do(names: tuple[str, ...], words: str) -> No
 
 def test_an_explanation_opens_with_what_was_decided() -> None:
     assert explanation_opening(False) == "No defect found."
-    assert explanation_opening(True) == "Defect:"
+    assert explanation_opening(True) == "Defect: type not clear."
+    assert explanation_opening(True, types_known=False) == "Defect:", "what to say is left to the model"
     place = Claim(fact="place", names=("top left", "center"), probability=0.9)
     assert explanation_opening(True, [place]) == "Defect: type not clear at top left or center."
+    assert explanation_opening(True, [place], types_known=False) == "Defect:"

@@ -19,6 +19,7 @@ from reason_iad.expert.embedding import image_embedding
 from reason_iad.expert.fusion import (
     FILE,
     DetectionWeights,
+    Floors,
     LateFusion,
     PlaceWeights,
     SizeWeights,
@@ -299,7 +300,8 @@ def weighing(tmp_path: Path, knowledge: Path) -> Callable[..., Inspector]:
     sure = DetectionWeights(bias=30.0, model=0.1, closer=0.1, map=0.1)
     fusion = LateFusion(
         one_reference=sure, more_references=sure, place=PlaceWeights(model=0.0, map=1.0),
-        type=TypeWeights(model=0.0, closer=1.0), size=SizeWeights(model=0.0, map=1.0), fitted_on="nothing",
+        type=TypeWeights(model=0.0, closer=1.0, described=0.1), size=SizeWeights(model=0.0, map=1.0),
+        floors=Floors(), fitted_on="nothing",
     )  # fmt: skip
     (tmp_path / FILE).write_text(fusion.model_dump_json())
     backbone = FakeBackbone()

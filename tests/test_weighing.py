@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reason_iad.expert import AnomalyMap
-from reason_iad.expert.fusion import DetectionWeights, LateFusion, PlaceWeights, SizeWeights, TypeWeights
+from reason_iad.expert.fusion import DetectionWeights, Floors, LateFusion, PlaceWeights, SizeWeights, TypeWeights
 from reason_iad.nano import wording
 from reason_iad.prompt import LETTERS, Question, detection_question, place_question, type_question
 from reason_iad.schema import PLACES, Answer
@@ -21,6 +21,7 @@ FUSION = LateFusion(
     place=PlaceWeights(model=1.0, map=3.0),
     type=TypeWeights(model=1.0, closer=2.0),
     size=SizeWeights(model=1.0, map=2.0),
+    floors=Floors(),
     fitted_on="nothing",
 )
 DISTANCES = torch.full((9, 9), 0.1).index_put(

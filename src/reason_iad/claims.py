@@ -2,13 +2,12 @@
 
 Where two types cannot be told apart, one name alone would be a guess: the explanation says "scratch or crack". An
 option is named if it is at least as probable as the true one was in all but a few drawn defects (`Floors`), which
-is split conformal prediction with least ambiguous sets (Sadinle, Lei and Wasserman, "Least Ambiguous Set-Valued
+is conformal prediction with least ambiguous sets (Sadinle, Lei and Wasserman, "Least Ambiguous Set-Valued
 Classifiers with Bounded Error Levels", JASA 2019). Where too many would have to be named, nothing is claimed.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ def claim(fact: Fact, options: Sequence[str], probabilities: Sequence[float], fl
     """
     ranked = sorted(zip(probabilities, options, strict=True), key=lambda pair: -pair[0])
     named = [pair for place, pair in enumerate(ranked) if place == 0 or (floor is not None and pair[0] >= floor)]
-    if len(named) > min(MOST_NAMED, math.ceil(len(options) / 2)):
+    if len(named) > min(MOST_NAMED, max(1, len(options) // 2)):
         return None
     return Claim(fact=fact, names=tuple(name for _, name in named), probability=min(1.0, sum(p for p, _ in named)))
 
@@ -53,7 +52,7 @@ def claims_of(
     floors = fusion.floors if fusion is not None and found is not None else None
     claims: list[Claim | None] = []
     if isinstance(kind, str):
-        claims.append(Claim(fact="type", names=(kind,), probability=1.0))
+        claims.append(Claim(fact="type", names=(kind,), probability=None))
     elif kind is not None:
         claims.append(_answered("type", kind, None if floors is None else floors.type))
     claims.append(_answered("place", place, None if floors is None else floors.place))
@@ -62,7 +61,7 @@ def claims_of(
             likely = fusion.size_alone(found, PLACES.index(region.place))
             claims.append(claim("size", SIZES, likely, floors.size))
         else:
-            claims.append(claim("size", SIZES, [float(size == size_of(region.share)) for size in SIZES], None))
+            claims.append(Claim(fact="size", names=(size_of(region.share),), probability=None))
     return tuple(each for each in claims if each is not None)
 
 

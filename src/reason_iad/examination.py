@@ -134,15 +134,22 @@ class Examination:
     def describe(self, question: Question) -> Answer | None:
         """The same question by what the pixels say changed, answered at a glance from the knowledge.
 
-        None where the part has no two tones, nothing clear changed, or no knowledge says what defects look like.
-        The answer is kept beside the others.
+        None where the part has no two tones, nothing clear changed, references do not agree, or no knowledge says
+        what defects look like. The answer is kept beside the others.
         """
         assert self.map is not None and isinstance(self.scene, Scene)
-        place, good = place_named(question), self._mapped()[0]
-        box = region_box(self.map, self.image.width, self.image.height, place) if self.knowledge else None
+        place, width, height = place_named(question), self.image.width, self.image.height
+        box = region_box(self.map, width, height, place) if self.knowledge else None
+        if box is None:
+            return None
         with self.clock.phase("change"):
-            change = change_at(self.image.pixels, self._laid(good) or good.pixels, box) if box else None
-            if change is None:
+            changes = set()
+            for good in self._mapped():
+                laid, motion = self.moved.get(good.sha256, (good.pixels, None))
+                unseen = (0.0, 0.0) if motion is None else motion.unseen(width, height)
+                changes.add(change_at(self.image.pixels, laid, box, unseen))
+            (change, *others) = changes
+            if change is None or others:
                 return None
             self.change = change.in_words() if place is None else self.change
             return self._glance(self.scene, described_question(question, change.in_words()), described=True)

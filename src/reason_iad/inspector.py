@@ -141,12 +141,13 @@ class Inspector:
         verdict: Verdict = "defect" if probability >= self.config.threshold else "pass"
         known = look.known_defects()
         kind, region = None, None
-        claims: tuple[Claim, ...] = ()
+        claims: tuple[Claim, ...] | None = None
         if verdict == "defect":
             kind = look.defect_type(known)
             region = look.region()
             claims = look.claims(kind, region)
-        explanation = look.ask(explanation_question(explanation_opening(verdict == "defect", claims))).text
+        opening = explanation_opening(verdict == "defect", claims or (), types_known=bool(known))
+        explanation = look.ask(explanation_question(opening)).text
         if extra is not None:
             look.ask(extra)
         return Inspection(

@@ -168,13 +168,19 @@ def explanation_question(opening: str = "") -> Question:
     return Question("explanation", "Explain the verdict: what, where, and why it matters.", opening=opening)
 
 
-def explanation_opening(defective: bool, claims: Sequence[Claim] = ()) -> str:
-    """How the explanation of a verdict begins: with what was decided, so that the text cannot deny it."""
+def explanation_opening(defective: bool, claims: Sequence[Claim] = (), *, types_known: bool = True) -> str:
+    """How the explanation of a verdict begins: with what was decided, so that the text cannot deny it.
+
+    Args:
+        defective: the verdict.
+        claims: what can be said of the defect.
+        types_known: whether the knowledge lists types; without, what to say is left to the model.
+    """
     if not defective:
         return "No defect found."
-    named = {claim.fact: claim.in_words() for claim in claims}
-    if not named:
+    if not types_known:
         return "Defect:"
+    named = {claim.fact: claim.in_words() for claim in claims}
     where = f" at {named['place']}" if "place" in named else ""
     size = f", {named['size']}" if "size" in named else ""
     return f"Defect: {named.get('type', TYPE_NOT_CLEAR)}{where}{size}."

@@ -112,7 +112,9 @@ class Claim(Record):
         description="The most probable first: a type of the knowledge, one of `PLACES` or one of `SIZES`. Several "
         "where one alone would be a guess; a fact of which nothing can be said has no claim.",
     )
-    probability: float = Field(ge=0.0, le=1.0, description="Of all of them together.")
+    probability: float | None = Field(
+        ge=0.0, le=1.0, description="Of all of them together; null where nothing was weighed."
+    )
 
     def in_words(self) -> str:
         """'a', 'a or b', 'a, b or c'."""
@@ -316,21 +318,29 @@ class Inspection(Record):
     defect_type: str | None = Field(default=None, description="Name of the defect type; None for a pass.")
     severity: str | None = None
     region: Region | None = None
-    claims: tuple[Claim, ...] = Field(default=(), description="What the explanation claims; none for a pass.")
+    claims: tuple[Claim, ...] | None = Field(
+        default=None,
+        description="What the explanation claims of a defect; a fact of which nothing can be said has none. Null "
+        "for a pass, and in results of version 1.3 and before.",
+    )
     explanation: str = ""
     evidence: Evidence
     timings_ms: dict[str, float] = Field(description="Wall-clock milliseconds per phase, and 'total'.")
     versions: Versions
 
-    def claimed(self, fact: Fact) -> str | None:
-        """What the explanation claims of the type, place or size: 'a or b'; None if nothing."""
-        return next((claim.in_words() for claim in self.claims if claim.fact == fact), None)
-
-    def type_in_words(self) -> str | None:
-        """The type, with those that it cannot be told apart from; None for a pass."""
-        if self.defect_type is None or not self.claims:
-            return self.defect_type
-        return self.claimed("type") or f"{self.defect_type} (not clear)"
+    def in_words(self, fact: Fact) -> str | None:
+        """The type, place or size: 'a or b' as claimed, else the best guess and that it is one; None if unknown."""
+        region = self.region
+        share = None if region is None else region.share
+        guess = {
+            "type": self.defect_type,
+            "place": None if region is None else region.place,
+            "size": None if share is None else size_of(share),
+        }[fact]
+        if guess is None or self.claims is None:
+            return guess
+        claimed = (claim.in_words() for claim in self.claims if claim.fact == fact)
+        return next(claimed, f"{guess} (not clear)")
 
     def to_json(self, indent: int | None = None) -> str:
         """Return the inspection as JSON text that follows the published schema."""

@@ -165,7 +165,7 @@ def weigh(
     if yes is None and places is None and ranges is None and not typed:
         return answer
     near = look_closer(question).probabilities if yes is not None or typed else {}
-    by_change = describe(question) if typed else None
+    by_change = describe(question) if typed and fusion.type.described else None
     read = None if by_change is None else [by_change.probabilities[letter] for letter in answer.probabilities]
 
     def weighed(model: Mapping[str, float]) -> dict[str, float]:

@@ -24,7 +24,15 @@ from reason_iad.bench.questions import read_units
 from reason_iad.bench.tools import Tools, known_category
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.errors import ModelError
-from reason_iad.expert.fusion import FILE, DetectionWeights, LateFusion, PlaceWeights, SizeWeights, TypeWeights
+from reason_iad.expert.fusion import (
+    FILE,
+    DetectionWeights,
+    Floors,
+    LateFusion,
+    PlaceWeights,
+    SizeWeights,
+    TypeWeights,
+)
 from reason_iad.images import load_image
 from reason_iad.knowledge import KnowledgeStore, open_knowledge
 from reason_iad.prompt import Data, Prompt
@@ -101,7 +109,7 @@ def late_fusion(detection: DetectionWeights, closer: float) -> LateFusion:
     return LateFusion(
         one_reference=detection, more_references=detection, place=PlaceWeights(model=1.0, map=0.0),
         type=TypeWeights(model=1 - closer, closer=closer), size=SizeWeights(model=1.0, map=0.0),
-        fitted_on="nothing",
+        floors=Floors(), fitted_on="nothing",
     )  # fmt: skip
 
 

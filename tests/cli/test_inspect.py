@@ -119,15 +119,16 @@ def test_types_that_cannot_be_told_apart_are_both_said(
 ) -> None:
     inspect = StubInspector.inspect
 
-    def claiming(*claims: Claim) -> str:
+    def claiming(*claims: Claim, none: bool = False) -> str:
         def made(self: StubInspector, image: Path, **more: Any) -> Inspection:
-            return inspect(self, image, **more).model_copy(update={"claims": claims})
+            return inspect(self, image, **more).model_copy(update={"claims": None if none else claims})
 
         monkeypatch.setattr(StubInspector, "inspect", made)
         return run("inspect", make_image(brightness=230)).stdout
 
     place = Claim(fact="place", names=("top left",), probability=0.9)
-    assert "glare, severity minor" in claiming()
+    assert "glare, severity minor" in claiming(none=True), "a result of before"
+    assert "glare (not clear), severity minor" in claiming()
     assert "glare (not clear), severity minor" in claiming(place)
     assert "glare or haze, severity minor" in claiming(
         Claim(fact="type", names=("glare", "haze"), probability=0.9), place

@@ -17,6 +17,7 @@ from reason_iad.expert.fusion import (
     FARTHEST,
     FILE,
     DetectionWeights,
+    Floors,
     LateFusion,
     PlaceWeights,
     SizeWeights,
@@ -41,6 +42,7 @@ FUSION = LateFusion(
     place=PlaceWeights(model=1.0, map=2.0),
     type=TypeWeights(model=1.0, closer=2.0),
     size=SizeWeights(model=1.0, map=2.0),
+    floors=Floors(),
     fitted_on="nothing",
 )
 

@@ -88,7 +88,8 @@ def test_what_cannot_be_told_apart_is_named_together() -> None:
     text = page(unsure, references=(cases.plate(False, 1),)).text
     for said in (
         "scratch or dent",
-        "top right or top center (top right: 81 %)",
+        "top right or top center; top right with probability 81 %",
+        "Scratch or dent · severity: major · top right or top center",
         "small: 2.0 % of the image differs",
     ):
         assert said in text, said
@@ -103,8 +104,14 @@ def test_what_cannot_be_told_apart_is_named_together() -> None:
     )
     told = page(unsure.model_copy(update={"evidence": changed}), references=(cases.plate(False, 1),)).text
     assert "A gap interrupts a dark line." in told and "Which defect is it? By what changed" in told
-    guess = page(cases.defect(claims=claims[1:]), references=(cases.plate(False, 1),)).text
-    assert "scratch (not clear)" in guess
+    small = region.model_copy(update={"share": 0.012})
+    for kept, said in (
+        (claims[1:], "scratch (not clear)"),
+        ((), "top right (not clear)"),
+        ((), "small (not clear)"),
+    ):
+        guess = unsure.model_copy(update={"claims": kept, "region": small})
+        assert said in page(guess, references=(cases.plate(False, 1),)).text
 
 
 def test_a_map_that_is_not_weighed_says_whether_it_may_speak() -> None:

@@ -117,8 +117,8 @@ def _show(drawn: Drawn, result: Inspection, agrees: bool) -> None:
     truth = ", ".join(f"{defect.kind}, {defect.place}" for defect in drawn.sample.defects) or "good"
     found = "pass"
     if result.verdict == "defect":
-        place = f", {result.region.place}" if result.region else ""
-        found = f"{result.defect_type or 'defect'}{place}"
+        place = f", {result.in_words('place')}" if result.region else ""
+        found = f"{result.in_words('type') or 'defect'}{place}"
     row = _ROW.format(
         "ok" if agrees else "no",
         drawn.sample.family,

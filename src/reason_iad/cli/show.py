@@ -21,7 +21,7 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
     rows = []
     if result.defect_type:
         severity = f", severity {result.severity}" if result.severity else ""
-        rows.append(("type", f"{result.type_in_words()}{severity}"))
+        rows.append(("type", f"{result.in_words('type')}{severity}"))
     if result.region:
         box = result.region.box
         pixels = f", pixels {box.x1},{box.y1} to {box.x2},{box.y2}" if box else ""

@@ -5,17 +5,21 @@ divide: optical inspection has classified them by referential comparison for dec
 Inspection Algorithms: A Survey", CVIU 1996). A vision language model sees a bridge of three pixels badly, but it
 knows which entry of the knowledge speaks of a bridge. So the pixels say what changed, in a sentence, and the model
 reads which defect is described like that.
+
+The dark tone is taken for the thing and the bright one for the ground, as in thresholded scans and in print. Where
+it is the other way round, a bridge is called a gap.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from reason_iad.closer import crop
+from reason_iad.expert.template import SIDE, TOLERANCE, compared_size
 from reason_iad.schema import Box
 
 if TYPE_CHECKING:
@@ -27,16 +31,14 @@ LEAST_TONE = 0.03
 """Share of the picture that each tone covers at least."""
 LEAST_BORDER = 0.02
 """Share of the picture's border that each covers at least: a pattern runs on, a thing before a ground does not."""
-TOLERANCE = 2.0 / 448
-"""Share of the longer side by which edges may lie elsewhere."""
 AROUND = 0.75
 """How far around the region is looked, in its longer sides."""
 LEAST_AROUND = 12
-"""Pixels around it at least, in a picture of 448."""
+"""Pixels around it at least."""
 MOST_CHANGED = 0.2
 """Where more of the window has changed, the reference is another part or lies elsewhere."""
-LEAST_TOUCHED = 4
-"""Pixels that an area has at least, to be one."""
+LEAST_PIXELS = 4
+"""Pixels that a change, or an area that it touches, has at least."""
 
 Tones = npt.NDArray[np.bool_]
 
@@ -68,42 +70,54 @@ class Change:
         return WORDS[self.darker, self.touches]
 
 
-def change_at(picture: Image.Image, reference: Image.Image, box: Box) -> Change | None:
+def change_at(
+    picture: Image.Image, reference: Image.Image, box: Box, unseen: tuple[float, float] = (0.0, 0.0)
+) -> Change | None:
     """What changed in a region; None where the part has no two tones, or nothing clear changed.
 
     Args:
         picture: of the part.
         reference: of a good part, laid as the part lies.
         box: the region, in pixels of the picture.
+        unseen: shares of the width and of the height, at either border, that a moved reference does not show.
     """
-    width, height = picture.width, picture.height
-    levels = [two_tones(each) for each in (picture, reference)]
+    size = compared_size(picture.width, picture.height)
+    grey, good = (_small(each, size) for each in (picture, reference))
+    levels = two_tones(grey), two_tones(good)
     if levels[0] is None or levels[1] is None:
         return None
-    scale = max(width, height)
-    around = max(AROUND * max(box.x2 - box.x1, box.y2 - box.y1), LEAST_AROUND * scale / 448)
-    window = Box(
-        x1=max(0, int(box.x1 - around)),
-        y1=max(0, int(box.y1 - around)),
-        x2=min(width, int(box.x2 + around) + 1),
-        y2=min(height, int(box.y2 + around) + 1),
+    across, down = size[0] / picture.width, size[1] / picture.height
+    rows = _span(box.y1 * down, box.y2 * down, size[1])
+    columns = _span(box.x1 * across, box.x2 * across, size[0])
+    around = int(max(AROUND * max(rows[1] - rows[0], columns[1] - columns[0]), LEAST_AROUND))
+    window = tuple(slice(max(0, low - around), high + around) for low, high in (rows, columns))
+    inside = np.zeros(size[::-1], bool)
+    border = [math.ceil(share * side) for share, side in zip(unseen[::-1], size[::-1], strict=True)]
+    inside[rows[0] : rows[1], columns[0] : columns[1]] = True
+    seen = np.zeros_like(inside)
+    seen[border[0] : size[1] - border[0], border[1] : size[0] - border[1]] = True
+    tolerance = math.ceil(TOLERANCE * max(size) / SIDE)
+    return _change(
+        (grey <= levels[0])[window], (good <= levels[1])[window], inside[window], seen[window], tolerance
     )
-    size = window.x2 - window.x1, window.y2 - window.y1
-    dark, good = (
-        np.asarray(crop(each, window, width, height).convert("L").resize(size)) <= level
-        for each, level in zip((picture, reference), levels, strict=True)
-    )
-    inside = (slice(box.y1 - window.y1, box.y2 - window.y1), slice(box.x1 - window.x1, box.x2 - window.x1))
-    return _change(dark, good, inside, max(1, round(TOLERANCE * scale)))
 
 
-def two_tones(picture: Image.Image) -> int | None:
-    """The grey level up to which a picture is dark; None if it is no pattern of two tones."""
+def _small(picture: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
+    return np.asarray(picture.convert("L").resize(size, Image.Resampling.BOX, reducing_gap=2.0))
+
+
+def _span(low: float, high: float, side: int) -> tuple[int, int]:
+    """From a pixel to behind a pixel, at least one."""
+    start = min(int(low), side - 1)
+    return start, max(start + 1, min(math.ceil(high), side))
+
+
+def two_tones(grey: npt.NDArray[np.uint8]) -> int | None:
+    """The grey level up to which a picture, (h, w), is dark; None if it is no pattern of two tones."""
     import cv2
 
-    small = picture.convert("L")
-    small.thumbnail((448, 448))
-    grey = np.asarray(small)
     level, dark = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
     share = float(dark.mean())
     border = float(np.concatenate([dark[0], dark[-1], dark[1:-1, 0], dark[1:-1, -1]]).mean())
@@ -114,20 +128,20 @@ def two_tones(picture: Image.Image) -> int | None:
     return int(level) if between >= TWO_TONES * max(float(grey.var()), 1e-9) else None
 
 
-def _change(dark: Tones, good: Tones, inside: tuple[slice, slice], tolerance: int) -> Change | None:
-    """The largest change that reaches into the region."""
+def _change(dark: Tones, good: Tones, inside: Tones, seen: Tones, tolerance: int) -> Change | None:
+    """The largest change that reaches into the region, of what the reference shows."""
     import cv2
 
     reach = np.ones((2 * tolerance + 1, 2 * tolerance + 1), np.uint8)
     best: tuple[int, bool, Tones] | None = None
     changed = 0
     for darker, now, before in ((True, dark, good), (False, ~dark, ~good)):
-        new = now & (cv2.dilate(before.astype(np.uint8), reach) == 0)
+        new = now & (cv2.dilate(before.astype(np.uint8), reach) == 0) & seen
         changed += int(new.sum())
         count, labels = cv2.connectedComponents(new.astype(np.uint8), connectivity=8)
-        areas = np.bincount(labels[inside].ravel(), minlength=count)
+        areas = np.bincount(labels[inside], minlength=count)
         areas[0] = 0
-        if areas.any() and (best is None or areas.max() > best[0]):
+        if areas.max() >= LEAST_PIXELS and (best is None or areas.max() > best[0]):
             best = int(areas.max()), darker, labels == int(areas.argmax())
     if best is None or changed > MOST_CHANGED * dark.size:
         return None
@@ -156,5 +170,5 @@ def _count(areas: Tones, at: Tones | None = None) -> int:
     count, labels = cv2.connectedComponents(areas.astype(np.uint8), connectivity=8)
     sizes = np.bincount(labels.ravel(), minlength=count)
     sizes[0] = 0
-    large = sizes >= LEAST_TOUCHED
+    large = sizes >= LEAST_PIXELS
     return int(large.sum() if at is None else large[np.unique(labels[at])].sum())

@@ -83,11 +83,14 @@ Floor = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Floors(_Part):
-    """How probable a type, a place or a size has to be for an explanation to name it (`claims.py`)."""
+    """How probable a type, a place or a size has to be for an explanation to name it (`claims.py`).
 
-    type: Floor
-    place: Floor
-    size: Floor
+    None: the most probable is named alone, as there were too few pairs to tell.
+    """
+
+    type: Floor | None = None
+    place: Floor | None = None
+    size: Floor | None = None
 
 
 class LateFusion(_Part):
@@ -99,17 +102,17 @@ class LateFusion(_Part):
         place: for the question where the defect is.
         type: for the question which it is.
         size: for the question how much of the image it covers.
-        floors: what an explanation names; None: the most probable alone.
+        floors: what an explanation names.
         fitted_on: what the weights were fitted on, for people.
     """
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     one_reference: DetectionWeights
     more_references: DetectionWeights
     place: PlaceWeights
     type: TypeWeights
     size: SizeWeights
-    floors: Floors | None = None
+    floors: Floors
     fitted_on: str = Field(max_length=1000)
 
     def probability(self, model: float, closer: float, found: AnomalyMap) -> float:

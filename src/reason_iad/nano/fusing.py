@@ -7,7 +7,7 @@ it never learned from and no table is measured on. Half of them come with one re
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,8 @@ LARGEST = 100.0
 LEAST_PAIRS = 8
 BOARDS, FIRST_BOARD = 4, 100_000
 """One board more for so many pairs: few others have two tones, and what changed on them weighs in types alone."""
+FOLDS = 5
+"""Parts of the pairs, each of which is left out once to see how probable the true names are with other weights."""
 MISSED = 1 / 30
 """Share of defects whose true type, place or size an explanation may leave out, each; together at most a tenth."""
 
@@ -121,37 +123,33 @@ def fit_sizes(pairs: Sequence[Weighable]) -> SizeWeights:
     return SizeWeights(model=weights[0], map=weights[1])
 
 
-def fit_floors(pairs: Sequence[Weighable], fusion: LateFusion) -> Floors:
+def fit_floors(folds: Iterable[tuple[LateFusion, Sequence[Weighable]]]) -> Floors:
     """How probable a type, a place and a size is where it is the true one, in all but a few defects that are found.
 
-    Split conformal prediction: of new drawn defects, at most `MISSED` have a true name that is less probable, for
-    each of the three.
+    Cross-conformal prediction (Vovk, "Cross-conformal predictors", 2015): of new drawn defects that are found,
+    about `MISSED` at most have a true name that is less probable, for each of the three.
 
     Args:
-        pairs: that the floors are taken from.
-        fusion: weights, without floors.
-
-    Raises:
-        ConfigError: no defect among them is found.
+        folds: pairs, with weights that were fitted on others.
     """
-    found = [p for p in pairs if p.defective and fusion.probability(p.model, p.closer, p.found) >= 0.5]
-    if not found:
-        raise ConfigError(f"No defect is found in {len(pairs)} pairs; take more (-n 400).")
     types, places, sizes = [], [], []
-    for pair in found:
-        if (named := pair.named) is not None:
-            types.append(fusion.types(named.model, named.closer, named.described)[named.right])
-        nine = fusion.places(pair.places[0].model, pair.found)
-        places.append(nine[pair.places[0].right])
-        if pair.size is not None and covered(pair.found, place := nine.index(max(nine))) is not None:
-            sizes.append(fusion.size_alone(pair.found, place)[SIZES.index(pair.size)])
+    for fusion, pairs in folds:
+        for pair in pairs:
+            if not pair.defective or fusion.probability(pair.model, pair.closer, pair.found) < 0.5:
+                continue
+            if (named := pair.named) is not None:
+                types.append(fusion.types(named.model, named.closer, named.described)[named.right])
+            nine = fusion.places(pair.places[0].model, pair.found)
+            places.append(nine[pair.places[0].right])
+            if pair.size is not None and covered(pair.found, place := nine.index(max(nine))) is not None:
+                sizes.append(fusion.size_alone(pair.found, place)[SIZES.index(pair.size)])
     return Floors(type=_floor(types), place=_floor(places), size=_floor(sizes))
 
 
-def _floor(true: Sequence[float]) -> float:
-    """The level that at most `MISSED` of new values lie below; 0 if there are too few to tell."""
+def _floor(true: Sequence[float]) -> float | None:
+    """The level that at most `MISSED` of new values lie below; None if there are too few to tell."""
     rank = int((len(true) + 1) * MISSED)
-    return math.floor(sorted(true)[rank - 1] * 1e4) / 1e4 if rank else 0.0
+    return math.floor(sorted(true)[rank - 1] * 1e4) / 1e4 if rank else None
 
 
 def _logs(probabilities: Sequence[Sequence[float]]) -> Rows:
@@ -200,18 +198,34 @@ def fit(backbone: Backbone, count: int, progress: Callable[[int], None] = lambda
             half.append(pair)
             progress(sum(map(len, halves)) + len(half))
         halves.append(half)
-    pairs = [*halves[0], *halves[1]]
     boards = list(weighables(backbone, "validate", count // BOARDS, 1, FIRST_BOARD, "pcb"))
-    fusion = LateFusion(
-        one_reference=fit_detection(halves[0]),
-        more_references=fit_detection(halves[1]),
+    floors = Floors()
+    if min(map(len, halves)) >= FOLDS * LEAST_PAIRS:
+        folds = []
+        for fold in range(FOLDS):
+            one, more = ([pair for at, pair in enumerate(half) if at % FOLDS != fold] for half in halves)
+            others = [pair for at, pair in enumerate(boards) if at % FOLDS != fold]
+            left_out = [pair for half in halves for pair in half[fold::FOLDS]]
+            folds.append((_weights(one, more, others, floors), left_out))
+        floors = fit_floors(folds)
+    return _weights(halves[0], halves[1], boards, floors)
+
+
+def _weights(
+    one: Sequence[Weighable], more: Sequence[Weighable], boards: Sequence[Weighable], floors: Floors
+) -> LateFusion:
+    """Everything that is weighed, fitted on pairs with one reference and with more."""
+    pairs = [*one, *more]
+    return LateFusion(
+        one_reference=fit_detection(one),
+        more_references=fit_detection(more),
         place=fit_places(pairs),
         type=fit_types([*pairs, *boards]),
         size=fit_sizes(pairs),
+        floors=floors,
         fitted_on=f"{len(pairs)} drawn pairs of the validation seeds, half with one reference, half with "
         f"{REFERENCES}; types also on {len(boards)} boards",
     )
-    return fusion.model_copy(update={"floors": fit_floors(pairs, fusion)})
 
 
 def write_fusion(fusion: LateFusion, directory: Path) -> Path:

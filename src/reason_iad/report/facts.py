@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from reason_iad.schema import Inspection, size_of
+from reason_iad.schema import Inspection
 
 _ORIGINS = {"given": "given by the user", "gallery": "found from the image", "unknown": "not known"}
 
@@ -16,7 +16,7 @@ def facts_about(inspection: Inspection) -> tuple[tuple[str, str], ...]:
     if category.origin == "gallery" and category.score is not None and category.margin is not None:
         origin += f", similarity {category.score:.2f}, lead {category.margin:.2f}"
     facts = [("Part", f"{category.name} ({origin})" if category.name else "unknown")]
-    if kind := inspection.type_in_words():
+    if kind := inspection.in_words("type"):
         facts.append(("Defect type", kind))
     if change := inspection.evidence.change:
         facts.append(("What changed", change))
@@ -28,11 +28,10 @@ def facts_about(inspection: Inspection) -> tuple[tuple[str, str], ...]:
         alone += "" if near is None else f", at a closer look {percent(near)}"
         facts.append(("Weighed", f"{alone}; {fusion.in_words()}."))
     if region:
-        place = inspection.claimed("place") or region.place
-        facts.append(("Place", f"{place} ({region.place}: {percent(region.place_probability)})"))
+        place = inspection.in_words("place")
+        facts.append(("Place", f"{place}; {region.place} with probability {percent(region.place_probability)}"))
     if region and region.share is not None:
-        size = inspection.claimed("size") or size_of(region.share)
-        facts.append(("Size", f"{size}: {percent(region.share)} of the image differs there"))
+        facts.append(("Size", f"{inspection.in_words('size')}: {percent(region.share)} of the image differs there"))
     if region and region.box:
         box = region.box
         facts.append(("Marked box", f"{box.x2 - box.x1} x {box.y2 - box.y1} px at ({box.x1}, {box.y1})"))

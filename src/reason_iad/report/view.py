@@ -168,11 +168,11 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
 def _subline(inspection: Inspection) -> str:
     if inspection.verdict == "pass":
         return "No defect was found on this part."
-    parts = [_sentence_case(inspection.defect_type or "Type not known")]
+    parts = [_sentence_case(inspection.in_words("type") or "Type not known")]
     if inspection.severity:
         parts.append(f"severity: {inspection.severity}")
-    if inspection.region:
-        parts.append(inspection.region.place)
+    if place := inspection.in_words("place"):
+        parts.append(place)
     return " · ".join(parts)
 
 
