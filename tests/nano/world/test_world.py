@@ -17,6 +17,7 @@ from PIL import Image
 from scipy import ndimage
 
 from reason_iad.errors import ConfigError
+from reason_iad.expert.template import pixel_differences
 from reason_iad.nano.world import FAMILIES, KINDS, Sample, contact_sheet, make_sample
 from reason_iad.nano.world.overlay import draw_overlay, simulate_map
 from reason_iad.nano.world.sampling import LEAST_CHANGE
@@ -296,3 +297,16 @@ def test_no_defect_is_named_that_cannot_be_seen(monkeypatch: pytest.MonkeyPatch)
         samples = [make_sample(seed, family="leather", defect_probability=1.0) for seed in range(8)]
         assert all(bool(sample.defects) == shows for sample in samples), (side, change)
         assert all(sample.mask.any() == shows for sample in samples)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_good_parts_with_marks_differ_no_more_than_others(family: str) -> None:
+    """A mark that lies elsewhere on the reference would be a defect that is called none."""
+    most: dict[bool, list[float]] = {True: [], False: []}
+    for seed in range(5_000_000, 5_000_040):
+        sample = make_sample(seed, size=112, family=family, split="all", defect_probability=0.0)
+        difference = pixel_differences(sample.query, sample.references[:1])
+        if sample.aligned and difference is not None:
+            most[sample.featured].append(float(difference.max()))
+    if most[True]:
+        assert np.quantile(most[True], 0.8) < np.quantile(most[False], 0.8) + 40

@@ -21,7 +21,7 @@ FAMILIES: dict[str, Family] = {
             "pcb", "bare printed circuit board", "pcb", boards.design, boards.render,
             {"open circuit": boards.open_circuit, "short circuit": boards.short_circuit,
              "mousebite": boards.mousebite, "spur": boards.spur, "pin-hole": boards.pin_hole,
-             "spurious copper": boards.spurious_copper}, grey=1.0,
+             "spurious copper": boards.spurious_copper}, grey=1.0, marked=False,
         ),
         Family(
             "brushed metal", "brushed metal plate", "metal surface", *SURFACES["brushed"],

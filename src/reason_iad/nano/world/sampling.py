@@ -126,7 +126,7 @@ def _draw(
     for _ in range(ATTEMPTS):
         design = family.design(rng, size)
         features: Features = ()
-        if kinds and rng.random() < FEATURED:
+        if kinds and rng.random() < FEATURED and family.marked:
             names = [kinds[int(rng.integers(len(kinds)))] for _ in range(int(rng.integers(1, 3)))]
             features = tuple((name, int(rng.integers(1 << 31))) for name in names)
         canvas = _render(rng, family, design, features, size)

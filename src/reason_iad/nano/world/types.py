@@ -87,6 +87,8 @@ class Family:
         grey: share of pictures taken by a grey camera.
         held_out: never trained on.
         weight: how often it is drawn, relative to the others.
+        marked: whether designs may have marks that belong there. They are drawn alike on every part, which takes
+            defects whose place does not depend on what differs from part to part.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Family:
     grey: float = 0.2
     held_out: bool = False
     weight: float = 1.0
+    marked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
