@@ -88,7 +88,7 @@ def test_what_cannot_be_told_apart_is_named_together() -> None:
     text = page(unsure, references=(cases.plate(False, 1),)).text
     for said in (
         "scratch or dent",
-        "top right or top center; top right with probability 81 %",
+        "top right or top center (top right: probability 81 %)",
         "Scratch or dent · severity: major · top right or top center",
         "small: 2.0 % of the image differs",
     ):

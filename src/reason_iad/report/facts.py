@@ -28,8 +28,10 @@ def facts_about(inspection: Inspection) -> tuple[tuple[str, str], ...]:
         alone += "" if near is None else f", at a closer look {percent(near)}"
         facts.append(("Weighed", f"{alone}; {fusion.in_words()}."))
     if region:
-        place = inspection.in_words("place")
-        facts.append(("Place", f"{place}; {region.place} with probability {percent(region.place_probability)}"))
+        place, sure = inspection.in_words("place"), f"probability {percent(region.place_probability)}"
+        facts.append(
+            ("Place", f"{place} ({sure})" if place == region.place else f"{place} ({region.place}: {sure})")
+        )
     if region and region.share is not None:
         facts.append(("Size", f"{inspection.in_words('size')}: {percent(region.share)} of the image differs there"))
     if region and region.box:
