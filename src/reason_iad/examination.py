@@ -15,7 +15,7 @@ from reason_iad.closer import closer_box, crop
 from reason_iad.config import Orders
 from reason_iad.expert.change import change_at
 from reason_iad.expert.extent import covered, region_box
-from reason_iad.expert.suspicion import beyond_usual, sides_at_spot, spot, what_is_usual
+from reason_iad.expert.suspicion import sides_at_spot, spot, standing_out, what_is_usual
 from reason_iad.images import LoadedImage, load_image
 from reason_iad.prompt import (
     LETTERS,
@@ -222,7 +222,7 @@ class Examination:
             patches=patches,
             pixels=pixels,
             closer_probability=self.answers[-1].probabilities["A"],
-            standing_out=beyond_usual(self.map),
+            standing_out=standing_out(self.map),
             usual=what_is_usual(self.map),
         )
         return weighed

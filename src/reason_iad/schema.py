@@ -220,10 +220,7 @@ class FusionEvidence(Record):
         description="The same at a closer look, at the part of the image in `closer`.",
     )  # fmt: skip
     standing_out: float = Field(
-        ge=-20.0,
-        le=20.0,
-        description="How far the most suspicious place stands out: the sum of the next two, less "
-        "what it is for good parts, among several references, on average.",
+        ge=-20.0, le=20.0, description="How far the most suspicious place stands out: the sum of the next two."
     )
     patches: float = Field(ge=-10.0, le=10.0, description="There, ln of the patches' distance over what is usual.")
     pixels: float | None = Field(

@@ -152,8 +152,7 @@ class Workbench:
         good = [_small(pictures.get(reference.sha256, reference.pixels)) for reference in references]
         motions = [moved[reference.sha256][1] for reference in references if reference.sha256 in moved]
         pixels = pixel_differences(_small(image.pixels), good, _unseen(motions, image.width, image.height))
-        own = self._calibration(references)
-        return replace(found, pixels=pixels, normal_pixels=own.pixels, normal_standing=own.standing)
+        return replace(found, pixels=pixels, normal_pixels=self._calibration(references).pixels)
 
     def expert(
         self, references: Sequence[LoadedImage], moved: Mapping[str, Image.Image] = MappingProxyType({})
@@ -183,15 +182,14 @@ class Workbench:
         """What these references say about good parts, laid alike if references are laid at all."""
         from reason_iad.expert import build_expert
         from reason_iad.expert.jitter import jittered_copies
-        from reason_iad.expert.suspicion import usual_standing
-        from reason_iad.expert.template import differences_between, usual_difference
+        from reason_iad.expert.template import usual_difference
         from reason_iad.registration import register
 
         model, first = self.local, references[0]
         features = [model.patch_features(reference.pixels) for reference in references]
         if len(references) == 1:
             copies = [model.patch_features(copy) for copy in jittered_copies(first.pixels)]
-            return _Calibration(build_expert(features, copies), None, None)
+            return _Calibration(build_expert(features, copies), None)
         laid, pictures = list(features), [reference.pixels for reference in references]
         motions: list[Motion] = []
         for number, reference in enumerate(references[1:], 1):
@@ -201,17 +199,15 @@ class Workbench:
                 laid[number] = model.patch_features(pictures[number])
                 motions.append(motion)
         unseen = _unseen(motions, first.width, first.height)
-        pixels = differences_between([_small(picture) for picture in pictures], unseen)
-        usual, expert = usual_difference(pixels), build_expert(features, laid=laid)
-        return _Calibration(expert, usual, usual_standing(expert.among(pixels, usual)))
+        usual = usual_difference([_small(picture) for picture in pictures], unseen)
+        return _Calibration(build_expert(features, laid=laid), usual)
 
 
 class _Calibration(NamedTuple):
-    """What references say about good parts: by patches, by pixels, and by both (None for a single one)."""
+    """What a set of references says about good parts: by patches, and by pixels (None for a single one)."""
 
     expert: Expert
     pixels: float | None
-    standing: float | None
 
 
 def _small(picture: Image.Image) -> npt.NDArray[np.uint8]:

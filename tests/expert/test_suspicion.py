@@ -9,18 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from reason_iad.backbones.base import PatchFeatures
-from reason_iad.expert import AnomalyMap, build_expert
+from reason_iad.expert import AnomalyMap
 from reason_iad.expert.suspicion import (
     FLOOR,
     GREY_FLOOR,
-    beyond_usual,
     place_evidence,
     sides_at_spot,
     spot,
     standing_out,
     suspicion,
-    usual_standing,
     what_is_usual,
 )
 from reason_iad.schema import PLACES
@@ -71,33 +68,6 @@ def test_pixels_are_measured_by_how_much_good_parts_differ() -> None:
     copies = replace(among, normal_peak=0.002)
     assert what_is_usual(copies) == "median"
     assert standing_out(copies) == pytest.approx(standing_out(compared(found(), (4, 114, 30.0))))
-
-
-def test_good_parts_say_how_far_they_stand_out_themselves() -> None:
-    one = compared(found(references=3), (4, 114, 30.0), usual=9.0)
-    assert beyond_usual(one) == standing_out(one), "nothing is known of good parts"
-    among = replace(one, normal_standing=-1.5)
-    assert beyond_usual(among) == pytest.approx(standing_out(one) + 1.5)
-    copies = replace(among, normal_peak=0.002)
-    assert what_is_usual(copies) == "median" and beyond_usual(copies) == standing_out(copies)
-    mild = compared(found(0.15, references=3), (100, 20, 3.0), usual=9.0)
-    assert usual_standing([one, mild]) == pytest.approx((standing_out(one) + standing_out(mild)) / 2)
-
-
-def test_each_reference_is_compared_as_the_image_is() -> None:
-    rng = torch.Generator().manual_seed(0)
-    normals = [
-        PatchFeatures(torch.nn.functional.normalize(torch.rand(36, 8, generator=rng), dim=1), 6, 6)
-        for _ in range(3)
-    ]
-    expert = build_expert(normals)
-    differs = [np.full((12, 12), value, np.float32) for value in (1.0, 2.0, 6.0)]
-    among = expert.among(differs, 3.0)
-    assert [float(one.distances.max()) for one in among] == [float(each.max()) for each in expert.residuals]
-    query = expert.inspect(normals[0])
-    for one, pixels in zip(among, differs, strict=True):
-        assert one.pixels is pixels and (one.normal_peak, one.normal_pixels) == (query.normal_peak, 3.0)
-        assert what_is_usual(one) == "references"
 
 
 def test_what_is_usual_depends_on_the_references() -> None:

@@ -47,7 +47,6 @@ class AnomalyMap:
         calibrated_on: number of references.
         pixels: (h, w) float32 grey levels by which pixels differ from the references (`template.py`), or None.
         normal_pixels: mean of the largest such differences of normals against normals; None with one reference.
-        normal_standing: how far normals stand out among normals, on average (`suspicion.py`); None with one.
     """
 
     values: torch.Tensor
@@ -58,7 +57,6 @@ class AnomalyMap:
     calibrated_on: int
     pixels: npt.NDArray[np.float32] | None = None
     normal_pixels: float | None = None
-    normal_standing: float | None = None
 
     def on_grid(self, rows: int, columns: int) -> torch.Tensor:
         """The map on another grid, (rows * columns,): the largest value that falls into each cell."""
@@ -97,25 +95,8 @@ class Expert:
         area = largest_region(values > 0)
         normal_areas = torch.tensor([largest_region(residual * scale > low) for residual in self.residuals])
         gate = area > float(normal_areas.quantile(QUANTILE)) + AREA_SLACK
-        return AnomalyMap(values, raw.cpu(), self._peak(), gate, area, self.calibrated_on)
-
-    def among(
-        self, pixels: Sequence[npt.NDArray[np.float32] | None], usual: float | None
-    ) -> tuple[AnomalyMap, ...]:
-        """Each of several references against the others, as an image is against all of them; not calibrated.
-
-        Args:
-            pixels: by how much the pixels of each differ from the others.
-            usual: mean of the largest of these differences.
-        """
-        return tuple(
-            AnomalyMap(residual.cpu(), residual.cpu(), self._peak(), False, 0.0, self.calibrated_on, each, usual)
-            for residual, each in zip(self.residuals, pixels, strict=True)
-        )
-
-    def _peak(self) -> float:
-        """Mean of the largest residuals."""
-        return sum(float(residual.max()) for residual in self.residuals) / len(self.residuals)
+        peak = sum(float(residual.max()) for residual in self.residuals) / len(self.residuals)
+        return AnomalyMap(values, raw.cpu(), peak, gate, area, self.calibrated_on)
 
 
 def build_expert(

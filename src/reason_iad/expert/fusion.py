@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from reason_iad.errors import ModelError
 from reason_iad.expert.calibration import AnomalyMap
 from reason_iad.expert.extent import covered
-from reason_iad.expert.suspicion import beyond_usual, place_evidence, what_is_usual
+from reason_iad.expert.suspicion import place_evidence, standing_out, what_is_usual
 from reason_iad.schema import PLACES, SIZE_LIMITS
 
 FILE = "fusion.json"
@@ -48,7 +48,7 @@ class _Part(BaseModel):
 
 
 class DetectionWeights(_Part):
-    """P(defect) = sigmoid(bias + model and closer * log odds of the model's two looks + map * `beyond_usual`)."""
+    """P(defect) = sigmoid(bias + model and closer * log odds of the model's two looks + map * `standing_out`)."""
 
     bias: Bias
     model: Weight
@@ -125,7 +125,7 @@ class LateFusion(_Part):
         """
         weights = self.more_references if what_is_usual(found) == "references" else self.one_reference
         looks = weights.model * log_odds(model) + weights.closer * log_odds(closer)
-        odds = weights.bias + looks + weights.map * beyond_usual(found)
+        odds = weights.bias + looks + weights.map * standing_out(found)
         return 1 / (1 + math.exp(-odds)) if odds > -700 else math.exp(odds)
 
     def places(

@@ -8,7 +8,6 @@ distance over what is usual in the same picture or between good ones, and added:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -85,21 +84,6 @@ def spot(found: AnomalyMap, place: int | None = None) -> tuple[float, float]:
 def standing_out(found: AnomalyMap) -> float:
     """How far the most suspicious place stands out."""
     return float(suspicion(found).max())
-
-
-def beyond_usual(found: AnomalyMap) -> float:
-    """How far it stands out beyond what the most suspicious place of a good part does on average.
-
-    That takes several references: patches and pixels of a good part seldom differ most at the same place, and how
-    seldom depends on the product.
-    """
-    usual = found.normal_standing if what_is_usual(found) == "references" else None
-    return standing_out(found) - (usual or 0.0)
-
-
-def usual_standing(normals: Sequence[AnomalyMap]) -> float:
-    """How far the most suspicious place of a good part stands out among others, on average."""
-    return sum(map(standing_out, normals)) / len(normals)
 
 
 def sides_at_spot(found: AnomalyMap) -> tuple[float, float | None]:

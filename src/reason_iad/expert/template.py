@@ -75,16 +75,10 @@ def compared_size(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def differences_between(
-    references: Sequence[Pixels], unseen: tuple[float, float] = (0.0, 0.0)
-) -> list[Grey | None]:
-    """By how much each good part differs from the others, laid alike, as `pixel_differences` has it."""
+def usual_difference(references: Sequence[Pixels], unseen: tuple[float, float] = (0.0, 0.0)) -> float | None:
+    """Mean of the largest differences of each good part from the others, laid alike; None if none is compared."""
     others = [[*references[:i], *references[i + 1 :]] for i in range(len(references))]
-    return [pixel_differences(one, rest, unseen) for one, rest in zip(references, others, strict=True)]
-
-
-def usual_difference(found: Sequence[Grey | None]) -> float | None:
-    """Mean of the largest differences between good parts; None if none was compared."""
+    found = [pixel_differences(one, rest, unseen) for one, rest in zip(references, others, strict=True)]
     peaks = [float(each.max()) for each in found if each is not None]
     return sum(peaks) / len(peaks) if peaks else None
 

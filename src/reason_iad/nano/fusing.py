@@ -30,7 +30,7 @@ from reason_iad.expert.fusion import (
     log_odds,
     off,
 )
-from reason_iad.expert.suspicion import beyond_usual, place_evidence
+from reason_iad.expert.suspicion import place_evidence, standing_out
 from reason_iad.files import write_atomic
 from reason_iad.nano.weighables import REFERENCES, Weighable, weighables
 from reason_iad.schema import SIZES
@@ -62,7 +62,7 @@ def fit_detection(pairs: Sequence[Weighable]) -> DetectionWeights:
     if len(pairs) < LEAST_PAIRS or labels.min() == labels.max():
         raise ConfigError(f"{len(pairs)} pairs are too few to weigh model and map; take more (-n 400).")
     rows = np.array(
-        [(1.0, log_odds(pair.model), log_odds(pair.closer), beyond_usual(pair.found)) for pair in pairs]
+        [(1.0, log_odds(pair.model), log_odds(pair.closer), standing_out(pair.found)) for pair in pairs]
     )
 
     def loss(weights: Rows) -> tuple[float, Rows]:
