@@ -456,6 +456,6 @@ def test_folders_name_the_category_most_tellingly_first() -> None:
         ("ball_screw", "spindle"): "ball screw spindle",
         ("commutator", "surface"): "molded commutator surface",
         ("deeppcb", "pcb"): "pcb",
-        ("deeppcb", "pcb_crop"): None,
+        ("deeppcb", "pcb_crop"): "pcb",
     }
     assert {pair: known_category(builtin, *pair) for pair in named} == named
