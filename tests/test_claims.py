@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from reason_iad.claims import claim, claims_of
-from reason_iad.expert import AnomalyMap
 from reason_iad.expert.fusion import DetectionWeights, Floors, LateFusion, PlaceWeights, SizeWeights, TypeWeights
 from reason_iad.prompt import LETTERS, explanation_opening
-from reason_iad.schema import PLACES, Answer, Claim, Region
+from reason_iad.schema import PLACES, Answer, Claim
 
 NAMES = ("scratch", "crack", "dent", "hole", "stain", "chip")
 DETECTION = DetectionWeights(bias=0.0, model=1.0, closer=1.0, map=1.0)
@@ -18,17 +16,6 @@ FUSION = LateFusion(
     type=TypeWeights(model=1.0, closer=1.0), size=SizeWeights(model=1.0, map=4.0),
     floors=Floors(type=0.2, place=0.3, size=0.1), fitted_on="nothing",
 )  # fmt: skip
-
-
-def found(pixels: int) -> AnomalyMap:
-    """A map of 100 x 100 pixels, as many of which differ clearly, at the top left."""
-    differs = torch.zeros(100, 100)
-    differs.view(-1)[:pixels] = 70.0
-    distances = torch.full((10, 10), 0.1)
-    distances[0, 0] = 0.9
-    return AnomalyMap(
-        distances, distances, 0.2, gate_passed=True, area=0.0, calibrated_on=1, pixels=differs.numpy()
-    )
 
 
 def answer(key: str, options: tuple[str, ...], *probabilities: float) -> Answer:
@@ -71,39 +58,32 @@ def test_more_than_half_of_all_options_say_nothing() -> None:
 
 
 def test_type_place_and_size_are_claimed_where_they_are_clear() -> None:
-    region = Region(box=None, place="top left", place_probability=0.9, share=0.02)
     kind, place = answer("type", NAMES, 0.5, 0.4), answer("place", PLACES, 0.9)
-    claims = claims_of(kind, place, region, found(270), FUSION)
+    claims = claims_of(kind, place, 0.027, FUSION)
     assert [(one.fact, one.names) for one in claims] == [
         ("type", ("scratch", "crack")), ("place", ("top left",)), ("size", ("medium",))
     ]  # fmt: skip
     assert explanation_opening(True, claims) == "Defect: scratch or crack at top left, medium."
-    unsure = claims_of(answer("type", NAMES), place, region, found(270), FUSION.model_copy(update={"floors": Floors(
+    unsure = claims_of(answer("type", NAMES), place, 0.027, FUSION.model_copy(update={"floors": Floors(
         type=0.1, place=0.3, size=0.1)}))  # fmt: skip
     assert explanation_opening(True, unsure) == "Defect: type not clear at top left, medium."
 
 
 def test_a_size_near_a_limit_has_two_names() -> None:
-    region = Region(box=None, place="top left", place_probability=0.9, share=0.016)
-    claims = claims_of("scratch", answer("place", PLACES, 0.9), region, found(155), FUSION)
+    claims = claims_of("scratch", answer("place", PLACES, 0.9), 0.0155, FUSION)
     assert claims[-1].fact == "size" and set(claims[-1].names) == {"small", "medium"}
 
 
 def test_no_size_is_claimed_where_it_cannot_be_told() -> None:
-    region = Region(box=None, place="top left", place_probability=0.9, share=None)
-    claims = claims_of("scratch", answer("place", PLACES, 0.9), region, found(0), FUSION)
+    claims = claims_of("scratch", answer("place", PLACES, 0.9), None, FUSION)
     assert [one.fact for one in claims] == ["type", "place"]
 
 
 def test_without_weights_the_best_names_are_claimed() -> None:
-    region = Region(box=None, place="center", place_probability=0.4, share=0.001)
-    claims = claims_of(
-        answer("type", NAMES, 0.3), answer("place", PLACES, *[0.1] * 4, 0.4), region, found(10), None
-    )
+    claims = claims_of(answer("type", NAMES, 0.3), answer("place", PLACES, *[0.1] * 4, 0.4), 0.001, None)
     assert [one.names for one in claims] == [("scratch",), ("center",), ("tiny",)]
     assert claims[-1].probability is None, "nobody weighed it"
-    alone = region.model_copy(update={"share": None})
-    assert [one.fact for one in claims_of(None, answer("place", PLACES, 0.5), alone, None, FUSION)] == ["place"]
+    assert [one.fact for one in claims_of(None, answer("place", PLACES, 0.5), None, None)] == ["place"]
 
 
 @pytest.mark.parametrize(

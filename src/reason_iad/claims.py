@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reason_iad.schema import PLACES, SIZES, Answer, Claim, Fact, Region, size_of
+from reason_iad.schema import SIZES, Answer, Claim, Fact, size_of
 
 if TYPE_CHECKING:
-    from reason_iad.expert import AnomalyMap
     from reason_iad.expert.fusion import LateFusion
 
 MOST_NAMED = 3
@@ -38,30 +37,27 @@ def claim(fact: Fact, options: Sequence[str], probabilities: Sequence[float], fl
 
 
 def claims_of(
-    kind: Answer | str | None, place: Answer, region: Region, found: AnomalyMap | None, fusion: LateFusion | None
+    kind: Answer | str | None, place: Answer, share: float | None, fusion: LateFusion | None
 ) -> tuple[Claim, ...]:
     """What can be claimed of a defect, type first.
 
     Args:
         kind: the weighed answer which type it is, or the only type there is; None if none is known.
         place: the weighed answer where it is.
-        region: the place it gives.
-        found: the map, where there are references.
-        fusion: weights of the model, where it has some.
+        share: how much of the image differs there; None if it cannot be told.
+        fusion: what the answers were weighed with; None if they were not.
     """
-    floors = fusion.floors if fusion is not None and found is not None else None
+    floors = None if fusion is None else fusion.floors
     claims: list[Claim | None] = []
     if isinstance(kind, str):
         claims.append(Claim(fact="type", names=(kind,), probability=None))
     elif kind is not None:
         claims.append(_answered("type", kind, None if floors is None else floors.type))
     claims.append(_answered("place", place, None if floors is None else floors.place))
-    if region.share is not None and found is not None:
-        if fusion is not None and floors is not None:
-            likely = fusion.size_alone(found, PLACES.index(region.place))
-            claims.append(claim("size", SIZES, likely, floors.size))
-        else:
-            claims.append(Claim(fact="size", names=(size_of(region.share),), probability=None))
+    if share is not None and fusion is not None:
+        claims.append(claim("size", SIZES, fusion.size_alone(share), fusion.floors.size))
+    elif share is not None:
+        claims.append(Claim(fact="size", names=(size_of(share),), probability=None))
     return tuple(each for each in claims if each is not None)
 
 

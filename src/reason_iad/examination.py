@@ -13,7 +13,6 @@ from reason_iad.backbones.base import Backbone, ChatModel
 from reason_iad.claims import claims_of
 from reason_iad.closer import closer_box, crop
 from reason_iad.config import Orders
-from reason_iad.expert.change import change_at
 from reason_iad.expert.extent import covered, region_box
 from reason_iad.expert.suspicion import sides_at_spot, spot, standing_out, what_is_usual
 from reason_iad.images import LoadedImage, load_image
@@ -138,18 +137,12 @@ class Examination:
         what defects look like. The answer is kept beside the others.
         """
         assert self.map is not None and isinstance(self.scene, Scene)
-        place, width, height = place_named(question), self.image.width, self.image.height
-        box = region_box(self.map, width, height, place) if self.knowledge else None
-        if box is None:
+        if not self.knowledge:
             return None
         with self.clock.phase("change"):
-            changes = set()
-            for good in self._mapped():
-                laid, motion = self.moved.get(good.sha256, (good.pixels, None))
-                unseen = (0.0, 0.0) if motion is None else motion.unseen(width, height)
-                changes.add(change_at(self.image.pixels, laid, box, unseen))
-            (change, *others) = changes
-            if change is None or others:
+            place = place_named(question)
+            change = self.bench.change(self.image, self._mapped(), self.moved, self.map, place)
+            if change is None:
                 return None
             self.change = change.in_words() if place is None else self.change
             return self._glance(self.scene, described_question(question, change.in_words()), described=True)
@@ -272,7 +265,8 @@ class Examination:
             region: what `region` gave.
         """
         asked: Answer | str | None = self._decisions.get("type", None if kind is None else kind.name)
-        return claims_of(asked, self._decisions["place"], region, self.map, self.bench.fusion)
+        weighed = None if self.map is None else self.bench.fusion
+        return claims_of(asked, self._decisions["place"], region.share, weighed)
 
     def evidence(self) -> Evidence:
         """Everything the result rests on."""

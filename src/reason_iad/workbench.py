@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from reason_iad.backbones.base import Backbone, ImageTokens
     from reason_iad.expert import AnomalyMap, Expert
+    from reason_iad.expert.change import Change
     from reason_iad.knowledge import Gallery, KnowledgeStore
     from reason_iad.registration import Motion
 
@@ -149,10 +150,32 @@ class Workbench:
 
         pictures = {sha256: picture for sha256, (picture, _) in moved.items()}
         found = self.expert(references, pictures).inspect(self.local.patch_features(image.pixels))
-        good = [_small(pictures.get(reference.sha256, reference.pixels)) for reference in references]
-        motions = [moved[reference.sha256][1] for reference in references if reference.sha256 in moved]
-        pixels = pixel_differences(_small(image.pixels), good, _unseen(motions, image.width, image.height))
+        good, unseen = _as_laid(image, references, moved)
+        pixels = pixel_differences(_small(image.pixels), list(good), unseen)
         return replace(found, pixels=pixels, normal_pixels=self._calibration(references).pixels)
+
+    def change(
+        self,
+        image: LoadedImage,
+        references: Sequence[LoadedImage],
+        moved: Laid,
+        found: AnomalyMap,
+        place: int | None = None,
+    ) -> Change | None:
+        """What changed where most differs, on a part of two tones; None if nobody can tell.
+
+        Args:
+            image, references, moved: as in `compare`.
+            found: the map that this gave.
+            place: look only in this one of `PLACES`.
+        """
+        from reason_iad.expert.change import change_at
+        from reason_iad.expert.extent import region_box
+
+        pixels = _small(image.pixels)
+        box = region_box(found, pixels.shape[1], pixels.shape[0], place)
+        good, unseen = _as_laid(image, references, moved)
+        return None if box is None else change_at(pixels, good, box, unseen)
 
     def expert(
         self, references: Sequence[LoadedImage], moved: Mapping[str, Image.Image] = MappingProxyType({})
@@ -219,6 +242,15 @@ def _small(picture: Image.Image) -> npt.NDArray[np.uint8]:
     size = compared_size(picture.width, picture.height)
     shrunk = picture if size == picture.size else picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
     return np.asarray(shrunk)
+
+
+def _as_laid(
+    image: LoadedImage, references: Sequence[LoadedImage], moved: Laid
+) -> tuple[Iterator[npt.NDArray[np.uint8]], tuple[float, float]]:
+    """References as they are laid for an image, one by one, and what of it some moved one does not show."""
+    pictures = (moved[each.sha256][0] if each.sha256 in moved else each.pixels for each in references)
+    motions = [moved[each.sha256][1] for each in references if each.sha256 in moved]
+    return map(_small, pictures), _unseen(motions, image.width, image.height)
 
 
 def _unseen(motions: Sequence[Motion], width: int, height: int) -> tuple[float, float]:

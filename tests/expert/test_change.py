@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from reason_iad.expert.change import WORDS, Change, change_at, two_tones
+from reason_iad.expert.template import compared_size
 from reason_iad.schema import Box
 
 Draw = Callable[[ImageDraw.ImageDraw], None]
@@ -24,6 +25,17 @@ def board(defect: Draw = lambda draw: None, noise: float = 0.0, shift: int = 0, 
     defect(draw)
     pixels = np.asarray(picture) + np.random.default_rng(seed).normal(0, noise, (200, 300))
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+def changed(
+    picture: Image.Image, good: Image.Image, box: Box, unseen: tuple[float, float] = (0.0, 0.0)
+) -> Change | None:
+    """As a workbench asks: of pictures not larger than pixels are compared."""
+    size = compared_size(picture.width, picture.height)
+    scale = size[0] / picture.width
+    pixels = [np.asarray(each.resize(size, Image.Resampling.BOX)) for each in (picture, good)]
+    corners = {name: round(value * scale) for name, value in box.model_dump().items()}
+    return change_at(pixels[0], [pixels[1]], Box(**corners), unseen)
 
 
 def rectangle(x1: int, y1: int, x2: int, y2: int, fill: int) -> Draw:
@@ -44,7 +56,7 @@ SIX = {
 @pytest.mark.parametrize(("noise", "shift"), [(0, 0), (12, 0), (5, 1)])
 def test_the_six_changes_of_a_board_are_told_apart(name: str, noise: float, shift: int) -> None:
     defect, change = SIX[name]
-    assert change_at(board(defect, noise), board(noise=noise, shift=shift, seed=1), HERE) == change
+    assert changed(board(defect, noise), board(noise=noise, shift=shift, seed=1), HERE) == change
 
 
 @pytest.mark.parametrize("turned", [0, 90])
@@ -52,11 +64,21 @@ def test_the_six_changes_of_a_board_are_told_apart(name: str, noise: float, shif
 def test_size_and_direction_do_not_matter(name: str, turned: int) -> None:
     defect, change = SIX[name]
     picture, good = (each.rotate(turned, expand=True).resize((900, 900)) for each in (board(defect), board()))
-    assert change_at(picture, good, Box(x1=0, y1=0, x2=900, y2=900)) == change
+    assert changed(picture, good, Box(x1=0, y1=0, x2=900, y2=900)) == change
 
 
 def test_a_reference_of_another_size_is_brought_to_the_same() -> None:
-    assert change_at(board(SIX["bridge"][0]), board().resize((150, 100)), HERE) == Change(True, 2)
+    part = np.asarray(board(SIX["bridge"][0]))
+    for size in ((150, 100), (450, 300)):
+        assert change_at(part, [np.asarray(board().resize(size))], HERE) == Change(True, 2)
+
+
+def test_references_have_to_agree() -> None:
+    good = np.asarray(board())
+    bridged, spur, bitten = (np.asarray(board(SIX[name][0])) for name in ("bridge", "spur", "bite"))
+    assert change_at(bridged, [good, good], HERE) == Change(True, 2)
+    assert change_at(bridged, [good, bridged], HERE) is None
+    assert change_at(good, [spur, bitten], HERE) is None, "a bite against one, a spur against the other"
 
 
 def test_an_end_of_a_trace_that_is_missing_is_no_gap_but_a_piece_left_over_is() -> None:
@@ -70,20 +92,20 @@ def test_an_end_of_a_trace_that_is_missing_is_no_gap_but_a_piece_left_over_is() 
     def shorter(draw: ImageDraw.ImageDraw) -> None:
         draw.rectangle((78, 88, 101, 199), fill=235)
 
-    assert change_at(board(cut), board(ends), HERE) == Change(False, 2)
-    assert change_at(board(shorter), board(ends), HERE) == Change(False, 1)
+    assert changed(board(cut), board(ends), HERE) == Change(False, 2)
+    assert changed(board(shorter), board(ends), HERE) == Change(False, 1)
 
 
 def test_only_what_is_in_the_region_counts() -> None:
     far = board(rectangle(20, 20, 40, 40, 20))
-    assert change_at(far, board(), HERE) is None
-    assert change_at(far, board(), Box(x1=10, y1=10, x2=60, y2=60)) == Change(True, 0)
+    assert changed(far, board(), HERE) is None
+    assert changed(far, board(), Box(x1=10, y1=10, x2=60, y2=60)) == Change(True, 0)
 
 
 def test_where_everything_differs_nothing_is_said() -> None:
     other = board().transpose(Image.Transpose.ROTATE_90).resize((300, 200))
-    assert change_at(other, board(), Box(x1=0, y1=0, x2=300, y2=200)) is None
-    assert change_at(board(noise=20), board(noise=20, seed=1), HERE) is None
+    assert changed(other, board(), Box(x1=0, y1=0, x2=300, y2=200)) is None
+    assert changed(board(noise=20), board(noise=20, seed=1), HERE) is None
 
 
 @pytest.mark.parametrize("name", SIX)
@@ -95,21 +117,21 @@ def test_a_large_soft_noisy_photograph_is_read_alike(name: str) -> None:
 
     defect, change = SIX[name]
     region = Box(x1=720, y1=640, x2=1040, y2=960)
-    assert change_at(photograph(board(defect), 0), photograph(board(), 1), region) == change
+    assert changed(photograph(board(defect), 0), photograph(board(), 1), region) == change
 
 
 def test_a_speck_is_no_change() -> None:
-    assert change_at(board(rectangle(112, 100, 113, 100, 20)), board(), HERE) is None
+    assert changed(board(rectangle(112, 100, 113, 100, 20)), board(), HERE) is None
     dot = board().resize((3000, 2000))
     dot.putpixel((1150, 1000), (0, 0, 0))
-    assert change_at(dot, board().resize((3000, 2000)), Box(x1=0, y1=0, x2=3000, y2=2000)) is None
+    assert changed(dot, board().resize((3000, 2000)), Box(x1=0, y1=0, x2=3000, y2=2000)) is None
 
 
 def test_what_a_moved_reference_does_not_show_is_no_change() -> None:
     part = board(rectangle(0, 60, 12, 80, 20))
     box = Box(x1=0, y1=50, x2=40, y2=90)
-    assert change_at(part, board(), box) == Change(True, 0)
-    assert change_at(part, board(), box, unseen=(0.05, 0.0)) is None
+    assert changed(part, board(), box) == Change(True, 0)
+    assert changed(part, board(), box, unseen=(0.05, 0.0)) is None
 
 
 def test_only_patterns_of_two_tones_have_any() -> None:
@@ -120,7 +142,7 @@ def test_only_patterns_of_two_tones_have_any() -> None:
     thing = Image.new("L", (300, 200), 235)
     ImageDraw.Draw(thing).ellipse((80, 40, 220, 160), fill=20)
     assert two_tones(np.asarray(thing)) is None, "a thing in front of a ground"
-    assert change_at(board(), Image.fromarray(ramp).convert("RGB"), HERE) is None
+    assert changed(board(), Image.fromarray(ramp).convert("RGB"), HERE) is None
 
 
 def test_each_change_has_its_words() -> None:
@@ -131,4 +153,4 @@ def test_each_change_has_its_words() -> None:
 def test_tiny_pictures_are_no_trouble(size: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 2, (size[1], size[0]), dtype=np.uint8) * 255
     picture = Image.fromarray(pixels).convert("RGB")
-    change_at(picture, picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), Box(x1=0, y1=0, x2=size[0], y2=size[1]))
+    changed(picture, picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), Box(x1=0, y1=0, x2=size[0], y2=size[1]))

@@ -13,6 +13,7 @@ import torch
 
 from reason_iad.errors import ModelError
 from reason_iad.expert import AnomalyMap
+from reason_iad.expert.extent import covered
 from reason_iad.expert.fusion import (
     FARTHEST,
     FILE,
@@ -103,9 +104,11 @@ def differing(pixels: int) -> AnomalyMap:
 
 
 def test_a_range_is_off_by_the_ratio_to_its_nearer_limit() -> None:
-    assert off(differing(50), RANGES) == pytest.approx([math.log(5), 0.0, math.log(2), math.log(20)], abs=1e-3)
-    assert max(off(differing(1), RANGES)) == FARTHEST, "no range is impossible"
-    assert off(found(0.4), RANGES) == [0.0] * 4, "patches do not tell how large it is"
+    assert off(covered(differing(50)), RANGES) == pytest.approx(
+        [math.log(5), 0.0, math.log(2), math.log(20)], abs=1e-3
+    )
+    assert max(off(covered(differing(1)), RANGES)) == FARTHEST, "no range is impossible"
+    assert off(covered(found(0.4)), RANGES) == [0.0] * 4, "patches do not tell how large it is"
 
 
 def test_sizes_weigh_model_and_map() -> None:

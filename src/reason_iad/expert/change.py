@@ -13,17 +13,14 @@ it is the other way round, a bridge is called a gap.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from reason_iad.expert.template import SIDE, TOLERANCE, compared_size
+from reason_iad.expert.template import SIDE, TOLERANCE, Pixels
 from reason_iad.schema import Box
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 TWO_TONES = 0.88
 """A picture has two tones if so much of its grey levels' variance lies between them (Otsu 1979)."""
@@ -71,47 +68,49 @@ class Change:
 
 
 def change_at(
-    picture: Image.Image, reference: Image.Image, box: Box, unseen: tuple[float, float] = (0.0, 0.0)
+    image: Pixels, references: Iterable[Pixels], box: Box, unseen: tuple[float, float] = (0.0, 0.0)
 ) -> Change | None:
-    """What changed in a region; None where the part has no two tones, or nothing clear changed.
+    """What changed in a region; None where there are no two tones, nothing clear changed, or references disagree.
 
     Args:
-        picture: of the part.
-        reference: of a good part, laid as the part lies.
-        box: the region, in pixels of the picture.
+        image: (H, W, 3), of the part, not larger than pixels are compared (`template.compared_size`).
+        references: (h, w, 3) each, of good parts, laid as the part lies; brought to its size.
+        box: the region, in pixels of the image.
         unseen: shares of the width and of the height, at either border, that a moved reference does not show.
     """
-    size = compared_size(picture.width, picture.height)
-    grey, good = (_small(each, size) for each in (picture, reference))
-    levels = two_tones(grey), two_tones(good)
-    if levels[0] is None or levels[1] is None:
+    import cv2
+
+    grey = _grey(image)
+    level = two_tones(grey)
+    if level is None:
         return None
-    across, down = size[0] / picture.width, size[1] / picture.height
-    rows = _span(box.y1 * down, box.y2 * down, size[1])
-    columns = _span(box.x1 * across, box.x2 * across, size[0])
-    around = int(max(AROUND * max(rows[1] - rows[0], columns[1] - columns[0]), LEAST_AROUND))
-    window = tuple(slice(max(0, low - around), high + around) for low, high in (rows, columns))
-    inside = np.zeros(size[::-1], bool)
-    border = [math.ceil(share * side) for share, side in zip(unseen[::-1], size[::-1], strict=True)]
-    inside[rows[0] : rows[1], columns[0] : columns[1]] = True
-    seen = np.zeros_like(inside)
-    seen[border[0] : size[1] - border[0], border[1] : size[0] - border[1]] = True
-    tolerance = math.ceil(TOLERANCE * max(size) / SIDE)
-    return _change(
-        (grey <= levels[0])[window], (good <= levels[1])[window], inside[window], seen[window], tolerance
-    )
+    height, width = grey.shape
+    around = int(max(AROUND * max(box.x2 - box.x1, box.y2 - box.y1), LEAST_AROUND))
+    window = tuple(slice(max(0, low - around), high + around) for low, high in ((box.y1, box.y2), (box.x1, box.x2)))
+    inside, seen = np.zeros(grey.shape, bool), np.zeros(grey.shape, bool)
+    inside[box.y1 : box.y2, box.x1 : box.x2] = True
+    across, down = (math.ceil(share * side) for share, side in zip(unseen, (width, height), strict=True))
+    seen[down : height - down, across : width - across] = True
+    tolerance = math.ceil(TOLERANCE * max(width, height) / SIDE)
+    changes: set[Change] = set()
+    for reference in references:
+        how = cv2.INTER_AREA if reference.shape[1] > width else cv2.INTER_LINEAR
+        good = cv2.resize(_grey(reference), (width, height), interpolation=how).astype(np.uint8, copy=False)
+        usual = two_tones(good)
+        if usual is None:
+            return None
+        change = _change((grey <= level)[window], (good <= usual)[window], inside[window], seen[window], tolerance)
+        if change is None:
+            return None
+        changes.add(change)
+    return changes.pop() if len(changes) == 1 else None
 
 
-def _small(picture: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    from PIL import Image
+def _grey(image: Pixels) -> npt.NDArray[np.uint8]:
+    """(H, W) luma of an RGB image."""
+    import cv2
 
-    return np.asarray(picture.convert("L").resize(size, Image.Resampling.BOX, reducing_gap=2.0))
-
-
-def _span(low: float, high: float, side: int) -> tuple[int, int]:
-    """From a pixel to behind a pixel, at least one."""
-    start = min(int(low), side - 1)
-    return start, max(start + 1, min(math.ceil(high), side))
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
 
 
 def two_tones(grey: npt.NDArray[np.uint8]) -> int | None:

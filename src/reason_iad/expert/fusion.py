@@ -169,27 +169,21 @@ class LateFusion(_Part):
             found: the map.
             ranges: their limits, shares of the image.
         """
-        away = off(found, ranges)
+        away = off(covered(found), ranges)
         pairs = zip(model, away, strict=True)
         return _shares([self.size.model * _log(p) - self.size.map * distance for p, distance in pairs])
 
-    def size_alone(self, found: AnomalyMap, place: int | None = None) -> list[float]:
-        """Probability of each of the four `SIZES` by the map alone; sums to 1.
-
-        Args:
-            found: the map.
-            place: the one of `PLACES` where the defect is; None: anywhere.
-        """
+    def size_alone(self, share: float) -> list[float]:
+        """Probability of each of the four `SIZES` by the share of the image that differs alone; sums to 1."""
         limits = (0.0, *SIZE_LIMITS, 1.0)
-        return _shares([-self.size.map * distance for distance in off(found, list(pairwise(limits)), place)])
+        return _shares([-self.size.map * distance for distance in off(share, list(pairwise(limits)))])
 
 
-def off(found: AnomalyMap, ranges: Sequence[Range], place: int | None = None) -> list[float]:
+def off(share: float | None, ranges: Sequence[Range]) -> list[float]:
     """How far each range is from the share that differs: 0 inside it, else |ln| of the ratio to its nearer limit.
 
-    At most `FARTHEST`; 0 for all where the share cannot be told. `place`: the one of `PLACES` to look in.
+    At most `FARTHEST`; 0 for all where the share cannot be told.
     """
-    share = covered(found, place)
     if share is None:
         return [0.0] * len(ranges)
     below = [math.log(low / share) if share < low else 0.0 for low, _ in ranges]

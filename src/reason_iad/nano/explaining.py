@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,8 @@ def add_explanations(
     told: dict[str, list[int]] = {"type": [], "place": [], "size": []}
     for number in range(count):
         sample = draw(number, purpose, size_of_number(number), references, family=family)
-        scene = drawn_scene(facts_of(sample, kind_index()), f"explaining/{purpose}/{number}")
+        rng = random.Random(f"explaining/{purpose}/{number}")
+        scene = drawn_scene(facts_of(sample, kind_index()), rng)
         stated = read_explanation(inspected(bench, sample, scene))
         whole = f"explanation, {name}: every stated fact true"
         if not scene.facts.defective:

@@ -118,7 +118,7 @@ def fit_sizes(pairs: Sequence[Weighable]) -> SizeWeights:
     kept = [(pair.sizes, pair.found) for pair in pairs if pair.sizes is not None]
     if len(kept) < LEAST_PAIRS:
         raise ConfigError(f"{len(kept)} defective pairs are too few to weigh sizes; take more (-n 400).")
-    near = -np.array([off(found, sizes.ranges) for sizes, found in kept])
+    near = -np.array([off(covered(found), sizes.ranges) for sizes, found in kept])
     weights = _conditional([sizes.right for sizes, _ in kept], _logs([sizes.model for sizes, _ in kept]), near)
     return SizeWeights(model=weights[0], map=weights[1])
 
@@ -141,8 +141,9 @@ def fit_floors(folds: Iterable[tuple[LateFusion, Sequence[Weighable]]]) -> Floor
                 types.append(fusion.types(named.model, named.closer, named.described)[named.right])
             nine = fusion.places(pair.places[0].model, pair.found)
             places.append(nine[pair.places[0].right])
-            if pair.size is not None and covered(pair.found, place := nine.index(max(nine))) is not None:
-                sizes.append(fusion.size_alone(pair.found, place)[SIZES.index(pair.size)])
+            share = covered(pair.found, nine.index(max(nine)))
+            if pair.size is not None and share is not None:
+                sizes.append(fusion.size_alone(share)[SIZES.index(pair.size)])
     return Floors(type=_floor(types), place=_floor(places), size=_floor(sizes))
 
 

@@ -39,9 +39,9 @@ def size_of_number(number: int) -> Size:
     return DRAWN_SIZES[number % len(DRAWN_SIZES)]
 
 
-def drawn_scene(facts: Facts, seed: str) -> Scene:
+def drawn_scene(facts: Facts, rng: random.Random) -> Scene:
     """What is told of a part, under the usual names."""
-    return make_scene(facts, world_vocabulary(), random.Random(seed), TOLD)
+    return make_scene(facts, world_vocabulary(), rng, TOLD)
 
 
 def four_types(scene: Scene, rng: random.Random) -> tuple[Question, int] | None:
@@ -125,12 +125,12 @@ def weighables(
         first: number of the first pair.
         family: only of this one.
     """
-    bench, vocabulary = SceneBench(backbone, fuse=False), world_vocabulary()
+    bench = SceneBench(backbone, fuse=False)
     for number in range(first, first + count):
         sample = draw(number, purpose, size_of_number(number), references, family=family)
         facts = facts_of(sample, kind_index())
         rng = random.Random(f"fusing/{purpose}/{number}")
-        scene = make_scene(facts, vocabulary, rng, TOLD)
+        scene = drawn_scene(facts, rng)
         look = bench.examine(sample, scene.entries)
         assert look.map is not None
         whether = detection_question()
