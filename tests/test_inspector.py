@@ -364,6 +364,14 @@ def test_it_reads_which_type_fits_what_the_pixels_say_changed(weighing: Callable
     (asked, _) = [answer for answer in result.evidence.answers if answer.key == "type" and not answer.described]
     assert read.question == f"Which defect looks like this? {result.evidence.change}"
     assert (read.key, read.options, read.steps) == ("type", asked.options, ())
+    look = Examination(weighing()._bench, bridged, [_traces()], "bracket")
+    known = [found.entry.name for found in look.knowledge if found.entry.kind == "defect"]
+    worded = Question("q", "Which defect is it?", tuple(f"A {name.upper()}: however I call it." for name in known))
+    weighed = look.weighed(worded, look.ask(worded))
+    whole, *glances = look.answers
+    assert whole.options == weighed.options == worded.lettered and weighed.text in worded.options
+    assert len(known) > 1 and len(glances) == 2
+    assert all(tuple(each.options.values()) == tuple(known) for each in glances), "by the names that are described"
     blotch = weighing().inspect(_blotched(), references=[_plate()], category="bracket")
     assert blotch.evidence.change is None and not any(answer.described for answer in blotch.evidence.answers)
     same = weighing().inspect(_traces(), references=[_traces()], category="bracket")

@@ -41,7 +41,8 @@ from reason_iad.schema import (
     ReferenceEvidence,
     Region,
 )
-from reason_iad.weighing import place_named, weigh
+from reason_iad.type_names import under_known_names
+from reason_iad.weighing import asks_type, place_named, weigh
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -224,7 +225,15 @@ class Examination:
         """An answer with the say of the map and of a closer look in it, where there are weights for them."""
         if self.bench.fusion is None or self.map is None:
             return answer
-        return weigh(question, answer, self.map, self.bench.fusion, self.look_closer, self.describe)
+        named = self._under_known_names(question)
+        return weigh(named, answer, self.map, self.bench.fusion, self.look_closer, self.describe)
+
+    def _under_known_names(self, question: Question) -> Question:
+        """The same question with the knowledge's own names of types, which a closer look is asked by."""
+        types = [found.entry for found in self.knowledge if found.entry.kind == "defect"]
+        if self.bench.knowledge is None or not types or not asks_type(question):
+            return question
+        return under_known_names(question, types, self.bench.knowledge.aliases(types[0].category))
 
     def _decided(self, question: Question) -> Answer:
         """The weighed answer to a question, kept for what the explanation claims."""

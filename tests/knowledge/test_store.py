@@ -160,6 +160,14 @@ def test_categories_and_their_other_names(store: KnowledgeStore) -> None:
     assert store.categories() == {"metal": (), "wood": ("timber", "board")}
 
 
+def test_other_names_of_entries(store: KnowledgeStore) -> None:
+    hole = WOOD[3].id
+    store.add(WOOD, aliases={"wood": ["timber"], hole: ["eyelet", "knot hole"]})
+    store.add(METAL, aliases={METAL[0].id: ["other"]})
+    assert store.aliases("Wood") == {hole: ("eyelet", "knot hole")}
+    assert store.aliases("glass") == {}
+
+
 def test_a_name_means_one_category(store: KnowledgeStore) -> None:
     store.add(WOOD, aliases={"wood": ["timber"]})
     with pytest.raises(KnowledgeError, match="'Timber' already names the category 'wood'"):

@@ -196,6 +196,11 @@ class KnowledgeStore:
             found.setdefault(name, {}).update(dict.fromkeys(sanitize(a) for a in row["category_aliases"]))
         return {name: tuple(found[name]) for name in sorted(found)}
 
+    def aliases(self, category: str) -> dict[str, tuple[str, ...]]:
+        """Other names of the entries of a category (its name, not an alias), by the id of the entry."""
+        rows = self._rows(_filter(category, None))
+        return {row["id"]: tuple(map(sanitize, row["aliases"])) for row in rows if row["aliases"]}
+
     def sha256(self) -> str:
         """Hash over all entries and names; the order in which they were added does not count."""
         digest = hashlib.sha256()
