@@ -43,6 +43,7 @@ from reason_iad.schema import (
 )
 from reason_iad.type_names import under_known_names
 from reason_iad.weighing import asks_type, place_named, weigh
+from reason_iad.workbench import described
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -62,7 +63,7 @@ class Examination:
         self.bench, self.clock = bench, _Clock()
         with self.clock.phase("load"):
             self.image = load_image(image)
-            self.references = [load_image(reference) for reference in references]
+            self.references, self.given = bench.good_parts(self.image, references)
         with self.clock.phase("align"):
             self.moved = self._move()
         with self.clock.phase("retrieve"):
@@ -291,7 +292,7 @@ class Examination:
         return Evidence(
             category=self.category,
             knowledge=self.knowledge,
-            references=tuple(self._reference(reference) for reference in self.references),
+            references=tuple(self._reference(reference) for reference in self.given),
             patches=tuple(self.patches),
             anomaly_map=found,
             fusion=self.fused,
@@ -300,21 +301,18 @@ class Examination:
             answers=tuple(self.answers),
         )
 
-    def _reference(self, reference: LoadedImage) -> ReferenceEvidence:
-        """A reference as it was given, and how it was moved."""
+    def _reference(self, reference: InputImage) -> ReferenceEvidence:
+        """A reference as it was given, whether it was used, and how it was moved."""
         _, motion = self.moved.get(reference.sha256, (None, None))
         return ReferenceEvidence(
-            name=reference.name,
-            sha256=reference.sha256,
-            width=reference.width,
-            height=reference.height,
+            **reference.model_dump(),
+            used=any(reference.sha256 == used.sha256 for used in self.references),
             motion=None if motion is None else MotionEvidence(**asdict(motion)),
         )
 
     def input_image(self) -> InputImage:
         """Name and hash of the inspected image."""
-        image = self.image
-        return InputImage(name=image.name, sha256=image.sha256, width=image.width, height=image.height)
+        return described(self.image)
 
     def _anomaly_map(self, model: Backbone) -> AnomalyMap | None:
         if not self.references:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from PIL import Image
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 
 Verdict = Literal["pass", "defect"]
 Usual = Literal["references", "median"]
@@ -132,12 +132,13 @@ class MotionEvidence(Record):
 
 
 class ReferenceEvidence(Record):
-    """A normal reference image that was used."""
+    """A normal reference image that was given."""
 
     name: str
     sha256: str
     width: int
     height: int
+    used: bool = Field(default=True, description="False: enough others that were given look more like the part.")
     motion: MotionEvidence | None = Field(
         default=None, description="How it was moved before it was compared; null if it was not."
     )

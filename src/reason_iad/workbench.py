@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +16,16 @@ import numpy.typing as npt
 from reason_iad.backbones.base import ChatModel
 from reason_iad.config import PRESETS, InspectorConfig
 from reason_iad.errors import KnowledgeError, ModelError
-from reason_iad.images import LoadedImage
-from reason_iad.schema import CategoryEvidence, RetrievedEntry
+from reason_iad.images import LoadedImage, load_image
+from reason_iad.schema import CategoryEvidence, InputImage, RetrievedEntry
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from reason_iad.backbones.base import Backbone, ImageTokens
+    from reason_iad.backbones.base import Backbone, ImageTokens, PatchFeatures
     from reason_iad.expert import AnomalyMap, Expert
     from reason_iad.expert.change import Change
+    from reason_iad.expert.nearest import Layout
     from reason_iad.knowledge import Gallery, KnowledgeStore
     from reason_iad.registration import Motion
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 CACHED_IMAGES = 32
 """Reference images whose tokens are kept."""
+CACHED_LAYOUTS = 512
+"""Reference images whose layout is kept, to choose among them."""
 CACHED_EXPERTS = 4
 """Sets of references whose calibrated expert is kept."""
 
@@ -65,6 +70,8 @@ class Workbench:
         self.knowledge_sha256 = None if knowledge is None else knowledge.sha256()
         self._tokens: _Recent[ImageTokens] = _Recent(CACHED_IMAGES)
         self._query: _Recent[ImageTokens] = _Recent(1)
+        self._features: _Recent[PatchFeatures] = _Recent(CACHED_IMAGES)
+        self._files: _Recent[tuple[InputImage, Layout]] = _Recent(CACHED_LAYOUTS)
         self._experts: _Recent[_Calibration] = _Recent(CACHED_EXPERTS)
 
     @property
@@ -136,6 +143,52 @@ class Workbench:
         """Tokens of the inspected image, kept until the next one: a second look at it costs no vision."""
         return self._query.get(image.sha256, lambda: self.local.embed_image(image.pixels))
 
+    def good_parts(
+        self, image: LoadedImage, references: Sequence[Any]
+    ) -> tuple[list[LoadedImage], list[InputImage]]:
+        """The references to use, and all that were given.
+
+        A few are used as they are given, best first. Of more than are compared, those are used that look most like
+        the image, the most alike first; the pictures of the others are not kept in memory.
+
+        Raises:
+            ImageError: one cannot be used.
+        """
+        used = max(self.config.max_references, self.config.map_references)
+        if len(references) <= used or isinstance(self.backbone, ChatModel):
+            loaded = [load_image(reference) for reference in references]
+            return loaded, [described(each) for each in loaded]
+        from reason_iad.expert.nearest import nearest
+
+        seen = [self._seen(reference) for reference in references]
+        distinct = {good.sha256: at for at, (good, _) in reversed([*enumerate(seen)])}
+        numbers = sorted(distinct.values())
+        order = nearest(self._layout(image), [seen[at][1] for at in numbers])
+        return [load_image(references[numbers[at]]) for at in order[:used]], [good for good, _ in seen]
+
+    def _seen(self, reference: Any) -> tuple[InputImage, Layout]:
+        """Which image it is, and its layout: kept by file, so that hundreds are not decoded for every part."""
+
+        def look() -> tuple[InputImage, Layout]:
+            loaded = load_image(reference)
+            return described(loaded), self._layout(loaded)
+
+        if not isinstance(reference, (str, os.PathLike)):
+            return look()
+        try:
+            state = Path(reference).stat()
+        except OSError:
+            return look()  # which says what is wrong
+        return self._files.get(f"{reference}|{state.st_mtime_ns}|{state.st_size}", look)
+
+    def _layout(self, image: LoadedImage) -> Layout:
+        from reason_iad.expert.nearest import layout
+
+        return layout(self._patches(image))
+
+    def _patches(self, image: LoadedImage) -> PatchFeatures:
+        return self._features.get(image.sha256, lambda: self.local.patch_features(image.pixels))
+
     def compare(
         self, image: LoadedImage, references: Sequence[LoadedImage], moved: Laid = MappingProxyType({})
     ) -> AnomalyMap:
@@ -149,7 +202,7 @@ class Workbench:
         from reason_iad.expert.template import pixel_differences
 
         pictures = {sha256: picture for sha256, (picture, _) in moved.items()}
-        found = self.expert(references, pictures).inspect(self.local.patch_features(image.pixels))
+        found = self.expert(references, pictures).inspect(self._patches(image))
         good, unseen = _as_laid(image, references, moved)
         pixels = pixel_differences(_small(image.pixels), list(good), unseen)
         return replace(found, pixels=pixels, normal_pixels=self._calibration(references).pixels)
@@ -209,7 +262,7 @@ class Workbench:
         from reason_iad.registration import register
 
         model, first = self.local, references[0]
-        features = [model.patch_features(reference.pixels) for reference in references]
+        features = [self._patches(reference) for reference in references]
         if len(references) == 1:
             copies = [model.patch_features(copy) for copy in jittered_copies(first.pixels)]
             return _Calibration(build_expert(features, copies), None)
@@ -224,6 +277,11 @@ class Workbench:
         unseen = _unseen(motions, first.width, first.height)
         usual = usual_difference([_small(picture) for picture in pictures], unseen)
         return _Calibration(build_expert(features, laid=laid), usual)
+
+
+def described(image: LoadedImage) -> InputImage:
+    """Name and hash of an image."""
+    return InputImage(name=image.name, sha256=image.sha256, width=image.width, height=image.height)
 
 
 class _Calibration(NamedTuple):

@@ -198,7 +198,10 @@ def test_a_template_is_shown_if_one_is_asked_for(
     model = Listening()
     ask(settings, knowledge, units[:1], "direct", model)
     ask(replace(settings, shots=0), knowledge, [replace(units[0], templates=())], "direct", model)
-    assert ["Good:" in head for head in model.heads] == [True, True, False, False]
+    two = [replace(units[0], templates=(*units[0].templates, units[1].image))]
+    ask(replace(settings, shots=2, shown=1), knowledge, two, "direct", model)
+    ask(replace(settings, shots=2), knowledge, two, "direct", model)
+    assert [head.count("Good:") for head in model.heads] == [1, 1, 0, 0, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize("method", ["direct", "full"])

@@ -178,6 +178,7 @@ def test_everything_wrong_is_said_before_a_model_is_loaded(questions: Path, tmp_
         (("--option-orders", "cyclic"), "config option_orders given instead of cyclic"),
         (("--align",), "config align False instead of True"),
         (("--fuse",), "config fuse False instead of True"),
+        (("--shown", "0"), "config max_references 1 instead of 0"),
     ],
 )
 def test_a_run_goes_on_under_the_same_conditions_only(
@@ -290,6 +291,7 @@ def test_results_are_replaced_only_on_demand(questions: Path, tmp_path: Path) ->
         (("--model", "nowhere"), "was not found"),
         (("--device", "tpu"), "Unknown device"),
         (("--shots", "3"), "lists 2 random templates, --shots asks for 3"),
+        (("--shots", "2", "--shown", "3"), "raise --shots"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once(

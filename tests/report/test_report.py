@@ -211,6 +211,18 @@ def test_references_that_changed_are_pointed_out() -> None:
     assert "Not among the recorded" in page(cases.good(), scratched=False, references=(other,)).text
 
 
+def test_of_many_references_the_used_ones_are_shown() -> None:
+    evidence = cases.defect().evidence
+    (reference,) = evidence.references
+    left = reference.model_copy(update={"used": False, "name": "left out.png"})
+    many = cases.defect(evidence=evidence.model_copy(update={"references": (left, reference, left)}))
+    shown = page(many, references=(None, cases.plate(False, 1), None)).text
+    assert "1 of 3 good parts that were given are shown" in shown and "left out.png" not in shown
+    assert (
+        "differs from the recorded" not in shown and "good parts that were given" not in page(cases.defect()).text
+    )
+
+
 @pytest.mark.parametrize(
     ("dx", "dy", "degrees", "said"),
     [

@@ -28,7 +28,8 @@ class Settings:
         images: the folder that keys are relative to.
         model, knowledge, device, dtype, base_url, timeout: as in `Inspector.from_pretrained`.
         answers: read from the likelihood of the letters, or parsed from generated text.
-        shots: normal templates shown per image.
+        shots: normal templates per image.
+        shown: how many of them the model sees; the map compares with all. None: all.
         templates: the list they come from.
         limit: images asked about; None: all.
         seed: of the reasoning and of that choice.
@@ -47,6 +48,7 @@ class Settings:
     timeout: float = TIMEOUT
     answers: Answers = "likelihood"
     shots: int = 1
+    shown: int | None = None
     templates: Templates = "random"
     limit: int | None = None
     seed: int = 0
@@ -72,8 +74,11 @@ class Settings:
         if self.fuse and not self.shots:
             raise ConfigError("There is no map to weigh without a normal template; leave out --fuse or --shots 0.")
         check_use(self.model, base_url=self.base_url, timeout=self.timeout, method=method, gallery=False)
+        if self.shown is not None and self.shown > self.shots:
+            raise ConfigError(f"--shown {self.shown} of --shots {self.shots} templates cannot be; raise --shots.")
+        shown = self.shots if self.shown is None else self.shown
         config = InspectorConfig(
-            method=method, seed=self.seed, max_references=self.shots, option_orders=self.option_orders,
+            method=method, seed=self.seed, max_references=shown, option_orders=self.option_orders,
             align=self.align, fuse=self.fuse, reasoning=override(method, self.overrides),
         )  # fmt: skip
         if self.answers == "text":  # a written answer may take as long as a thought

@@ -121,6 +121,7 @@ class View:
     heat: Picture | None
     closer: tuple[Picture, str] | None
     references: tuple[ReferenceView, ...]
+    unused: int
     facts: tuple[tuple[str, str], ...]
     advice: tuple[tuple[str, str], ...]
     knowledge: tuple[KnowledgeView, ...]
@@ -155,6 +156,7 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
         heat=heat,
         closer=_closer(inspection, image),
         references=_references(inspection, references),
+        unused=sum(not reference.used for reference in evidence.references),
         facts=facts_about(inspection),
         advice=_advice(inspection),
         knowledge=tuple(_knowledge(item, inspection) for item in evidence.knowledge),
@@ -200,9 +202,9 @@ def _knowledge(item: RetrievedEntry, inspection: Inspection) -> KnowledgeView:
 
 
 def _references(inspection: Inspection, given: Sequence[LoadedImage]) -> tuple[ReferenceView, ...]:
-    """The references of the evidence in order, then pictures given beyond them (nothing is hidden)."""
+    """The used references of the evidence in order, then pictures given beyond them (nothing is hidden)."""
     views = []
-    recorded = inspection.evidence.references
+    recorded = [reference for reference in inspection.evidence.references if reference.used]
     for index in range(max(len(recorded), len(given))):
         image = given[index] if index < len(given) else None
         name = recorded[index].name if index < len(recorded) else given[index].name

@@ -98,7 +98,13 @@ class MethodList(click.ParamType[tuple[str, ...]]):
     type=click.IntRange(min=0),
     default=1,
     show_default=True,
-    help="Normal templates shown with every image.",
+    help="Normal templates given with every image.",
+)
+@click.option(
+    "--shown",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How many of them the model sees (the map compares with all); 'inspect' shows 1.  [default: all]",
 )
 @click.option(
     "--templates",
