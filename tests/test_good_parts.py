@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-import reason_iad.workbench as workbench
-from reason_iad import Inspector, InspectorConfig
+from reason_iad import Inspector, InspectorConfig, good_parts
 from reason_iad.backbones import load_backbone
 from reason_iad.backbones.base import PatchFeatures
 from reason_iad.errors import ImageError
+from reason_iad.expert import nearest as expert_nearest
 from reason_iad.expert.nearest import GRID, layout, nearest
+from reason_iad.good_parts import GoodParts
+from reason_iad.images import load_image
 from reason_iad.nano.world import make_sample
 
 FAMILIES = ("gear", "wood", "assembly", "panel")
@@ -47,11 +50,11 @@ def test_of_many_those_that_look_most_like_the_part_are_used(folder: Path, famil
     evidence = inspector().inspect(folder / f"{family} 2.png", references=given(folder)).evidence
     assert [reference.name for reference in evidence.references] == [path.name for path in given(folder)]
     used = {reference.name for reference in evidence.references if reference.used}
-    assert used == {f"{family} 0.png", f"{family} 1.png"}
-    assert evidence.anomaly_map is not None and evidence.anomaly_map.calibrated_on == 2
+    assert used and used <= {f"{family} 0.png", f"{family} 1.png"}, "one that lies quite otherwise may be left out"
+    assert evidence.anomaly_map is not None and evidence.anomaly_map.calibrated_on == len(used)
 
 
-def test_it_is_the_same_as_giving_those_alone_best_first(folder: Path) -> None:
+def test_it_is_the_same_as_giving_those_alone(folder: Path) -> None:
     part = folder / "wood 2.png"
     chosen = inspector().inspect(part, references=given(folder))
     alone = [
@@ -59,42 +62,106 @@ def test_it_is_the_same_as_giving_those_alone_best_first(folder: Path) -> None:
         for a, b in ((0, 1), (1, 0))
     ]
     assert chosen.probability in [result.probability for result in alone]
-    shuffled = inspector().inspect(part, references=[*reversed(given(folder))])
-    assert shuffled.probability == chosen.probability, "in which order they are given does not matter"
+
+
+def test_what_does_not_look_like_the_part_is_not_used_to_fill_up(folder: Path) -> None:
+    many = inspector(map_references=5).inspect(folder / "panel 2.png", references=given(folder)).evidence
+    assert {each.name for each in many.references if each.used} == {"panel 0.png", "panel 1.png"}
+
+
+@pytest.mark.parametrize("most", [2, 8])
+def test_the_part_itself_is_no_good_part(folder: Path, most: int) -> None:
+    part = folder / "panel 2.png"
+    look = inspector(map_references=most)
+    without = look.inspect(part, references=[folder / "panel 0.png", folder / "panel 1.png"])
+    with_it = look.inspect(part, references=[part, folder / "panel 0.png", folder / "panel 1.png"])
+    if most == 8:
+        assert with_it.probability == without.probability
+    assert [each.used for each in with_it.evidence.references] == [False, True, True]
+    alone = look.inspect(part, references=[part]).evidence
+    assert [each.used for each in alone.references] == [True], "there is nothing else"
 
 
 def test_a_few_are_all_used_as_given(folder: Path) -> None:
     few = [folder / "gear 0.png", folder / "wood 0.png"]
     evidence = inspector().inspect(folder / "wood 2.png", references=few).evidence
     assert all(reference.used for reference in evidence.references)
-    look = workbench.Workbench(
-        load_backbone("fake"), None, InspectorConfig(method="direct", map_references=2), None
-    )
-    used, named = look.good_parts(workbench.load_image(folder / "wood 2.png"), few)
-    assert [each.name for each in used] == [each.name for each in named] == ["gear 0.png", "wood 0.png"]
+    chosen = GoodParts(2, None).choose(load_image(folder / "wood 2.png"), (path for path in few))
+    assert [each.name for each in chosen.pictures] == [each.name for each in chosen.images]
+    assert chosen.images[0].name == "gear 0.png" and chosen.numbers == (0, 1)
 
 
 def test_copies_count_once(folder: Path) -> None:
-    copies = [folder / "wood 0.png"] * 5 + [folder / "gear 0.png"]
-    evidence = inspector().inspect(folder / "wood 2.png", references=copies).evidence
-    assert evidence.anomaly_map is not None and evidence.anomaly_map.calibrated_on == 2
-    assert len(evidence.references) == 6 and all(reference.used for reference in evidence.references)
+    copies = [folder / "wood 0.png"] * 5 + [folder / "wood 1.png"]
+    for most in (2, 8):
+        evidence = inspector(map_references=most).inspect(folder / "wood 2.png", references=copies).evidence
+        assert evidence.anomaly_map is not None and evidence.anomaly_map.calibrated_on == 2
+        assert [each.used for each in evidence.references] == [True, False, False, False, False, True]
+
+
+def test_a_model_that_cannot_compare_is_shown_the_first(folder: Path) -> None:
+    chosen = GoodParts(1, None).choose(load_image(folder / "wood 2.png"), given(folder))
+    assert (chosen.numbers, len(chosen.images)) == ((0,), len(given(folder)))
+
+
+def test_the_same_set_is_the_same_in_whatever_order_it_was_found(folder: Path) -> None:
+    look = inspector()
+    for part in ("wood 2.png", "wood 0.png"):
+        found = look._bench.good_parts.choose(load_image(folder / part), given(folder))
+        assert [*found.numbers] != [] and found.in_order(8) == sorted(
+            found.pictures, key=lambda each: [path.name for path in given(folder)].index(each.name)
+        )
 
 
 def test_files_are_decoded_once_and_again_when_they_change(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
-    plain = workbench.load_image
-    monkeypatch.setattr(workbench, "load_image", lambda source: loaded.append(Path(source).name) or plain(source))
+    plain = good_parts.load_image
+    monkeypatch.setattr(good_parts, "load_image", lambda source: loaded.append(Path(source).name) or plain(source))
     look = inspector()
     look.inspect(folder / "wood 2.png", references=given(folder))
     assert len(loaded) == len(given(folder)) + 2
     loaded.clear()
-    look.inspect(folder / "gear 2.png", references=given(folder))
-    assert sorted(loaded) == ["gear 0.png", "gear 1.png"]
+    look.inspect(folder / "panel 2.png", references=given(folder))
+    assert sorted(loaded) == ["panel 0.png", "panel 1.png"]
     loaded.clear()
-    os.utime(folder / "panel 0.png", ns=(1, 1))
-    look.inspect(folder / "gear 2.png", references=given(folder))
-    assert sorted(loaded) == ["gear 0.png", "gear 1.png", "panel 0.png"]
+    os.utime(folder / "gear 0.png", ns=(1, 1))
+    look.inspect(folder / "panel 2.png", references=given(folder))
+    assert sorted(loaded) == ["gear 0.png", "panel 0.png", "panel 1.png"]
+
+
+def test_a_replaced_file_is_another_even_with_its_old_time_and_size(folder: Path, tmp_path: Path) -> None:
+    for path in given(folder):
+        Image.open(path).save(tmp_path / f"{path.stem}.bmp")
+    files, look = [tmp_path / f"{path.stem}.bmp" for path in given(folder)], inspector()
+    look.inspect(folder / "wood 2.png", references=files)
+    replaced, state = tmp_path / "wood 0.bmp", (tmp_path / "wood 0.bmp").stat()
+    replaced.write_bytes((tmp_path / "assembly 1.bmp").read_bytes())
+    os.utime(replaced, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert replaced.stat().st_size == state.st_size
+    after = look.inspect(folder / "wood 2.png", references=files)
+    fresh = inspector().inspect(folder / "wood 2.png", references=files)
+    assert after.evidence.references == fresh.evidence.references and after.probability == fresh.probability
+
+
+def test_a_file_replaced_while_it_is_chosen_is_looked_at_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in given(folder):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    files, look = [tmp_path / path.name for path in given(folder)], inspector()._bench
+    image = load_image(folder / "wood 2.png")
+    nearest_plain = expert_nearest.nearest
+
+    def replacing(*args: Any) -> list[int]:
+        (tmp_path / "wood 0.png").write_bytes((folder / "gear 0.png").read_bytes())
+        return nearest_plain(*args)
+
+    monkeypatch.setattr(expert_nearest, "nearest", replacing)
+    chosen = look.good_parts.choose(image, files)
+    assert chosen.pictures and all(
+        picture.sha256 == chosen.images[at].sha256
+        for at, picture in zip(chosen.numbers, chosen.pictures, strict=True)
+    )
 
 
 def test_pictures_without_a_file_may_be_many_too(folder: Path) -> None:
@@ -105,8 +172,9 @@ def test_pictures_without_a_file_may_be_many_too(folder: Path) -> None:
 
 
 def test_one_that_cannot_be_read_is_named(folder: Path) -> None:
-    with pytest.raises(ImageError, match=r"gone\.png"):
-        inspector().inspect(folder / "wood 2.png", references=[*given(folder), folder / "gone.png"])
+    for gone in (folder / "gone.png", "gone.png\0"):
+        with pytest.raises(ImageError, match=r"gone\.png"):
+            inspector().inspect(folder / "wood 2.png", references=[*given(folder), gone])
 
 
 def test_a_layout_says_what_lies_where_on_any_grid() -> None:
@@ -120,5 +188,6 @@ def test_a_layout_says_what_lies_where_on_any_grid() -> None:
     part = layout(features(24, 24, 0, 1))
     assert part.shape == (GRID * GRID, 4) and part.dtype == torch.float16
     others = [layout(each) for each in (features(24, 24, 1, 0), features(8, 30, 0, 1), features(24, 24, 0, 2))]
-    assert nearest(part, others) == [1, 2, 0]
-    assert nearest(part, [part, others[0], part]) == [0, 2, 1], "equal ones as given"
+    assert nearest(part, others, 8) == [1], "the others are of another kind"
+    assert nearest(part, others[::2], 8) == [1, 0] and nearest(part, others[::2], 1) == [1]
+    assert nearest(part, [part, others[1], part], 2) == [0, 2], "equal ones as given"

@@ -32,9 +32,9 @@ def shown(*options: str) -> tuple[str, ...]:
         ("Mouse bite: a notch in the edge of a conductor.", "mousebite"),
         ("Pinhole", "pin-hole"),
         ("pin_hole (a small hole)", "pin-hole"),
-        ("An open - the conductor is interrupted", "open circuit"),
+        ("An open – the conductor is interrupted", "open circuit"),
         ("OPEN CIRCUIT.", "open circuit"),
-        ("A protrusion defect, small", "spur"),
+        ("A protrusion defect (small)", "spur"),
         ("A broken trace – beside the pad", "open circuit"),
     ],
 )
@@ -43,8 +43,12 @@ def test_an_option_that_begins_with_a_name_is_shown_under_the_known_one(option: 
 
 
 @pytest.mark.parametrize(
-    "option", ["A stain on the spur", "No spur: something else", "Spurious", "Openness", "", ":", "None of these"]
-)
+    "option",
+    [
+        "A stain on the spur", "No spur: something else", "Spurious", "Openness", "", ":", "...", "None of these",
+        "Spur, pin-hole and mousebite", "Open, spur", "Spur - none visible",
+    ],
+)  # fmt: skip
 def test_what_only_mentions_a_name_stays(option: str) -> None:
     assert shown(option, "Stain") == (option, "Stain")
 
@@ -60,3 +64,9 @@ def test_the_letters_and_the_question_stay() -> None:
     named = under_known_names(question, KNOWN, {})
     assert (named.key, named.text, named.lettered) == (question.key, question.text, {"A": "spur", "B": "mousebite"})
     assert under_known_names(question, [], {}) == question
+
+
+def test_a_whole_name_goes_before_its_beginning() -> None:
+    others = [KNOWN[3].model_copy(update={"name": name, "id": name}) for name in ("spur (hairline)", "--")]
+    named = under_known_names(Question("q", "?", ("Spur (hairline)", "Spur: a tip", "...")), [*KNOWN, *others], {})
+    assert named.options == ("spur (hairline)", "spur", "...")

@@ -15,6 +15,7 @@ from reason_iad.closer import closer_box, crop
 from reason_iad.config import Orders
 from reason_iad.expert.extent import covered, region_box
 from reason_iad.expert.suspicion import sides_at_spot, spot, standing_out, what_is_usual
+from reason_iad.good_parts import described
 from reason_iad.images import LoadedImage, load_image
 from reason_iad.prompt import (
     LETTERS,
@@ -43,7 +44,6 @@ from reason_iad.schema import (
 )
 from reason_iad.type_names import under_known_names
 from reason_iad.weighing import asks_type, place_named, weigh
-from reason_iad.workbench import described
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -63,14 +63,14 @@ class Examination:
         self.bench, self.clock = bench, _Clock()
         with self.clock.phase("load"):
             self.image = load_image(image)
-            self.references, self.given = bench.good_parts(self.image, references)
+            self.given = bench.good_parts.choose(self.image, references)
         with self.clock.phase("align"):
             self.moved = self._move()
         with self.clock.phase("retrieve"):
             self.category = bench.category(category, self.image)
             words = " ".join(filter(None, (self.category.name, about))) or "defect"
             self.knowledge = bench.retrieve(self.category.name, words)
-        self.shown = self.references[: bench.config.max_references]
+        self.shown = self.given.pictures[: bench.config.max_references]
         entries = [retrieved.entry for retrieved in self.knowledge]
         parts = build_head(entries, len(self.shown), self.category.name)
         self.map: AnomalyMap | None = None
@@ -89,11 +89,10 @@ class Examination:
         return self.moved[reference.sha256][0] if reference.sha256 in self.moved else None
 
     def _mapped(self) -> list[LoadedImage]:
-        """The references that the map compares with: each once, an API's model has no map."""
+        """The references that the map compares with; an API's model has no map."""
         if isinstance(self.bench.backbone, ChatModel):
             return []
-        distinct = {reference.sha256: reference for reference in self.references}
-        return list(distinct.values())[: self.bench.config.map_references]
+        return self.given.in_order(self.bench.config.map_references)
 
     def _move(self) -> dict[str, tuple[Image.Image, Motion]]:
         """The references in use that have to be moved to lie as the part does, by hash, and how."""
@@ -102,7 +101,7 @@ class Examination:
             return {}
         from reason_iad.registration import lay_alike
 
-        return lay_alike((*self.references[: config.max_references], *self._mapped()), self.image.pixels)
+        return lay_alike((*self.given.pictures[: config.max_references], *self._mapped()), self.image.pixels)
 
     def _local(self, model: Backbone, parts: tuple[Part, ...]) -> Scene:
         """Compare with the references, then run everything up to the question through the model."""
@@ -234,7 +233,10 @@ class Examination:
         types = [found.entry for found in self.knowledge if found.entry.kind == "defect"]
         if self.bench.knowledge is None or not types or not asks_type(question):
             return question
-        return under_known_names(question, types, self.bench.knowledge.aliases(types[0].category))
+        aliases: dict[str, tuple[str, ...]] = {}
+        for category in {entry.category for entry in types}:
+            aliases |= self.bench.knowledge.aliases(category)
+        return under_known_names(question, types, aliases)
 
     def _decided(self, question: Question) -> Answer:
         """The weighed answer to a question, kept for what the explanation claims."""
@@ -292,7 +294,7 @@ class Examination:
         return Evidence(
             category=self.category,
             knowledge=self.knowledge,
-            references=tuple(self._reference(reference) for reference in self.given),
+            references=tuple(map(self._reference, range(len(self.given.images)))),
             patches=tuple(self.patches),
             anomaly_map=found,
             fusion=self.fused,
@@ -301,12 +303,13 @@ class Examination:
             answers=tuple(self.answers),
         )
 
-    def _reference(self, reference: InputImage) -> ReferenceEvidence:
+    def _reference(self, number: int) -> ReferenceEvidence:
         """A reference as it was given, whether it was used, and how it was moved."""
-        _, motion = self.moved.get(reference.sha256, (None, None))
+        reference, used = self.given.images[number], number in self.given.numbers
+        _, motion = self.moved.get(reference.sha256, (None, None)) if used else (None, None)
         return ReferenceEvidence(
             **reference.model_dump(),
-            used=any(reference.sha256 == used.sha256 for used in self.references),
+            used=used,
             motion=None if motion is None else MotionEvidence(**asdict(motion)),
         )
 
@@ -315,7 +318,7 @@ class Examination:
         return described(self.image)
 
     def _anomaly_map(self, model: Backbone) -> AnomalyMap | None:
-        if not self.references:
+        if not self.given.pictures:
             return None
         return self.bench.compare(self.image, self._mapped(), self.moved)
 

@@ -138,7 +138,10 @@ class ReferenceEvidence(Record):
     sha256: str
     width: int
     height: int
-    used: bool = Field(default=True, description="False: enough others that were given look more like the part.")
+    used: bool = Field(
+        default=True,
+        description="False: others that were given look more like the part, or it is a copy, or the part itself.",
+    )
     motion: MotionEvidence | None = Field(
         default=None, description="How it was moved before it was compared; null if it was not."
     )

@@ -15,7 +15,7 @@ from dataclasses import replace
 from reason_iad.prompt import Question
 from reason_iad.schema import Entry
 
-_HEAD = re.compile(r"\s*[:;,.(–—]|\s-\s")
+_HEAD = re.compile(r"\s*[:;.(]|\s[–—]\s")
 """What comes before it is the name, and what follows a description."""
 _FILLING = re.compile(r"^(a|an|the)\s+|\s+(defect|anomaly|flaw)s?$")
 
@@ -32,7 +32,10 @@ def under_known_names(question: Question, known: Sequence[Entry], aliases: Mappi
     """
     names = {_plain(other): entry.name for entry in known for other in aliases.get(entry.id, ())}
     names |= {_plain(entry.name): entry.name for entry in known}
-    meant = [names.get(_plain(_HEAD.split(option.strip(), maxsplit=1)[0])) for option in question.options]
+    names.pop("", None)
+    heads = [_HEAD.split(option.strip(), maxsplit=1)[0] for option in question.options]
+    whole = zip(question.options, heads, strict=True)
+    meant = [names.get(_plain(option)) or names.get(_plain(head)) for option, head in whole]
     times = Counter(meant)
     pairs = zip(question.options, meant, strict=True)
     return replace(

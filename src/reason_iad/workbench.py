@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +13,10 @@ import numpy.typing as npt
 from reason_iad.backbones.base import ChatModel
 from reason_iad.config import PRESETS, InspectorConfig
 from reason_iad.errors import KnowledgeError, ModelError
-from reason_iad.images import LoadedImage, load_image
-from reason_iad.schema import CategoryEvidence, InputImage, RetrievedEntry
+from reason_iad.good_parts import GoodParts
+from reason_iad.images import LoadedImage
+from reason_iad.recent import Recent
+from reason_iad.schema import CategoryEvidence, RetrievedEntry
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,13 +31,9 @@ if TYPE_CHECKING:
     Laid = Mapping[str, tuple[Image.Image, Motion]]
 
 CACHED_IMAGES = 32
-"""Reference images whose tokens are kept."""
-CACHED_LAYOUTS = 512
-"""Reference images whose layout is kept, to choose among them."""
+"""Images whose tokens, and whose patch features, are kept."""
 CACHED_EXPERTS = 4
 """Sets of references whose calibrated expert is kept."""
-
-T = TypeVar("T")
 
 
 class Workbench:
@@ -49,6 +44,7 @@ class Workbench:
         knowledge: the store, or None.
         gallery: where categories are found, or None.
         config: the configuration in force.
+        good_parts: chooses references.
         fusion: how both looks and what differs are weighed, or None.
         method, reasoning: what it resolves to.
     """
@@ -68,11 +64,12 @@ class Workbench:
         self.method = PRESETS[config.method]
         self.reasoning = config.reasoning_config()
         self.knowledge_sha256 = None if knowledge is None else knowledge.sha256()
-        self._tokens: _Recent[ImageTokens] = _Recent(CACHED_IMAGES)
-        self._query: _Recent[ImageTokens] = _Recent(1)
-        self._features: _Recent[PatchFeatures] = _Recent(CACHED_IMAGES)
-        self._files: _Recent[tuple[InputImage, Layout]] = _Recent(CACHED_LAYOUTS)
-        self._experts: _Recent[_Calibration] = _Recent(CACHED_EXPERTS)
+        self._tokens: Recent[ImageTokens] = Recent(CACHED_IMAGES)
+        self._query: Recent[ImageTokens] = Recent(1)
+        self._features: Recent[PatchFeatures] = Recent(CACHED_IMAGES)
+        self._experts: Recent[_Calibration] = Recent(CACHED_EXPERTS)
+        remote, most = isinstance(backbone, ChatModel), max(config.max_references, config.map_references)
+        self.good_parts = GoodParts(config.max_references if remote else most, None if remote else self.layout)
 
     @property
     def local(self) -> Backbone:
@@ -93,7 +90,7 @@ class Workbench:
             return CategoryEvidence(name=None, origin="unknown", score=None, margin=None)
         from reason_iad.expert.embedding import image_embedding
 
-        vector = image_embedding(self.local.patch_features(image.pixels))
+        vector = image_embedding(self._patches(image))
         found = self.gallery.classify(
             vector, min_score=self.config.category_score, min_margin=self.config.category_margin
         )
@@ -143,45 +140,8 @@ class Workbench:
         """Tokens of the inspected image, kept until the next one: a second look at it costs no vision."""
         return self._query.get(image.sha256, lambda: self.local.embed_image(image.pixels))
 
-    def good_parts(
-        self, image: LoadedImage, references: Sequence[Any]
-    ) -> tuple[list[LoadedImage], list[InputImage]]:
-        """The references to use, and all that were given.
-
-        A few are used as they are given, best first. Of more than are compared, those are used that look most like
-        the image, the most alike first; the pictures of the others are not kept in memory.
-
-        Raises:
-            ImageError: one cannot be used.
-        """
-        used = max(self.config.max_references, self.config.map_references)
-        if len(references) <= used or isinstance(self.backbone, ChatModel):
-            loaded = [load_image(reference) for reference in references]
-            return loaded, [described(each) for each in loaded]
-        from reason_iad.expert.nearest import nearest
-
-        seen = [self._seen(reference) for reference in references]
-        distinct = {good.sha256: at for at, (good, _) in reversed([*enumerate(seen)])}
-        numbers = sorted(distinct.values())
-        order = nearest(self._layout(image), [seen[at][1] for at in numbers])
-        return [load_image(references[numbers[at]]) for at in order[:used]], [good for good, _ in seen]
-
-    def _seen(self, reference: Any) -> tuple[InputImage, Layout]:
-        """Which image it is, and its layout: kept by file, so that hundreds are not decoded for every part."""
-
-        def look() -> tuple[InputImage, Layout]:
-            loaded = load_image(reference)
-            return described(loaded), self._layout(loaded)
-
-        if not isinstance(reference, (str, os.PathLike)):
-            return look()
-        try:
-            state = Path(reference).stat()
-        except OSError:
-            return look()  # which says what is wrong
-        return self._files.get(f"{reference}|{state.st_mtime_ns}|{state.st_size}", look)
-
-    def _layout(self, image: LoadedImage) -> Layout:
+    def layout(self, image: LoadedImage) -> Layout:
+        """What lies where on a picture, roughly, to find good parts that look like it."""
         from reason_iad.expert.nearest import layout
 
         return layout(self._patches(image))
@@ -279,11 +239,6 @@ class Workbench:
         return _Calibration(build_expert(features, laid=laid), usual)
 
 
-def described(image: LoadedImage) -> InputImage:
-    """Name and hash of an image."""
-    return InputImage(name=image.name, sha256=image.sha256, width=image.width, height=image.height)
-
-
 class _Calibration(NamedTuple):
     """What a set of references says about good parts: by patches, and by pixels (None for a single one)."""
 
@@ -315,19 +270,3 @@ def _unseen(motions: Sequence[Motion], width: int, height: int) -> tuple[float, 
     """Shares of the width and height at either border that some moved reference does not show."""
     shares = [motion.unseen(width, height) for motion in motions]
     return max((x for x, _ in shares), default=0.0), max((y for _, y in shares), default=0.0)
-
-
-class _Recent(OrderedDict[str, T]):
-    """A small cache that forgets the least recently used."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self._size = size
-
-    def get(self, key: str, make: Callable[[], T]) -> T:  # type: ignore[override]
-        if key not in self:
-            self[key] = make()
-        self.move_to_end(key)
-        while len(self) > self._size:
-            self.popitem(last=False)
-        return self[key]

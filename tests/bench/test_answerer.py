@@ -202,6 +202,8 @@ def test_a_template_is_shown_if_one_is_asked_for(
     ask(replace(settings, shots=2, shown=1), knowledge, two, "direct", model)
     ask(replace(settings, shots=2), knowledge, two, "direct", model)
     assert [head.count("Good:") for head in model.heads] == [1, 1, 0, 0, 1, 1, 2, 2]
+    many = replace(settings, shots=12, shown=1).config("direct")
+    assert (many.max_references, many.map_references) == (1, 12), "the map compares with all that were asked for"
 
 
 @pytest.mark.parametrize("method", ["direct", "full"])

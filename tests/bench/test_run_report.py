@@ -232,6 +232,15 @@ def test_the_knowledge_is_a_condition_of_methods_that_use_it_only() -> None:
     assert "knowledge" not in named["direct"]
 
 
+def test_how_many_templates_the_model_saw_is_told() -> None:
+    def told(shown: int) -> str:
+        return dict(conditions(summarize(make_run(known(), shots=4, config={"max_references": shown}))))[
+            "templates"
+        ]
+
+    assert (told(4), told(1)) == ("4 normal, random", "4 normal, random, 1 of them shown")
+
+
 def test_quantiles_of_time_are_times_that_occurred() -> None:
     timing = Timing((1.0, 2.0, 3.0, 4.0), peak_mb=1)
     assert [timing.quantile(q) for q in (0.0, 0.25, 0.26, 0.5, 0.99, 1.0)] == [1.0, 1.0, 2.0, 2.0, 4.0, 4.0]

@@ -53,3 +53,16 @@ def test_unknown_category_names_the_mend(make_image: Make) -> None:
     assert result.exit_code == 2
     assert "no such thing" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_of_a_folder_of_good_parts_it_says_how_many_were_used(make_image: Make, tmp_path: Path) -> None:
+    part = make_image("part.png", 120, 64)
+    for number in range(12):
+        make_image(f"good/{number}.png", 112 + number, 64)
+    words = ["inspect", part, "--reference", tmp_path / "good", "--model", "fake", "--method", "direct"]
+    result = CliRunner().invoke(main, [*map(str, words), "--report", str(tmp_path / "out.html")])
+    assert result.exit_code in (0, 1), result.output
+    used = int(result.stdout.split("compared", 1)[1].split()[1])
+    assert 1 <= used <= 8 and f"with {used} of 12 good parts" in result.stdout
+    page = (tmp_path / "out.html").read_text()
+    assert page.count("A good part: ") == used and f"{used} of 12 good parts that were given were used" in page

@@ -78,7 +78,8 @@ class Settings:
             raise ConfigError(f"--shown {self.shown} of --shots {self.shots} templates cannot be; raise --shots.")
         shown = self.shots if self.shown is None else self.shown
         config = InspectorConfig(
-            method=method, seed=self.seed, max_references=shown, option_orders=self.option_orders,
+            method=method, seed=self.seed, max_references=shown,
+            map_references=max(InspectorConfig().map_references, self.shots), option_orders=self.option_orders,
             align=self.align, fuse=self.fuse, reasoning=override(method, self.overrides),
         )  # fmt: skip
         if self.answers == "text":  # a written answer may take as long as a thought

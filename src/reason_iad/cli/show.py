@@ -31,6 +31,11 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
     category = result.evidence.category
     rows.append(("category", f"{category.name or 'unknown'} ({category.origin})" if category.name else "unknown"))
     rows += _knowledge(result.evidence.knowledge)
+    given = result.evidence.references
+    if left := sum(not reference.used for reference in given):
+        rows.append(
+            ("compared", f"with {len(given) - left} of {len(given)} good parts: those that look most like it")
+        )
     fusion = result.evidence.fusion
     if fusion is not None:
         closer = fusion.closer_probability

@@ -12,6 +12,11 @@ import torch
 
 from reason_iad.backbones.base import PatchFeatures
 
+FAR = 3.0
+"""Times the distance of the most alike beyond which a good part is of another kind. On 68 drawn designs most good
+parts of one design stay within it, and those of other boards, panels and assemblies do not."""
+NEAR = 0.005
+"""Distance, one minus the mean cosine, below which two pictures are as alike as can be."""
 GRID = 12
 """Cells each way, at most, at which two pictures are compared: fine enough to know the same place of a product, and
 coarse enough to keep for hundreds of pictures."""
@@ -28,12 +33,15 @@ def layout(patches: PatchFeatures) -> Layout:
     return torch.nn.functional.normalize(pooled, dim=-1).half().cpu()
 
 
-def nearest(image: Layout, references: Sequence[Layout]) -> list[int]:
-    """Numbers of the references, the most alike first; equal ones in the order given.
+def nearest(image: Layout, references: Sequence[Layout], most: int) -> list[int]:
+    """Numbers of the references that look like the image, the most alike first; equal ones in the order given.
 
     Args:
         image: the layout of the inspected one.
-        references: the layouts of good parts.
+        references: the layouts of good parts, at least one.
+        most: so many at most.
     """
-    alike = [float((image.float() * reference.float()).sum()) for reference in references]
-    return sorted(range(len(alike)), key=lambda number: -alike[number])
+    apart = [1 - float((image.float() * reference.float()).sum()) / len(image) for reference in references]
+    limit = FAR * max(min(apart), NEAR)
+    order = sorted(range(len(apart)), key=lambda number: apart[number])
+    return [number for number in order if apart[number] <= limit][:most]

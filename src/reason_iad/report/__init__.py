@@ -29,7 +29,7 @@ def save_report(inspection: Inspection, path: str | Path, *, image: Any, referen
         inspection: the result to show; whatever evidence it lacks is left out of the page.
         path: the HTML file to write (replaced atomically).
         image: the inspected image (path, PIL image, array or `LoadedImage`): results carry hashes, not pixels.
-        references: the references in the order of `evidence.references`; of those, the page shows the used ones.
+        references: those of `evidence.references` in order, of which the page shows the used ones; or these alone.
 
     Returns:
         The path written.
@@ -62,7 +62,8 @@ def render_report(inspection: Inspection, *, image: Any, references: Sequence[An
         lstrip_blocks=True,
     )
     recorded = inspection.evidence.references
-    used = [each for at, each in enumerate(references) if at >= len(recorded) or recorded[at].used]
+    every = len(references) >= len(recorded)
+    used = [each for at, each in enumerate(references) if not every or at >= len(recorded) or recorded[at].used]
     view = build_view(inspection, picture, [_loaded(reference) for reference in used])
     return environment.get_template("template.html.j2").render(view=view, inspection=inspection)
 

@@ -16,6 +16,9 @@ def conditions(summary: Summary) -> list[tuple[str, str]]:
     manifest = summary.manifest
     model = manifest.model
     shots = "no normal template" if manifest.shots == 0 else f"{manifest.shots} normal, {manifest.templates}"
+    shown = manifest.config.get("max_references", manifest.shots)
+    if shown < manifest.shots:
+        shots += f", {shown} of them shown"
     knowledge = f"sha256 {manifest.knowledge_sha256[:12]}" if manifest.knowledge_sha256 else "none"
     told = manifest.method not in PRESETS or PRESETS[manifest.method].knowledge
     rows = [
