@@ -21,6 +21,7 @@ from reason_iad.expert.nearest import GRID, layout, nearest
 from reason_iad.good_parts import GoodParts
 from reason_iad.images import load_image
 from reason_iad.nano.world import make_sample
+from reason_iad.workbench import Workbench
 
 FAMILIES = ("gear", "wood", "assembly", "panel")
 
@@ -119,10 +120,10 @@ def test_files_are_decoded_once_and_again_when_they_change(folder: Path, monkeyp
     monkeypatch.setattr(good_parts, "load_image", lambda source: loaded.append(Path(source).name) or plain(source))
     look = inspector()
     look.inspect(folder / "wood 2.png", references=given(folder))
-    assert len(loaded) == len(given(folder)) + 2
+    assert len(loaded) == len(given(folder)) + 4, "two that are used, and the one most like each of them"
     loaded.clear()
     look.inspect(folder / "panel 2.png", references=given(folder))
-    assert sorted(loaded) == ["panel 0.png", "panel 1.png"]
+    assert sorted(loaded) == ["panel 0.png", "panel 0.png", "panel 1.png", "panel 1.png"]
     loaded.clear()
     os.utime(folder / "gear 0.png", ns=(1, 1))
     look.inspect(folder / "panel 2.png", references=given(folder))
@@ -191,3 +192,23 @@ def test_a_layout_says_what_lies_where_on_any_grid() -> None:
     assert nearest(part, others, 8) == [1], "the others are of another kind"
     assert nearest(part, others[::2], 8) == [1, 0] and nearest(part, others[::2], 1) == [1]
     assert nearest(part, [part, others[1], part], 2) == [0, 2], "equal ones as given"
+
+
+def test_what_is_usual_is_measured_as_the_part_is_compared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = inspector()
+    chosen = look._bench.good_parts.choose(load_image(folder / "wood 2.png"), given(folder))
+    assert len(chosen.alike) == len(chosen.numbers) == 2
+    for at, alike in zip(chosen.numbers, chosen.alike, strict=True):
+        assert at not in alike and {given(folder)[number].stem.split()[0] for number in alike} == {"wood"}
+    apart: list[str] = []
+    plain = Workbench._apart
+    monkeypatch.setattr(
+        Workbench, "_apart", lambda self, good, peers: apart.append(good.name) or plain(self, good, peers)
+    )
+    first = look.inspect(folder / "wood 2.png", references=given(folder))
+    assert sorted(apart) == ["wood 0.png", "wood 1.png"], "each with those most like it"
+    again = look.inspect(folder / "wood 2.png", references=given(folder))
+    assert len(apart) == 2 and again.probability == first.probability, "and once"
+    few = inspector().inspect(folder / "wood 2.png", references=[folder / "wood 0.png", folder / "wood 1.png"])
+    assert few.evidence.anomaly_map is not None and first.evidence.anomaly_map is not None
+    assert few.evidence.anomaly_map.values == first.evidence.anomaly_map.values, "of two alike, each is the other's"

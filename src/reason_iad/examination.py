@@ -320,7 +320,7 @@ class Examination:
     def _anomaly_map(self, model: Backbone) -> AnomalyMap | None:
         if not self.given.pictures:
             return None
-        return self.bench.compare(self.image, self._mapped(), self.moved)
+        return self.bench.compare(self.image, self._mapped(), self.moved, self.given)
 
 
 class _Clock:

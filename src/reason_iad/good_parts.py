@@ -35,11 +35,21 @@ class Given:
         pictures: those that are used, best first.
         numbers: which of the given ones they are.
         images: all that were given, in order.
+        alike: for each one that was chosen from many, the numbers of the others that look most like it.
+        sources: what was given; empty if nothing had to be chosen.
     """
 
     pictures: tuple[LoadedImage, ...]
     numbers: tuple[int, ...]
     images: tuple[InputImage, ...]
+    alike: tuple[tuple[int, ...], ...] = ()
+    sources: tuple[Any, ...] = ()
+
+    def peers(self, sha256: str) -> tuple[str, Callable[[], list[LoadedImage]]]:
+        """A key for the good parts that look most like one that is used, and how to load them."""
+        at = next(at for at, picture in enumerate(self.pictures) if picture.sha256 == sha256)
+        key = ":".join(self.images[number].sha256 for number in self.alike[at])
+        return key, lambda: [load_image(self.sources[number]) for number in self.alike[at]]
 
     def in_order(self, most: int) -> list[LoadedImage]:
         """The best of those that are used, in the order given: the same ones are then the same set."""
@@ -93,7 +103,15 @@ class GoodParts:
         if any(picture.sha256 != images[at].sha256 for at, picture in zip(numbers, pictures, strict=True)):
             self._files.clear()
             return None
-        return Given(pictures, numbers, images)
+        alike = tuple(self._alike(at, apart, seen) for at in numbers)
+        return Given(pictures, numbers, images, alike, tuple(sources))
+
+    def _alike(self, one: int, apart: Sequence[int], seen: Sequence[tuple[InputImage, Layout]]) -> tuple[int, ...]:
+        """The others that look most like one of them: what it would be compared with, were it inspected."""
+        from reason_iad.expert.nearest import nearest
+
+        others = [at for at in apart if at != one]
+        return tuple(others[at] for at in nearest(seen[one][1], [seen[at][1] for at in others], self._most))
 
     def _seen(self, source: Any, layout: Callable[[LoadedImage], Layout]) -> tuple[InputImage, Layout]:
         """Which image it is, and its layout; kept as long as the file stays the same."""

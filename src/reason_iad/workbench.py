@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from reason_iad.backbones.base import ChatModel
 from reason_iad.config import PRESETS, InspectorConfig
 from reason_iad.errors import KnowledgeError, ModelError
-from reason_iad.good_parts import GoodParts
+from reason_iad.good_parts import Given, GoodParts
 from reason_iad.images import LoadedImage
 from reason_iad.recent import Recent
 from reason_iad.schema import CategoryEvidence, RetrievedEntry
@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from reason_iad.registration import Motion
 
     Laid = Mapping[str, tuple[Image.Image, Motion]]
+    _Apart = tuple[Layout, float | None]
 
 CACHED_IMAGES = 32
 """Images whose tokens, and whose patch features, are kept."""
+CACHED_PEERS = 512
+"""Good parts of which it is kept how far they are from those most like them."""
 CACHED_EXPERTS = 4
 """Sets of references whose calibrated expert is kept."""
 
@@ -68,6 +71,7 @@ class Workbench:
         self._query: Recent[ImageTokens] = Recent(1)
         self._features: Recent[PatchFeatures] = Recent(CACHED_IMAGES)
         self._experts: Recent[_Calibration] = Recent(CACHED_EXPERTS)
+        self._peers: Recent[_Apart] = Recent(CACHED_PEERS)
         remote, most = isinstance(backbone, ChatModel), max(config.max_references, config.map_references)
         self.good_parts = GoodParts(config.max_references if remote else most, None if remote else self.layout)
 
@@ -150,7 +154,11 @@ class Workbench:
         return self._features.get(image.sha256, lambda: self.local.patch_features(image.pixels))
 
     def compare(
-        self, image: LoadedImage, references: Sequence[LoadedImage], moved: Laid = MappingProxyType({})
+        self,
+        image: LoadedImage,
+        references: Sequence[LoadedImage],
+        moved: Laid = MappingProxyType({}),
+        given: Given | None = None,
     ) -> AnomalyMap:
         """How an image differs from good parts, patch by patch and pixel by pixel.
 
@@ -158,14 +166,16 @@ class Workbench:
             image: the inspected one.
             references: good parts, at least one.
             moved: some of them, by hash, as they are laid for this image, and how they were moved.
+            given: where they were chosen from many, which says how much the good parts differ that look alike.
         """
         from reason_iad.expert.template import pixel_differences
 
         pictures = {sha256: picture for sha256, (picture, _) in moved.items()}
-        found = self.expert(references, pictures).inspect(self._patches(image))
+        known = self._calibration(references, given)
+        found = self._laid(known.expert, references, pictures).inspect(self._patches(image))
         good, unseen = _as_laid(image, references, moved)
         pixels = pixel_differences(_small(image.pixels), list(good), unseen)
-        return replace(found, pixels=pixels, normal_pixels=self._calibration(references).pixels)
+        return replace(found, pixels=pixels, normal_pixels=known.pixels)
 
     def change(
         self,
@@ -199,7 +209,10 @@ class Workbench:
             references: good parts.
             moved: some of them, by hash, as they are laid for the image at hand.
         """
-        expert = self._calibration(references).expert
+        return self._laid(self._calibration(references).expert, references, moved)
+
+    def _laid(self, expert: Expert, references: Sequence[LoadedImage], moved: Mapping[str, Image.Image]) -> Expert:
+        """The same, with those references that are moved as they are laid."""
         if not any(reference.sha256 in moved for reference in references):
             return expert
         return expert.beside(
@@ -209,10 +222,47 @@ class Workbench:
             ]
         )
 
-    def _calibration(self, references: Sequence[LoadedImage]) -> _Calibration:
+    def _calibration(self, references: Sequence[LoadedImage], given: Given | None = None) -> _Calibration:
         """How much these references differ from one another, computed once."""
+        if given is not None and given.alike and len(references) > 1:
+            return self._among_many(references, given)
         key = ":".join(reference.sha256 for reference in references)
         return self._experts.get(key, lambda: self._calibrated(references))
+
+    def _among_many(self, references: Sequence[LoadedImage], given: Given) -> _Calibration:
+        """How much these differ from those that look most like *them*, as the inspected image is compared.
+
+        The references that look most like an image are more like it than like each other; measured among
+        themselves, they would call too much usual.
+        """
+        from reason_iad.expert import Expert
+
+        usual = [self._kept_apart(reference, *given.peers(reference.sha256)) for reference in references]
+        peaks = [peak for _, peak in usual if peak is not None]
+        features = tuple(map(self._patches, references))
+        expert = Expert(features, tuple(residual for residual, _ in usual), len(references))
+        return _Calibration(expert, sum(peaks) / len(peaks) if peaks else None)
+
+    def _kept_apart(self, reference: LoadedImage, key: str, peers: Callable[[], list[LoadedImage]]) -> _Apart:
+        return self._peers.get(f"{reference.sha256}|{key}", lambda: self._apart(reference, peers()))
+
+    def _apart(self, reference: LoadedImage, peers: Sequence[LoadedImage]) -> _Apart:
+        """How a good part differs from others: patch by patch, and by how much its most different pixel does."""
+        from reason_iad.expert.calibration import RADIUS
+        from reason_iad.expert.distance import residual_map
+        from reason_iad.expert.template import pixel_differences
+        from reason_iad.registration import lay_alike
+
+        moved: Laid = lay_alike(peers, reference.pixels) if self.config.align else {}
+        pictures = {sha256: picture for sha256, (picture, _) in moved.items()}
+        laid = [
+            self.local.patch_features(pictures[peer.sha256]) if peer.sha256 in pictures else self._patches(peer)
+            for peer in peers
+        ]
+        good, unseen = _as_laid(reference, peers, moved)
+        pixels = pixel_differences(_small(reference.pixels), list(good), unseen)
+        residual = residual_map(self._patches(reference), laid, RADIUS)
+        return residual, None if pixels is None else float(pixels.max())
 
     def _calibrated(self, references: Sequence[LoadedImage]) -> _Calibration:
         """What these references say about good parts, laid alike if references are laid at all."""
