@@ -18,7 +18,7 @@ from reason_iad.backbones.base import PatchFeatures
 from reason_iad.errors import ImageError
 from reason_iad.expert import nearest as expert_nearest
 from reason_iad.expert.nearest import GRID, layout, nearest
-from reason_iad.good_parts import GoodParts
+from reason_iad.good_parts import Given, GoodParts
 from reason_iad.images import load_image
 from reason_iad.nano.world import make_sample
 from reason_iad.workbench import Workbench
@@ -100,18 +100,22 @@ def test_copies_count_once(folder: Path) -> None:
         assert [each.used for each in evidence.references] == [True, False, False, False, False, True]
 
 
+@pytest.mark.parametrize("part", ["wood 2.png", "wood 0.png"])
+def test_many_copies_of_one_are_one(folder: Path, part: str) -> None:
+    evidence = inspector().inspect(folder / part, references=[folder / "wood 0.png"] * 9).evidence
+    assert evidence.anomaly_map is not None and evidence.anomaly_map.calibrated_on == 1
+    assert [each.used for each in evidence.references] == [True, *[False] * 8]
+
+
 def test_a_model_that_cannot_compare_is_shown_the_first(folder: Path) -> None:
     chosen = GoodParts(1, None).choose(load_image(folder / "wood 2.png"), given(folder))
     assert (chosen.numbers, len(chosen.images)) == ((0,), len(given(folder)))
 
 
 def test_the_same_set_is_the_same_in_whatever_order_it_was_found(folder: Path) -> None:
-    look = inspector()
-    for part in ("wood 2.png", "wood 0.png"):
-        found = look._bench.good_parts.choose(load_image(folder / part), given(folder))
-        assert [*found.numbers] != [] and found.in_order(8) == sorted(
-            found.pictures, key=lambda each: [path.name for path in given(folder)].index(each.name)
-        )
+    wood, gear, panel = (load_image(folder / f"{family} 0.png") for family in ("wood", "gear", "panel"))
+    found = Given((wood, gear, panel), (7, 2, 4), ())
+    assert found.in_order(3) == [gear, panel, wood] and found.in_order(2) == [gear, wood]
 
 
 def test_files_are_decoded_once_and_again_when_they_change(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

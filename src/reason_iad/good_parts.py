@@ -111,6 +111,8 @@ class GoodParts:
         from reason_iad.expert.nearest import nearest
 
         others = [at for at in apart if at != one]
+        if not others:
+            return ()
         return tuple(others[at] for at in nearest(seen[one][1], [seen[at][1] for at in others], self._most))
 
     def _seen(self, source: Any, layout: Callable[[LoadedImage], Layout]) -> tuple[InputImage, Layout]:

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone, ImageTokens, PatchFeatures
     from reason_iad.expert import AnomalyMap, Expert
     from reason_iad.expert.change import Change
+    from reason_iad.expert.distance import Residuals
     from reason_iad.expert.nearest import Layout
+    from reason_iad.expert.template import Grey
     from reason_iad.knowledge import Gallery, KnowledgeStore
     from reason_iad.registration import Motion
 
     Laid = Mapping[str, tuple[Image.Image, Motion]]
-    _Apart = tuple[Layout, float | None]
+    _Apart = tuple[Residuals, float | None]
 
 CACHED_IMAGES = 32
 """Images whose tokens, and whose patch features, are kept."""
@@ -168,14 +170,10 @@ class Workbench:
             moved: some of them, by hash, as they are laid for this image, and how they were moved.
             given: where they were chosen from many, which says how much the good parts differ that look alike.
         """
-        from reason_iad.expert.template import pixel_differences
-
         pictures = {sha256: picture for sha256, (picture, _) in moved.items()}
         known = self._calibration(references, given)
         found = self._laid(known.expert, references, pictures).inspect(self._patches(image))
-        good, unseen = _as_laid(image, references, moved)
-        pixels = pixel_differences(_small(image.pixels), list(good), unseen)
-        return replace(found, pixels=pixels, normal_pixels=known.pixels)
+        return replace(found, pixels=_pixels(image, references, moved), normal_pixels=known.pixels)
 
     def change(
         self,
@@ -200,16 +198,9 @@ class Workbench:
         good, unseen = _as_laid(image, references, moved)
         return None if box is None else change_at(pixels, good, box, unseen)
 
-    def expert(
-        self, references: Sequence[LoadedImage], moved: Mapping[str, Image.Image] = MappingProxyType({})
-    ) -> Expert:
-        """The defect expert, calibrated on these references once.
-
-        Args:
-            references: good parts.
-            moved: some of them, by hash, as they are laid for the image at hand.
-        """
-        return self._laid(self._calibration(references).expert, references, moved)
+    def expert(self, references: Sequence[LoadedImage]) -> Expert:
+        """The defect expert, calibrated on these good parts once."""
+        return self._calibration(references).expert
 
     def _laid(self, expert: Expert, references: Sequence[LoadedImage], moved: Mapping[str, Image.Image]) -> Expert:
         """The same, with those references that are moved as they are laid."""
@@ -250,7 +241,6 @@ class Workbench:
         """How a good part differs from others: patch by patch, and by how much its most different pixel does."""
         from reason_iad.expert.calibration import RADIUS
         from reason_iad.expert.distance import residual_map
-        from reason_iad.expert.template import pixel_differences
         from reason_iad.registration import lay_alike
 
         moved: Laid = lay_alike(peers, reference.pixels) if self.config.align else {}
@@ -259,8 +249,7 @@ class Workbench:
             self.local.patch_features(pictures[peer.sha256]) if peer.sha256 in pictures else self._patches(peer)
             for peer in peers
         ]
-        good, unseen = _as_laid(reference, peers, moved)
-        pixels = pixel_differences(_small(reference.pixels), list(good), unseen)
+        pixels = _pixels(reference, peers, moved)
         residual = residual_map(self._patches(reference), laid, RADIUS)
         return residual, None if pixels is None else float(pixels.max())
 
@@ -305,6 +294,14 @@ def _small(picture: Image.Image) -> npt.NDArray[np.uint8]:
     size = compared_size(picture.width, picture.height)
     shrunk = picture if size == picture.size else picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
     return np.asarray(shrunk)
+
+
+def _pixels(image: LoadedImage, references: Sequence[LoadedImage], moved: Laid) -> Grey | None:
+    """By how much each pixel of an image differs from references, as they are laid for it."""
+    from reason_iad.expert.template import pixel_differences
+
+    good, unseen = _as_laid(image, references, moved)
+    return pixel_differences(_small(image.pixels), list(good), unseen)
 
 
 def _as_laid(

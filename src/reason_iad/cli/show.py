@@ -33,9 +33,8 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
     rows += _knowledge(result.evidence.knowledge)
     given = result.evidence.references
     if left := sum(not reference.used for reference in given):
-        rows.append(
-            ("compared", f"with {len(given) - left} of {len(given)} good parts: those that look most like it")
-        )
+        why = ": those that look most like it" if result.evidence.anomaly_map else ""
+        rows.append(("compared", f"with {len(given) - left} of {len(given)} good parts{why}"))
     fusion = result.evidence.fusion
     if fusion is not None:
         closer = fusion.closer_probability

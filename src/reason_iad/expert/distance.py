@@ -8,8 +8,11 @@ import torch
 
 from reason_iad.backbones.base import PatchFeatures
 
+Residuals = torch.Tensor
+"""(rows, columns) float32 in [0, 2]: how far each patch is from the nearest normal one."""
 
-def residual_map(query: PatchFeatures, normals: Sequence[PatchFeatures], radius: float | None) -> torch.Tensor:
+
+def residual_map(query: PatchFeatures, normals: Sequence[PatchFeatures], radius: float | None) -> Residuals:
     """Cosine distance of every query patch to the nearest normal patch.
 
     Args:
