@@ -149,11 +149,9 @@ def _gear_mask(gear: Design, present: Any, size: int) -> Mask:
 
 def gear_render(rng: np.random.Generator, gear: Design, size: int) -> Canvas:
     """A complete gear."""
-    return _gear(rng, gear, gear["present"], size)
-
-
-def _gear(rng: np.random.Generator, gear: Design, present: Any, size: int) -> Canvas:
-    body = _gear_mask(gear, present, size)
+    if "body" not in gear:
+        gear["body"] = _gear_mask(gear, gear["present"], size)
+    body: Mask = gear["body"]
     finish = gear["metal"] + noise(rng, size, 1.0, 4)
     image = np.where(body, finish, gear["background"]).astype(np.float32)
     return Canvas(np.repeat(image[..., None], 3, 2), body, {"finish": finish})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pictures
 from PIL import ImageDraw
-from scipy import ndimage
 
 from reason_iad.nano.world.types import Image, Mask
 
@@ -21,9 +21,9 @@ REFERENCE_SIZE = 168
 
 @lru_cache(maxsize=8)
 def grid(size: int) -> tuple[Field, Field]:
-    """(y, x) of every pixel, in pixels."""
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
-    return y, x
+    """(y, x) of every pixel, in pixels: (S, 1) and (1, S), which spread over the picture where they meet."""
+    y, x = np.ogrid[0:size, 0:size]
+    return y.astype(np.float32), x.astype(np.float32)
 
 
 def scale(size: int) -> float:
@@ -35,11 +35,42 @@ def noise(rng: np.random.Generator, size: int, sigma: float, amplitude: float) -
     """Smooth noise with the given standard deviation; `sigma` is its grain in reference pixels."""
     field: Field = rng.standard_normal((size, size), dtype=np.float32)
     if sigma:
-        field = ndimage.gaussian_filter(field, sigma * scale(size), mode="wrap", truncate=2.5)
+        field = smoothed(field, sigma * scale(size), reach=2.5, wrap=True)
     flat = field.ravel()
     spread = max(float(flat @ flat) / len(flat) - float(flat.mean()) ** 2, 0.0) ** 0.5
     field *= np.float32(amplitude / (spread + 1e-6))
     return field
+
+
+def smoothed(
+    field: Field, sigma: float, *, reach: float = 4.0, wrap: bool = False, axis: Literal[0, 1] | None = None
+) -> Field:
+    """A field blurred by a Gaussian.
+
+    Args:
+        field: (H, W).
+        sigma: standard deviation in pixels.
+        reach: where the Gaussian is cut off, in standard deviations.
+        wrap: what lies beyond the border is the other side of the field; else its mirror image.
+        axis: blur along this one only; None: along both.
+    """
+    kernel = _gaussian(sigma, reach)
+    edge, still = len(kernel) // 2, np.ones(1)
+    across, down = (still if axis == 0 else kernel), (still if axis == 1 else kernel)
+    x, y = (0 if axis == 0 else edge), (0 if axis == 1 else edge)
+    wide = cv2.copyMakeBorder(field, y, y, x, x, cv2.BORDER_WRAP if wrap else cv2.BORDER_REFLECT)
+    soft: Any = cv2.sepFilter2D(wide, cv2.CV_32F, across, down)
+    result: Field = soft[y : y + field.shape[0], x : x + field.shape[1]]
+    return result
+
+
+@lru_cache(maxsize=256)
+def _gaussian(sigma: float, reach: float) -> npt.NDArray[np.float64]:
+    """(2 r + 1,), sums to 1."""
+    edge = int(reach * sigma + 0.5)
+    heights = np.exp(-0.5 * (np.arange(-edge, edge + 1) / sigma) ** 2)
+    kernel: npt.NDArray[np.float64] = heights / heights.sum()
+    return kernel
 
 
 def drift(rng: np.random.Generator, size: int, cells: int, amplitude: float) -> Field:
@@ -142,8 +173,7 @@ def stroke(
 
 def soften(mask: Mask, sigma: float) -> Field:
     """A mask with a soft border, (S, S) in [0, 1]."""
-    result: Field = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
-    return result
+    return smoothed(mask.astype(np.float32), sigma)
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
+from reason_iad.nano.world.drawing import smoothed
 from reason_iad.nano.world.types import Pixels, Sample
 
 Heat = npt.NDArray[np.float32]
@@ -67,6 +67,6 @@ def _scaled(heat: Heat, factor: float) -> Heat:
 
 def _blur(field: Heat, sigma: float) -> Heat:
     """Blurred, its peak brought back to 1; all zeros stay so."""
-    soft: Heat = ndimage.gaussian_filter(field, sigma)
+    soft = smoothed(field, sigma)
     peak = float(soft.max())
     return _scaled(soft, 1 / peak) if peak > 0 else soft

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -38,6 +39,7 @@ FEATURED = 0.3
 """Share of designs with marks that belong there: they look like defects, and every good part has them."""
 AT_DEFECT = 0.85
 """Share of crops of a defective part that are laid so that they show a defect."""
+_QUARTERS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 MAJOR, CRITICAL = 0.003, 0.015
 """Shares of the image from which a defect is major, and critical."""
 
@@ -198,8 +200,12 @@ def _view(rng: np.random.Generator, drawn: int, window: tuple[int, int], found: 
         )
 
     def view(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        shown = np.rot90(picture[top : top + high, left : left + wide], quarter)
-        return np.ascontiguousarray(shown[:, ::-1] if mirrored else shown)
+        shown: npt.NDArray[Any] = picture[top : top + high, left : left + wide].view(np.uint8)
+        if quarter:
+            shown = cv2.rotate(shown, _QUARTERS[quarter - 1])
+        if mirrored:
+            shown = cv2.flip(shown, 1)
+        return np.ascontiguousarray(shown).view(picture.dtype)
 
     return view
 

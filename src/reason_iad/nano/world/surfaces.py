@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from reason_iad.nano.world.drawing import Field, colour, drift, grid, noise, scale, stroke, tinted
+from reason_iad.nano.world.drawing import Field, colour, drift, grid, noise, scale, smoothed, stroke, tinted
 from reason_iad.nano.world.types import Canvas, Design, MakeDesign, Render
 
 Texture = Callable[[np.random.Generator, Design, int], Field]
@@ -17,7 +17,7 @@ Texture = Callable[[np.random.Generator, Design, int], Field]
 
 
 def _coordinates(size: int) -> tuple[Field, Field]:
-    """(y, x) in reference pixels."""
+    """(y, x) in reference pixels, (S, 1) and (1, S)."""
     y, x = grid(size)
     return y / np.float32(scale(size)), x / np.float32(scale(size))
 
@@ -44,7 +44,7 @@ def _hairlines(rng: np.random.Generator, size: int, most: float) -> Field:
 
 def _border(rng: np.random.Generator, size: int, p: float) -> Field:
     """What lies beside the part, seen along its sides: dark bands, on every part a little wider or narrower."""
-    y, x = _coordinates(size)
+    y, x = np.broadcast_arrays(*_coordinates(size))
     field = np.zeros((size, size), np.float32)
     sides = np.random.default_rng(int(p * 1e6))  # which of them show belongs to the design
     reach = round(12 * scale(size))  # no band is wider
@@ -103,7 +103,7 @@ def brushed(rng: np.random.Generator, design: Design, size: int) -> Field:
     """Fine parallel lines, different on every part, under uneven light."""
     p = design["p"]
     lines = rng.standard_normal((size, size), dtype=np.float32)
-    lines = ndimage.gaussian_filter1d(lines, (8 + 10 * p[0]) * scale(size), axis=int(p[1] < 0.5), mode="wrap")
+    lines = smoothed(lines, (8 + 10 * p[0]) * scale(size), wrap=True, axis=1 if p[1] < 0.5 else 0)
     return _field(lines / lines.std() * (4 + 8 * p[2]) + drift(rng, size, 3, 10 * p[3]))
 
 
@@ -130,7 +130,7 @@ def molded(rng: np.random.Generator, design: Design, size: int) -> Field:
     if p[2] < 0.5:
         return _field(noise(rng, size, 1.2, 4) + waves)
     grain = rng.standard_normal((size, size), dtype=np.float32)
-    grain = ndimage.gaussian_filter1d(grain, (0.8 + 2 * p[3]) * scale(size), axis=1, mode="wrap")
+    grain = smoothed(grain, (0.8 + 2 * p[3]) * scale(size), wrap=True, axis=1)
     grain *= (6 + 14 * p[4]) / grain.std()
     specks = _specks(rng, size, 56, 1.8, 16 * p[5])
     if p[6] < 0.4:
@@ -170,8 +170,15 @@ def grained(rng: np.random.Generator, design: Design, size: int) -> Field:
     """Year rings; the board is the same, the fine grain is not."""
     _, x = _coordinates(size)
     p = design["p"]
-    bend = noise(np.random.default_rng(design["seed"]), size, 12, 10)
-    return _field(16 * np.sin(x * (0.1 + 0.2 * p[0]) + bend * 0.2) + noise(rng, size, 0.8, 4))
+    return _field(
+        16 * np.sin(x * (0.1 + 0.2 * p[0]) + _bend(design["seed"], size) * 0.2) + noise(rng, size, 0.8, 4)
+    )
+
+
+@lru_cache(maxsize=2)
+def _bend(seed: int, size: int) -> Field:
+    """How the rings of one board are bent."""
+    return noise(np.random.default_rng(seed), size, 12, 10)
 
 
 def pebbled(rng: np.random.Generator, design: Design, size: int) -> Field:
