@@ -50,6 +50,7 @@ ROOMS: dict[str, set[str]] = {
     "inspector": {"backbones", "config", "examination", "expert", "galleries", "knowledge", "prompt", "schema",
                   "workbench"},
     "batch": {"errors", "files", "images", "schema"},
+    "operating_point": {"batch", "errors", "images", "schema"},
     "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
     # the measuring room: uses the inspector as anybody would
     "bench": {"backbones", "config", "errors", "examination", "expert", "files", "galleries", "images", "inspector",

@@ -27,7 +27,7 @@ from reason_iad.expert.fusion import (
 )
 from reason_iad.knowledge import Gallery, open_knowledge
 from reason_iad.prompt import Question
-from reason_iad.schema import size_of
+from reason_iad.schema import OperatingPoint, size_of
 from reason_iad.workbench import Workbench
 
 YAML = """
@@ -426,3 +426,17 @@ def test_a_question_about_a_place_is_looked_at_there(weighing: Callable[..., Ins
     assert (
         corner is not None and seen[1] == part.getpixel((corner.x1, corner.y1)) and seen[3] == part.getpixel((0, 0))
     )
+
+
+def test_good_parts_take_the_place_of_the_threshold(part: Path, good: list[Path], knowledge: Path) -> None:
+    inspector = Inspector(FakeBackbone(), open_knowledge(knowledge), InspectorConfig(method="direct"))
+    before = inspector.inspect(part, references=good, category="bracket")
+    assert before.operating_point is None and before.threshold == 0.5
+    verdicts = []
+    for threshold in (before.probability, before.probability + 1e-6):
+        point = OperatingPoint(false_alarms=0.1, good_parts=9, threshold=threshold)
+        inspector.operating_point = point
+        found = inspector.inspect(part, references=good, category="bracket")
+        assert (found.probability, found.threshold, found.operating_point) == (before.probability, threshold, point)
+        verdicts.append(found.verdict)
+    assert verdicts == ["defect", "pass"]

@@ -197,8 +197,7 @@ class ResultLog:
         lines = read_lines_tolerant(path)
         hashes = {printable(image): file_sha256(image) for image in paths}
         kept: list[str] = []
-        for number, line in enumerate(lines, 1):
-            outcome = _parse(line, f"Line {number} of '{printable(path)}'")
+        for line, outcome in zip(lines, read_log(path), strict=True):
             if isinstance(outcome, Failure):
                 if outcome.image not in hashes:
                     kept.append(line)
@@ -246,6 +245,16 @@ class ResultLog:
         conditions = Conditions.of(result)
         self.require(conditions)
         self._conditions = self._conditions or conditions
+
+
+def read_log(path: Path) -> list[Outcome]:
+    """The outcomes in a log, without a torn last line.
+
+    Raises:
+        OutputError: the file cannot be read, or is not such a log.
+    """
+    lines = read_lines_tolerant(path)
+    return [_parse(line, f"Line {number} of '{printable(path)}'") for number, line in enumerate(lines, 1)]
 
 
 def file_sha256(path: Path) -> str:

@@ -26,6 +26,7 @@ from reason_iad.prompt import (
 from reason_iad.schema import (
     Claim,
     Inspection,
+    OperatingPoint,
     Reply,
     Verdict,
     Versions,
@@ -47,6 +48,7 @@ class Inspector:
         knowledge: the knowledge store, or None.
         config: the configuration in force.
         fusion: how both looks and what differs are weighed, or None.
+        operating_point: a threshold set by good parts, which takes the place of `config.threshold`; None at first.
 
     Raises:
         ModelError: the model is behind an API, and the method or a gallery takes more than text and images.
@@ -65,6 +67,7 @@ class Inspector:
             check_abilities(self.config.method, gallery is not None)
         self._bench = Workbench(backbone, knowledge, self.config, gallery)
         self.fusion = self._bench.fusion
+        self.operating_point: OperatingPoint | None = None
 
     @classmethod
     def from_pretrained(
@@ -138,7 +141,9 @@ class Inspector:
         extra = Question("question", question) if isinstance(question, str) else question
         look = Examination(self._bench, image, references, category, about=extra.text if extra else "")
         probability = look.defect_probability()
-        verdict: Verdict = "defect" if probability >= self.config.threshold else "pass"
+        point = self.operating_point
+        threshold = self.config.threshold if point is None else point.threshold
+        verdict: Verdict = "defect" if probability >= threshold else "pass"
         known = look.known_defects()
         kind, region = None, None
         claims: tuple[Claim, ...] | None = None
@@ -154,7 +159,8 @@ class Inspector:
             image=look.input_image(),
             verdict=verdict,
             probability=probability,
-            threshold=self.config.threshold,
+            threshold=threshold,
+            operating_point=point,
             method=self.config.method,
             seed=self.config.seed,
             defect_type=None if kind is None else kind.name,

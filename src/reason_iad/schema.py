@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from PIL import Image
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 
 Verdict = Literal["pass", "defect"]
 Usual = Literal["references", "median"]
@@ -301,6 +301,18 @@ class InputImage(Record):
     height: int
 
 
+class OperatingPoint(Record):
+    """A threshold that good parts of the same product set (`operating_point.py`)."""
+
+    false_alarms: float = Field(gt=0.0, lt=1.0, description="Share of good parts that may be called defective.")
+    good_parts: int = Field(ge=1, description="How many were inspected to find the threshold.")
+    threshold: float = Field(gt=0.0, le=1.0, description="At most that share of good parts lies at or above it.")
+
+    def in_words(self) -> str:
+        """What it promises."""
+        return f"set by {self.good_parts} good parts: at most {100 * self.false_alarms:g} % of good ones reach it"
+
+
 class Inspection(Record):
     """One inspected image: verdict, reasons, evidence.
 
@@ -314,6 +326,9 @@ class Inspection(Record):
     verdict: Verdict
     probability: float = Field(ge=0.0, le=1.0)
     threshold: float = Field(ge=0.0, le=1.0, description="Verdict is 'defect' at or above it.")
+    operating_point: OperatingPoint | None = Field(
+        default=None, description="How good parts set the threshold; null if they did not."
+    )
     method: str
     seed: int
     defect_type: str | None = Field(default=None, description="Name of the defect type; None for a pass.")

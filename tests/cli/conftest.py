@@ -22,6 +22,7 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> list[StubInspector]:
 
     def load(engine: Engine) -> StubInspector:
         made.append(StubInspector(engine.model, engine.config, knowledge=engine.knowledge))
+        made[-1].operating_point = engine.operating_point
         return made[-1]
 
     monkeypatch.setattr(Engine, "load", load)

@@ -19,6 +19,7 @@ from reason_iad.schema import (
     InputImage,
     Inspection,
     ModelVersion,
+    OperatingPoint,
     ReferenceEvidence,
     Region,
     Reply,
@@ -39,6 +40,7 @@ class StubInspector:
     def __init__(self, model: str = "nano", config: InspectorConfig | None = None, **how: Any) -> None:
         self.model, self.config, self.how = model, config or InspectorConfig(), how
         self.calls: list[Path] = []
+        self.operating_point: OperatingPoint | None = None
 
     def inspect(
         self,
@@ -51,7 +53,9 @@ class StubInspector:
         self.calls.append(image)
         loaded = load_image(image)
         probability = round(float(np.asarray(loaded.pixels).mean()) / 255, 3)
-        defect = probability >= self.config.threshold
+        point = self.operating_point
+        threshold = self.config.threshold if point is None else point.threshold
+        defect = probability >= threshold
         answers = [Answer(key="detection", question="?", options={"A": "Yes", "B": "No"})]
         if question:
             answers.append(Answer(key="question", question=question, text="It is bright."))
@@ -59,7 +63,8 @@ class StubInspector:
             image=InputImage(name=loaded.name, sha256=loaded.sha256, width=loaded.width, height=loaded.height),
             verdict="defect" if defect else "pass",
             probability=probability,
-            threshold=self.config.threshold,
+            threshold=threshold,
+            operating_point=point,
             method=self.config.method,
             seed=self.config.seed,
             defect_type="glare" if defect else None,

@@ -18,6 +18,7 @@ from reason_iad.errors import ConfigError, ModelError, OutputError
 
 if TYPE_CHECKING:
     from reason_iad.inspector import Inspector
+    from reason_iad.schema import OperatingPoint
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,6 +39,7 @@ class Engine:
     base_url: str | None = None
     timeout: float = TIMEOUT
     compile_steps: bool = False
+    operating_point: OperatingPoint | None = None
 
     def __post_init__(self) -> None:
         gallery = self.gallery is not None
@@ -53,11 +55,16 @@ class Engine:
         path = Path(self.model).expanduser()
         return path.resolve().name if self.model != "nano" and path.exists() else self.model
 
+    @property
+    def threshold(self) -> float:
+        """The threshold in force."""
+        return self.config.threshold if self.operating_point is None else self.operating_point.threshold
+
     def load(self) -> Inspector:
         """Load the model (seconds)."""
         from reason_iad.inspector import Inspector
 
-        return Inspector.from_pretrained(
+        inspector = Inspector.from_pretrained(
             self.model,
             knowledge=self.knowledge,
             config=self.config,
@@ -68,6 +75,8 @@ class Engine:
             timeout=self.timeout,
             compile_steps=self.compile_steps,
         )
+        inspector.operating_point = self.operating_point
+        return inspector
 
 
 def engine_options(command: F) -> F:

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ import click
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, fail
 from reason_iad.cli.common import Engine, check_output, check_resume, engine_options, make_folder
 from reason_iad.cli.values import ManyValues
-from reason_iad.errors import OutputError, ReasonIADError
+from reason_iad.errors import ConfigError, OutputError, ReasonIADError
 
 if TYPE_CHECKING:
-    from reason_iad.batch import Outcome, ResultLog
+    from reason_iad.batch import Conditions, Outcome, ResultLog
+    from reason_iad.operating_point import GoodResults
     from reason_iad.schema import Inspection
 
 STDOUT = Path("-")
@@ -31,6 +32,7 @@ class Job:
     Attributes:
         paths: the images, each once.
         references: good images.
+        good: results of good parts that set the threshold, or None.
         single: one image, given as a file: its result is shown to people.
         lines: results are JSON lines (else one document).
         json: where JSON goes; `STDOUT`, or None for nowhere.
@@ -50,6 +52,7 @@ class Job:
     resume: bool
     overwrite: bool
     quiet: bool
+    good: GoodResults | None = None
 
 
 @click.command(cls=ManyValues)
@@ -66,6 +69,18 @@ class Job:
 @click.option("--question", help="Ask this, too.")
 @engine_options
 @click.option("--threshold", type=float, help="'defect' at or above this probability (default: 0.5).")
+@click.option(
+    "--good-results",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="GOOD.jsonl",
+    help="Results of good parts, inspected alike: they set the threshold.",
+)
+@click.option(
+    "--false-alarms",
+    type=float,
+    metavar="SHARE",
+    help="With --good-results: share of good parts that may be called defective, such as 0.1.",
+)
 @click.option(
     "--fuse/--no-fuse",
     default=True,
@@ -92,6 +107,7 @@ class Job:
 def inspect(
     engine: Engine, parts: tuple[Path, ...], references: tuple[Path, ...], category: str | None,
     question: str | None, report: Path | None, json: Path | None, resume: bool, overwrite: bool, quiet: bool,
+    good_results: Path | None, false_alarms: float | None,
 ) -> None:  # fmt: skip
     """Inspect PART..., images or folders of images.
 
@@ -120,6 +136,8 @@ def inspect(
         quiet=quiet,
     )
     _check_outputs(job)
+    if good_results is not None or false_alarms is not None:
+        engine, job = _decided_by(engine, job, good_results, false_alarms)
     for image in (*job.references, *(paths if single else ())):
         load_image(image)
     code = _inspect_one(engine, job) if single and not job.lines else _inspect_many(engine, job)
@@ -145,6 +163,57 @@ def _check_outputs(job: Job) -> None:
         make_folder(job.report, "--report")
 
 
+def _decided_by(
+    engine: Engine, job: Job, good_results: Path | None, false_alarms: float | None
+) -> tuple[Engine, Job]:
+    """Let good parts set the threshold.
+
+    Raises:
+        ConfigError: only one of both options is given, or a threshold, too; or there are too few good parts.
+        OutputError: the results cannot be used, or were made in another way than the parts will be inspected.
+    """
+    from reason_iad.operating_point import GoodResults, operating_point
+
+    if good_results is None or false_alarms is None:
+        raise ConfigError("--good-results and --false-alarms go together; give both, or neither.")
+    source = click.get_current_context().get_parameter_source("threshold")
+    if source is not None and source.name != "DEFAULT":
+        raise ConfigError("--threshold and --good-results exclude each other; choose one.")
+    if job.json is not None and job.json != STDOUT:
+        check_output(job.json, (good_results,))
+    good = GoodResults(good_results)
+    good.require(_conditions(replace(engine, config=replace(engine.config, threshold=good.threshold)), job))
+    point = operating_point(good.results, false_alarms)
+    return replace(engine, operating_point=point), replace(job, good=good)
+
+
+def _conditions(engine: Engine, job: Job) -> Conditions:
+    """What is known of the results to come before the model is loaded."""
+    from reason_iad.batch import Conditions, file_sha256
+
+    return Conditions(
+        method=engine.config.method,
+        threshold=engine.threshold,
+        seed=engine.config.seed,
+        config=engine.config.sha256(),
+        references=tuple(file_sha256(reference) for reference in job.references),
+        question=job.question or "",
+        model=engine.model_name,
+    )
+
+
+def _admit(job: Job, result: Inspection) -> None:
+    """Make sure that good parts that set the threshold were inspected as this part was.
+
+    Raises:
+        OutputError: they were not.
+    """
+    from reason_iad.batch import Conditions
+
+    if job.good is not None:
+        job.good.require(replace(Conditions.of(result), config=None))
+
+
 def _inspect_one(engine: Engine, job: Job) -> int:
     from reason_iad.batch import named
     from reason_iad.cli.show import show_inspection
@@ -153,6 +222,7 @@ def _inspect_one(engine: Engine, job: Job) -> int:
     path = job.paths[0]
     result = engine.load().inspect(path, references=job.references, category=job.category, question=job.question)
     result = named(result, path)
+    _admit(job, result)
     if job.json == STDOUT:
         click.echo(result.to_json(indent=2))
     elif job.json is not None:
@@ -186,6 +256,7 @@ def _inspect_many(engine: Engine, job: Job) -> int:
             with _progress(len(pending), job.quiet) as advance:
                 for path, outcome in zip(pending, outcomes, strict=True):
                     if isinstance(outcome, Inspection):
+                        _admit(job, outcome)
                         outcome = _reported(job, path, outcome)  # first: a line in the log means all is done
                     _write_line(log, outcome)
                     counts["failed" if isinstance(outcome, Failure) else outcome.verdict] += 1
@@ -202,22 +273,13 @@ def _inspect_many(engine: Engine, job: Job) -> int:
 
 
 def _open_log(engine: Engine, job: Job) -> ResultLog | None:
-    from reason_iad.batch import Conditions, ResultLog, file_sha256
+    from reason_iad.batch import ResultLog
 
     if job.json is None or job.json == STDOUT:
         return None
     if not job.resume:
         return ResultLog.create(job.json, overwrite=job.overwrite)
-    conditions = Conditions(
-        method=engine.config.method,
-        threshold=engine.config.threshold,
-        seed=engine.config.seed,
-        config=engine.config.sha256(),
-        references=tuple(file_sha256(reference) for reference in job.references),
-        question=job.question or "",
-        model=engine.model_name,
-    )
-    return ResultLog.resume(job.json, job.paths, conditions)
+    return ResultLog.resume(job.json, job.paths, _conditions(engine, job))
 
 
 def _write_line(log: ResultLog | None, outcome: Outcome) -> None:

@@ -19,6 +19,8 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
         err=err,
     )
     rows = []
+    if result.operating_point:
+        rows.append(("threshold", result.operating_point.in_words()))
     if result.defect_type:
         severity = f", severity {result.severity}" if result.severity else ""
         rows.append(("type", f"{result.in_words('type')}{severity}"))

@@ -1,0 +1,148 @@
+"""`inspect --good-results --false-alarms`: good parts set the threshold for what is inspected alike."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+from .stub import StubInspector
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def good(make_image: Make) -> Path:
+    """Ten good parts; the stub takes brightness for the probability of a defect: 20 / 255 to 38 / 255."""
+    for i in range(9):
+        make_image(f"good/{i}.png", 20 + 2 * i)
+    return make_image("good/9.png", 38).parent
+
+
+@pytest.fixture
+def results(run: Run, good: Path, tmp_path: Path) -> Path:
+    out = tmp_path / "good.jsonl"
+    assert run("inspect", good, "--reference", good, "--json", out).exit_code == 0
+    return out
+
+
+def test_good_parts_set_the_threshold(
+    run: Run, good: Path, results: Path, make_image: Make, tmp_path: Path
+) -> None:
+    words = ("--reference", good, "--good-results", results, "--false-alarms", 0.1)
+    bright, alike = make_image("bright.png", 60), make_image("alike.png", 37)
+    assert run("inspect", bright, "--reference", good).exit_code == 0  # .24 is below .5
+    shown = run("inspect", bright, *words, "--json", tmp_path / "one.json", "--report", tmp_path / "one.html")
+    assert shown.exit_code == 1, shown.output
+    assert "set by 10 good parts: at most 10 % of good ones reach it" in shown.output
+    found = json.loads((tmp_path / "one.json").read_text())
+    assert found["operating_point"] == {"false_alarms": 0.1, "good_parts": 10, "threshold": found["threshold"]}
+    assert found["threshold"] == pytest.approx(38 / 255, abs=1e-3) and found["verdict"] == "defect"
+    page = " ".join((tmp_path / "one.html").read_text().split())
+    assert "counts as defective from 15 %, set by 10 good parts: at most 10 % of good ones reach it." in page
+    assert run("inspect", alike, *words).exit_code == 0
+
+
+def test_many_parts_and_resume(run: Run, good: Path, results: Path, make_image: Make, tmp_path: Path) -> None:
+    parts = make_image("parts/a.png", 60).parent
+    make_image("parts/b.png", 30)
+    words = ("inspect", parts, "--reference", good, "--json", tmp_path / "out.jsonl", "--good-results", results)
+    assert run(*words, "--false-alarms", 0.1).exit_code == 1
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [line["verdict"] for line in lines] == ["defect", "pass"]
+    whole = (tmp_path / "out.jsonl").read_text()
+    (tmp_path / "out.jsonl").write_text(whole.splitlines(keepends=True)[0])
+    assert run(*words, "--false-alarms", 0.1, "--resume").exit_code == 1
+    assert (tmp_path / "out.jsonl").read_text() == whole
+    refused = run(*words, "--false-alarms", 0.2, "--resume")
+    assert refused.exit_code == 2 and "threshold" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--false-alarms", "0.1"), "go together"),
+        (("--good-results", "good.jsonl"), "go together"),
+        (("--good-results", "good.jsonl", "--false-alarms", "0.1", "--threshold", "0.5"), "exclude each other"),
+        (("--good-results", "good.jsonl", "--false-alarms", "0.05"), "10 good parts are too few .* at least 19"),
+        (
+            ("--good-results", "good.jsonl", "--false-alarms", "0.1", "--seed", "3"),
+            "inspected with seed 0 instead of 3",
+        ),
+        (("--good-results", "good.jsonl", "--false-alarms", "0.1", "--no-align"), "other reasoning options"),
+        (
+            ("--good-results", "good.jsonl", "--false-alarms", "0.1", "--method", "direct"),
+            "method full instead of direct",
+        ),
+        (("--good-results", "good.jsonl", "--false-alarms", "0.1", "--question", "Why?"), "another question"),
+        (
+            ("--good-results", "good.jsonl", "--false-alarms", "0.1", "--model", "fake"),
+            "model nano instead of fake",
+        ),
+        (("--good-results", "good.jsonl", "--false-alarms", "0.1", "--json", "good.jsonl"), "is one of the input"),
+        (("--good-results", "missing.jsonl", "--false-alarms", "0.1"), "does not exist"),
+    ],
+)
+def test_what_cannot_be_promised_is_refused_before_a_model_is_loaded(
+    words: tuple[str, ...], said: str, run: Run, good: Path, results: Path, stubs: list[StubInspector],
+    make_image: Make, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(results.parent)
+    part, before = make_image("part.png", 60), results.read_text()
+    stubs.clear()
+    refused = run("inspect", part, "--reference", good, *words)
+    assert refused.exit_code == 2 and not stubs
+    assert re.search(said, " ".join(refused.stderr.split())), refused.stderr
+    assert results.read_text() == before
+
+
+def test_other_references_are_refused(run: Run, good: Path, results: Path, make_image: Make) -> None:
+    make_image("good/10.png", 25)
+    refused = run(
+        "inspect", make_image("part.png", 60), "--reference", good, "--good-results", results, "--false-alarms", 0.1
+    )
+    assert refused.exit_code == 2 and "other references" in refused.stderr
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_what_shows_only_with_the_model_is_refused_with_the_first_result(
+    many: bool,
+    run: Run,
+    good: Path,
+    results: Path,
+    make_image: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = (
+        "--reference",
+        good,
+        "--good-results",
+        results,
+        "--false-alarms",
+        0.1,
+        "--json",
+        tmp_path / "out.jsonl",
+    )
+    parts = make_image("parts/a.png", 60).parent
+    part = parts if many else parts / "a.png"
+    refused = run("inspect", part, *words, "--category", "plate")
+    assert refused.exit_code == 2 and "another category" in refused.stderr
+    monkeypatch.setattr(StubInspector, "weights", "retrained")
+    refused = run("inspect", part, *words, "--overwrite")
+    assert refused.exit_code == 2 and "other weights" in refused.stderr
+    assert not (tmp_path / "out.jsonl").read_text()
+
+
+def test_the_threshold_the_good_parts_were_made_with_plays_no_part(
+    run: Run, good: Path, make_image: Make, tmp_path: Path
+) -> None:
+    out = tmp_path / "strict.jsonl"
+    run("inspect", good, "--reference", good, "--json", out, "--threshold", 0.01)
+    words = ("--reference", good, "--good-results", out, "--false-alarms", 0.1)
+    assert run("inspect", make_image("bright.png", 60), *words).exit_code == 1
+    assert run("inspect", make_image("alike.png", 37), *words).exit_code == 0

@@ -1,0 +1,119 @@
+"""A threshold by good parts: what it promises, and what it refuses to promise."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reason_iad.errors import ConfigError, OutputError
+from reason_iad.operating_point import GoodResults, conformal_threshold, operating_point
+from reason_iad.schema import (
+    CategoryEvidence,
+    Evidence,
+    InputImage,
+    Inspection,
+    ModelVersion,
+    Versions,
+)
+
+
+def inspection(number: int, probability: float, **changes: object) -> Inspection:
+    model = ModelVersion(name="nano", family="f", sha256=str(changes.pop("weights", "0")), device="cpu", dtype="f")
+    result = Inspection(
+        image=InputImage(name=f"{number}.png", sha256=f"{number:064d}", width=9, height=9),
+        verdict="pass",
+        probability=probability,
+        threshold=0.5,
+        method="direct",
+        seed=0,
+        evidence=Evidence(category=CategoryEvidence(name=None, origin="unknown", score=None, margin=None)),
+        timings_ms={},
+        versions=Versions(package="0", torch="0", transformers="0", model=model, config_sha256="c"),
+    )
+    return result.model_copy(update=changes)
+
+
+def written(path: Path, results: list[Inspection]) -> Path:
+    path.write_text("".join(each.model_dump_json() + "\n" for each in results))
+    return path
+
+
+@pytest.mark.parametrize("alarms", [0.01, 0.05, 0.1, 0.2, 0.3])
+def test_the_promise_is_kept_and_not_wasted(alarms: float) -> None:
+    """Exact on average over draws of the good parts: floor(alarms * (n + 1)) / (n + 1) of new ones are above."""
+    rng = np.random.default_rng(0)
+    count = math.ceil(1 / alarms) + 3
+    above = []
+    for _ in range(3000):
+        scores = rng.beta(1, 6, count + 1)
+        above.append(scores[-1] >= conformal_threshold(scores[:-1].tolist(), alarms))
+    expected = math.floor(round(alarms * (count + 1), 9)) / (count + 1)
+    assert 0 < expected <= alarms
+    assert float(np.mean(above)) == pytest.approx(expected, abs=4 * math.sqrt(expected / 3000))
+
+
+@pytest.mark.parametrize(
+    ("count", "alarms", "above"), [(9, 0.1, 0), (19, 0.1, 1), (20, 0.1, 1), (29, 0.1, 2), (64, 0.1, 5)]
+)
+def test_so_many_of_the_good_parts_themselves_are_above(count: int, alarms: float, above: int) -> None:
+    scores = (np.arange(count) / 100).tolist()
+    threshold = conformal_threshold(scores, alarms)
+    assert sum(score >= threshold for score in scores) == above
+
+
+def test_what_equals_the_highest_allowed_good_part_passes() -> None:
+    threshold = conformal_threshold([0.25] * 9, 0.1)
+    assert 0.25 < threshold < 0.25 + 1e-12
+    assert conformal_threshold([0.0] * 9, 0.1) > 0  # a probability of 0 is never a defect
+
+
+@pytest.mark.parametrize(("alarms", "least"), [(0.1, 9), (0.05, 19), (0.2, 4), (0.01, 99), (0.3, 3)])
+def test_too_few_good_parts_are_refused_with_the_number_needed(alarms: float, least: int) -> None:
+    conformal_threshold([0.2] * least, alarms)
+    with pytest.raises(ConfigError, match=rf"^{least - 1} good parts are too few .* at least {least}, or"):
+        conformal_threshold([0.2] * (least - 1), alarms)
+
+
+@pytest.mark.parametrize("alarms", [0.0, 1.0, -0.1, math.nan, 10.0])
+def test_a_share_out_of_range_is_refused(alarms: float) -> None:
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        conformal_threshold([0.1] * 99, alarms)
+
+
+def test_good_parts_that_are_certain_defects_leave_no_threshold() -> None:
+    assert conformal_threshold([0.1] * 18 + [1.0], 0.1) < 1  # one of nineteen may be
+    with pytest.raises(ConfigError, match="look like certain defects"):
+        conformal_threshold([0.1] * 17 + [1.0, 1.0], 0.1)
+
+
+def test_a_picture_inspected_twice_counts_once() -> None:
+    results = [inspection(number, number / 100) for number in range(19)]
+    point = operating_point([*results, *results[:9]], 0.1)
+    assert (point.good_parts, point.false_alarms) == (19, 0.1)
+    assert point.threshold == operating_point(results, 0.1).threshold == pytest.approx(0.17)
+    assert point.in_words() == "set by 19 good parts: at most 10 % of good ones reach it"
+
+
+def test_results_are_read_from_a_file(tmp_path: Path) -> None:
+    results = [inspection(number, 0.1) for number in range(9)]
+    path = written(tmp_path / "good.jsonl", results)
+    path.write_text(path.read_text() + '{"schema_version": "1.')  # a run that was killed
+    assert list(GoodResults(path).results) == results
+
+
+def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "good.jsonl"
+    path.write_text("")
+    with pytest.raises(OutputError, match="holds no results; write it with"):
+        GoodResults(path)
+    path.write_text('{"probability": 0.5}\n')
+    with pytest.raises(OutputError, match=r"Line 1 of .* is not a result"):
+        GoodResults(path)
+    path.write_text(inspection(1, 0.1).model_dump_json() + '\n{"image": "b.png", "error": "no image"}\n')
+    with pytest.raises(OutputError, match=r"1 good parts .* failed, 'b.png' first"):
+        GoodResults(path)
+    with pytest.raises(OutputError, match="other weights"):
+        GoodResults(written(path, [inspection(1, 0.1), inspection(2, 0.1, weights="1")]))
