@@ -19,7 +19,8 @@ MODULES = {
 ROOMS: dict[str, set[str]] = {
     # the ground floor: contracts, and files
     "errors": set(),
-    "schema": {"report"},  # Inspection.save_report, a convenience; imported when it is called
+    "verdict": set(),
+    "schema": {"report", "verdict"},  # Inspection.save_report, a convenience; imported when it is called
     "config": {"errors"},
     "overrides": {"config", "errors"},
     "prompt": {"errors", "schema"},
@@ -32,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "knowledge": {"errors", "files", "prompt", "schema"},
     "backbones": {"config", "errors", "prompt", "schema"},
     "expert": {"backbones.base", "errors", "schema"},
-    "report": {"errors", "files", "images", "schema"},
+    "report": {"errors", "files", "images", "schema", "verdict"},
     "nano.world": {"errors", "schema"},
     # the stairs: they tell the story and know the rooms
     "option_orders": {"backbones.base", "config", "prompt"},
@@ -48,9 +49,9 @@ ROOMS: dict[str, set[str]] = {
     "examination": {"answering", "backbones.base", "claims", "closer", "config", "expert", "good_parts", "images",
                     "prompt", "registration", "schema", "type_names", "weighing", "workbench"},
     "inspector": {"backbones", "config", "examination", "expert", "galleries", "knowledge", "prompt", "schema",
-                  "workbench"},
-    "batch": {"errors", "files", "images", "schema"},
-    "operating_point": {"batch", "errors", "images", "schema"},
+                  "verdict", "workbench"},
+    "batch": {"errors", "files", "images", "schema", "verdict"},
+    "operating_point": {"batch", "errors", "images", "schema", "verdict"},
     "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
     # the measuring room: uses the inspector as anybody would
     "bench": {"backbones", "config", "errors", "examination", "expert", "files", "galleries", "images", "inspector",

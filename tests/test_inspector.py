@@ -27,7 +27,8 @@ from reason_iad.expert.fusion import (
 )
 from reason_iad.knowledge import Gallery, open_knowledge
 from reason_iad.prompt import Question
-from reason_iad.schema import OperatingPoint, size_of
+from reason_iad.schema import size_of
+from reason_iad.verdict import OperatingPoint
 from reason_iad.workbench import Workbench
 
 YAML = """
@@ -434,9 +435,24 @@ def test_good_parts_take_the_place_of_the_threshold(part: Path, good: list[Path]
     assert before.operating_point is None and before.threshold == 0.5
     verdicts = []
     for threshold in (before.probability, before.probability + 1e-6):
-        point = OperatingPoint(false_alarms=0.1, good_parts=9, threshold=threshold)
+        point = OperatingPoint(false_alarms=0.1, good_parts=9, pass_below=threshold, threshold=threshold)
         inspector.operating_point = point
         found = inspector.inspect(part, references=good, category="bracket")
         assert (found.probability, found.threshold, found.operating_point) == (before.probability, threshold, point)
         verdicts.append(found.verdict)
     assert verdicts == ["defect", "pass"]
+
+
+def test_where_a_person_has_to_decide_what_is_suspected_is_said(
+    part: Path, good: list[Path], knowledge: Path
+) -> None:
+    inspector = Inspector(FakeBackbone(), open_knowledge(knowledge), InspectorConfig(method="direct"))
+    before = inspector.inspect(part, references=good, category="bracket").probability
+    inspector.operating_point = OperatingPoint(
+        false_alarms=0.1, good_parts=9, missed=0.1, defective_parts=9, pass_below=before, threshold=before + 1e-6
+    )
+    found = inspector.inspect(part, references=good, category="bracket")
+    assert found.verdict == "review"
+    assert found.defect_type in ("dent", "burr") and found.region is not None and found.claims is not None
+    assert found.explanation.startswith("Not certain: a person has to decide. Suspected: ")
+    assert "Defect:" not in found.explanation

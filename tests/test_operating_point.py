@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reason_iad.errors import ConfigError, OutputError
-from reason_iad.operating_point import GoodResults, conformal_threshold, operating_point
+from reason_iad.operating_point import KnownParts, conformal_threshold, lowest_defective, operating_point
 from reason_iad.schema import (
     CategoryEvidence,
     Evidence,
@@ -18,6 +18,7 @@ from reason_iad.schema import (
     ModelVersion,
     Versions,
 )
+from reason_iad.verdict import OperatingPoint
 
 
 def inspection(number: int, probability: float, **changes: object) -> Inspection:
@@ -94,26 +95,83 @@ def test_a_picture_inspected_twice_counts_once() -> None:
     point = operating_point([*results, *results[:9]], 0.1)
     assert (point.good_parts, point.false_alarms) == (19, 0.1)
     assert point.threshold == operating_point(results, 0.1).threshold == pytest.approx(0.17)
-    assert point.in_words() == "set by 19 good parts: at most 10 % of good ones reach it"
+    assert point.in_words() == "set by 19 good parts: at most 10 % of good ones are called defective"
 
 
 def test_results_are_read_from_a_file(tmp_path: Path) -> None:
     results = [inspection(number, 0.1) for number in range(9)]
     path = written(tmp_path / "good.jsonl", results)
     path.write_text(path.read_text() + '{"schema_version": "1.')  # a run that was killed
-    assert list(GoodResults(path).results) == results
+    assert list(KnownParts(path, "good").results) == results
 
 
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "good.jsonl"
     path.write_text("")
     with pytest.raises(OutputError, match="holds no results; write it with"):
-        GoodResults(path)
+        KnownParts(path, "good")
     path.write_text('{"probability": 0.5}\n')
     with pytest.raises(OutputError, match=r"Line 1 of .* is not a result"):
-        GoodResults(path)
+        KnownParts(path, "good")
     path.write_text(inspection(1, 0.1).model_dump_json() + '\n{"image": "b.png", "error": "no image"}\n')
     with pytest.raises(OutputError, match=r"1 good parts .* failed, 'b.png' first"):
-        GoodResults(path)
+        KnownParts(path, "good")
     with pytest.raises(OutputError, match="other weights"):
-        GoodResults(written(path, [inspection(1, 0.1), inspection(2, 0.1, weights="1")]))
+        KnownParts(written(path, [inspection(1, 0.1), inspection(2, 0.1, weights="1")]), "good")
+
+
+@pytest.mark.parametrize("missed", [0.05, 0.1, 0.3])
+def test_so_many_defects_are_missed_and_no_more(missed: float) -> None:
+    rng = np.random.default_rng(1)
+    count = math.ceil(1 / missed) + 3
+    passed = []
+    for _ in range(3000):
+        scores = rng.beta(6, 1, count + 1)
+        passed.append(scores[-1] < lowest_defective(scores[:-1].tolist(), missed))
+    expected = math.floor(round(missed * (count + 1), 9)) / (count + 1)
+    assert 0 < expected <= missed
+    assert float(np.mean(passed)) == pytest.approx(expected, abs=4 * math.sqrt(expected / 3000))
+
+
+def test_defects_that_are_certain_good_parts_leave_no_threshold() -> None:
+    assert lowest_defective([0.9] * 18 + [0.0], 0.1) > 0
+    with pytest.raises(ConfigError, match="look like certain good ones"):
+        lowest_defective([0.9] * 17 + [0.0, 0.0], 0.1)
+    with pytest.raises(
+        ConfigError, match=r"^8 defective parts are too few .* 10 % missed defects; inspect at least 9"
+    ):
+        lowest_defective([0.9] * 8, 0.1)
+
+
+def test_between_both_bounds_a_person_decides() -> None:
+    good = [inspection(number, number / 100) for number in range(30, 49)]  # .30 to .48
+    bad = [inspection(number, number / 100) for number in range(40, 59)]  # .40 to .58
+    point = operating_point(good, 0.1, bad, 0.1)
+    assert (point.pass_below, point.threshold) == (pytest.approx(0.41), pytest.approx(0.47))
+    assert [point.verdict(p) for p in (0.4, 0.41, 0.47, 0.4701)] == ["pass", "review", "review", "defect"]
+    assert point.in_words() == (
+        "set by 19 good and 19 defective parts: at most 10 % of good ones are called defective, at most 10 % of "
+        "defective ones pass; from 0.41 on a person decides"
+    )
+
+
+def test_parts_that_are_told_apart_need_nobody() -> None:
+    good = [inspection(number, number / 100) for number in range(19)]
+    bad = [inspection(number, number / 100) for number in range(70, 89)]
+    point = operating_point(good, 0.1, bad, 0.1)
+    assert point.pass_below == point.threshold == pytest.approx((0.17 + 0.71) / 2)
+    assert "person" not in point.in_words()
+
+
+def test_one_bound_alone_needs_nobody() -> None:
+    bad = [inspection(number, number / 100) for number in range(70, 89)]
+    point = operating_point(defective=bad, missed=0.1)
+    assert (point.pass_below, point.threshold, point.good_parts) == (pytest.approx(0.71), pytest.approx(0.71), 0)
+    assert point.in_words() == "set by 19 defective parts: at most 10 % of defective ones pass"
+    with pytest.raises(ConfigError, match="Nothing is promised"):
+        operating_point(bad)
+
+
+def test_thresholds_are_in_order() -> None:
+    with pytest.raises(ValueError, match="above the threshold"):
+        OperatingPoint(false_alarms=0.1, good_parts=9, missed=0.1, defective_parts=9, pass_below=0.6, threshold=0.5)

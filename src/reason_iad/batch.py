@@ -23,7 +23,8 @@ from pydantic import ValidationError
 from reason_iad.errors import OutputError, ReasonIADError
 from reason_iad.files import append_line, read_lines_tolerant, write_atomic
 from reason_iad.images import printable
-from reason_iad.schema import SCHEMA_VERSION, Inspection, Record, Verdict
+from reason_iad.schema import SCHEMA_VERSION, Inspection, Record
+from reason_iad.verdict import Verdict
 
 log = logging.getLogger(__name__)
 

@@ -21,16 +21,16 @@ from reason_iad.prompt import (
     Question,
     explanation_opening,
     explanation_question,
+    only_suspected,
     parse_options,
 )
 from reason_iad.schema import (
     Claim,
     Inspection,
-    OperatingPoint,
     Reply,
-    Verdict,
     Versions,
 )
+from reason_iad.verdict import OperatingPoint, Verdict
 from reason_iad.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Inspector:
         knowledge: the knowledge store, or None.
         config: the configuration in force.
         fusion: how both looks and what differs are weighed, or None.
-        operating_point: a threshold set by good parts, which takes the place of `config.threshold`; None at first.
+        operating_point: thresholds set by known parts, which take the place of `config.threshold`; None at first.
 
     Raises:
         ModelError: the model is behind an API, and the method or a gallery takes more than text and images.
@@ -144,15 +144,19 @@ class Inspector:
         point = self.operating_point
         threshold = self.config.threshold if point is None else point.threshold
         verdict: Verdict = "defect" if probability >= threshold else "pass"
+        if point is not None:
+            verdict = point.verdict(probability)
         known = look.known_defects()
         kind, region = None, None
         claims: tuple[Claim, ...] | None = None
-        if verdict == "defect":
+        if verdict != "pass":
             kind = look.defect_type(known)
             region = look.region()
             claims = look.claims(kind, region)
-        opening = explanation_opening(verdict == "defect", claims or (), types_known=bool(known))
+        opening = explanation_opening(verdict != "pass", claims or (), types_known=bool(known))
         explanation = look.ask(explanation_question(opening)).text
+        if verdict == "review":
+            explanation = only_suspected(explanation)
         if extra is not None:
             look.ask(extra)
         return Inspection(

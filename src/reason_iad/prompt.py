@@ -186,6 +186,11 @@ def explanation_opening(defective: bool, claims: Sequence[Claim] = (), *, types_
     return f"Defect: {named.get('type', TYPE_NOT_CLEAR)}{where}{size}."
 
 
+def only_suspected(explanation: str) -> str:
+    """The explanation of a defect where a person has to decide whether it is one."""
+    return f"Not certain: a person has to decide. Suspected:{explanation.removeprefix('Defect:')}"
+
+
 def parse_options(texts: Sequence[str]) -> tuple[str, ...]:
     """Options as a user writes them, 'A) yes' or 'yes', in order.
 

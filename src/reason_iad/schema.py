@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from reason_iad.verdict import OperatingPoint, Verdict
+
 if TYPE_CHECKING:
     from PIL import Image
 
-SCHEMA_VERSION = "1.6"
+SCHEMA_VERSION = "2.0"
 
-Verdict = Literal["pass", "defect"]
 Usual = Literal["references", "median"]
 EntryKind = Literal["normal", "tolerance", "defect"]
 PLACES: tuple[str, ...] = (
@@ -301,18 +302,6 @@ class InputImage(Record):
     height: int
 
 
-class OperatingPoint(Record):
-    """A threshold that good parts of the same product set (`operating_point.py`)."""
-
-    false_alarms: float = Field(gt=0.0, lt=1.0, description="Share of good parts that may be called defective.")
-    good_parts: int = Field(ge=1, description="How many were inspected to find the threshold.")
-    threshold: float = Field(gt=0.0, le=1.0, description="At most that share of good parts lies at or above it.")
-
-    def in_words(self) -> str:
-        """What it promises."""
-        return f"set by {self.good_parts} good parts: at most {100 * self.false_alarms:g} % of good ones reach it"
-
-
 class Inspection(Record):
     """One inspected image: verdict, reasons, evidence.
 
@@ -327,11 +316,14 @@ class Inspection(Record):
     probability: float = Field(ge=0.0, le=1.0)
     threshold: float = Field(ge=0.0, le=1.0, description="Verdict is 'defect' at or above it.")
     operating_point: OperatingPoint | None = Field(
-        default=None, description="How good parts set the threshold; null if they did not."
+        default=None, description="How known parts set the threshold; null if they did not."
     )
     method: str
     seed: int
-    defect_type: str | None = Field(default=None, description="Name of the defect type; None for a pass.")
+    defect_type: str | None = Field(
+        default=None,
+        description="Name of the defect type, suspected where a person has to decide; None for a pass.",
+    )
     severity: str | None = None
     region: Region | None = None
     claims: tuple[Claim, ...] | None = Field(

@@ -19,13 +19,13 @@ from reason_iad.schema import (
     InputImage,
     Inspection,
     ModelVersion,
-    OperatingPoint,
     ReferenceEvidence,
     Region,
     Reply,
     RetrievedEntry,
     Versions,
 )
+from reason_iad.verdict import OperatingPoint, Verdict
 
 ENTRY = Entry(
     id="plate/defect/glare", category="plate", kind="defect", name="glare", text="Too bright.", source="plate.md"
@@ -55,13 +55,16 @@ class StubInspector:
         probability = round(float(np.asarray(loaded.pixels).mean()) / 255, 3)
         point = self.operating_point
         threshold = self.config.threshold if point is None else point.threshold
-        defect = probability >= threshold
+        verdict: Verdict = "defect" if probability >= threshold else "pass"
+        if point is not None:
+            verdict = point.verdict(probability)
+        defect = verdict != "pass"
         answers = [Answer(key="detection", question="?", options={"A": "Yes", "B": "No"})]
         if question:
             answers.append(Answer(key="question", question=question, text="It is bright."))
         return Inspection(
             image=InputImage(name=loaded.name, sha256=loaded.sha256, width=loaded.width, height=loaded.height),
-            verdict="defect" if defect else "pass",
+            verdict=verdict,
             probability=probability,
             threshold=threshold,
             operating_point=point,

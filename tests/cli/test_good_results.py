@@ -38,12 +38,16 @@ def test_good_parts_set_the_threshold(
     assert run("inspect", bright, "--reference", good).exit_code == 0  # .24 is below .5
     shown = run("inspect", bright, *words, "--json", tmp_path / "one.json", "--report", tmp_path / "one.html")
     assert shown.exit_code == 1, shown.output
-    assert "set by 10 good parts: at most 10 % of good ones reach it" in shown.output
+    assert "set by 10 good parts: at most 10 % of good ones are called defective" in shown.output
     found = json.loads((tmp_path / "one.json").read_text())
-    assert found["operating_point"] == {"false_alarms": 0.1, "good_parts": 10, "threshold": found["threshold"]}
+    point = {"false_alarms": 0.1, "good_parts": 10, "missed": None, "defective_parts": 0}
+    assert found["operating_point"] == point | dict.fromkeys(("pass_below", "threshold"), found["threshold"])
     assert found["threshold"] == pytest.approx(38 / 255, abs=1e-3) and found["verdict"] == "defect"
     page = " ".join((tmp_path / "one.html").read_text().split())
-    assert "counts as defective from 15 %, set by 10 good parts: at most 10 % of good ones reach it." in page
+    assert (
+        "counts as defective from 15 %, set by 10 good parts: at most 10 % of good ones are called defective."
+        in page
+    )
     assert run("inspect", alike, *words).exit_code == 0
 
 
@@ -67,6 +71,8 @@ def test_many_parts_and_resume(run: Run, good: Path, results: Path, make_image: 
     [
         (("--false-alarms", "0.1"), "go together"),
         (("--good-results", "good.jsonl"), "go together"),
+        (("--defect-results", "good.jsonl"), "--defect-results and --missed go together"),
+        (("--missed", "0.1"), "--defect-results and --missed go together"),
         (("--good-results", "good.jsonl", "--false-alarms", "0.1", "--threshold", "0.5"), "exclude each other"),
         (("--good-results", "good.jsonl", "--false-alarms", "0.05"), "10 good parts are too few .* at least 19"),
         (
@@ -146,3 +152,46 @@ def test_the_threshold_the_good_parts_were_made_with_plays_no_part(
     words = ("--reference", good, "--good-results", out, "--false-alarms", 0.1)
     assert run("inspect", make_image("bright.png", 60), *words).exit_code == 1
     assert run("inspect", make_image("alike.png", 37), *words).exit_code == 0
+
+
+@pytest.fixture
+def bad(run: Run, good: Path, make_image: Make, tmp_path: Path) -> Path:
+    """Results of nine defective parts: 30 / 255 to 70 / 255, which overlaps with the good ones."""
+    for i in range(8):
+        make_image(f"bad/{i}.png", 30 + 5 * i)
+    out = tmp_path / "bad.jsonl"
+    run("inspect", make_image("bad/8.png", 70).parent, "--reference", good, "--json", out)
+    return out
+
+
+def test_what_neither_bound_decides_needs_a_person(
+    run: Run, good: Path, results: Path, bad: Path, make_image: Make, tmp_path: Path
+) -> None:
+    words = ("--reference", good, "--good-results", results, "--false-alarms", 0.1)
+    words += ("--defect-results", bad, "--missed", 0.1)
+    dark, between, bright = (make_image(f"new/{i}.png", grey) for i, grey in enumerate((28, 34, 60)))
+    assert run("inspect", dark, *words).exit_code == 0
+    assert run("inspect", bright, *words).exit_code == 1
+    shown = run("inspect", between, *words, "--json", tmp_path / "one.json", "--report", tmp_path / "one.html")
+    assert shown.exit_code == 4 and shown.output.startswith("NEEDS A PERSON")
+    assert "at most 10 % of defective ones pass; from 0.12 on a person decides" in " ".join(shown.output.split())
+    found = json.loads((tmp_path / "one.json").read_text())
+    assert found["verdict"] == "review" and found["defect_type"] == "glare"
+    assert pytest.approx(found["operating_point"]["pass_below"], abs=1e-3) == 30 / 255
+    page = (tmp_path / "one.html").read_text()
+    assert "<h1>Needs a person</h1>" in page and "Suspected: glare" in page and "is-review" in page
+    many = run("inspect", dark.parent, *words, "--json", tmp_path / "many.jsonl")
+    assert many.exit_code == 1 and "1 pass, 1 defect, 0 failed, 1 for a person" in many.stderr
+    bright.unlink()
+    many = run("inspect", dark.parent, *words, "--json", tmp_path / "few.jsonl")
+    assert many.exit_code == 4 and "1 pass, 0 defect, 0 failed, 1 for a person" in many.stderr
+
+
+def test_defective_parts_that_were_inspected_otherwise_are_refused(
+    run: Run, good: Path, results: Path, bad: Path, make_image: Make
+) -> None:
+    run("inspect", bad.parent / "bad", "--reference", good, "--json", bad, "--overwrite", "--seed", 7)
+    words = ("--good-results", results, "--false-alarms", 0.1, "--defect-results", bad, "--missed", 0.1)
+    refused = run("inspect", make_image("part.png", 60), "--reference", good, *words)
+    assert refused.exit_code == 2
+    assert "defective parts in" in refused.stderr and "seed 7 instead of 0" in refused.stderr

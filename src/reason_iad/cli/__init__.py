@@ -1,7 +1,8 @@
 """The command line: parse, call, print. Sub-commands are imported when they are used, so `--help` is instant.
 
 Exit codes, the same for every command: 0 fine, 1 a defect was found, 2 usage or input error, 3 some images
-failed, 70 a bug in the program (never 1: a crash must not look like a verdict), 130 interrupted.
+failed, 4 some parts need a person, 70 a bug in the program (never 1: a crash must not look like a verdict), 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from reason_iad.errors import ReasonIADError
 EXIT_DEFECT = 1
 EXIT_INPUT = 2
 EXIT_FAILED = 3
+EXIT_REVIEW = 4
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141

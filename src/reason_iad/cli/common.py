@@ -18,7 +18,7 @@ from reason_iad.errors import ConfigError, ModelError, OutputError
 
 if TYPE_CHECKING:
     from reason_iad.inspector import Inspector
-    from reason_iad.schema import OperatingPoint
+    from reason_iad.verdict import OperatingPoint
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, fail
+from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, fail
 from reason_iad.cli.common import Engine, check_output, check_resume, engine_options, make_folder
+from reason_iad.cli.promises import Promised, promise_options
 from reason_iad.cli.values import ManyValues
 from reason_iad.errors import ConfigError, OutputError, ReasonIADError
 
 if TYPE_CHECKING:
     from reason_iad.batch import Conditions, Outcome, ResultLog
-    from reason_iad.operating_point import GoodResults
+    from reason_iad.operating_point import KnownParts
     from reason_iad.schema import Inspection
 
 STDOUT = Path("-")
+_CODES = {"failed": EXIT_FAILED, "defect": EXIT_DEFECT, "review": EXIT_REVIEW, "pass": 0}
+"""Exit codes, the one that counts most first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Job:
     Attributes:
         paths: the images, each once.
         references: good images.
-        good: results of good parts that set the threshold, or None.
+        known: results of known parts that set the threshold.
         single: one image, given as a file: its result is shown to people.
         lines: results are JSON lines (else one document).
         json: where JSON goes; `STDOUT`, or None for nowhere.
@@ -52,7 +55,7 @@ class Job:
     resume: bool
     overwrite: bool
     quiet: bool
-    good: GoodResults | None = None
+    known: tuple[KnownParts, ...] = ()
 
 
 @click.command(cls=ManyValues)
@@ -69,18 +72,7 @@ class Job:
 @click.option("--question", help="Ask this, too.")
 @engine_options
 @click.option("--threshold", type=float, help="'defect' at or above this probability (default: 0.5).")
-@click.option(
-    "--good-results",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="GOOD.jsonl",
-    help="Results of good parts, inspected alike: they set the threshold.",
-)
-@click.option(
-    "--false-alarms",
-    type=float,
-    metavar="SHARE",
-    help="With --good-results: share of good parts that may be called defective, such as 0.1.",
-)
+@promise_options
 @click.option(
     "--fuse/--no-fuse",
     default=True,
@@ -107,12 +99,13 @@ class Job:
 def inspect(
     engine: Engine, parts: tuple[Path, ...], references: tuple[Path, ...], category: str | None,
     question: str | None, report: Path | None, json: Path | None, resume: bool, overwrite: bool, quiet: bool,
-    good_results: Path | None, false_alarms: float | None,
+    promised: Promised,
 ) -> None:  # fmt: skip
     """Inspect PART..., images or folders of images.
 
     \b
-    Exit code: 0 all pass, 1 a defect was found, 2 usage or input error, 3 some images failed.
+    Exit code: 0 all pass, 1 a defect was found, 2 usage or input error, 3 some images failed, 4 some parts need
+    a person, and none was called defective.
 
     Several images: one JSON line per image, to --json as soon as it is done, else to standard output; a
     failed image never stops the others.
@@ -136,8 +129,8 @@ def inspect(
         quiet=quiet,
     )
     _check_outputs(job)
-    if good_results is not None or false_alarms is not None:
-        engine, job = _decided_by(engine, job, good_results, false_alarms)
+    if promised:
+        engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
         load_image(image)
     code = _inspect_one(engine, job) if single and not job.lines else _inspect_many(engine, job)
@@ -163,28 +156,28 @@ def _check_outputs(job: Job) -> None:
         make_folder(job.report, "--report")
 
 
-def _decided_by(
-    engine: Engine, job: Job, good_results: Path | None, false_alarms: float | None
-) -> tuple[Engine, Job]:
-    """Let good parts set the threshold.
+def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, Job]:
+    """Let known parts set the threshold.
 
     Raises:
-        ConfigError: only one of both options is given, or a threshold, too; or there are too few good parts.
+        ConfigError: a threshold was given, too, or there are too few parts.
         OutputError: the results cannot be used, or were made in another way than the parts will be inspected.
     """
-    from reason_iad.operating_point import GoodResults, operating_point
+    from reason_iad.operating_point import operating_point
 
-    if good_results is None or false_alarms is None:
-        raise ConfigError("--good-results and --false-alarms go together; give both, or neither.")
     source = click.get_current_context().get_parameter_source("threshold")
     if source is not None and source.name != "DEFAULT":
-        raise ConfigError("--threshold and --good-results exclude each other; choose one.")
+        raise ConfigError("--threshold and results of known parts exclude each other; choose one.")
     if job.json is not None and job.json != STDOUT:
-        check_output(job.json, (good_results,))
-    good = GoodResults(good_results)
-    good.require(_conditions(replace(engine, config=replace(engine.config, threshold=good.threshold)), job))
-    point = operating_point(good.results, false_alarms)
-    return replace(engine, operating_point=point), replace(job, good=good)
+        check_output(job.json, promised.files)
+    good, defective = promised.read()
+    for known in filter(None, (good, defective)):
+        known.require(_conditions(replace(engine, config=replace(engine.config, threshold=known.threshold)), job))
+    point = operating_point(
+        () if good is None else good.results, promised.false_alarms,
+        () if defective is None else defective.results, promised.missed,
+    )  # fmt: skip
+    return replace(engine, operating_point=point), replace(job, known=tuple(filter(None, (good, defective))))
 
 
 def _conditions(engine: Engine, job: Job) -> Conditions:
@@ -203,15 +196,15 @@ def _conditions(engine: Engine, job: Job) -> Conditions:
 
 
 def _admit(job: Job, result: Inspection) -> None:
-    """Make sure that good parts that set the threshold were inspected as this part was.
+    """Make sure that parts that set the threshold were inspected as this part was.
 
     Raises:
         OutputError: they were not.
     """
     from reason_iad.batch import Conditions
 
-    if job.good is not None:
-        job.good.require(replace(Conditions.of(result), config=None))
+    for known in job.known:
+        known.require(replace(Conditions.of(result), config=None))
 
 
 def _inspect_one(engine: Engine, job: Job) -> int:
@@ -234,7 +227,7 @@ def _inspect_one(engine: Engine, job: Job) -> int:
         show_inspection(result, err=to_stderr)
         if job.report is not None:
             click.echo(f"  report     {job.report}", err=to_stderr)
-    return EXIT_DEFECT if result.verdict == "defect" else 0
+    return _CODES[result.verdict]
 
 
 def _inspect_many(engine: Engine, job: Job) -> int:
@@ -267,9 +260,17 @@ def _inspect_many(engine: Engine, job: Job) -> int:
     noun = "image" if len(job.paths) == 1 else "images"
     _say(
         job,
-        f"{len(job.paths)} {noun}: " + ", ".join(f"{counts[k]} {k}" for k in ("pass", "defect", "failed")),
+        f"{len(job.paths)} {noun}: " + ", ".join(_counted(counts)),
     )
-    return EXIT_FAILED if counts["failed"] else EXIT_DEFECT if counts["defect"] else 0
+    return next((code for kind, code in _CODES.items() if counts[kind]), 0)
+
+
+def _counted(counts: Counter[str]) -> Iterator[str]:
+    """How many of each kind; that a person is needed is said only if one is."""
+    for kind in ("pass", "defect", "failed"):
+        yield f"{counts[kind]} {kind}"
+    if counts["review"]:
+        yield f"{counts['review']} for a person"
 
 
 def _open_log(engine: Engine, job: Job) -> ResultLog | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import click
 
 from reason_iad.schema import Inspection, Reply, RetrievedEntry, Versions
+from reason_iad.verdict import SHOWN, Verdict
 
 _KNOWLEDGE_SHOWN = 4
+_COLOURS: dict[Verdict, str] = {"pass": "green", "review": "yellow", "defect": "red"}
 
 
 def show_inspection(result: Inspection, *, err: bool = False) -> None:
     """Print a verdict with its reasons."""
-    defect = result.verdict == "defect"
-    verdict = click.style(result.verdict.upper(), fg="red" if defect else "green", bold=True)
+    verdict = click.style(SHOWN[result.verdict].upper(), fg=_COLOURS[result.verdict], bold=True)
     click.echo(
         f"{verdict}  {result.image.name}  (defect probability {result.probability:.3f}, "
         f"threshold {result.threshold:.2f})",

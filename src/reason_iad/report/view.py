@@ -25,9 +25,11 @@ from reason_iad.report.pictures import (
 )
 from reason_iad.report.plots import steps_plot
 from reason_iad.schema import Answer, Entry, InjectedPatch, Inspection, MotionEvidence, RetrievedEntry
+from reason_iad.verdict import SHOWN, Verdict
 
 CLOSE_CALL = 0.1
-"""Within so much of the threshold the page asks for a second look."""
+"""Within so much of the threshold the page asks for a second look, where no known parts set it."""
+_HEADLINES: dict[Verdict, str] = {"pass": "Pass", "review": "Needs a person", "defect": "Defect found"}
 
 _QUESTIONS = {
     "detection": "Is there a defect?",
@@ -107,7 +109,7 @@ class View:
     """Everything the page shows."""
 
     title: str
-    defect: bool
+    verdict: Verdict
     headline: str
     subline: str
     percent: str
@@ -133,7 +135,6 @@ class View:
 
 def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[LoadedImage]) -> View:
     """Turn an inspection and its pictures into what the page shows."""
-    defect = inspection.verdict == "defect"
     region, width, height = inspection.region, image.width, image.height
     evidence = inspection.evidence
     alt = "Heat map over the inspected image: where it differs from the references."
@@ -141,14 +142,15 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
     what = f"Inspected image {inspection.image.name}"
     where = f"; the defect is at the {region.place}" if region else ""
     return View(
-        title=f"{'Defect' if defect else 'Pass'}: {inspection.image.name}",
-        defect=defect,
-        headline="Defect found" if defect else "Pass",
+        title=f"{_sentence_case(SHOWN[inspection.verdict])}: {inspection.image.name}",
+        verdict=inspection.verdict,
+        headline=_HEADLINES[inspection.verdict],
         subline=_subline(inspection),
         percent=percent(inspection.probability),
         said_by="model and map" if evidence.fusion else "the model",
         threshold=percent(inspection.threshold),
-        close_call=abs(inspection.probability - inspection.threshold) < CLOSE_CALL,
+        close_call=inspection.operating_point is None
+        and abs(inspection.probability - inspection.threshold) < CLOSE_CALL,
         picture=picture(image.pixels, f"{what}{where}."),
         box=rectangle(region.box, width, height) if region else None,
         cell=place_cell(region.place, width, height) if region else None,
@@ -170,7 +172,8 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
 def _subline(inspection: Inspection) -> str:
     if inspection.verdict == "pass":
         return "No defect was found on this part."
-    parts = [_sentence_case(inspection.in_words("type") or "Type not known")]
+    kind = inspection.in_words("type") or "type not known"
+    parts = [f"Suspected: {kind}" if inspection.verdict == "review" else _sentence_case(kind)]
     if inspection.severity:
         parts.append(f"severity: {inspection.severity}")
     if place := inspection.in_words("place"):

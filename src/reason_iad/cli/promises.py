@@ -1,0 +1,84 @@
+"""Options that let known parts set the threshold, and what they promise."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reason_iad.errors import ConfigError
+
+if TYPE_CHECKING:
+    from reason_iad.operating_point import KnownParts
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """Bounds, and the results of known parts that they rest on; false if there are none.
+
+    Raises:
+        ConfigError: a bound is given without its results, or the other way round.
+    """
+
+    good_results: Path | None
+    false_alarms: float | None
+    defect_results: Path | None
+    missed: float | None
+
+    def __post_init__(self) -> None:
+        for option, results, bound, share in (
+            ("--good-results", self.good_results, "--false-alarms", self.false_alarms),
+            ("--defect-results", self.defect_results, "--missed", self.missed),
+        ):
+            if (results is None) != (share is None):
+                raise ConfigError(f"{option} and {bound} go together; give both, or neither.")
+
+    def __bool__(self) -> bool:
+        return bool(self.files)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of results."""
+        return tuple(path for path in (self.good_results, self.defect_results) if path is not None)
+
+    def read(self) -> tuple[KnownParts | None, KnownParts | None]:
+        """Good and defective parts, each as far as they are asked for.
+
+        Raises:
+            OutputError: a file cannot be used.
+        """
+        from reason_iad.operating_point import KnownParts
+
+        good = None if self.good_results is None else KnownParts(self.good_results, "good")
+        return good, None if self.defect_results is None else KnownParts(self.defect_results, "defective")
+
+
+def promise_options(command: F) -> F:
+    """Add the options of `Promised` to a command, which receives them as `promised`."""
+
+    @functools.wraps(command)
+    def wrapper(**options: Any) -> Any:
+        names = ("good_results", "false_alarms", "defect_results", "missed")
+        return command(promised=Promised(**{name: options.pop(name) for name in names}), **options)
+
+    lines = click.Path(path_type=Path, exists=True, dir_okay=False)
+    for option in reversed(
+        (
+            click.option("--good-results", type=lines, metavar="GOOD.jsonl",
+                         help="Results of good parts, inspected alike: they set the threshold."),
+            click.option("--false-alarms", type=float, metavar="SHARE",
+                         help="With --good-results: share of good parts that may be called defective: 0.1, say."),
+            click.option("--defect-results", type=lines, metavar="BAD.jsonl",
+                         help="Results of defective parts: they say what may pass; between, a person decides."),
+            click.option("--missed", type=float, metavar="SHARE",
+                         help="With --defect-results: share of defective parts that may pass: 0.05, say."),
+        )
+    ):  # fmt: skip
+        wrapper = option(wrapper)
+    return wrapper  # type: ignore[return-value]
