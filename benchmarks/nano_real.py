@@ -22,7 +22,7 @@ from pathlib import Path
 
 from reason_iad import Inspector, InspectorConfig
 from reason_iad.nano.metrics import auc, balanced_accuracy, wilson
-from reason_iad.operating_point import operating_point
+from reason_iad.operating_point import KnownPart, operating_point
 
 SETS = {
     "deeppcb/pcb_crop": "pcb",
@@ -74,7 +74,7 @@ def measure(
     threshold, good = 0.5, tests[0].references
     if false_alarms is not None and len(good) > 1:
         found = [inspector.inspect(part, references=good, category=SETS[name]) for part in good]
-        threshold = operating_point(found, false_alarms).threshold
+        threshold = operating_point(map(KnownPart.of, found), false_alarms).threshold
     started = time.perf_counter()
     for case in tests:
         found = inspector.inspect(case.image, references=case.references, category=SETS[name])

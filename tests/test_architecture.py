@@ -51,7 +51,7 @@ ROOMS: dict[str, set[str]] = {
     "inspector": {"backbones", "config", "examination", "expert", "galleries", "knowledge", "prompt", "schema",
                   "verdict", "workbench"},
     "batch": {"errors", "files", "images", "schema", "verdict"},
-    "operating_point": {"batch", "errors", "images", "schema", "verdict"},
+    "operating_point": {"batch", "errors", "files", "images", "schema", "verdict"},
     "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
     # the measuring room: uses the inspector as anybody would
     "bench": {"backbones", "config", "errors", "examination", "expert", "files", "galleries", "images", "inspector",

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 _OTHER = {
     "config": "other reasoning options",
+    "bounds": "other bounds",
+    "dtype": "another number format",
     "references": "other references",
     "question": "another question",
     "weights": "other weights",
@@ -103,23 +105,27 @@ class Conditions:
 
     Attributes:
         method, threshold, seed: as in the result.
+        bounds: the whole operating point, as JSON; '' without one.
         config: hash of the whole configuration in force.
         references: hashes of the reference images, in order.
         question: the free question; '' without one.
         model: name of the model.
         weights: hash of its weights.
+        dtype: number format that it computed in.
         knowledge: hash of the knowledge entries; '' without knowledge.
         category: name of the category if it was given; '' if it was left to the gallery.
     """
 
     method: str | None = None
     threshold: float | None = None
+    bounds: str | None = None
     seed: int | None = None
     config: str | None = None
     references: tuple[str, ...] | None = None
     question: str | None = None
     model: str | None = None
     weights: str | None = None
+    dtype: str | None = None
     knowledge: str | None = None
     category: str | None = None
 
@@ -131,12 +137,14 @@ class Conditions:
         return cls(
             method=result.method,
             threshold=result.threshold,
+            bounds="" if result.operating_point is None else result.operating_point.model_dump_json(),
             seed=result.seed,
             config=result.versions.config_sha256,
             references=tuple(reference.sha256 for reference in result.evidence.references),
             question=next(questions, ""),
             model=result.versions.model.name,
             weights=result.versions.model.sha256,
+            dtype=result.versions.model.dtype,
             knowledge=result.versions.knowledge_sha256 or "",
             category=(category.name or "") if category.origin == "given" else "",
         )
@@ -145,8 +153,10 @@ class Conditions:
         """What differs, as a user would say it: 'seed 0 instead of 1', 'other references'."""
         pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
         differing = {name: pair for name, pair in pairs.items() if None not in pair and pair[0] != pair[1]}
-        if differing.keys() & {"method", "threshold", "seed"}:
+        if differing.keys() & {"method", "seed"}:
             differing.pop("config", None)  # it differs because of them
+        if "bounds" in differing:
+            differing.pop("threshold", None)
         return [
             _OTHER.get(name, f"{name} {mine} instead of {theirs}") for name, (mine, theirs) in differing.items()
         ]
@@ -162,21 +172,26 @@ class ResultLog:
         self.path = path
         self._done: dict[str, Verdict] = {}
         self._conditions: Conditions | None = None
+        self._replaces = False
 
     @classmethod
     def create(cls, path: Path, *, overwrite: bool = False) -> ResultLog:
-        """Begin an empty log.
+        """Begin an empty log. What is to be overwritten stays until there is a first outcome.
 
         Raises:
             OutputError: the file has content and `overwrite` is off, or it cannot be written.
         """
-        if not overwrite and read_lines_tolerant(path):
+        result = cls(path)
+        if overwrite and path.exists():
+            result._replaces = True
+            return result
+        if read_lines_tolerant(path):
             raise OutputError(
                 f"'{printable(path)}' already holds results; continue it with --resume, replace it with "
                 "--overwrite, or choose another file."
             )
         write_atomic(path, "")
-        return cls(path)
+        return result
 
     @classmethod
     def resume(cls, path: Path, paths: Iterable[Path], conditions: Conditions) -> ResultLog:
@@ -198,7 +213,8 @@ class ResultLog:
         lines = read_lines_tolerant(path)
         hashes = {printable(image): file_sha256(image) for image in paths}
         kept: list[str] = []
-        for line, outcome in zip(lines, read_log(path), strict=True):
+        for number, line in enumerate(lines, 1):
+            outcome = parse_line(line, f"Line {number} of '{printable(path)}'")
             if isinstance(outcome, Failure):
                 if outcome.image not in hashes:
                     kept.append(line)
@@ -240,22 +256,15 @@ class ResultLog:
         if isinstance(outcome, Inspection):
             self._admit(outcome)
             self._done[outcome.image.name] = outcome.verdict
+        if self._replaces:
+            write_atomic(self.path, "")
+            self._replaces = False
         append_line(self.path, outcome.model_dump_json())
 
     def _admit(self, result: Inspection) -> None:
         conditions = Conditions.of(result)
         self.require(conditions)
         self._conditions = self._conditions or conditions
-
-
-def read_log(path: Path) -> list[Outcome]:
-    """The outcomes in a log, without a torn last line.
-
-    Raises:
-        OutputError: the file cannot be read, or is not such a log.
-    """
-    lines = read_lines_tolerant(path)
-    return [_parse(line, f"Line {number} of '{printable(path)}'") for number, line in enumerate(lines, 1)]
 
 
 def file_sha256(path: Path) -> str:
@@ -272,12 +281,23 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _parse(line: str, where: str) -> Outcome:
+def parse_line(line: str, where: str) -> Outcome:
+    """One line of a log.
+
+    Raises:
+        OutputError: it is none; the message begins with `where`.
+    """
     try:
         return Failure.model_validate_json(line)
     except ValidationError:
         pass
     try:
-        return Inspection.model_validate_json(line)
+        outcome = Inspection.model_validate_json(line)
     except ValidationError:
-        raise OutputError(f"{where} is not a result of this version of the program; choose another file.") from None
+        outcome = None
+    if outcome is None or outcome.schema_version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+        raise OutputError(
+            f"{where} is not a result of this version of the program, as `inspect --json NAME.jsonl` writes them; "
+            "choose another file."
+        )
+    return outcome

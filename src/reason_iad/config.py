@@ -181,6 +181,10 @@ class InspectorConfig:
         return self.reasoning if self.reasoning is not None and preset is not None else preset
 
     def sha256(self) -> str:
-        """Hash of the configuration in force, stable across processes."""
+        """Hash of the configuration in force, stable across processes.
+
+        Without the threshold: it changes nothing but the verdict, and every result names it.
+        """
         effective = asdict(self) | {"reasoning": asdict(r) if (r := self.reasoning_config()) else None}
+        del effective["threshold"]
         return hashlib.sha256(json.dumps(effective, sort_keys=True).encode()).hexdigest()

@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from reason_iad.errors import OutputError
@@ -90,6 +91,30 @@ def read_lines_tolerant(path: str | Path) -> list[str]:
     return [line.decode("utf-8", "replace") for line in lines if line.strip()]
 
 
+def stream_lines(path: str | Path, longest: int) -> Iterator[str]:
+    """The same, one by one, however large the file is.
+
+    Args:
+        path: the file.
+        longest: bytes that a line may have.
+
+    Raises:
+        OutputError: it is no regular file, cannot be read, or a line is longer.
+    """
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise OutputError(f"'{_name(path)}' is no file; name a file with one result per line.")
+        with Path(path).open("rb") as file:
+            while line := file.readline(longest + 1):
+                if len(line) > longest:
+                    raise OutputError(f"A line of '{_name(path)}' is too long for a result; choose another file.")
+                if line.strip() and (line.endswith(b"\n") or _is_json(line)):
+                    yield line.decode("utf-8", "replace")
+    except (OSError, ValueError) as error:
+        detail = error.strerror if isinstance(error, OSError) else str(error)
+        raise OutputError(f"Cannot read '{_name(path)}': {detail}; choose another file.") from None
+
+
 def _replace(target: Path, content: bytes, mode: int | None) -> None:
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)  # minus the umask
@@ -159,7 +184,7 @@ def _tail(descriptor: int, end: int) -> bytes:
 def _is_json(text: bytes) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

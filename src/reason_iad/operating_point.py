@@ -7,29 +7,61 @@ conformal test for outliers (Bates, Candes, Lei, Romano and Sesia, "Testing for 
 2023, section 1.1): if the next good part comes as these did, it is called defective with at most that probability,
 whatever the model. Defective parts bound from the other side what may pass. What lies between, a person decides.
 
-The bounds are exact where the known parts are not among the references. Where each good part was compared with the
-others, as the next part is with all (the jackknife), that of false alarms holds nearly.
+The bounds are exact where the known parts are not among the references, on average over draws of the known parts.
+Where each good part was compared with the others, as the next part is with all (the jackknife), the bound on false
+alarms holds nearly.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from reason_iad.batch import Conditions, Failure, read_log
+from reason_iad.batch import Conditions, Failure, parse_line
 from reason_iad.errors import ConfigError, OutputError
+from reason_iad.files import stream_lines
 from reason_iad.images import printable
 from reason_iad.schema import Inspection
 from reason_iad.verdict import OperatingPoint
 
+LONGEST_LINE = 16 * 2**20
+"""Bytes that one result may have: a line names every reference."""
+LEAST_SHARE = 1e-4
+LEAST_COMPARED = 2
+"""Other good parts that each is compared with, at least, where they are references themselves: with fewer, they and
+the parts to come are compared in different ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPart:
+    """What counts of the inspection of a part of which it is known what it is.
+
+    Attributes:
+        name, sha256: of the picture.
+        probability: of a defect, in [0, 1].
+        others: if it is a reference itself, how many other ones there are; else None.
+    """
+
+    name: str
+    sha256: str
+    probability: float
+    others: int | None = None
+
+    @classmethod
+    def of(cls, result: Inspection) -> KnownPart:
+        """What counts of a result."""
+        image, given = result.image, {reference.sha256 for reference in result.evidence.references}
+        others = len(given) - 1 if image.sha256 in given else None
+        return cls(image.name, image.sha256, result.probability, others)
+
 
 def operating_point(
-    good: Iterable[Inspection] = (),
+    good: Iterable[KnownPart] = (),
     false_alarms: float | None = None,
-    defective: Iterable[Inspection] = (),
+    defective: Iterable[KnownPart] = (),
     missed: float | None = None,
 ) -> OperatingPoint:
     """The thresholds that known parts set.
@@ -38,21 +70,20 @@ def operating_point(
     and no part needs a person.
 
     Args:
-        good: inspections of good parts, whatever their verdict; of one picture the first counts.
+        good: good parts as they were inspected; of one picture the first counts.
         false_alarms: share of good parts that may be called defective, in (0, 1); None: as many as there are.
         defective: the same of defective parts.
         missed: share of defective parts that may pass; None: as many as there are.
 
     Raises:
         ConfigError: no bound is asked for, one is out of its range, there are too few parts for it, or too many of
-            them look like certain ones of the other kind.
+            them look like certain ones of the other kind; a picture is called both good and defective, or good
+            parts were compared with too few others.
     """
-    high = low = None
-    fine, faulty = _probabilities(good), _probabilities(defective)
-    if false_alarms is not None:
-        high = conformal_threshold(fine, false_alarms)
-    if missed is not None:
-        low = lowest_defective(faulty, missed)
+    fine, faulty = _distinct(good), _distinct(defective)
+    _check(fine, faulty)
+    high = None if false_alarms is None else conformal_threshold([p.probability for p in fine], false_alarms)
+    low = None if missed is None else lowest_defective([p.probability for p in faulty], missed)
     if high is None and low is None:
         raise ConfigError("Nothing is promised; say how many false alarms or missed defects there may be.")
     if high is None or low is None:
@@ -69,9 +100,28 @@ def operating_point(
     )
 
 
-def _probabilities(parts: Iterable[Inspection]) -> list[float]:
-    """Of a defect, one for each picture."""
-    return list({each.image.sha256: each.probability for each in reversed([*parts])}.values())
+def _distinct(parts: Iterable[KnownPart]) -> list[KnownPart]:
+    """The first of each picture."""
+    return list({part.sha256: part for part in reversed([*parts])}.values())
+
+
+def _check(good: Sequence[KnownPart], defective: Sequence[KnownPart]) -> None:
+    both = {part.sha256 for part in good} & {part.sha256 for part in defective}
+    for part in good:
+        if part.sha256 in both:
+            raise ConfigError(
+                f"'{part.name}' is among the good and the defective parts; remove it from one of them."
+            )
+        if part.others is not None and part.others < LEAST_COMPARED:
+            raise ConfigError(
+                f"'{part.name}' is a reference itself and was compared with {part.others} other(s); give at least "
+                f"{LEAST_COMPARED + 1} references, or inspect good parts that are none."
+            )
+    if good and defective and max(p.probability for p in defective) < min(p.probability for p in good):
+        raise ConfigError(
+            "Every defective part looks better than every good one; give results of good parts as those of good "
+            "parts, and those of defective parts as those of defective ones."
+        )
 
 
 def conformal_threshold(probabilities: Sequence[float], false_alarms: float) -> float:
@@ -87,9 +137,10 @@ def conformal_threshold(probabilities: Sequence[float], false_alarms: float) -> 
     rank = _rank(len(probabilities), false_alarms, "good", "false alarms")
     highest = sorted(probabilities, reverse=True)[rank - 1]
     if highest >= 1:
+        alike = f"{sum(p >= 1 for p in probabilities)} of {len(probabilities)}"
         raise ConfigError(
-            f"More than {100 * false_alarms:g} % of these good parts look like certain defects, so no threshold "
-            "keeps the promise; give other references, or allow more false alarms."
+            f"{alike} good parts look like certain defects, so no threshold keeps false alarms to "
+            f"{100 * false_alarms:g} %; give other references, or allow more."
         )
     return math.nextafter(highest, 1.0)
 
@@ -107,19 +158,23 @@ def lowest_defective(probabilities: Sequence[float], missed: float) -> float:
     rank = _rank(len(probabilities), missed, "defective", "missed defects")
     lowest = sorted(probabilities)[rank - 1]
     if lowest <= 0:
+        alike = f"{sum(p <= 0 for p in probabilities)} of {len(probabilities)}"
         raise ConfigError(
-            f"More than {100 * missed:g} % of these defective parts look like certain good ones, so no threshold "
-            "keeps the promise; give other references, or allow more missed defects."
+            f"{alike} defective parts look like certain good ones, so no threshold keeps missed defects to "
+            f"{100 * missed:g} %; give other references, or allow more."
         )
     return lowest
 
 
 def _rank(count: int, share: float, kind: str, errors: str) -> int:
     """Which part from the wrong end is the first that has to be decided rightly: floor(share * (count + 1))."""
-    if not 0 < share < 1:
-        raise ConfigError(f"The share of {errors} is {share}; it must be between 0 and 1, such as 0.1.")
+    if not LEAST_SHARE <= share <= 1 - LEAST_SHARE:
+        raise ConfigError(
+            f"The share of {errors} is {share:g}; it must lie between {LEAST_SHARE} and {1 - LEAST_SHARE}, such as "
+            "0.1 for a tenth."
+        )
     # Rounded first: a tenth of 20 parts is 2, though 0.1 * 20 may be a hair less.
-    rank = math.floor(round(share * (count + 1), 9))
+    rank = min(math.floor(round(share * (count + 1), 9)), count)
     if not rank:
         least = math.ceil(round(1 / share - 1, 9))
         raise ConfigError(
@@ -133,42 +188,42 @@ class KnownParts:
     """Results of parts of which it is known what they are, as `inspect ... --json FILE.jsonl` wrote them.
 
     Attributes:
-        results: one for each line.
+        parts: one for each line.
     """
 
     def __init__(self, path: Path, kind: Literal["good", "defective"]) -> None:
-        """Read a file.
+        """Read a file, line by line.
 
         Args:
             path: the file.
             kind: what its parts are, for messages.
 
         Raises:
-            OutputError: it is missing or empty, is not such a file, holds failed images, or results that were made
-                under different conditions.
+            OutputError: it is empty, is not such a file, holds failed images, or results that were made under
+                different conditions.
         """
         self._name, self._kind = printable(path), kind
-        outcomes = read_log(path)
-        failed = [each.image for each in outcomes if isinstance(each, Failure)]
-        if failed:
-            raise OutputError(
-                f"{len(failed)} {kind} parts in '{self._name}' failed, '{failed[0]}' first; mend them and run the "
-                "same again with --resume."
-            )
-        self.results = tuple(each for each in outcomes if isinstance(each, Inspection))
-        if not self.results:
+        self.parts: list[KnownPart] = []
+        for number, line in enumerate(stream_lines(path, LONGEST_LINE), 1):
+            outcome = parse_line(line, f"Line {number} of '{self._name}'")
+            if isinstance(outcome, Failure):
+                raise OutputError(
+                    f"'{outcome.image}' failed, says '{self._name}'; mend it and run the same again with --resume."
+                )
+            conditions = _without_threshold(Conditions.of(outcome))
+            if not self.parts:
+                self._conditions = conditions
+            elif differences := conditions.differences(self._conditions):
+                raise OutputError(
+                    f"Line {number} of '{self._name}' was made with {' and '.join(differences)}, compared with the "
+                    "first one; inspect all of them alike."
+                )
+            self.parts.append(KnownPart.of(outcome))
+        if not self.parts:
             raise OutputError(
                 f"'{self._name}' holds no results; write it with "
                 f"`reason-iad inspect PART... --reference GOOD... --json {self._name}`."
             )
-        self._conditions = Conditions.of(self.results[0])
-        for each in self.results[1:]:
-            self._compare(Conditions.of(each))
-
-    @property
-    def threshold(self) -> float:
-        """The threshold that was in force when they were made; it plays no part in the new one."""
-        return self.results[0].threshold
 
     def require(self, conditions: Conditions) -> None:
         """Make sure that parts are inspected as these were; the threshold may differ.
@@ -176,11 +231,12 @@ class KnownParts:
         Raises:
             OutputError: they are not; the message says what differs.
         """
-        self._compare(replace(conditions, threshold=None))
-
-    def _compare(self, conditions: Conditions) -> None:
-        if differences := self._conditions.differences(conditions):
+        if differences := self._conditions.differences(_without_threshold(conditions)):
             raise OutputError(
                 f"The {self._kind} parts in '{self._name}' were inspected with {' and '.join(differences)}; their "
                 "threshold holds for parts that are inspected alike."
             )
+
+
+def _without_threshold(conditions: Conditions) -> Conditions:
+    return replace(conditions, threshold=None, bounds=None)

@@ -290,7 +290,7 @@ class Versions(Record):
     transformers: str
     model: ModelVersion
     knowledge_sha256: str | None = Field(default=None, description="Over the entries of the store; None without.")
-    config_sha256: str = Field(description="Over the configuration as used, with the seed.")
+    config_sha256: str = Field(description="Over the configuration as used, with the seed; without the threshold.")
 
 
 class InputImage(Record):

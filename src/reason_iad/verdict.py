@@ -46,9 +46,18 @@ class OperatingPoint(BaseModel):
         parts, bounds = [], []
         if self.false_alarms is not None:
             parts.append(f"{self.good_parts} good")
-            bounds.append(f"at most {100 * self.false_alarms:g} % of good ones are called defective")
+            bounds.append(f"on average at most {100 * self.false_alarms:g} % of good ones are called defective")
         if self.missed is not None:
             parts.append(f"{self.defective_parts} defective")
-            bounds.append(f"at most {100 * self.missed:g} % of defective ones pass")
-        between = f"; from {self.pass_below:.2g} on a person decides" if self.pass_below < self.threshold else ""
-        return f"set by {' and '.join(parts)} parts: {', '.join(bounds)}{between}"
+            bounds.append(f"on average at most {100 * self.missed:g} % of defective ones pass")
+        said = f"set by {' and '.join(parts)} parts: {', '.join(bounds)}"
+        if self.pass_below == self.threshold:
+            return said
+        return f"{said}; from {in_digits(self.pass_below)} to {in_digits(self.threshold)} a person decides"
+
+
+def in_digits(probability: float) -> str:
+    """A probability with as many digits as tell it from 0 and from 1: '0.35', '0.0012', '0.9985'."""
+    if probability <= 0.9:
+        return f"{probability:.2g}"
+    return f"{1 - float(f'{1 - probability:.2g}'):.15g}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 from click.testing import CliRunner
@@ -66,3 +67,29 @@ def test_of_a_folder_of_good_parts_it_says_how_many_were_used(make_image: Make, 
     assert 1 <= used <= 8 and f"with {used} of 12 good parts" in result.stdout
     page = (tmp_path / "out.html").read_text()
     assert page.count("A good part: ") == used and f"{used} of 12 good parts that were given were used" in page
+
+
+def test_known_parts_decide_on_the_real_command_line(make_image: Make, tmp_path: Path) -> None:
+    """With a threshold of 1 all parts pass; with the one that good parts set, some of them are defects."""
+    for number in range(12):
+        make_image(f"good/{number}.png", 90 + number, 64)
+    good, how = tmp_path / "good", ["--model", "fake", "--method", "direct", "--no-fuse", "--threshold", "1"]
+    results, out = tmp_path / "good.jsonl", tmp_path / "out.jsonl"
+
+    def inspected(*words: object) -> list[dict[str, Any]]:
+        done = CliRunner().invoke(main, ["inspect", *map(str, words)])
+        assert done.exit_code in (0, 1, 4), done.output
+        path = words[words.index("--json") + 1]
+        assert isinstance(path, Path)
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+    known = inspected(good, "--reference", good, "--json", results, *how)
+    assert {line["verdict"] for line in known} == {"pass"}
+    words = (good, "--reference", good, *how[:-2], "--good-results", results, "--false-alarms", "0.3")
+    decided = inspected(*words, "--json", out)
+    probabilities = sorted((line["probability"] for line in known), reverse=True)
+    above = [line for line in decided if line["verdict"] == "defect"]
+    assert len(above) == sum(p > probabilities[2] for p in probabilities)  # floor(0.3 * 13) = 3: the third passes
+    for line in decided:
+        jsonschema.validate(line, json.loads(schema_text("inspection")))
+        assert line["operating_point"]["good_parts"] == 12 and line["threshold"] > probabilities[2]

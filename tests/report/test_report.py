@@ -26,6 +26,7 @@ from reason_iad.schema import (
     Region,
     RetrievedEntry,
 )
+from reason_iad.verdict import OperatingPoint
 
 HOSTILE = '</style><script>alert("x")</script><img src=x onerror=alert(1)> \u202e “quotes” & 中文'
 
@@ -252,6 +253,20 @@ def test_a_picture_of_the_same_size_but_another_hash_is_pointed_out() -> None:
 def test_a_close_call_asks_for_a_person() -> None:
     assert build_view(cases.defect(probability=0.55), cases.plate(True), ()).close_call
     assert not build_view(cases.defect(), cases.plate(True), ()).close_call
+    point = OperatingPoint(false_alarms=0.1, good_parts=9, pass_below=0.5, threshold=0.5)
+    promised = cases.defect(probability=0.55).model_copy(update={"operating_point": point})
+    assert not build_view(promised, cases.plate(True), ()).close_call  # known parts say what is close
+
+
+def test_what_is_only_suspected_is_not_said_to_be_there() -> None:
+    point = OperatingPoint(
+        false_alarms=0.1, good_parts=9, missed=0.1, defective_parts=9, pass_below=0.4, threshold=0.9
+    )
+    suspected = cases.defect(probability=0.55).model_copy(update={"operating_point": point, "verdict": "review"})
+    view = build_view(suspected, cases.plate(True), ())
+    assert view.title.startswith("Needs a person: ") and view.subline.startswith("Suspected: ")
+    assert "the suspected defect is at" in view.picture.alt
+    assert dict(view.facts)["Suspected"] and "Defect type" not in dict(view.facts)
 
 
 @pytest.mark.parametrize(

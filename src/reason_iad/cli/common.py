@@ -253,4 +253,4 @@ def check_output(path: Path, inputs: tuple[Path, ...]) -> None:
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise OutputError(f"'{path}' cannot be written; choose a place you may write to.")
     if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
-        raise OutputError(f"'{path}' is one of the input images; choose another file for the output.")
+        raise OutputError(f"'{path}' is one of the inputs; choose another file for the output.")

@@ -128,7 +128,7 @@ def inspect(
         overwrite=overwrite,
         quiet=quiet,
     )
-    _check_outputs(job)
+    _check_outputs(job, promised)
     if promised:
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
@@ -137,9 +137,9 @@ def inspect(
     click.get_current_context().exit(code)
 
 
-def _check_outputs(job: Job) -> None:
+def _check_outputs(job: Job, promised: Promised) -> None:
     """Refuse, before the long part, outputs that cannot be written or would destroy something."""
-    inputs = (*job.paths, *job.references)
+    inputs = (*job.paths, *job.references, *promised.files)
     to_file = job.json is not None and job.json != STDOUT
     if job.resume and not to_file:
         raise OutputError("--resume needs the file to go on with; name it with --json.")
@@ -168,14 +168,12 @@ def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, J
     source = click.get_current_context().get_parameter_source("threshold")
     if source is not None and source.name != "DEFAULT":
         raise ConfigError("--threshold and results of known parts exclude each other; choose one.")
-    if job.json is not None and job.json != STDOUT:
-        check_output(job.json, promised.files)
     good, defective = promised.read()
     for known in filter(None, (good, defective)):
-        known.require(_conditions(replace(engine, config=replace(engine.config, threshold=known.threshold)), job))
+        known.require(_conditions(engine, job))
     point = operating_point(
-        () if good is None else good.results, promised.false_alarms,
-        () if defective is None else defective.results, promised.missed,
+        () if good is None else good.parts, promised.false_alarms,
+        () if defective is None else defective.parts, promised.missed,
     )  # fmt: skip
     return replace(engine, operating_point=point), replace(job, known=tuple(filter(None, (good, defective))))
 
@@ -187,11 +185,13 @@ def _conditions(engine: Engine, job: Job) -> Conditions:
     return Conditions(
         method=engine.config.method,
         threshold=engine.threshold,
+        bounds="" if engine.operating_point is None else engine.operating_point.model_dump_json(),
         seed=engine.config.seed,
         config=engine.config.sha256(),
         references=tuple(file_sha256(reference) for reference in job.references),
         question=job.question or "",
         model=engine.model_name,
+        category=None if job.category else "",  # a given one may be an alias
     )
 
 
@@ -204,7 +204,7 @@ def _admit(job: Job, result: Inspection) -> None:
     from reason_iad.batch import Conditions
 
     for known in job.known:
-        known.require(replace(Conditions.of(result), config=None))
+        known.require(Conditions.of(result))
 
 
 def _inspect_one(engine: Engine, job: Job) -> int:
@@ -258,10 +258,7 @@ def _inspect_many(engine: Engine, job: Job) -> int:
         kept = f"; {sum(counts.values())} images are in '{job.json}', go on with --resume" if log else ""
         fail(f"Interrupted{kept}.", EXIT_INTERRUPTED)
     noun = "image" if len(job.paths) == 1 else "images"
-    _say(
-        job,
-        f"{len(job.paths)} {noun}: " + ", ".join(_counted(counts)),
-    )
+    _say(job, f"{len(job.paths)} {noun}: " + ", ".join(_counted(counts)))
     return next((code for kind, code in _CODES.items() if counts[kind]), 0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reason_iad.schema import Inspection, Reply, RetrievedEntry, Versions
-from reason_iad.verdict import SHOWN, Verdict
+from reason_iad.verdict import SHOWN, Verdict, in_digits
 
 _KNOWLEDGE_SHOWN = 4
 _COLOURS: dict[Verdict, str] = {"pass": "green", "review": "yellow", "defect": "red"}
@@ -16,7 +16,7 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
     verdict = click.style(SHOWN[result.verdict].upper(), fg=_COLOURS[result.verdict], bold=True)
     click.echo(
         f"{verdict}  {result.image.name}  (defect probability {result.probability:.3f}, "
-        f"threshold {result.threshold:.2f})",
+        f"threshold {in_digits(result.threshold)})",
         err=err,
     )
     rows = []

@@ -17,7 +17,7 @@ def facts_about(inspection: Inspection) -> tuple[tuple[str, str], ...]:
         origin += f", similarity {category.score:.2f}, lead {category.margin:.2f}"
     facts = [("Part", f"{category.name} ({origin})" if category.name else "unknown")]
     if kind := inspection.in_words("type"):
-        facts.append(("Defect type", kind))
+        facts.append(("Suspected" if inspection.verdict == "review" else "Defect type", kind))
     if change := inspection.evidence.change:
         facts.append(("What changed", change))
     if inspection.severity:

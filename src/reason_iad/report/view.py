@@ -25,7 +25,7 @@ from reason_iad.report.pictures import (
 )
 from reason_iad.report.plots import steps_plot
 from reason_iad.schema import Answer, Entry, InjectedPatch, Inspection, MotionEvidence, RetrievedEntry
-from reason_iad.verdict import SHOWN, Verdict
+from reason_iad.verdict import SHOWN, Verdict, in_digits
 
 CLOSE_CALL = 0.1
 """Within so much of the threshold the page asks for a second look, where no known parts set it."""
@@ -140,7 +140,8 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
     alt = "Heat map over the inspected image: where it differs from the references."
     heat = heat_picture(image.pixels, evidence.anomaly_map, alt) if evidence.anomaly_map else None
     what = f"Inspected image {inspection.image.name}"
-    where = f"; the defect is at the {region.place}" if region else ""
+    suspected = "suspected " if inspection.verdict == "review" else ""
+    where = f"; the {suspected}defect is at the {region.place}" if region else ""
     return View(
         title=f"{_sentence_case(SHOWN[inspection.verdict])}: {inspection.image.name}",
         verdict=inspection.verdict,
@@ -148,7 +149,7 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
         subline=_subline(inspection),
         percent=percent(inspection.probability),
         said_by="model and map" if evidence.fusion else "the model",
-        threshold=percent(inspection.threshold),
+        threshold=in_digits(inspection.threshold) if inspection.operating_point else percent(inspection.threshold),
         close_call=inspection.operating_point is None
         and abs(inspection.probability - inspection.threshold) < CLOSE_CALL,
         picture=picture(image.pixels, f"{what}{where}."),

@@ -22,6 +22,7 @@ from reason_iad.nano.world.drawing import (
     noise,
     rgb,
     scale,
+    shared,
 )
 from reason_iad.nano.world.types import Canvas, Design, Image, Mask
 
@@ -149,8 +150,8 @@ def _gear_mask(gear: Design, present: Any, size: int) -> Mask:
 
 def gear_render(rng: np.random.Generator, gear: Design, size: int) -> Canvas:
     """A complete gear."""
-    if "body" not in gear:
-        gear["body"] = _gear_mask(gear, gear["present"], size)
+    if len(gear.get("body", ())) != size:
+        gear["body"] = shared(_gear_mask(gear, gear["present"], size))
     body: Mask = gear["body"]
     finish = gear["metal"] + noise(rng, size, 1.0, 4)
     image = np.where(body, finish, gear["background"]).astype(np.float32)

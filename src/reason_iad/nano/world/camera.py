@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pictures
 
-from reason_iad.nano.world.drawing import Field, grid
+from reason_iad.nano.world.drawing import Field, grid, shared
 from reason_iad.nano.world.types import Image, Pixels
 
 Planes = npt.NDArray[np.float32]
@@ -102,7 +102,7 @@ def _lens(size: int) -> tuple[Field, Field, Field]:
     """x, y and x^2 + y^2 of every pixel, (1, S), (S, 1) and (S, S); the picture is one long each way, with its
     middle at 0."""
     y, x = (axis / np.float32(size) - np.float32(0.5) for axis in grid(size))
-    return x, y, x * x + y * y
+    return shared(x), shared(y), shared(x * x + y * y)
 
 
 def _blurred(planes: Planes, axis: int) -> Planes:

@@ -22,8 +22,14 @@ REFERENCE_SIZE = 168
 @lru_cache(maxsize=8)
 def grid(size: int) -> tuple[Field, Field]:
     """(y, x) of every pixel, in pixels: (S, 1) and (1, S), which spread over the picture where they meet."""
-    y, x = np.ogrid[0:size, 0:size]
-    return y.astype(np.float32), x.astype(np.float32)
+    y, x = (axis.astype(np.float32) for axis in np.ogrid[0:size, 0:size])
+    return shared(y), shared(x)
+
+
+def shared(array: Any) -> Any:
+    """An array that is kept and given to many, who may not write into it."""
+    array.setflags(write=False)
+    return array
 
 
 def scale(size: int) -> float:
@@ -69,7 +75,7 @@ def _gaussian(sigma: float, reach: float) -> npt.NDArray[np.float64]:
     """(2 r + 1,), sums to 1."""
     edge = int(reach * sigma + 0.5)
     heights = np.exp(-0.5 * (np.arange(-edge, edge + 1) / sigma) ** 2)
-    kernel: npt.NDArray[np.float64] = heights / heights.sum()
+    kernel: npt.NDArray[np.float64] = shared(heights / heights.sum())
     return kernel
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reason_iad.nano.world.drawing import Field, colour, drift, grid, noise, scale, smoothed, stroke, tinted
+from reason_iad.nano.world.drawing import Field, colour, drift, grid, noise, scale, shared, smoothed, stroke, tinted
 from reason_iad.nano.world.types import Canvas, Design, MakeDesign, Render
 
 Texture = Callable[[np.random.Generator, Design, int], Field]
@@ -178,7 +178,8 @@ def grained(rng: np.random.Generator, design: Design, size: int) -> Field:
 @lru_cache(maxsize=2)
 def _bend(seed: int, size: int) -> Field:
     """How the rings of one board are bent."""
-    return noise(np.random.default_rng(seed), size, 12, 10)
+    bend: Field = shared(noise(np.random.default_rng(seed), size, 12, 10))
+    return bend
 
 
 def pebbled(rng: np.random.Generator, design: Design, size: int) -> Field:
