@@ -5,8 +5,8 @@ tiles of another reach .9. Where a user has good parts, they are inspected first
 threshold is then put where at most the allowed share of good parts reaches it. The probability is the score of a
 conformal test for outliers (Bates, Candes, Lei, Romano and Sesia, "Testing for outliers with conformal p-values",
 Annals of Statistics, 2023): if the next good part comes as these did, it is called defective with at most that
-probability, whatever the model. Defective parts bound from the other side what may pass. What lies between, a person
-decides.
+probability, whatever the model. Defective parts bound from the other side what may pass. What lies between, a
+person decides.
 
 The bounds are exact where the known parts are not among the references, on average over draws of the known parts.
 Where each good part was compared with the others, as the next part is with all (the jackknife), the bound on false
