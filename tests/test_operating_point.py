@@ -48,18 +48,23 @@ def written(path: Path, results: list[Inspection]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("alarms", [0.01, 0.05, 0.1, 0.2, 0.3])
-def test_the_promise_is_kept_and_not_wasted(alarms: float) -> None:
-    """Exact on average over draws of the good parts: floor(alarms * (n + 1)) / (n + 1) of new ones are above."""
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.1, 0.2, 0.3])
+@pytest.mark.parametrize("kind", ["good", "defective"])
+def test_the_promise_is_kept_and_not_wasted(share: float, kind: str) -> None:
+    """Exact on average over draws of the known parts: floor(share * (n + 1)) / (n + 1) of new ones are wrong."""
     rng = np.random.default_rng(0)
-    count = math.ceil(1 / alarms) + 3
-    above = []
+    count = math.ceil(1 / share) + 3
+    wrong = []
     for _ in range(3000):
-        scores = rng.beta(1, 6, count + 1)
-        above.append(scores[-1] >= conformal_threshold(scores[:-1].tolist(), alarms))
-    expected = math.floor(round(alarms * (count + 1), 9)) / (count + 1)
-    assert 0 < expected <= alarms
-    assert float(np.mean(above)) == pytest.approx(expected, abs=4 * math.sqrt(expected / 3000))
+        if kind == "good":
+            *known, new = rng.beta(1, 6, count + 1).tolist()
+            wrong.append(new >= conformal_threshold(known, share))
+        else:
+            *known, new = rng.beta(6, 1, count + 1).tolist()
+            wrong.append(new < lowest_defective(known, share))
+    expected = math.floor(round(share * (count + 1), 9)) / (count + 1)
+    assert 0 < expected <= share
+    assert float(np.mean(wrong)) == pytest.approx(expected, abs=4 * math.sqrt(expected / 3000))
 
 
 @pytest.mark.parametrize(
@@ -126,19 +131,6 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
         KnownParts(path, "good")
     with pytest.raises(OutputError, match=r"Line 2 of .* was made with other weights, compared with the first"):
         KnownParts(written(path, [inspection(1, 0.1), inspection(2, 0.1, weights="1")]), "good")
-
-
-@pytest.mark.parametrize("missed", [0.05, 0.1, 0.3])
-def test_so_many_defects_are_missed_and_no_more(missed: float) -> None:
-    rng = np.random.default_rng(1)
-    count = math.ceil(1 / missed) + 3
-    passed = []
-    for _ in range(3000):
-        scores = rng.beta(6, 1, count + 1)
-        passed.append(scores[-1] < lowest_defective(scores[:-1].tolist(), missed))
-    expected = math.floor(round(missed * (count + 1), 9)) / (count + 1)
-    assert 0 < expected <= missed
-    assert float(np.mean(passed)) == pytest.approx(expected, abs=4 * math.sqrt(expected / 3000))
 
 
 def test_defects_that_are_certain_good_parts_leave_no_threshold() -> None:

@@ -1,11 +1,11 @@
 """Thresholds by the user's own known parts, with a stated bound on false alarms, or missed defects, or both [ours].
 
-A model's probability means something else on every product: good spindles of one factory all stay below .4, good
-tiles of another reach .9. Where a user has good parts, they are inspected first, each against the others; the
-threshold is then put where at most the allowed share of good parts reaches it. The probability is the score of a
-conformal test for outliers (Bates, Candes, Lei, Romano and Sesia, "Testing for outliers with conformal p-values",
-Annals of Statistics, 2023): if the next good part comes as these did, it is called defective with at most that
-probability, whatever the model. Defective parts bound from the other side what may pass. What lies between, a
+A model's probability means something else on every product: nine in ten good spindles of one factory stay below .4,
+of the good tiles of another one below .9. Where a user has good parts, they are inspected first, each against the
+others; the threshold is then put where at most the allowed share of good parts reaches it. The probability is the
+score of a conformal test for outliers (Bates, Candes, Lei, Romano and Sesia, "Testing for outliers with conformal
+p-values", Annals of Statistics, 2023): if the next good part comes as these did, it is called defective with at most
+that probability, whatever the model. Defective parts bound from the other side what may pass. What lies between, a
 person decides.
 
 The bounds are exact where the known parts are not among the references, on average over draws of the known parts.
@@ -31,6 +31,7 @@ from reason_iad.verdict import OperatingPoint
 LONGEST_LINE = 16 * 2**20
 """Bytes that one result may have: a line names every reference."""
 LEAST_SHARE = 1e-4
+"""Nobody has the ten thousand parts that less would take."""
 LEAST_COMPARED = 2
 """Other good parts that each is compared with, at least, where they are references themselves: with fewer, they and
 the parts to come are compared in different ways."""
@@ -72,9 +73,9 @@ def operating_point(
 
     Args:
         good: good parts as they were inspected; of one picture the first counts.
-        false_alarms: share of good parts that may be called defective, in (0, 1); None: as many as there are.
+        false_alarms: share of good parts that may be called defective, from `LEAST_SHARE`; None: not bounded.
         defective: the same of defective parts.
-        missed: share of defective parts that may pass; None: as many as there are.
+        missed: share of defective parts that may pass, the same.
 
     Raises:
         ConfigError: no bound is asked for, one is out of its range, there are too few parts for it, or too many of
@@ -83,14 +84,16 @@ def operating_point(
     """
     fine, faulty = _distinct(good), _distinct(defective)
     _check(fine, faulty)
-    high = None if false_alarms is None else conformal_threshold([p.probability for p in fine], false_alarms)
-    low = None if missed is None else lowest_defective([p.probability for p in faulty], missed)
-    if high is None and low is None:
+    bounds = []
+    if missed is not None:
+        bounds.append(lowest_defective([part.probability for part in faulty], missed))
+    if false_alarms is not None:
+        bounds.append(conformal_threshold([part.probability for part in fine], false_alarms))
+    if not bounds:
         raise ConfigError("Nothing is promised; say how many false alarms or missed defects there may be.")
-    if high is None or low is None:
-        high = low = high or low or 1.0
-    elif low > high:
-        high = low = (high + low) / 2
+    low, high = bounds[0], bounds[-1]
+    if low > high:
+        low = high = (low + high) / 2
     return OperatingPoint(
         false_alarms=false_alarms,
         good_parts=len(fine) if false_alarms is not None else 0,
@@ -130,20 +133,12 @@ def conformal_threshold(probabilities: Sequence[float], false_alarms: float) -> 
 
     Args:
         probabilities: of a defect, in [0, 1], of good parts.
-        false_alarms: the share, in (0, 1).
+        false_alarms: the share, in [`LEAST_SHARE`, 1 - `LEAST_SHARE`].
 
     Raises:
         ConfigError: as above.
     """
-    rank = _rank(len(probabilities), false_alarms, "good", "false alarms")
-    highest = sorted(probabilities, reverse=True)[rank - 1]
-    if highest >= 1:
-        alike = f"{sum(p >= 1 for p in probabilities)} of {len(probabilities)}"
-        raise ConfigError(
-            f"{alike} good parts look like certain defects, so no threshold keeps false alarms to "
-            f"{100 * false_alarms:g} %; give other references, or allow more."
-        )
-    return math.nextafter(highest, 1.0)
+    return math.nextafter(_decisive(probabilities, false_alarms, "good", "false alarms", highest_first=True), 1.0)
 
 
 def lowest_defective(probabilities: Sequence[float], missed: float) -> float:
@@ -151,20 +146,27 @@ def lowest_defective(probabilities: Sequence[float], missed: float) -> float:
 
     Args:
         probabilities: of a defect, in [0, 1], of defective parts.
-        missed: the share, in (0, 1).
+        missed: the share, in [`LEAST_SHARE`, 1 - `LEAST_SHARE`].
 
     Raises:
         ConfigError: as above.
     """
-    rank = _rank(len(probabilities), missed, "defective", "missed defects")
-    lowest = sorted(probabilities)[rank - 1]
-    if lowest <= 0:
-        alike = f"{sum(p <= 0 for p in probabilities)} of {len(probabilities)}"
+    return _decisive(probabilities, missed, "defective", "missed defects", highest_first=False)
+
+
+def _decisive(
+    probabilities: Sequence[float], share: float, kind: str, errors: str, *, highest_first: bool
+) -> float:
+    """The probability of the first part from the wrong end that has to be decided rightly."""
+    rank = _rank(len(probabilities), share, kind, errors)
+    worst, alike = (1.0, "defects") if highest_first else (0.0, "good ones")
+    ordered = sorted(probabilities, reverse=highest_first)
+    if ordered[rank - 1] == worst:
         raise ConfigError(
-            f"{alike} defective parts look like certain good ones, so no threshold keeps missed defects to "
-            f"{100 * missed:g} %; give other references, or allow more."
+            f"{ordered.count(worst)} of {len(ordered)} {kind} parts look like certain {alike}, so no threshold "
+            f"keeps {errors} to {100 * share:g} %; give other references, or allow more."
         )
-    return lowest
+    return ordered[rank - 1]
 
 
 def _rank(count: int, share: float, kind: str, errors: str) -> int:

@@ -169,8 +169,9 @@ def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, J
     if source is not None and source.name != "DEFAULT":
         raise ConfigError("--threshold and results of known parts exclude each other; choose one.")
     good, defective = promised.read()
+    conditions = _conditions(engine, job)
     for known in filter(None, (good, defective)):
-        known.require(_conditions(engine, job))
+        known.require(conditions)
     point = operating_point(
         () if good is None else good.parts, promised.false_alarms,
         () if defective is None else defective.parts, promised.missed,
