@@ -1,12 +1,12 @@
 """Thresholds by the user's own known parts, with a stated bound on false alarms, or missed defects, or both [ours].
 
-A model's probability means something else on every product: nine in ten good spindles of one factory stay below .4,
-of the good tiles of another one below .9. Where a user has good parts, they are inspected first, each against the
-others; the threshold is then put where at most the allowed share of good parts reaches it. The probability is the
-score of a conformal test for outliers (Bates, Candes, Lei, Romano and Sesia, "Testing for outliers with conformal
-p-values", Annals of Statistics, 2023): if the next good part comes as these did, it is called defective with at most
-that probability, whatever the model. Defective parts bound from the other side what may pass. What lies between, a
-person decides.
+A model's probability means something else on every product: nine in ten good spindles of one factory stay below
+.4, of the good tiles of another one below .9. Where a user has good parts, they are inspected first, each
+against the others; the threshold is then put where at most the allowed share of good parts reaches it. The
+probability is the score of a conformal test for outliers (Bates, Candes, Lei, Romano and Sesia, "Testing for
+outliers with conformal p-values", Annals of Statistics, 2023): if the next good part comes as these did, it is
+called defective with at most that probability, whatever the model. Defective parts bound from the other side
+what may pass. What lies between, a person decides.
 
 The bounds are exact where the known parts are not among the references, on average over draws of the known parts.
 Where each good part was compared with the others, as the next part is with all (the jackknife), the bound on false
@@ -91,7 +91,7 @@ def operating_point(
         bounds.append(conformal_threshold([part.probability for part in fine], false_alarms))
     if not bounds:
         raise ConfigError("Nothing is promised; say how many false alarms or missed defects there may be.")
-    low, high = bounds[0], bounds[-1]
+    low, high = bounds[0], bounds[-1]  # one bound alone is both
     if low > high:
         low = high = (low + high) / 2
     return OperatingPoint(
