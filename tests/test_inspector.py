@@ -298,7 +298,7 @@ def test_a_moved_reference_costs_one_look_more_and_no_new_calibration(monkeypatc
 @pytest.fixture
 def weighing(tmp_path: Path, knowledge: Path) -> Callable[..., Inspector]:
     """An inspector whose model has weights for the map: so sure of a defect that it is always one."""
-    sure = DetectionWeights(bias=30.0, model=0.1, closer=0.1, map=0.1)
+    sure = DetectionWeights(bias=0.5, model=0.01, closer=0.01, map=0.5)
     fusion = LateFusion(
         one_reference=sure, more_references=sure, place=PlaceWeights(model=0.0, map=1.0),
         type=TypeWeights(model=0.0, closer=1.0, described=0.1), size=SizeWeights(model=0.0, map=1.0),
@@ -346,6 +346,10 @@ def test_it_looks_again_where_most_differs_and_says_where_and_how_large(weighing
     assert result.defect_type == glances[1].text, "these weights believe the closer look alone"
     fusion = result.evidence.fusion
     assert fusion is not None and fusion.closer_probability == glances[0].probabilities["A"]
+    assert fusion.heat is not None and len(fusion.heat.values) == fusion.heat.rows * fusion.heat.columns
+    row, column = divmod(int(np.argmax(fusion.heat.values)), fusion.heat.columns)
+    x, y = (column + 0.5) * 240 / fusion.heat.columns, (row + 0.5) * 200 / fusion.heat.rows
+    assert region.box.x1 - 5 <= x <= region.box.x2 + 5 and region.box.y1 - 5 <= y <= region.box.y2 + 5
     assert all(patch.question in ("detection", "type", "place", "explanation") for patch in result.evidence.patches)
 
 

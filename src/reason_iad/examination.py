@@ -35,6 +35,7 @@ from reason_iad.schema import (
     Entry,
     Evidence,
     FusionEvidence,
+    Heat,
     InjectedPatch,
     InputImage,
     MapEvidence,
@@ -46,6 +47,7 @@ from reason_iad.type_names import under_known_names
 from reason_iad.weighing import asks_type, place_named, weigh
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
 
     from reason_iad.expert import AnomalyMap
@@ -218,6 +220,7 @@ class Examination:
             closer_probability=self.answers[-1].probabilities["A"],
             standing_out=standing_out(self.map),
             usual=what_is_usual(self.map),
+            heat=_as_heat(self.bench.fusion.heat(self.map), digits=2),
         )
         return weighed
 
@@ -285,9 +288,7 @@ class Examination:
         found = None
         if self.map is not None:
             found = MapEvidence(
-                rows=self.map.values.shape[0],
-                columns=self.map.values.shape[1],
-                values=tuple(round(value, 4) for value in self.map.values.flatten().tolist()),
+                **_as_heat(self.map.values, digits=4).model_dump(),
                 gate_passed=self.map.gate_passed,
                 calibrated_on=self.map.calibrated_on,
             )
@@ -321,6 +322,14 @@ class Examination:
         if not self.given.pictures:
             return None
         return self.bench.compare(self.image, self._mapped(), self.moved, self.given)
+
+
+def _as_heat(values: torch.Tensor, digits: int) -> Heat:
+    """A map of rows and columns, as results keep it."""
+    rows, columns = values.shape
+    return Heat(
+        rows=rows, columns=columns, values=tuple(round(value, digits) for value in values.flatten().tolist())
+    )
 
 
 class _Clock:

@@ -202,12 +202,17 @@ class Answer(Record):
     )
 
 
-class MapEvidence(Record):
-    """The calibrated anomaly map against the references (METHOD section 4), on the grid of patch features."""
+class Heat(Record):
+    """A map over the image."""
 
     rows: int
     columns: int
     values: tuple[float, ...] = Field(description="Row-major, each in [0, 1]; 0 is normal, 1 clearly not.")
+
+
+class MapEvidence(Heat):
+    """The calibrated anomaly map against the references (METHOD section 4), on the grid of patch features."""
+
     gate_passed: bool = Field(
         description="False: unless it is weighed (`fusion`), the map may say where, but not whether."
     )
@@ -235,6 +240,12 @@ class FusionEvidence(Record):
     usual: Usual = Field(
         description="What is usual for patches: the mean largest distance between the references; with one, the "
         "map's median. For pixels likewise, with the upper quartile of this picture's differences at least."
+    )
+
+    heat: Heat | None = Field(
+        default=None,
+        description="At each place, the probability of a defect by what differs there, were the model undecided; "
+        "the largest in each cell. The box and the closer look follow it.",
     )
 
     def in_words(self) -> str:

@@ -17,6 +17,7 @@ from reason_iad.expert.extent import covered
 from reason_iad.expert.fusion import (
     FARTHEST,
     FILE,
+    HEAT_SIDE,
     DetectionWeights,
     Floors,
     LateFusion,
@@ -54,6 +55,25 @@ def test_the_probability_is_the_logistic_of_both_looks_and_the_map() -> None:
     assert FUSION.probability(0.3, 0.8, one) == pytest.approx(1 / (1 + math.exp(-odds)))
     odds = 0.5 * math.log(0.3 / 0.7) + 0.2 * math.log(0.8 / 0.2) + 2.0 * math.log((0.4 + FLOOR) / (0.2 + FLOOR))
     assert FUSION.probability(0.3, 0.8, more) == pytest.approx(1 / (1 + math.exp(-odds)))
+
+
+@pytest.mark.parametrize("references", [1, 3])
+def test_heat_is_the_probability_at_each_place_were_the_model_undecided(references: int) -> None:
+    one = found(0.4, at=(2, 7), references=references)
+    heat = FUSION.heat(one)
+    assert heat.shape == (12, 12) and divmod(int(heat.argmax()), 12) == (2, 7)
+    assert float(heat.max()) == pytest.approx(FUSION.probability(0.5, 0.5, one))
+    assert float(heat[0, 0]) < 0.5 < float(heat.max())
+
+
+def test_heat_of_a_large_map_keeps_its_peaks() -> None:
+    pixels = np.zeros((200, 100), np.float32)
+    pixels[137, 61] = 200
+    fine = replace(found(0.1), pixels=pixels)
+    heat = FUSION.heat(fine)
+    assert heat.shape == (HEAT_SIDE, HEAT_SIDE)
+    assert divmod(int(heat.argmax()), HEAT_SIDE) == (137 * HEAT_SIDE // 200, 61 * HEAT_SIDE // 100)
+    assert float(heat.max()) == pytest.approx(FUSION.probability(0.5, 0.5, fine))
 
 
 def test_copies_of_one_reference_count_as_one() -> None:

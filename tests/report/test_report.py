@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,6 +21,7 @@ from reason_iad.schema import (
     Claim,
     Entry,
     Evidence,
+    Heat,
     Inspection,
     MapEvidence,
     MotionEvidence,
@@ -121,6 +123,21 @@ def test_a_map_that_is_not_weighed_says_whether_it_may_speak() -> None:
     text = page(alone, references=(cases.plate(False, 1),)).text
     assert "by the model" in text and "Beyond what good parts show (calibrated on 3)." in text
     assert "Weighed" not in text
+
+
+def test_the_map_that_is_weighed_is_the_map_that_is_shown() -> None:
+    whole, good = cases.defect(), (cases.plate(False, 1),)
+    elsewhere = Heat(rows=2, columns=2, values=(0.0, 0.0, 0.0, 1.0))
+    assert whole.evidence.fusion is not None
+    fusion = whole.evidence.fusion.model_copy(update={"heat": elsewhere})
+    weighed = whole.model_copy(update={"evidence": whole.evidence.model_copy(update={"fusion": fusion})})
+    before, after = (
+        [value for tag, name, value in page(one, references=good).attributes if (tag, name) == ("img", "src")]
+        for one in (whole, weighed)
+    )
+    assert len(before) == len(after) and sum(map(operator.ne, before, after)) == 1
+    inside = weighed.evidence.model_copy(update={"anomaly_map": None})
+    page(weighed.model_copy(update={"evidence": inside}), references=good)
 
 
 def test_everything_visual_is_there(full: Page) -> None:

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from reason_iad.errors import ModelError
 from reason_iad.expert.calibration import AnomalyMap
 from reason_iad.expert.extent import covered
-from reason_iad.expert.suspicion import place_evidence, standing_out, what_is_usual
+from reason_iad.expert.suspicion import place_evidence, standing_out, suspicion, what_is_usual
 from reason_iad.schema import PLACES, SIZE_LIMITS
 
 FILE = "fusion.json"
@@ -33,6 +33,8 @@ LARGEST = 100_000
 SURE = 1e-6
 """A model's probability counts as at least so far from 0 and 1."""
 
+HEAT_SIDE = 48
+"""Rows and columns of the map that is kept as evidence, at most."""
 FARTHEST = 3.0
 """Nothing is farther off than this: a share may be wrong by any factor."""
 
@@ -123,10 +125,23 @@ class LateFusion(_Part):
             closer: the same at a closer look.
             found: the map.
         """
-        weights = self.more_references if what_is_usual(found) == "references" else self.one_reference
+        weights = self._detection(found)
         looks = weights.model * log_odds(model) + weights.closer * log_odds(closer)
         odds = weights.bias + looks + weights.map * standing_out(found)
         return 1 / (1 + math.exp(-odds)) if odds > -700 else math.exp(odds)
+
+    def heat(self, found: AnomalyMap) -> torch.Tensor:
+        """What `probability` is for each place of the map, were both looks undecided: (rows, columns) in [0, 1].
+
+        Where the map is larger than `HEAT_SIDE` each way, a cell has the largest value in it.
+        """
+        weights = self._detection(found)
+        whole = torch.sigmoid(weights.bias + weights.map * suspicion(found))
+        rows, columns = (min(side, HEAT_SIDE) for side in whole.shape)
+        return torch.nn.functional.adaptive_max_pool2d(whole[None], (rows, columns))[0]
+
+    def _detection(self, found: AnomalyMap) -> DetectionWeights:
+        return self.more_references if what_is_usual(found) == "references" else self.one_reference
 
     def places(
         self, model: Sequence[float], found: AnomalyMap, places: Sequence[int] = range(len(PLACES))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from reason_iad.schema import PLACES, Box, InjectedPatch, MapEvidence
+from reason_iad.schema import PLACES, Box, Heat, InjectedPatch
 
 LARGE = 900
 """Longest side of the main pictures, pixels."""
@@ -80,8 +80,8 @@ def picture(pixels: Image.Image, alt: str, side: int = LARGE) -> Picture:
     return Picture(uri, alt, pixels.width, pixels.height)
 
 
-def heat_picture(pixels: Image.Image, evidence: MapEvidence, alt: str) -> Picture | None:
-    """Draw the anomaly map over a grey copy of the picture; None if the map is malformed."""
+def heat_picture(pixels: Image.Image, evidence: Heat, alt: str) -> Picture | None:
+    """Draw a map over a grey copy of the picture; None if the map is malformed."""
     if min(evidence.rows, evidence.columns) < 1 or len(evidence.values) != evidence.rows * evidence.columns:
         return None
     values = np.nan_to_num(np.asarray(evidence.values, np.float32)).reshape(evidence.rows, evidence.columns)

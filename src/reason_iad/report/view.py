@@ -138,7 +138,8 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
     region, width, height = inspection.region, image.width, image.height
     evidence = inspection.evidence
     alt = "Heat map over the inspected image: where it differs from the references."
-    heat = heat_picture(image.pixels, evidence.anomaly_map, alt) if evidence.anomaly_map else None
+    weighed = evidence.fusion.heat if evidence.fusion else None
+    heat = heat_picture(image.pixels, weighed or evidence.anomaly_map, alt) if evidence.anomaly_map else None
     what = f"Inspected image {inspection.image.name}"
     suspected = "suspected " if inspection.verdict == "review" else ""
     where = f"; the {suspected}defect is at the {region.place}" if region else ""
