@@ -88,6 +88,19 @@ def test_attention_from_an_option_has_to_go_to_the_end_of_its_line() -> None:
     assert nowhere == pytest.approx(np.log(8)), "evenly over the eight positions that it sees"
 
 
+def test_attention_is_told_apart_in_half_precision_as_well() -> None:
+    """Large logits that differ by little: rounded to half precision they would be the same, or steps apart."""
+    options, queries = np.array([[0, 7, 1, 5]]), torch.zeros(2, 12, WIDTH)
+    queries[0, 7, :8] = 400.0 * WIDTH**0.5
+    queries[0, 7, 2] += 1.5 * WIDTH**0.5
+    plain = looked_up(taps_of(queries), options, LINES)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = looked_up(taps_of(queries), options, LINES)
+    assert plain is not None and half is not None
+    assert float(half) == pytest.approx(float(plain), abs=1e-4)
+    assert float(plain) == pytest.approx(np.log(np.exp(1.5) + 7) - 1.5, abs=1e-3)
+
+
 def test_what_an_option_cannot_see_takes_no_attention() -> None:
     options, queries = np.array([[0, 7, 1, 5]]), looking((0, 7), 3)
     visible = torch.ones(12, 12, dtype=torch.bool).tril()

@@ -123,8 +123,9 @@ def looked_up(taps: Taps, options: npt.NDArray[np.int64], lines: npt.NDArray[np.
     ends = np.zeros((int(asked.sum()), length), bool)
     row, line = np.nonzero(same[asked])
     ends[row, lines[line, 1]] = True
-    queries = taps.queries[sequence, position].float()
-    logits = torch.einsum("md,msd->ms", queries, taps.keys.float()[sequence]) * queries.shape[-1] ** -0.5
+    queries, keys = taps.queries[sequence, position].float(), taps.keys.float()[sequence]
+    with torch.autocast(device.type, enabled=False):  # in half precision logits of hundreds come in steps of two
+        logits = torch.einsum("md,msd->ms", queries, keys) * queries.shape[-1] ** -0.5
     logits = logits.masked_fill(~taps.visible[sequence, position], float("-inf"))
     there = logits.masked_fill(~torch.from_numpy(ends).to(device), float("-inf"))
     loss: Tensor = (logits.logsumexp(1) - there.logsumexp(1)).mean()
