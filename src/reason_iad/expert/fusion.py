@@ -33,7 +33,7 @@ LARGEST = 100_000
 SURE = 1e-6
 """A model's probability counts as at least so far from 0 and 1."""
 
-HEAT_SIDE = 48
+HEAT_SIDE = 32
 """Rows and columns of the map that is kept as evidence, at most."""
 FARTHEST = 3.0
 """Nothing is farther off than this: a share may be wrong by any factor."""
