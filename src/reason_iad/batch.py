@@ -172,18 +172,18 @@ class ResultLog:
         self.path = path
         self._done: dict[str, Verdict] = {}
         self._conditions: Conditions | None = None
-        self._replaces = False
+        self._held: list[str] | None = None  # failures, as long as what is to be overwritten stays
 
     @classmethod
     def create(cls, path: Path, *, overwrite: bool = False) -> ResultLog:
-        """Begin an empty log. What is to be overwritten stays until there is a first outcome.
+        """Begin an empty log. What is to be overwritten stays until there is a first result, or the end.
 
         Raises:
             OutputError: the file has content and `overwrite` is off, or it cannot be written.
         """
         result = cls(path)
         if overwrite and path.exists():
-            result._replaces = True
+            result._held = []
             return result
         if read_lines_tolerant(path):
             raise OutputError(
@@ -250,16 +250,35 @@ class ResultLog:
     def append(self, outcome: Outcome) -> None:
         """Add one outcome and wait until it is on the disk.
 
+        Failures that come before the first result wait if there is something to overwrite.
+
         Raises:
             OutputError: it was made under other conditions than the log, or cannot be written.
         """
+        line = outcome.model_dump_json()
         if isinstance(outcome, Inspection):
             self._admit(outcome)
             self._done[outcome.image.name] = outcome.verdict
-        if self._replaces:
-            write_atomic(self.path, "")
-            self._replaces = False
-        append_line(self.path, outcome.model_dump_json())
+            self._replace()
+        if self._held is None:
+            append_line(self.path, line)
+        else:
+            self._held.append(line)
+
+    def close(self) -> None:
+        """Write what waits, if anything does; for the end of a run that was not refused.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if self._held:
+            self._replace()
+
+    def _replace(self) -> None:
+        """Put what waits in place of what was to be overwritten."""
+        if self._held is not None:
+            write_atomic(self.path, "".join(f"{line}\n" for line in self._held))
+            self._held = None
 
     def _admit(self, result: Inspection) -> None:
         conditions = Conditions.of(result)

@@ -162,6 +162,9 @@ def test_what_shows_only_with_the_model_is_refused_with_the_first_result(
     (tmp_path / "out.jsonl").write_text("{}\n")
     assert run("inspect", part, *words, "--overwrite").exit_code == 2
     assert (tmp_path / "out.jsonl").read_text() == "{}\n"  # what was to be overwritten is not lost
+    (parts / "0.png").write_text("no image")  # fails, before the part that is refused
+    assert run("inspect", parts, *words, "--overwrite").exit_code == 2
+    assert (tmp_path / "out.jsonl").read_text() == "{}\n"
 
 
 def test_the_threshold_the_good_parts_were_made_with_plays_no_part(

@@ -144,6 +144,21 @@ def test_existing_lines_are_not_lost_by_mistake(run: Run, parts: Path, out: Path
     assert out.read_text() == before
 
 
+def test_failures_overwrite_too_and_keep_their_order(run: Run, parts: Path, out: Path) -> None:
+    run("inspect", parts, "--json", out)
+    images = sorted(parts.iterdir())
+    images[0].write_text("no image")
+    assert run("inspect", parts, "--json", out, "--overwrite").exit_code == 3
+    written = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line.get("image") == str(images[0]) for line in written] == [True, *[False] * (len(images) - 1)]
+    for image in images:
+        image.write_text("no image")
+    assert run("inspect", parts, "--json", out, "--overwrite").exit_code == 3
+    written = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["image"] for line in written] == [str(image) for image in images]
+    assert all("error" in line for line in written)
+
+
 def test_a_foreign_file_is_left_alone(run: Run, parts: Path, out: Path) -> None:
     for foreign in ('{"hello": 1}\n', "one,two\n1,2\n"):
         out.write_text(foreign)

@@ -256,8 +256,12 @@ def _inspect_many(engine: Engine, job: Job) -> int:
                     counts["failed" if isinstance(outcome, Failure) else outcome.verdict] += 1
                     advance(outcome)
     except KeyboardInterrupt:
+        if log:
+            log.close()
         kept = f"; {sum(counts.values())} images are in '{job.json}', go on with --resume" if log else ""
         fail(f"Interrupted{kept}.", EXIT_INTERRUPTED)
+    if log:
+        log.close()
     noun = "image" if len(job.paths) == 1 else "images"
     _say(job, f"{len(job.paths)} {noun}: " + ", ".join(_counted(counts)))
     return next((code for kind, code in _CODES.items() if counts[kind]), 0)
