@@ -353,6 +353,26 @@ def test_it_looks_again_where_most_differs_and_says_where_and_how_large(weighing
     assert all(patch.question in ("detection", "type", "place", "explanation") for patch in result.evidence.patches)
 
 
+def test_a_free_question_for_a_defect_is_weighed_as_an_inspection_is(weighing: Callable[..., Inspector]) -> None:
+    look, good = weighing(), [_plate()]
+    reply = look.ask(_blotched(), "Is there any defect?", options=["no", "yes"], references=good)
+    own, closer = reply.evidence.answers
+    assert reply.weighed and not own.closer and closer.closer and reply.answer.text == "yes"
+    assert reply.answer.probabilities["B"] > max(own.probabilities["B"], closer.probabilities["B"])
+    again = look.ask(_plate(), "Is there any defect?", options=["no", "yes"], references=good)
+    assert again.weighed and again.answer.probabilities["B"] < reply.answer.probabilities["B"]
+    where = look.ask(_blotched(), "Where is the defect?", options=["top left", "bottom right"], references=good)
+    assert where.weighed and where.answer.text == "bottom right"
+    for question, references in (("Which colour?", good), ("Is there any defect?", [])):
+        plain = look.ask(_blotched(), question, options=["no", "yes"], references=references)
+        assert not plain.weighed and plain.evidence.answers == (plain.answer,)
+    assert (
+        not weighing(fuse=False)
+        .ask(_blotched(), "Is there a defect?", options=["no", "yes"], references=good)
+        .weighed
+    )
+
+
 def _traces(*more: tuple[int, int, int, int]) -> Image.Image:
     """Two dark traces of 240 x 200 pixels, and further dark rectangles."""
     picture = Image.new("RGB", (240, 200), (235, 235, 235))

@@ -188,6 +188,9 @@ class Inspector:
     ) -> Reply:
         """Answer any question about an image with the same engine.
 
+        Whether there is a defect, which, where and how large is weighed as in `inspect`, if options to choose from
+        and references are given.
+
         Args:
             image: path, PIL image or array.
             question: the question.
@@ -199,12 +202,14 @@ class Inspector:
         """
         asked = Question("question", question, parse_options(options))
         look = Examination(self._bench, image, references, category, about=question)
-        answer = look.ask(asked)
+        own = look.ask(asked)
+        answer = look.weighed(asked, own)
         return Reply(
             image=look.input_image(),
             method=self.config.method,
             seed=self.config.seed,
             answer=answer,
+            weighed=answer is not own,
             evidence=look.evidence(),
             timings_ms=look.clock.finish(),
             versions=self.versions(),

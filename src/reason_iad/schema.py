@@ -270,8 +270,7 @@ class Evidence(Record):
     anomaly_map: MapEvidence | None = None
     fusion: FusionEvidence | None = Field(
         default=None,
-        description="None: the model answers alone. There is no map, no weights for this model, it was switched "
-        "off, or this is a reply to a free question.",
+        description="None: the model answers alone (no map, no weights for it, switched off), or a free question.",
     )
     closer: Box | None = Field(
         default=None, description="The part of the image that was looked at again, enlarged; null if none was."
@@ -391,6 +390,7 @@ class Reply(Record):
     method: str
     seed: int
     answer: Answer
+    weighed: bool = Field(default=False, description="Whether what differs has a say in `answer`.")
     evidence: Evidence
     timings_ms: dict[str, float]
     versions: Versions

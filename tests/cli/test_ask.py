@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,32 @@ def test_compiling_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch, make
     for words in ([], ["--compile"]):
         CliRunner().invoke(main, ["ask", str(make_image()), "What is it?", *words])
     assert seen == [False, True]
+
+
+def test_weighing_can_be_switched_off(run: Run, stubs: list[StubInspector], make_image: Make) -> None:
+    part = make_image()
+    run("ask", part, "Is there a defect?", "--options", "yes", "no")
+    run("ask", part, "Is there a defect?", "--options", "yes", "no", "--no-fuse")
+    assert [stub.config.fuse for stub in stubs] == [True, False]
+
+
+def test_what_was_weighed_is_shown_beside_the_models_own(
+    run: Run, make_image: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = StubInspector.ask
+
+    def weighed(self: StubInspector, *args: Any, **options: Any) -> Reply:
+        reply = plain(self, *args, **options)
+        surer = reply.answer.model_copy(update={"probabilities": {"A": 0.9, "B": 0.1}})
+        evidence = reply.evidence.model_copy(update={"answers": (reply.answer,)})
+        return reply.model_copy(update={"answer": surer, "weighed": True, "evidence": evidence})
+
+    words = ("ask", make_image(), "Is there a defect?", "--options", "yes", "no")
+    before = run(*words).stdout
+    monkeypatch.setattr(StubInspector, "ask", weighed)
+    after = run(*words).stdout
+    assert "weighed" not in before and "0.900" in after
+    assert "weighed    with what differs from good parts; the model alone A 0." in after
 
 
 def test_open_question(run: Run, make_image: Make) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reason_iad.cli.common import Engine, check_output, engine_options
+from reason_iad.cli.common import Engine, check_output, engine_options, fuse_option
 from reason_iad.cli.inspect import STDOUT
 from reason_iad.cli.values import ManyValues
 
@@ -30,6 +30,7 @@ from reason_iad.cli.values import ManyValues
 )
 @click.option("--category", help="Name of the product; found from the gallery if left out.")
 @engine_options
+@fuse_option
 @click.option(
     "--json",
     "json",
@@ -46,6 +47,7 @@ def ask(
 
     \b
     reason-iad ask part.png "How many pins are there?" --options "A) 4" "B) 8"
+    reason-iad ask part.png "Is there any defect?" --options yes no --reference good.png
     """
     from reason_iad.cli.show import show_reply
     from reason_iad.files import write_atomic

@@ -79,6 +79,14 @@ class Engine:
         return inspector
 
 
+fuse_option = click.option(
+    "--fuse/--no-fuse",
+    default=True,
+    show_default=True,
+    help="Look again where it differs from the references, and weigh that, where the model has weights for it.",
+)
+
+
 def engine_options(command: F) -> F:
     """Add the options of `Engine` to a command, which receives them as `engine`.
 

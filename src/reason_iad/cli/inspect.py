@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, fail
-from reason_iad.cli.common import Engine, check_output, check_resume, engine_options, make_folder
+from reason_iad.cli.common import Engine, check_output, check_resume, engine_options, fuse_option, make_folder
 from reason_iad.cli.promises import Promised, promise_options
 from reason_iad.cli.values import ManyValues
 from reason_iad.errors import ConfigError, OutputError, ReasonIADError
@@ -73,12 +73,7 @@ class Job:
 @engine_options
 @click.option("--threshold", type=float, help="'defect' at or above this probability (default: 0.5).")
 @promise_options
-@click.option(
-    "--fuse/--no-fuse",
-    default=True,
-    show_default=True,
-    help="Look again where it differs from the references, and weigh that, where the model has weights for it.",
-)
+@fuse_option
 @click.option(
     "--report",
     type=click.Path(path_type=Path),

@@ -60,6 +60,9 @@ def show_reply(result: Reply, *, err: bool = False) -> None:
         (f"{probability:.3f}", f"{letter}) {answer.options.get(letter, '')}")
         for letter, probability in answer.probabilities.items()
     ]
+    if result.weighed:
+        own = ", ".join(f"{letter} {p:.3f}" for letter, p in result.evidence.answers[0].probabilities.items())
+        rows.append(("weighed", f"with what differs from good parts; the model alone {own}"))
     rows += _knowledge(result.evidence.knowledge)
     rows += _how(result.method, result.seed, result.versions, result.timings_ms)
     _print(rows, err)
