@@ -48,6 +48,12 @@ def test_ask(make_image: Make) -> None:
     assert abs(sum(reply.answer.probabilities.values()) - 1) < 1e-5
 
 
+def test_knowledge_that_came_with_the_category_has_no_score(make_image: Make) -> None:
+    words = ["ask", str(make_image("part.png", 120, 64)), "Is it bright?", "--model", "fake", "--category", "leather"]
+    shown = CliRunner().invoke(main, words).stdout
+    assert "(whole category)" in shown and "0.00" not in shown
+
+
 def test_unknown_category_names_the_mend(make_image: Make) -> None:
     words = ["inspect", str(make_image("part.png", 120, 64)), "--model", "fake", "--category", "no such thing"]
     result = CliRunner().invoke(main, words)

@@ -69,10 +69,14 @@ def show_reply(result: Reply, *, err: bool = False) -> None:
 
 
 def _knowledge(entries: tuple[RetrievedEntry, ...]) -> list[tuple[str, str]]:
-    lines = [f"{e.entry.id} ({e.scorer} {e.score:.2f})" for e in entries[:_KNOWLEDGE_SHOWN]]
+    lines = [f"{e.entry.id} ({_found_by(e)})" for e in entries[:_KNOWLEDGE_SHOWN]]
     if len(entries) > _KNOWLEDGE_SHOWN:
         lines.append(f"and {len(entries) - _KNOWLEDGE_SHOWN} more")
     return [("" if i else "knowledge", line) for i, line in enumerate(lines)]
+
+
+def _found_by(found: RetrievedEntry) -> str:
+    return "whole category" if found.scorer == "category" else f"{found.scorer} {found.score:.2f}"
 
 
 def _how(method: str, seed: int, versions: Versions, timings_ms: dict[str, float]) -> list[tuple[str, str]]:
