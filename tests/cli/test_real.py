@@ -49,7 +49,8 @@ def test_ask(make_image: Make) -> None:
 
 
 def test_knowledge_that_came_with_the_category_has_no_score(make_image: Make) -> None:
-    words = ["ask", str(make_image("part.png", 120, 64)), "Is it bright?", "--model", "fake", "--category", "leather"]
+    part = str(make_image("part.png", 120, 64))
+    words = ["ask", part, "Is it bright?", "--model", "fake", "--category", "leather"]
     shown = CliRunner().invoke(main, words).stdout
     assert "(whole category)" in shown and "0.00" not in shown
 
