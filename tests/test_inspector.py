@@ -297,7 +297,7 @@ def test_a_moved_reference_costs_one_look_more_and_no_new_calibration(monkeypatc
 
 @pytest.fixture
 def weighing(tmp_path: Path, knowledge: Path) -> Callable[..., Inspector]:
-    """An inspector whose model has weights for the map: so sure of a defect that it is always one."""
+    """An inspector whose model has weights for the map: they hardly ask the model, and call everything a defect."""
     sure = DetectionWeights(bias=0.5, model=0.01, closer=0.01, map=0.5)
     fusion = LateFusion(
         one_reference=sure, more_references=sure, place=PlaceWeights(model=0.0, map=1.0),
@@ -361,9 +361,13 @@ def test_a_free_question_for_a_defect_is_weighed_as_an_inspection_is(weighing: C
     assert reply.answer.probabilities["B"] > max(own.probabilities["B"], closer.probabilities["B"])
     again = look.ask(_plate(), "Is there any defect?", options=["no", "yes"], references=good)
     assert again.weighed and again.answer.probabilities["B"] < reply.answer.probabilities["B"]
+    fusion = reply.evidence.fusion
+    assert fusion is not None and fusion.model_probability == own.probabilities["B"]
+    assert fusion.closer_probability == closer.probabilities["B"]
     where = look.ask(_blotched(), "Where is the defect?", options=["top left", "bottom right"], references=good)
     assert where.weighed and where.answer.text == "bottom right"
-    for question, references in (("Which colour?", good), ("Is there any defect?", [])):
+    about_else = ("Which colour?", "Is there any defect on the connector?", "Is it false that there is a defect?")
+    for question, references in (*((each, good) for each in about_else), ("Is there any defect?", [])):
         plain = look.ask(_blotched(), question, options=["no", "yes"], references=references)
         assert not plain.weighed and plain.evidence.answers == (plain.answer,)
     assert (

@@ -176,7 +176,7 @@ class ResultLog:
 
     @classmethod
     def create(cls, path: Path, *, overwrite: bool = False) -> ResultLog:
-        """Begin an empty log. What is to be overwritten stays until there is a first result, or the end.
+        """Begin an empty log. What is to be overwritten stays until there is a first result, or all have failed.
 
         Raises:
             OutputError: the file has content and `overwrite` is off, or it cannot be written.
@@ -265,8 +265,13 @@ class ResultLog:
         else:
             self._held.append(line)
 
+    @property
+    def waits(self) -> bool:
+        """Whether what is to be overwritten is still there."""
+        return self._held is not None
+
     def close(self) -> None:
-        """Write what waits, if anything does; for the end of a run that was not refused.
+        """Write what waits, if anything does; for the end of a run that was neither refused nor interrupted.
 
         Raises:
             OutputError: it cannot be written.

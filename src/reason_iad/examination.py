@@ -14,9 +14,11 @@ from reason_iad.claims import claims_of
 from reason_iad.closer import closer_box, crop
 from reason_iad.config import Orders
 from reason_iad.expert.extent import covered, region_box
+from reason_iad.expert.heat import as_heat
 from reason_iad.expert.suspicion import sides_at_spot, spot, standing_out, what_is_usual
 from reason_iad.good_parts import described
 from reason_iad.images import LoadedImage, load_image
+from reason_iad.plain_questions import asks_plainly
 from reason_iad.prompt import (
     LETTERS,
     Question,
@@ -35,7 +37,6 @@ from reason_iad.schema import (
     Entry,
     Evidence,
     FusionEvidence,
-    Heat,
     InjectedPatch,
     InputImage,
     MapEvidence,
@@ -44,10 +45,9 @@ from reason_iad.schema import (
     Region,
 )
 from reason_iad.type_names import under_known_names
-from reason_iad.weighing import asks_type, place_named, weigh
+from reason_iad.weighing import asks_type, place_named, weigh, yes_means_defect
 
 if TYPE_CHECKING:
-    import torch
     from PIL import Image
 
     from reason_iad.expert import AnomalyMap
@@ -208,21 +208,37 @@ class Examination:
         """Probability of a defect: the model's, weighed with what the map says where there are weights for it."""
         question = detection_question()
         answer = self.ask(question)
-        probability = answer.probabilities["A"]
-        if self.bench.fusion is None or self.map is None:
-            return probability
-        weighed = self.weighed(question, answer).probabilities["A"]
+        weighed = self.weighed(question, answer)
+        if weighed is not answer:
+            self.fused = self._what_was_weighed("A")
+        return weighed.probabilities["A"]
+
+    def _what_was_weighed(self, yes: str) -> FusionEvidence:
+        """Into the question for a defect that was answered last, at two looks; `yes` is the letter of 'yes'."""
+        assert self.map is not None and self.bench.fusion is not None
         patches, pixels = sides_at_spot(self.map)
-        self.fused = FusionEvidence(
-            model_probability=probability,
+        whole, closer = self.answers[-2:]
+        return FusionEvidence(
+            model_probability=whole.probabilities[yes],
             patches=patches,
             pixels=pixels,
-            closer_probability=self.answers[-1].probabilities["A"],
+            closer_probability=closer.probabilities[yes],
             standing_out=standing_out(self.map),
             usual=what_is_usual(self.map),
-            heat=_as_heat(self.bench.fusion.heat(self.map), digits=2),
+            heat=as_heat(self.bench.fusion.heat(self.map), digits=2),
         )
-        return weighed
+
+    def ask_freely(self, question: Question) -> tuple[Answer, bool]:
+        """Answer what anybody asks, and say whether the answer was weighed: only where it plainly asks what an
+        inspection does."""
+        own = self.ask(question)
+        if not asks_plainly(question.text):
+            return own, False
+        answer = self.weighed(question, own)
+        yes = yes_means_defect(question)
+        if yes is not None and answer is not own:
+            self.fused = self._what_was_weighed(yes)
+        return answer, answer is not own
 
     def weighed(self, question: Question, answer: Answer) -> Answer:
         """An answer with the say of the map and of a closer look in it, where there are weights for them."""
@@ -288,7 +304,7 @@ class Examination:
         found = None
         if self.map is not None:
             found = MapEvidence(
-                **_as_heat(self.map.values, digits=4).model_dump(),
+                **as_heat(self.map.values, digits=4).model_dump(),
                 gate_passed=self.map.gate_passed,
                 calibrated_on=self.map.calibrated_on,
             )
@@ -322,14 +338,6 @@ class Examination:
         if not self.given.pictures:
             return None
         return self.bench.compare(self.image, self._mapped(), self.moved, self.given)
-
-
-def _as_heat(values: torch.Tensor, digits: int) -> Heat:
-    """A map of rows and columns, as results keep it."""
-    rows, columns = values.shape
-    return Heat(
-        rows=rows, columns=columns, values=tuple(round(value, digits) for value in values.flatten().tolist())
-    )
 
 
 class _Clock:

@@ -131,7 +131,7 @@ class Inspector:
             image: path, PIL image or array.
             references: normal images of the same product, best first.
             category: name or alias of the product in the knowledge; found from the gallery if not given.
-            question: a further question, answered beside the standard ones (key 'question').
+            question: a further question, answered beside the standard ones by the model alone (key 'question').
 
         Raises:
             ImageError: an image cannot be used.
@@ -188,8 +188,8 @@ class Inspector:
     ) -> Reply:
         """Answer any question about an image with the same engine.
 
-        Whether there is a defect, which, where and how large is weighed as in `inspect`, if options to choose from
-        and references are given.
+        Where it plainly asks whether there is a defect, or which, where or how large it is (`plain_questions.py`),
+        with options to choose from and references, the answer is weighed as in `inspect`.
 
         Args:
             image: path, PIL image or array.
@@ -202,14 +202,13 @@ class Inspector:
         """
         asked = Question("question", question, parse_options(options))
         look = Examination(self._bench, image, references, category, about=question)
-        own = look.ask(asked)
-        answer = look.weighed(asked, own)
+        answer, weighed = look.ask_freely(asked)
         return Reply(
             image=look.input_image(),
             method=self.config.method,
             seed=self.config.seed,
             answer=answer,
-            weighed=answer is not own,
+            weighed=weighed,
             evidence=look.evidence(),
             timings_ms=look.clock.finish(),
             versions=self.versions(),

@@ -203,7 +203,7 @@ class Answer(Record):
 
 
 class Heat(Record):
-    """A map over the image."""
+    """Where something speaks for a defect, over the whole image."""
 
     rows: int
     columns: int
@@ -244,8 +244,8 @@ class FusionEvidence(Record):
 
     heat: Heat | None = Field(
         default=None,
-        description="At each place, the probability of a defect by what differs there, were the model undecided; "
-        "the largest in each cell. The box and the closer look follow it.",
+        description="What the comparison says for a defect at each place: 0 where no more differs than is usual, 1 "
+        "where that makes a defect certain; the largest in each cell. The closer look is where it is largest.",
     )
 
     def in_words(self) -> str:
@@ -270,7 +270,7 @@ class Evidence(Record):
     anomaly_map: MapEvidence | None = None
     fusion: FusionEvidence | None = Field(
         default=None,
-        description="None: the model answers alone (no map, no weights for it, switched off), or a free question.",
+        description="None: the model answers alone (no map, no weights, switched off), or not about whether.",
     )
     closer: Box | None = Field(
         default=None, description="The part of the image that was looked at again, enlarged; null if none was."

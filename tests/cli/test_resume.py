@@ -10,8 +10,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from reason_iad.schema import Inspection
 
 from .conftest import Run
 from .stub import StubInspector
@@ -157,6 +160,24 @@ def test_failures_overwrite_too_and_keep_their_order(run: Run, parts: Path, out:
     written = [json.loads(line) for line in out.read_text().splitlines()]
     assert [line["image"] for line in written] == [str(image) for image in images]
     assert all("error" in line for line in written)
+
+
+def test_an_interrupt_before_the_first_result_leaves_what_was_to_be_overwritten(
+    run: Run, parts: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("inspect", parts, "--json", out)
+    before, broken, plain = out.read_text(), parts / "0.png", StubInspector.inspect
+    broken.write_text("no image")
+
+    def interrupted(self: StubInspector, image: Path, **options: Any) -> Inspection:
+        if image != broken:
+            raise KeyboardInterrupt
+        return plain(self, image, **options)
+
+    monkeypatch.setattr(StubInspector, "inspect", interrupted)
+    result = run("inspect", parts, "--json", out, "--overwrite")
+    assert result.exit_code == 130 and f"'{out}' is as it was" in result.stderr and "--resume" not in result.stderr
+    assert out.read_text() == before
 
 
 def test_a_foreign_file_is_left_alone(run: Run, parts: Path, out: Path) -> None:

@@ -58,12 +58,22 @@ def test_the_probability_is_the_logistic_of_both_looks_and_the_map() -> None:
 
 
 @pytest.mark.parametrize("references", [1, 3])
-def test_heat_is_the_probability_at_each_place_were_the_model_undecided(references: int) -> None:
+def test_heat_is_how_much_more_probable_each_place_makes_a_defect_than_usual(references: int) -> None:
     one = found(0.4, at=(2, 7), references=references)
     heat = FUSION.heat(one)
     assert heat.shape == (12, 12) and divmod(int(heat.argmax()), 12) == (2, 7)
-    assert float(heat.max()) == pytest.approx(FUSION.probability(0.5, 0.5, one))
-    assert float(heat[0, 0]) < 0.5 < float(heat.max())
+    usual = 1 / (1 + math.exp({1: 2.0, 3: 0.0}[references]))
+    assert float(heat.max()) == pytest.approx((FUSION.probability(0.5, 0.5, one) - usual) / (1 - usual), abs=1e-6)
+    assert float(heat.max()) > 0.4 and float(heat.sum()) == pytest.approx(float(heat.max())), "0 where it is usual"
+
+
+def test_what_differs_as_good_parts_do_has_no_heat() -> None:
+    """Also where the weights would call that a defect: half the picture of a good part would glow."""
+    keen = FUSION.model_copy(update={"more_references": DetectionWeights(bias=3.0, model=1.0, closer=1.0, map=1.0)})
+    usual = found(0.2, references=3)  # as far as the references are from each other
+    assert keen.probability(0.5, 0.5, usual) > 0.9 and float(keen.heat(usual).max()) < 1e-6
+    sure = keen.model_copy(update={"more_references": DetectionWeights(bias=90.0, model=1.0, closer=1.0, map=1.0)})
+    assert torch.isfinite(sure.heat(found(0.4, references=3))).all()
 
 
 def test_heat_of_a_large_map_keeps_its_peaks() -> None:
@@ -73,7 +83,8 @@ def test_heat_of_a_large_map_keeps_its_peaks() -> None:
     heat = FUSION.heat(fine)
     assert heat.shape == (HEAT_SIDE, HEAT_SIDE)
     assert divmod(int(heat.argmax()), HEAT_SIDE) == (137 * HEAT_SIDE // 200, 61 * HEAT_SIDE // 100)
-    assert float(heat.max()) == pytest.approx(FUSION.probability(0.5, 0.5, fine))
+    usual = 1 / (1 + math.exp(2.0))
+    assert float(heat.max()) == pytest.approx((FUSION.probability(0.5, 0.5, fine) - usual) / (1 - usual), abs=1e-6)
 
 
 def test_copies_of_one_reference_count_as_one() -> None:

@@ -15,6 +15,7 @@ import report_cases as cases
 from reason_iad.errors import ImageError, OutputError
 from reason_iad.report import render_report, save_report
 from reason_iad.report.facts import percent
+from reason_iad.report.pictures import heat_picture
 from reason_iad.report.view import build_view
 from reason_iad.schema import (
     CategoryEvidence,
@@ -135,9 +136,13 @@ def test_the_map_that_is_weighed_is_the_map_that_is_shown() -> None:
         [value for tag, name, value in page(one, references=good).attributes if (tag, name) == ("img", "src")]
         for one in (whole, weighed)
     )
-    assert len(before) == len(after) and sum(map(operator.ne, before, after)) == 1
-    inside = weighed.evidence.model_copy(update={"anomaly_map": None})
-    page(weighed.model_copy(update={"evidence": inside}), references=good)
+    drawn = heat_picture(cases.plate(True).pixels, elsewhere, "")
+    assert drawn is not None and len(before) == len(after)
+    assert drawn.uri in after and drawn.uri not in before and sum(map(operator.ne, before, after)) == 1
+    torn = fusion.model_copy(update={"heat": elsewhere.model_copy(update={"values": (1.0,)})})
+    evidence = whole.evidence.model_copy(update={"fusion": torn})
+    pictures = page(whole.model_copy(update={"evidence": evidence}), references=good).attributes
+    assert [value for tag, name, value in pictures if (tag, name) == ("img", "src")] == before, "the calibrated one"
 
 
 def test_everything_visual_is_there(full: Page) -> None:

@@ -48,6 +48,9 @@ def ask(
     \b
     reason-iad ask part.png "How many pins are there?" --options "A) 4" "B) 8"
     reason-iad ask part.png "Is there any defect?" --options yes no --reference good.png
+
+    The second is weighed like a verdict: with references and options to choose from, questions that plainly ask
+    whether there is a defect (yes, no), or which, where ("top left") or how large it is.
     """
     from reason_iad.cli.show import show_reply
     from reason_iad.files import write_atomic

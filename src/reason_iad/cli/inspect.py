@@ -251,9 +251,10 @@ def _inspect_many(engine: Engine, job: Job) -> int:
                     counts["failed" if isinstance(outcome, Failure) else outcome.verdict] += 1
                     advance(outcome)
     except KeyboardInterrupt:
+        kept = ""
         if log:
-            log.close()
-        kept = f"; {sum(counts.values())} images are in '{job.json}', go on with --resume" if log else ""
+            there = f"{sum(counts.values())} images are in '{job.json}', go on with --resume"
+            kept = f"; '{job.json}' is as it was" if log.waits else f"; {there}"
         fail(f"Interrupted{kept}.", EXIT_INTERRUPTED)
     if log:
         log.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reason_iad.schema import Inspection, Reply, RetrievedEntry, Versions
+from reason_iad.schema import FusionEvidence, Inspection, Reply, RetrievedEntry, Versions
 from reason_iad.verdict import SHOWN, Verdict, in_digits
 
 _KNOWLEDGE_SHOWN = 4
@@ -40,9 +40,7 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
         rows.append(("compared", f"with {len(given) - left} of {len(given)} good parts{why}"))
     fusion = result.evidence.fusion
     if fusion is not None:
-        closer = fusion.closer_probability
-        near = "" if closer is None else f", at a closer look {closer:.3f}"
-        rows.append(("weighed", f"the model alone {fusion.model_probability:.3f}{near}; {fusion.in_words()}"))
+        rows.append(_weighed(fusion))
     elif anomaly_map := result.evidence.anomaly_map:
         says = "beyond what good parts show" if anomaly_map.gate_passed else "not beyond what good parts show"
         count = anomaly_map.calibrated_on
@@ -60,12 +58,22 @@ def show_reply(result: Reply, *, err: bool = False) -> None:
         (f"{probability:.3f}", f"{letter}) {answer.options.get(letter, '')}")
         for letter, probability in answer.probabilities.items()
     ]
-    if result.weighed:
+    if result.evidence.fusion is not None:
+        rows.append(_weighed(result.evidence.fusion))
+    elif result.weighed:
         own = ", ".join(f"{letter} {p:.3f}" for letter, p in result.evidence.answers[0].probabilities.items())
         rows.append(("weighed", f"with what differs from good parts; the model alone {own}"))
+    elif result.evidence.anomaly_map is not None:
+        rows.append(("weighed", "no: the model alone"))
     rows += _knowledge(result.evidence.knowledge)
     rows += _how(result.method, result.seed, result.versions, result.timings_ms)
     _print(rows, err)
+
+
+def _weighed(fusion: FusionEvidence) -> tuple[str, str]:
+    closer = fusion.closer_probability
+    near = "" if closer is None else f", at a closer look {closer:.3f}"
+    return "weighed", f"the model alone {fusion.model_probability:.3f}{near}; {fusion.in_words()}"
 
 
 def _knowledge(entries: tuple[RetrievedEntry, ...]) -> list[tuple[str, str]]:

@@ -131,12 +131,15 @@ class LateFusion(_Part):
         return 1 / (1 + math.exp(-odds)) if odds > -700 else math.exp(odds)
 
     def heat(self, found: AnomalyMap) -> torch.Tensor:
-        """What `probability` is for each place of the map, were both looks undecided: (rows, columns) in [0, 1].
+        """What each place of the map says for a defect: (rows, columns) in [0, 1].
 
+        0 where no more differs than is usual; 1 where that alone, were both looks undecided, is surely a defect.
         Where the map is larger than `HEAT_SIDE` each way, a cell has the largest value in it.
         """
         weights = self._detection(found)
+        usual = torch.sigmoid(torch.tensor(weights.bias))
         whole = torch.sigmoid(weights.bias + weights.map * suspicion(found))
+        whole = ((whole - usual) / (1 - usual).clamp_min(SURE)).clamp_min(0)
         rows, columns = (min(side, HEAT_SIDE) for side in whole.shape)
         return torch.nn.functional.adaptive_max_pool2d(whole[None], (rows, columns))[0]
 

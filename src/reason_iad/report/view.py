@@ -139,7 +139,8 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
     evidence = inspection.evidence
     alt = "Heat map over the inspected image: where it differs from the references."
     weighed = evidence.fusion.heat if evidence.fusion else None
-    heat = heat_picture(image.pixels, weighed or evidence.anomaly_map, alt) if evidence.anomaly_map else None
+    maps = (weighed, evidence.anomaly_map) if evidence.anomaly_map else ()  # the first that is whole
+    heat = next(filter(None, (heat_picture(image.pixels, one, alt) for one in maps if one)), None)
     what = f"Inspected image {inspection.image.name}"
     suspected = "suspected " if inspection.verdict == "review" else ""
     where = f"; the {suspected}defect is at the {region.place}" if region else ""
