@@ -80,6 +80,33 @@ def test_others_are_not(text: str, options: tuple[str, ...]) -> None:
     assert yes_means_defect(Question("q", text, options)) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("Does the part never show defects?", ("Yes", "No")),
+        ("Is it false that the part is damaged?", ("Yes", "No")),
+        ("Do most parts have defects?", ("Yes", "No")), ("Is there a defect besides the dent?", ("Yes", "No")),
+        ("Is there a defect of type scratch?", ("Yes", "No")), ("Are there defects except rust?", ("Yes", "No")),
+        ("Is only the screw damaged?", ("Yes", "No")), ("Are both pins damaged?", ("Yes", "No")),
+        ("Where is there no defect?", ("Top left", "Center")),
+        ("Which place is free of defects?", ("Top left", "Center")),
+        ("Where is the hole nearest the defect?", ("Top left", "Center")),
+        ("Where is the logo, not the defect?", ("Top left", "Center")),
+        ("How much of the image is free of defects?", ("Less than 10 %", "More than 10 %")),
+        ("What share of the image is not defective?", ("Less than 10 %", "More than 10 %")),
+        ("What percentage of the surface around the defect is dark?", ("Less than 10 %", "More than 10 %")),
+        ("Which defect is not shown?", ("scratch", "dent")),
+        ("Which defects can occur on this part?", ("scratch", "dent")),
+        ("Which defect is more common?", ("scratch", "dent")),
+        ("Which defect type is excluded?", ("scratch", "dent")),
+    ],
+)  # fmt: skip
+def test_turned_round_or_about_something_else_they_are_left_alone(text: str, options: tuple[str, ...]) -> None:
+    question = Question("q", text, options)
+    assert yes_means_defect(question) is None and places_of(question) is None and ranges_of(question) is None
+    assert not asks_type(question)
+
+
 def test_no_wording_of_the_drawn_questions_is_taken_for_its_opposite() -> None:
     for text in wording.IS_GOOD:
         assert yes_means_defect(Question("q", text.format(part="cable"), ("Yes", "No"))) is None, text

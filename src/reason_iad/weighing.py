@@ -33,10 +33,16 @@ _WHETHER = re.compile(
 _TURNED = re.compile(
     r"\b(free|without|flawless|faultless|defectless|good|fine|normal|perfect|intact|undamaged|okay?|accept\w*|pass|not?"
     r"|none|zero|lacks?|devoid|clear|absent|less|fewer|more|than|left|right|top|bottom|upper|lower|corner"
-    r"|cent(er|re)|middle|edge|border|reference|template|background|caused|due|often)\b|n['’]t\b",
+    r"|cent(er|re)|middle|edge|border|reference|template|background|caused|due|often|of type)\b|n['’]t\b",
     re.IGNORECASE,
 )
 """Words that turn such a question round, or narrow it."""
+_REVERSED = re.compile(
+    r"\b(not?|none|never|free|without|absent|except|excluded?|apart|besides|false|only|both|around|near(est)?|beside"
+    r"|hardly|rare(ly)?|most|usually|common(ly)?|worse|can occur)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+"""Words that turn a question of any kind round, or make it one about something else."""
 _ASKS_WHERE = re.compile(rf"\b({_FLAW}|wrong|differs?)\b", re.IGNORECASE)
 _NOUN = r"(?:defects?|anomal(?:y|ies)|abnormalit(?:y|ies)|flaws?|faults?|damages?)\b"
 _SORT = r"(?:type|kind|sort|class|category)\b"
@@ -80,7 +86,8 @@ def yes_means_defect(question: Question) -> str | None:
     if set(letters) != {"yes", "no"} or len(question.options) != 2:
         return None
     text = question.text.strip()
-    return letters["yes"] if _WHETHER.search(text) and not _TURNED.search(text) else None
+    turned = _TURNED.search(text) or _REVERSED.search(text)
+    return letters["yes"] if _WHETHER.search(text) and not turned else None
 
 
 def places_of(question: Question) -> list[int] | None:
@@ -88,7 +95,7 @@ def places_of(question: Question) -> list[int] | None:
     plain = [_plain(text) for text in question.options]
     if len(plain) < 2 or len(set(plain)) != len(plain) or not set(plain) <= set(PLACES):
         return None
-    if not _ASKS_WHERE.search(question.text):
+    if not _ASKS_WHERE.search(question.text) or _REVERSED.search(question.text):
         return None
     return [PLACES.index(text) for text in plain]
 
@@ -99,6 +106,8 @@ def ranges_of(question: Question) -> list[tuple[float, float]] | None:
     Every option is a range of percentages, and no two of them overlap; or they are the four `SIZES`.
     """
     plain = [_plain(text) for text in question.options]
+    if _REVERSED.search(question.text):
+        return None
     if sorted(plain) == sorted(SIZES) and _ASKS_SIZE.search(question.text):
         limits = (0.0, *SIZE_LIMITS, 1.0)
         return [(limits[place], limits[place + 1]) for place in map(SIZES.index, plain)]
@@ -136,7 +145,8 @@ def asks_type(question: Question) -> bool:
     """Whether it asks which type of defect it is, with types to choose from."""
     if len(question.options) < 2 or {_plain(text) for text in question.options} <= {"yes", "no", *PLACES}:
         return False
-    return bool(_ASKS_TYPE.search(question.text)) and not _ASKS_ELSE.search(question.text)
+    other = _ASKS_ELSE.search(question.text) or _REVERSED.search(question.text)
+    return bool(_ASKS_TYPE.search(question.text)) and not other
 
 
 def weigh(
