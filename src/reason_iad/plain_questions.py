@@ -22,14 +22,12 @@ _FORMS = (
     rf"is (any|some)thing wrong{_HERE}",
     rf"where (is|are) {_THE} {_DEFECT}( located)?{_HERE}",
     rf"(what|which) (is )?{_THE} {_DEFECT}{_HERE}",
-    rf"(what|which) {_DEFECT} (is it|is this|is there|does {_THE} {_PART} have){_HERE}",
-    rf"(what|which) {_SORT} of {_DEFECT} (is it|is this|is there|does {_THE} {_PART} have){_HERE}",
+    rf"(what|which) ({_SORT} of )?{_DEFECT} (is it|is this|is there|does {_THE} {_PART} have){_HERE}",
     rf"what is the {_SORT} of ({_THE} )?{_DEFECT}{_HERE}",
     rf"how (large|big) (is|are) {_THE} {_DEFECT}",
-    rf"how much of {_THE} {_PART} (does|do) {_THE} {_DEFECT} cover",
-    rf"what share of {_THE} {_PART} (does|do) {_THE} {_DEFECT} cover",
+    rf"(how much|what share) of {_THE} {_PART} (does|do) {_THE} {_DEFECT} cover",
 )
-_PLAIN = re.compile("|".join(f"(?:{form})" for form in _FORMS), re.IGNORECASE)
+_PLAIN = re.compile("|".join(f"(?:{form})" for form in _FORMS))
 
 
 def asks_plainly(text: str) -> bool:

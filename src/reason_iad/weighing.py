@@ -31,12 +31,12 @@ _WHETHER = re.compile(
 )
 """Questions that a defect answers with yes."""
 _TURNED = re.compile(
-    r"\b(free|without|flawless|faultless|defectless|good|fine|normal|perfect|intact|undamaged|okay?|accept\w*|pass|not?"
-    r"|none|zero|lacks?|devoid|clear|absent|less|fewer|more|than|left|right|top|bottom|upper|lower|corner"
-    r"|cent(er|re)|middle|edge|border|reference|template|background|caused|due|often|of type)\b|n['’]t\b",
+    r"\b(flawless|faultless|defectless|good|fine|normal|perfect|intact|undamaged|okay?|accept\w*|pass"
+    r"|zero|lacks?|devoid|clear|less|fewer|more|than|left|right|top|bottom|upper|lower|corner"
+    r"|cent(er|re)|middle|edge|border|reference|template|background|caused|due|often|of type)\b",
     re.IGNORECASE,
 )
-"""Words that turn such a question round, or narrow it."""
+"""Further words, beside `_REVERSED`, that turn such a question round, or narrow it."""
 _REVERSED = re.compile(
     r"\b(not?|none|never|free|without|absent|except|excluded?|apart|besides|false|only|both|around|near(est)?|beside"
     r"|hardly|rare(ly)?|most|usually|common(ly)?|worse|can occur)\b|n['’]t\b",
