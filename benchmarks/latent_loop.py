@@ -34,9 +34,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from floor import measure_machine, phases
 from reason_iad.backbones.base import Prefix, SuffixQuery
 from reason_iad.backbones.chat import encode_content
+from reason_iad.backbones.prompt import Data, ImageSlot, Prompt
 from reason_iad.backbones.qwen2_5_vl import Qwen25VL
 from reason_iad.config import ReasoningConfig
-from reason_iad.prompt import Data, ImageSlot, Prompt, Question, build_prompt, detection_question
+from reason_iad.inspection.prompts import build_prompt
+from reason_iad.inspection.questions import Question, detection_question
 from reason_iad.reasoning import Problem, assemble, reason
 from shapes import SHAPES, build
 

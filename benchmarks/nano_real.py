@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reason_iad import Inspector, InspectorConfig
-from reason_iad.nano.metrics import auc, balanced_accuracy, wilson
-from reason_iad.operating_point import KnownPart, operating_point
+from reason_iad.inspection.operating_point import KnownPart, operating_point
+from reason_iad_nano.metrics import auc, balanced_accuracy, wilson
 
 SETS = {
     "deeppcb/pcb_crop": "pcb",

@@ -15,14 +15,14 @@ import time
 from pathlib import Path
 
 from reason_iad.backbones.loading import load_backbone
-from reason_iad.nano.asking import Asked
-from reason_iad.nano.metrics import auc, balanced_accuracy
-from reason_iad.nano.package import preprocessor_config
-from reason_iad.nano.showing import Pairs, Shown
-from reason_iad.prompt import detection_question, place_question
+from reason_iad.inspection.questions import detection_question, place_question
 from reason_iad.schema import PLACES
+from reason_iad_nano.asking import Asked
+from reason_iad_nano.metrics import auc, balanced_accuracy
+from reason_iad_nano.package import preprocessor_config
+from reason_iad_nano.showing import Pairs, Shown
 
-NANO = Path(__file__).parent.parent / "src" / "reason_iad" / "nano" / "weights"
+NANO = Path(__file__).parent.parent / "src" / "reason_iad" / "backbones" / "nano"
 
 
 def measure(folder: Path, drawn: int, pairs: int) -> dict[str, float]:

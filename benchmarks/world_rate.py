@@ -9,7 +9,7 @@ import argparse
 import time
 from collections import defaultdict
 
-from reason_iad.nano.world import make_sample
+from reason_iad_nano.world import make_sample
 
 
 def main() -> None:

@@ -13,55 +13,29 @@ SRC = Path(__file__).parent.parent / "src"
 PACKAGE = "reason_iad"
 MODULES = {
     ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted(SRC.rglob("*.py"))
+    for path in sorted((SRC / PACKAGE).rglob("*.py"))
 }
 
 ROOMS: dict[str, set[str]] = {
     # the ground floor: contracts, and files
     "errors": set(),
-    "verdict": set(),
-    "schema": {"report", "verdict"},  # Inspection.save_report, a convenience; imported when it is called
     "config": {"errors"},
-    "overrides": {"config", "errors"},
-    "prompt": {"errors", "schema"},
+    "schema": {"report"},  # Inspection.save_report, a convenience; imported when it is called
     "files": {"errors"},
     "images": {"errors"},
-    "registration": {"images"},
-    "closer": {"schema"},
     # the rooms: they do not know each other
-    "reasoning": {"backbones.base", "config", "schema", "errors"},
-    "knowledge": {"errors", "files", "prompt", "schema"},
-    "backbones": {"config", "errors", "prompt", "schema"},
-    "expert": {"backbones.base", "errors", "schema"},
-    "report": {"errors", "files", "images", "schema", "verdict"},
-    "nano.world": {"errors", "schema"},
-    # the stairs: they tell the story and know the rooms
-    "option_orders": {"backbones.base", "config", "prompt"},
-    "answering": {"backbones.base", "config", "errors", "option_orders", "prompt", "reasoning", "schema"},
-    "galleries": {"backbones.base", "errors", "expert", "images", "knowledge"},
-    "recent": set(),
-    "good_parts": {"errors", "expert", "images", "recent", "schema"},
-    "workbench": {"backbones.base", "config", "errors", "expert", "good_parts", "images", "knowledge", "recent",
-                  "registration", "schema"},
-    "plain_questions": set(),
-    "weighing": {"expert", "prompt", "schema"},
-    "type_names": {"prompt", "schema"},
-    "claims": {"expert", "schema"},
-    "examination": {"answering", "backbones.base", "claims", "closer", "config", "expert", "good_parts", "images",
-                    "plain_questions", "prompt", "registration", "schema", "type_names", "weighing", "workbench"},
-    "inspector": {"backbones", "config", "examination", "expert", "galleries", "knowledge", "prompt", "schema",
-                  "verdict", "workbench"},
-    "batch": {"errors", "files", "images", "schema", "verdict"},
-    "operating_point": {"batch", "errors", "files", "images", "schema", "verdict"},
-    "doctor": {"backbones", "config", "errors", "files", "inspector", "knowledge"},
+    "backbones": {"config", "errors", "schema"},
+    "reasoning": {"backbones.base", "config", "errors", "schema"},
+    "knowledge": {"errors", "files", "schema"},
+    "expert": {"backbones.base", "config", "errors", "images", "inspection", "schema"},
+    "report": {"errors", "files", "images", "schema"},
+    # one inspection: tells the story and knows the rooms
+    "inspection": {"backbones", "config", "errors", "expert", "files", "images", "knowledge", "reasoning",
+                   "schema"},
     # the measuring room: uses the inspector as anybody would
-    "bench": {"backbones", "config", "errors", "examination", "expert", "files", "galleries", "images", "inspector",
-              "knowledge", "overrides", "prompt", "reasoning", "registration", "report.svg", "schema", "workbench"},
-    # the workshop where the embedded model is made: uses the rooms, is used by none
-    "nano": {"backbones", "config", "errors", "examination", "expert", "files", "images", "inspector", "knowledge",
-             "nano.world", "option_orders", "prompt", "reasoning", "registration", "schema", "weighing",
-             "workbench"},
-    "__init__": {"config", "errors", "inspector", "schema"},
+    "bench": {"backbones", "config", "errors", "expert", "files", "images", "inspection", "knowledge",
+              "report.svg", "schema"},
+    "__init__": {"config", "errors", "inspection", "schema"},
     "__main__": {"cli"},
 }  # fmt: skip
 """Room (a module or a folder) to what it may import of this package; `cli` may import anything."""
@@ -122,19 +96,15 @@ def test_imports_go_one_way(module: str) -> None:
                 "backbones",
                 "reasoning",
                 "expert",
-                "option_orders",
-                "answering",
+                "inspection",
                 "bench",
-                "inspector",
-                "doctor",
-                "nano",
                 "cli",
             },
         ),
-        ("transformers", {"backbones", "nano", "inspector"}),  # the inspector asks for its version only
+        ("transformers", {"backbones", "inspection"}),  # the inspector asks for its version only
         ("openai", {"backbones"}),
         ("lancedb", {"knowledge"}),
-        ("matplotlib", {"bench", "report", "nano"}),
+        ("matplotlib", {"bench", "report"}),
         ("jinja2", {"bench", "report"}),
         ("ray", {"bench"}),
         ("sklearn", {"bench"}),
@@ -157,12 +127,13 @@ def test_the_ground_floor_is_light(heavy: str) -> None:
         "errors",
         "schema",
         "config",
-        "prompt",
         "files",
         "images",
-        "batch",
-        "doctor",
+        "backbones.prompt",
+        "inspection.batch",
+        "inspection.questions",
         "cli",
+        "cli.installation",
         "__main__",
     ):
         name = f"{PACKAGE}.{room}".rstrip(".")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reason_iad.config import InspectorConfig, ReasoningConfig
     from reason_iad.errors import ReasonIADError
-    from reason_iad.inspector import Inspector
+    from reason_iad.inspection.inspector import Inspector
     from reason_iad.schema import Inspection, Reply
 
 __version__ = "0.1.0"
@@ -35,7 +35,7 @@ __all__ = [
 
 _HOMES = {
     "Inspection": "schema",
-    "Inspector": "inspector",
+    "Inspector": "inspection.inspector",
     "InspectorConfig": "config",
     "ReasonIADError": "errors",
     "ReasoningConfig": "config",

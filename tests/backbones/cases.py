@@ -15,7 +15,8 @@ from PIL import Image
 import tiny
 import tiny_tiles
 from reason_iad.backbones import Backbone
-from reason_iad.prompt import build_head, build_prompt, detection_question
+from reason_iad.inspection.prompts import build_head, build_prompt
+from reason_iad.inspection.questions import detection_question
 
 PROMPT = build_prompt(build_head((), 1, "pcb"), detection_question(), latents=True)
 

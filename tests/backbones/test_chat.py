@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tiny
 from reason_iad.backbones.chat import ImageMarkup, Tokens, encode_content, render
-from reason_iad.prompt import Data, ImageSlot, LatentSlot, Question, build_head, build_prompt
+from reason_iad.backbones.prompt import Data, ImageSlot, LatentSlot
+from reason_iad.inspection.prompts import build_head, build_prompt
+from reason_iad.inspection.questions import Question
 from reason_iad.schema import Entry
 
 TOKENIZER = tiny.byte_tokenizer()

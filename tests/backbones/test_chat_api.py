@@ -17,8 +17,10 @@ from chat_server import ChatServer, Send, chances, completion, error
 from reason_iad.backbones import chat_api
 from reason_iad.backbones.base import Backbone, ChatModel
 from reason_iad.backbones.chat_api import ChatAPI, inert, load_chat_model
+from reason_iad.backbones.prompt import SYSTEM
 from reason_iad.errors import ConfigError, MissingExtraError, ModelError
-from reason_iad.prompt import SYSTEM, Question, build_head, build_prompt, detection_question
+from reason_iad.inspection.prompts import build_head, build_prompt
+from reason_iad.inspection.questions import Question, detection_question
 from reason_iad.schema import Entry
 
 pytest.importorskip("openai")

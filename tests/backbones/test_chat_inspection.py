@@ -15,12 +15,12 @@ from PIL import Image
 
 from chat_server import ChatServer, Seen, Send, chances, completion, error, obliging
 from reason_iad import Inspection, Inspector, InspectorConfig, ReasoningConfig
-from reason_iad.batch import Failure, inspect_many
+from reason_iad.backbones.prompt import SYSTEM
 from reason_iad.cli import main
 from reason_iad.cli.schema import schema_text
 from reason_iad.config import METHODS
 from reason_iad.errors import ConfigError, ModelError
-from reason_iad.prompt import SYSTEM
+from reason_iad.inspection.batch import Failure, inspect_many
 
 pytest.importorskip("openai")
 

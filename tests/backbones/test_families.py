@@ -22,7 +22,8 @@ from reason_iad.backbones.idefics3 import Idefics3, SmolVLM
 from reason_iad.backbones.internvl import InternVL
 from reason_iad.backbones.loading import REFUSED
 from reason_iad.errors import ModelError
-from reason_iad.prompt import build_head, build_prompt, detection_question
+from reason_iad.inspection.prompts import build_head, build_prompt
+from reason_iad.inspection.questions import detection_question
 
 PROMPT = build_prompt(build_head((), 1, "pcb"), detection_question(), latents=True)
 

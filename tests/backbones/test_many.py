@@ -11,8 +11,10 @@ import torch
 from cases import PROMPT, picture, suffix_rows
 from reason_iad.backbones import Backbone
 from reason_iad.backbones.base import Prefix, SuffixQuery
+from reason_iad.backbones.prompt import Data
 from reason_iad.errors import PromptError
-from reason_iad.prompt import Data, Question, build_head, build_prompt
+from reason_iad.inspection.prompts import build_head, build_prompt
+from reason_iad.inspection.questions import Question
 from reason_iad.reasoning import assemble
 
 

@@ -12,11 +12,12 @@ import torch
 from PIL import Image
 
 from cases import PROMPT
-from reason_iad.answering import Scene, answer_question
 from reason_iad.backbones import Backbone
 from reason_iad.backbones.base import SuffixQuery
 from reason_iad.config import METHODS, ReasoningConfig
-from reason_iad.prompt import Question, build_prompt
+from reason_iad.inspection.answering import Scene, answer_question
+from reason_iad.inspection.prompts import build_prompt
+from reason_iad.inspection.questions import Question
 from reason_iad.reasoning import assemble
 
 QUESTION = Question("question", "What is it?", ("gap", "a long scratch", "dent"))
@@ -64,7 +65,7 @@ def test_all_orders_in_one_forward_equal_each_alone(scene: Scene, monkeypatch: p
 
 
 def test_think_tokens_are_read_in_every_order(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reason_iad import answering
+    from reason_iad.inspection import answering
 
     seen: list[Any] = []
 

@@ -14,8 +14,10 @@ from cases import CASES, PROMPT, Case, picture, suffix_rows
 from reason_iad.backbones import FAMILIES, Backbone, load_backbone
 from reason_iad.backbones.base import Prefix, SuffixQuery
 from reason_iad.backbones.chat import render
+from reason_iad.backbones.prompt import ImageSlot
 from reason_iad.errors import ModelError
-from reason_iad.prompt import ImageSlot, build_prompt, detection_question
+from reason_iad.inspection.prompts import build_prompt
+from reason_iad.inspection.questions import detection_question
 
 
 def test_every_family_is_covered_here() -> None:

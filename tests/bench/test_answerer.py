@@ -16,6 +16,7 @@ from PIL import Image
 
 from mmad_files import write_set
 from reason_iad.backbones.fake import FakeBackbone
+from reason_iad.backbones.prompt import Data, Prompt
 from reason_iad.bench.answerer import QuestionAnswerer, Recipe
 from reason_iad.bench.conditions import Settings
 from reason_iad.bench.fingerprints import Fingerprints
@@ -24,7 +25,8 @@ from reason_iad.bench.questions import read_units
 from reason_iad.bench.tools import Tools, known_category
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.errors import ModelError
-from reason_iad.expert.fusion import (
+from reason_iad.images import load_image
+from reason_iad.inspection.fusion import (
     FILE,
     DetectionWeights,
     Floors,
@@ -33,9 +35,7 @@ from reason_iad.expert.fusion import (
     SizeWeights,
     TypeWeights,
 )
-from reason_iad.images import load_image
 from reason_iad.knowledge import KnowledgeStore, open_knowledge
-from reason_iad.prompt import Data, Prompt
 from reason_iad.schema import InjectedPatch, ModelVersion
 
 METHODS = ("direct", "cot", "knowledge", "full")

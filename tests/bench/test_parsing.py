@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reason_iad.bench.parsing import parse_reply
-from reason_iad.prompt import LETTERS
+from reason_iad.inspection.questions import LETTERS
 
 OPTIONS = ("Yes.", "No.", "A scratch on the left", "top-left")
 

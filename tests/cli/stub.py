@@ -25,7 +25,7 @@ from reason_iad.schema import (
     RetrievedEntry,
     Versions,
 )
-from reason_iad.verdict import OperatingPoint, Verdict
+from reason_iad.schema.verdict import OperatingPoint, Verdict
 
 ENTRY = Entry(
     id="plate/defect/glare", category="plate", kind="defect", name="glare", text="Too bright.", source="plate.md"

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from reason_iad.cli import main
-from reason_iad.nano.world import make_sample
+from reason_iad_nano.world import make_sample
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_every_defect_type_fits_one_prompt_with_the_normal_part() -> None:
 
 
 def test_everything_the_procedural_world_draws_is_described() -> None:
-    from reason_iad.nano.world import FAMILIES
+    from reason_iad_nano.world import FAMILIES
 
     store = open_knowledge(None)
     for family in FAMILIES.values():

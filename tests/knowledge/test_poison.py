@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from reason_iad.backbones.prompt import Data
+from reason_iad.inspection.prompts import build_head
 from reason_iad.knowledge import KnowledgeStore, open_knowledge, retrieve
-from reason_iad.prompt import Data, build_head
 from reason_iad.schema import Entry
 
 POISON = (

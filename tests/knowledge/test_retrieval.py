@@ -6,14 +6,9 @@ from hypothesis import strategies as st
 
 from knowledge.conftest import METAL, WOOD, entry
 from reason_iad.errors import ConfigError, KnowledgeError
+from reason_iad.inspection.questions import detection_question, explanation_question, place_question, type_question
 from reason_iad.knowledge import KnowledgeStore, resolve_category, retrieve
-from reason_iad.prompt import (
-    detection_question,
-    explanation_question,
-    knowledge_line,
-    place_question,
-    type_question,
-)
+from reason_iad.knowledge.text import knowledge_line
 
 
 def words(text: str) -> int:

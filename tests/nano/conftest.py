@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from reason_iad.nano.architecture import NanoConfig, build_model
-from reason_iad.nano.corpus import corpus, made_up_facts
-from reason_iad.nano.encoding import Encoder
-from reason_iad.nano.facts import Facts
-from reason_iad.nano.packing import Indexes
-from reason_iad.nano.pairs import family_index, kind_index
-from reason_iad.nano.scene import Vocabulary
-from reason_iad.nano.texts import world_vocabulary
-from reason_iad.nano.tokenizer import SPECIAL, load_tokenizer, save_tokenizer, train_tokenizer
+from reason_iad_nano.architecture import NanoConfig, build_model
+from reason_iad_nano.corpus import corpus, made_up_facts
+from reason_iad_nano.encoding import Encoder
+from reason_iad_nano.facts import Facts
+from reason_iad_nano.packing import Indexes
+from reason_iad_nano.pairs import family_index, kind_index
+from reason_iad_nano.scene import Vocabulary
+from reason_iad_nano.texts import world_vocabulary
+from reason_iad_nano.tokenizer import SPECIAL, load_tokenizer, save_tokenizer, train_tokenizer
 
 TINY = NanoConfig(
     vocab_size=1200, vision_width=32, vision_depth=1, vision_heads=2, vision_mlp=48,

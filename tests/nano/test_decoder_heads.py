@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from reason_iad.nano.decoder import PackedDecoder, Taps
-from reason_iad.nano.training.decoder_heads import MATCH, Found, looked_up
-from reason_iad.nano.training.heads import coverage_loss, extent_loss
+from reason_iad_nano.decoder import PackedDecoder, Taps
+from reason_iad_nano.training.decoder_heads import MATCH, Found, looked_up
+from reason_iad_nano.training.heads import coverage_loss, extent_loss
 
 WIDTH = MATCH
 LINES = np.array([[0, 1, 4], [0, 2, 5], [0, 3, 6], [1, 1, 5], [1, 2, 4]])  # (sequence, position, kind)

@@ -7,10 +7,12 @@ import random
 import pytest
 
 from reason_iad.backbones.chat import ImageMarkup, Tokens, encode_content, render
-from reason_iad.nano.questions import make_items
-from reason_iad.nano.scene import make_scene
-from reason_iad.nano.tokenizer import SPECIAL_TOKENS
-from reason_iad.prompt import LETTERS, ImageSlot, build_head, build_prompt
+from reason_iad.backbones.prompt import ImageSlot
+from reason_iad.inspection.prompts import build_head, build_prompt
+from reason_iad.inspection.questions import LETTERS
+from reason_iad_nano.questions import make_items
+from reason_iad_nano.scene import make_scene
+from reason_iad_nano.tokenizer import SPECIAL_TOKENS
 
 MARKUP = ImageMarkup("<|image_pad|>", "<|image_pad|>")
 

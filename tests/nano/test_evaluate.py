@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from reason_iad.backbones.loading import load_backbone
-from reason_iad.nano.asking import Asked
-from reason_iad.nano.evaluate import RENAMED, SPLITS, _misnamed, evaluate, inputs
-from reason_iad.nano.package import package_model
-from reason_iad.nano.scene import make_scene
-from reason_iad.nano.showing import INPUTS, Pairs
-from reason_iad.nano.tables import write_tables
-from reason_iad.prompt import type_question
+from reason_iad.inspection.questions import type_question
+from reason_iad_nano.asking import Asked
+from reason_iad_nano.evaluate import RENAMED, SPLITS, _misnamed, evaluate, inputs
+from reason_iad_nano.package import package_model
+from reason_iad_nano.scene import make_scene
+from reason_iad_nano.showing import INPUTS, Pairs
+from reason_iad_nano.tables import write_tables
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_packaging_keeps_the_card_and_leaves_nothing_behind(folder, model, token
 
 
 def test_the_command_line_trains_and_measures(folder, tmp_path):
-    from reason_iad.cli.nano import nano
+    from reason_iad_nano.cli import nano
 
     runner = CliRunner()
     result = runner.invoke(nano, ["evaluate", "--model", str(folder), "--split", "held_out", "--n", "4"])
@@ -89,6 +89,6 @@ def test_the_command_line_trains_and_measures(folder, tmp_path):
 
 
 def test_the_command_line_offers_every_table():
-    from reason_iad.cli.nano import TABLES
+    from reason_iad_nano.cli import TABLES
 
     assert tuple(SPLITS) == TABLES

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from reason_iad.nano import explaining
-from reason_iad.nano.explaining import add_explanations, tally_explanation
-from reason_iad.nano.explanation import Stated, explain_defect, explain_good, read_explanation
-from reason_iad.nano.scene import make_scene
-from reason_iad.nano.tables import Table, Tally
-from reason_iad.nano.weighables import TOLD
+from reason_iad_nano import explaining
+from reason_iad_nano.explaining import add_explanations, tally_explanation
+from reason_iad_nano.explanation import Stated, explain_defect, explain_good, read_explanation
+from reason_iad_nano.scene import make_scene
+from reason_iad_nano.tables import Table, Tally
+from reason_iad_nano.weighables import TOLD
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from reason_iad.bench.questions import read_units
 from reason_iad.bench.subtasks import SUBTASKS, subtask_of
 from reason_iad.errors import OutputError
 from reason_iad.knowledge import scan
-from reason_iad.nano.exporting import export_world
+from reason_iad_nano.exporting import export_world
 
 COUNT = 24
 

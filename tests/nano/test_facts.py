@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from reason_iad.nano.facts import facts_of
-from reason_iad.nano.pairs import FAVOURED, FAVOURED_EVERY, draw, kind_index
 from reason_iad.schema import PLACES, SIZES
+from reason_iad_nano.facts import facts_of
+from reason_iad_nano.pairs import FAVOURED, FAVOURED_EVERY, draw, kind_index
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from reason_iad import Inspector, InspectorConfig
 from reason_iad.cli import main
 from reason_iad.errors import ConfigError, ModelError
 from reason_iad.expert import AnomalyMap
-from reason_iad.expert.fusion import (
+from reason_iad.expert.suspicion import standing_out
+from reason_iad.inspection.fusion import (
     FILE,
     DetectionWeights,
     Floors,
@@ -26,9 +27,9 @@ from reason_iad.expert.fusion import (
     load_fusion,
     log_odds,
 )
-from reason_iad.expert.suspicion import standing_out
-from reason_iad.nano.evaluate import evaluate, fused
-from reason_iad.nano.fusing import (
+from reason_iad.schema import PLACES
+from reason_iad_nano.evaluate import evaluate, fused
+from reason_iad_nano.fusing import (
     PENALTY,
     fit_detection,
     fit_floors,
@@ -36,10 +37,9 @@ from reason_iad.nano.fusing import (
     fit_sizes,
     fit_types,
 )
-from reason_iad.nano.package import package_model
-from reason_iad.nano.pairs import draw
-from reason_iad.nano.weighables import DRAWN_SIZES, Places, Sizes, Types, Weighable, weighables
-from reason_iad.schema import PLACES
+from reason_iad_nano.package import package_model
+from reason_iad_nano.pairs import draw
+from reason_iad_nano.weighables import DRAWN_SIZES, Places, Sizes, Types, Weighable, weighables
 
 TRUE = (-1.5, 0.8, 0.5, 1.2)
 

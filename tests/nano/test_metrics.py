@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reason_iad.nano.metrics import auc, balanced_accuracy, wilson
+from reason_iad_nano.metrics import auc, balanced_accuracy, wilson
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ import random
 import pytest
 import torch
 
-from reason_iad.nano.decoder import PackedDecoder
-from reason_iad.nano.encoding import IMAGE, STOP, THINK
-from reason_iad.nano.packing import PLACE_SLOT, LatentOdds, Packed, collate, pack
-from reason_iad.nano.pairs import kind_index
-from reason_iad.nano.questions import make_items
-from reason_iad.nano.scene import make_scene
-from reason_iad.nano.training.heads import KIND_SLOTS
 from reason_iad.schema import PLACES
+from reason_iad_nano.decoder import PackedDecoder
+from reason_iad_nano.encoding import IMAGE, STOP, THINK
+from reason_iad_nano.packing import PLACE_SLOT, LatentOdds, Packed, collate, pack
+from reason_iad_nano.pairs import kind_index
+from reason_iad_nano.questions import make_items
+from reason_iad_nano.scene import make_scene
+from reason_iad_nano.training.heads import KIND_SLOTS
 
 GRID = (3, 4)
 

@@ -9,11 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-from reason_iad.nano.training.prefetch import Workers
+from reason_iad_nano.training.prefetch import Workers
 
 TRAINER = """
 import os, time
-from reason_iad.nano.training.prefetch import Workers
+from reason_iad_nano.training.prefetch import Workers
 
 if __name__ == "__main__":
     with Workers(1) as workers:

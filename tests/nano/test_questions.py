@@ -7,15 +7,21 @@ from collections import Counter
 
 import pytest
 
-from reason_iad.nano.explanation import Stated, explain_good, read_explanation
-from reason_iad.nano.names import distinct_names
-from reason_iad.nano.packing import TASKS
-from reason_iad.nano.questions import explanation_text, make_items, object_varied
-from reason_iad.nano.scene import SceneOdds, make_scene
-from reason_iad.nano.type_questions import ALIKE, type_varied
-from reason_iad.nano.wording import GENERIC_NORMAL
-from reason_iad.prompt import LETTERS, detection_question, explanation_question, place_question, type_question
+from reason_iad.inspection.questions import (
+    LETTERS,
+    detection_question,
+    explanation_question,
+    place_question,
+    type_question,
+)
 from reason_iad.schema import PLACES
+from reason_iad_nano.explanation import Stated, explain_good, read_explanation
+from reason_iad_nano.names import distinct_names
+from reason_iad_nano.packing import TASKS
+from reason_iad_nano.questions import explanation_text, make_items, object_varied
+from reason_iad_nano.scene import SceneOdds, make_scene
+from reason_iad_nano.type_questions import ALIKE, type_varied
+from reason_iad_nano.wording import GENERIC_NORMAL
 
 
 @pytest.fixture

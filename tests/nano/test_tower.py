@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from reason_iad.nano.package import preprocessor_config
-from reason_iad.nano.tower import encode, patchify
+from reason_iad_nano.package import preprocessor_config
+from reason_iad_nano.tower import encode, patchify
 
 
 def pictures(count=3, size=112):

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from reason_iad.errors import ConfigError, ModelError
-from reason_iad.nano.encoding import IMAGE
-from reason_iad.nano.pairs import SHARP, SOFT_EVERY, ZOOMED_EVERY, ZOOMS, count_at, draw, pair_batch
-from reason_iad.nano.texts import TextSetup, joint_batch, reading_batch, text_batch, world_vocabulary
-from reason_iad.nano.tokenizer import load_tokenizer
-from reason_iad.nano.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
-from reason_iad.nano.training.pool import EXTRAS, GROUP, fill_pool, order_groups, pooled_batches
-from reason_iad.nano.training.prefetch import Workers
-from reason_iad.nano.training.settings import TrainSettings
-from reason_iad.nano.training.train import train
+from reason_iad_nano.encoding import IMAGE
+from reason_iad_nano.pairs import SHARP, SOFT_EVERY, ZOOMED_EVERY, ZOOMS, count_at, draw, pair_batch
+from reason_iad_nano.texts import TextSetup, joint_batch, reading_batch, text_batch, world_vocabulary
+from reason_iad_nano.tokenizer import load_tokenizer
+from reason_iad_nano.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from reason_iad_nano.training.pool import EXTRAS, GROUP, fill_pool, order_groups, pooled_batches
+from reason_iad_nano.training.prefetch import Workers
+from reason_iad_nano.training.settings import TrainSettings
+from reason_iad_nano.training.train import train
 
 from .conftest import TINY
 
@@ -49,7 +49,7 @@ def unbroken(tmp_path_factory, tokenizer_folder):
 
 @pytest.mark.parametrize("cut", [(2, 0, 0), (3, 1, 0), (3, 3, 2)])
 def test_resuming_equals_an_unbroken_run(unbroken, tmp_path, tokenizer_folder, cut, monkeypatch):
-    from reason_iad.nano.training import loop
+    from reason_iad_nano.training import loop
 
     place_tokenizer(tmp_path, tokenizer_folder)
     done = {"tower": 0, "answer": 0, "joint": 0}

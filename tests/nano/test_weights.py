@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from reason_iad.expert.fusion import load_fusion
-from reason_iad.nano import weights_path
-from reason_iad.nano.metrics import auc
-from reason_iad.prompt import LETTERS, detection_question
+from reason_iad.inspection.fusion import load_fusion
+from reason_iad.inspection.questions import LETTERS, detection_question
+from reason_iad_nano import weights_path
+from reason_iad_nano.metrics import auc
 
 FOLDER = weights_path()
 FILES = (
@@ -70,8 +70,8 @@ def test_every_letter_is_one_token(backbone):
 
 
 def test_it_tells_defective_from_good_parts_it_has_never_seen(backbone):
-    from reason_iad.nano.asking import Asked
-    from reason_iad.nano.showing import Pairs
+    from reason_iad_nano.asking import Asked
+    from reason_iad_nano.showing import Pairs
 
     scores, labels = [], []
     for _, facts, images in Pairs(backbone, "new", 60):

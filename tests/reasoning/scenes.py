@@ -7,14 +7,8 @@ import torch
 from PIL import Image
 
 from reason_iad.backbones.base import Backbone
-from reason_iad.prompt import (
-    LETTERS,
-    NEUTRAL_QUESTION,
-    Question,
-    build_head,
-    build_prompt,
-    detection_question,
-)
+from reason_iad.inspection.prompts import build_head, build_prompt
+from reason_iad.inspection.questions import LETTERS, NEUTRAL_QUESTION, Question, detection_question
 from reason_iad.reasoning import Problem
 
 

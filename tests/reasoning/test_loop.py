@@ -11,7 +11,7 @@ import torch
 from reason_iad.backbones import Backbone
 from reason_iad.backbones.base import Decoded, Prefix, SuffixOutput, SuffixQuery
 from reason_iad.config import METHODS, ReasoningConfig
-from reason_iad.prompt import explanation_question
+from reason_iad.inspection.questions import explanation_question
 from reason_iad.reasoning import Problem, Thought, assemble, reason, reason_many
 from reason_iad.reasoning.reference import reason_plainly
 from scenes import make_problem, picture

@@ -29,7 +29,7 @@ from reason_iad.schema import (
     Region,
     RetrievedEntry,
 )
-from reason_iad.verdict import OperatingPoint
+from reason_iad.schema.verdict import OperatingPoint
 
 HOSTILE = '</style><script>alert("x")</script><img src=x onerror=alert(1)> \u202e “quotes” & 中文'
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    from reason_iad.prompt import Part, Prompt
+    from reason_iad.backbones.prompt import Part, Prompt
     from reason_iad.schema import ModelVersion
 
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reason_iad.backbones.prompt import Data, ImageSlot, LatentSlot, Part, Prompt
 from reason_iad.errors import ModelError
-from reason_iad.prompt import Data, ImageSlot, LatentSlot, Part, Prompt
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _SENTINEL = re.compile(f"{_OPEN}(\\d+){_CLOSE}")

@@ -23,15 +23,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from reason_iad.backbones.chat_use import KEY_VARIABLE, PREFIX, TIMEOUT, api_address, api_name
+from reason_iad.backbones.prompt import Data, ImageSlot
 from reason_iad.errors import ConfigError, MissingExtraError, ModelError
-from reason_iad.prompt import Data, ImageSlot
 
 if TYPE_CHECKING:
     import openai
     from PIL import Image
 
     from reason_iad.backbones.chat_reply import ChatReply
-    from reason_iad.prompt import Part, Prompt
+    from reason_iad.backbones.prompt import Part, Prompt
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from reason_iad.backbones.base import (
     SuffixOutput,
     SuffixQuery,
 )
+from reason_iad.backbones.prompt import Data, ImageSlot, LatentSlot
 from reason_iad.errors import PromptError
-from reason_iad.prompt import Data, ImageSlot, LatentSlot
 from reason_iad.schema import ModelVersion
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from reason_iad.prompt import Part, Prompt
+    from reason_iad.backbones.prompt import Part, Prompt
 
 _VOCABULARY = 258  # bytes, end of turn, think token
 _END, _THINK = 256, 257

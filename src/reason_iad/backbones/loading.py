@@ -46,7 +46,7 @@ REFUSED: dict[str, str] = {
 }
 """`model_type` of families that cannot be supported exactly, with the reason."""
 
-NANO = Path(__file__).parent.parent / "nano" / "weights"
+NANO = Path(__file__).parent / "nano"
 """The embedded model, in the layout of a hub directory."""
 
 DOWNLOADED = ("*.json", "*.safetensors", "*.jinja", "merges.txt", "vocab.json")

@@ -17,15 +17,15 @@ import torch
 from reason_iad.backbones.attention import KeyValues
 from reason_iad.backbones.base import ImageTokens, PatchFeatures, Prefix, Span
 from reason_iad.backbones.chat import ImageMarkup, Piece, RenderedPrompt, Tokens, encode_content, render
+from reason_iad.backbones.prompt import Data, ImageSlot
 from reason_iad.backbones.shared_prefix import SuffixPlan
 from reason_iad.backbones.suffixes import SuffixRunner
 from reason_iad.errors import ModelError, PromptError
-from reason_iad.prompt import Data, ImageSlot
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from reason_iad.prompt import Part, Prompt
+    from reason_iad.backbones.prompt import Part, Prompt
     from reason_iad.schema import ModelVersion
 
 RESERVED = 192

@@ -24,11 +24,11 @@ from reason_iad.bench.subtasks import NAMING_SUBTASKS, subtask_of
 from reason_iad.bench.tools import Pictures, Tools, known_category, load_tools, peak_mb
 from reason_iad.bench.work import Answered, BenchQuestion, Unit
 from reason_iad.errors import ImageError, ReasonIADError
-from reason_iad.examination import Examination
 from reason_iad.images import LoadedImage
-from reason_iad.prompt import LETTERS, Question, best_choice
+from reason_iad.inspection.examination import Examination
+from reason_iad.inspection.questions import LETTERS, Question, best_choice
+from reason_iad.inspection.workbench import Workbench
 from reason_iad.schema import Answer
-from reason_iad.workbench import Workbench
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone

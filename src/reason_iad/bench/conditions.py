@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reason_iad.backbones.chat_use import TIMEOUT, check_use
+from reason_iad.bench.overrides import override
 from reason_iad.bench.packages import versions
 from reason_iad.bench.questions import Templates, questions_sha256
 from reason_iad.bench.records import RUN_VERSION, Manifest
 from reason_iad.bench.work import Unit
 from reason_iad.config import InspectorConfig, Orders
 from reason_iad.errors import ConfigError
-from reason_iad.overrides import override
 
 Answers = Literal["likelihood", "text"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reason_iad.images import printable
-from reason_iad.prompt import LETTERS
+from reason_iad.inspection.questions import LETTERS
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reason_iad.prompt import LETTERS
+from reason_iad.inspection.questions import LETTERS
 
 _LETTER = re.compile(
     r"""

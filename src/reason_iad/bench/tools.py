@@ -38,7 +38,7 @@ def load_tools(settings: Settings, method: str) -> Tools:
     Raises:
         ModelError, KnowledgeError, ConfigError, MissingExtraError: as `Inspector.from_pretrained`.
     """
-    from reason_iad.inspector import Inspector
+    from reason_iad.inspection.inspector import Inspector
 
     inspector = Inspector.from_pretrained(
         settings.model,

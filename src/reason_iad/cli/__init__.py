@@ -51,7 +51,8 @@ class LazyGroup(click.Group):
         """Import a sub-command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"reason_iad.cli.{cmd_name}"), cmd_name)
+        home = "reason_iad_nano.cli" if cmd_name == "nano" else f"reason_iad.cli.{cmd_name}"
+        command: click.Command = getattr(import_module(home), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -55,7 +55,7 @@ def ask(
     from reason_iad.cli.show import show_reply
     from reason_iad.files import write_atomic
     from reason_iad.images import find_images, load_image
-    from reason_iad.prompt import Question, parse_options
+    from reason_iad.inspection.questions import Question, parse_options
 
     checked = Question("question", question, parse_options(options))
     good = find_images(references) if references else []

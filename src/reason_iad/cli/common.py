@@ -17,8 +17,8 @@ from reason_iad.config import METHODS, InspectorConfig, OptionOrders
 from reason_iad.errors import ConfigError, ModelError, OutputError
 
 if TYPE_CHECKING:
-    from reason_iad.inspector import Inspector
-    from reason_iad.verdict import OperatingPoint
+    from reason_iad.inspection.inspector import Inspector
+    from reason_iad.schema.verdict import OperatingPoint
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +62,7 @@ class Engine:
 
     def load(self) -> Inspector:
         """Load the model (seconds)."""
-        from reason_iad.inspector import Inspector
+        from reason_iad.inspection.inspector import Inspector
 
         inspector = Inspector.from_pretrained(
             self.model,

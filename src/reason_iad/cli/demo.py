@@ -15,8 +15,8 @@ from reason_iad.errors import KnowledgeError
 
 if TYPE_CHECKING:
     from reason_iad.knowledge import KnowledgeStore
-    from reason_iad.nano.world import Sample
     from reason_iad.schema import Inspection
+    from reason_iad_nano.world import Sample
 
 _SIZE = 336  # pixels each way
 _FIRST_SEED = 900_000_000  # far from the seeds that training and evaluation draw
@@ -86,7 +86,7 @@ def _draw(out: Path, first: int, count: int) -> Iterator[Drawn]:
     """Draw parts of all families in turn, every second one with a defect, and write them as PNG."""
     from PIL import Image
 
-    from reason_iad.nano.world import FAMILIES, make_sample
+    from reason_iad_nano.world import FAMILIES, make_sample
 
     families = [name for name, family in FAMILIES.items() if not family.held_out]
     for number in range(first, first + count):

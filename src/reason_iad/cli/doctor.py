@@ -1,4 +1,4 @@
-"""`reason-iad doctor`: print the checks of `reason_iad.doctor` as they are made."""
+"""`reason-iad doctor`: print the checks of `reason_iad.cli.installation` as they are made."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def doctor(model: str, knowledge: Path | None, device: str, as_json: bool) -> No
     import json
     from dataclasses import asdict
 
-    from reason_iad.doctor import examine
+    from reason_iad.cli.installation import examine
 
     checks = []
     for check in examine(model, knowledge, device):

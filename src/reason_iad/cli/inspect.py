@@ -19,8 +19,8 @@ from reason_iad.cli.values import ManyValues
 from reason_iad.errors import ConfigError, OutputError, ReasonIADError
 
 if TYPE_CHECKING:
-    from reason_iad.batch import Conditions, Outcome, ResultLog
-    from reason_iad.operating_point import KnownParts
+    from reason_iad.inspection.batch import Conditions, Outcome, ResultLog
+    from reason_iad.inspection.operating_point import KnownParts
     from reason_iad.schema import Inspection
 
 STDOUT = Path("-")
@@ -158,7 +158,7 @@ def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, J
         ConfigError: a threshold was given, too, or there are too few parts.
         OutputError: the results cannot be used, or were made in another way than the parts will be inspected.
     """
-    from reason_iad.operating_point import operating_point
+    from reason_iad.inspection.operating_point import operating_point
 
     source = click.get_current_context().get_parameter_source("threshold")
     if source is not None and source.name != "DEFAULT":
@@ -176,7 +176,7 @@ def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, J
 
 def _conditions(engine: Engine, job: Job) -> Conditions:
     """What is known of the results to come before the model is loaded."""
-    from reason_iad.batch import Conditions, file_sha256
+    from reason_iad.inspection.batch import Conditions, file_sha256
 
     return Conditions(
         method=engine.config.method,
@@ -197,16 +197,16 @@ def _admit(job: Job, result: Inspection) -> None:
     Raises:
         OutputError: they were not.
     """
-    from reason_iad.batch import Conditions
+    from reason_iad.inspection.batch import Conditions
 
     for known in job.known:
         known.require(Conditions.of(result))
 
 
 def _inspect_one(engine: Engine, job: Job) -> int:
-    from reason_iad.batch import named
     from reason_iad.cli.show import show_inspection
     from reason_iad.files import write_atomic
+    from reason_iad.inspection.batch import named
 
     path = job.paths[0]
     result = engine.load().inspect(path, references=job.references, category=job.category, question=job.question)
@@ -227,7 +227,7 @@ def _inspect_one(engine: Engine, job: Job) -> int:
 
 
 def _inspect_many(engine: Engine, job: Job) -> int:
-    from reason_iad.batch import Failure, inspect_many
+    from reason_iad.inspection.batch import Failure, inspect_many
     from reason_iad.schema import Inspection
 
     log = _open_log(engine, job)
@@ -272,7 +272,7 @@ def _counted(counts: Counter[str]) -> Iterator[str]:
 
 
 def _open_log(engine: Engine, job: Job) -> ResultLog | None:
-    from reason_iad.batch import ResultLog
+    from reason_iad.inspection.batch import ResultLog
 
     if job.json is None or job.json == STDOUT:
         return None
@@ -293,7 +293,7 @@ def _reported(job: Job, path: Path, result: Inspection) -> Outcome:
 
     Returns the result, or a failure if its report cannot be written: the other images go on.
     """
-    from reason_iad.batch import Failure
+    from reason_iad.inspection.batch import Failure
 
     if job.report is None:
         return result
@@ -318,7 +318,7 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from reason_iad.batch import Failure
+    from reason_iad.inspection.batch import Failure
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     columns = (TextColumn("inspecting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

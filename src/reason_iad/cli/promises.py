@@ -13,7 +13,7 @@ import click
 from reason_iad.errors import ConfigError
 
 if TYPE_CHECKING:
-    from reason_iad.operating_point import KnownParts
+    from reason_iad.inspection.operating_point import KnownParts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,7 +53,7 @@ class Promised:
         Raises:
             OutputError: a file cannot be used.
         """
-        from reason_iad.operating_point import KnownParts
+        from reason_iad.inspection.operating_point import KnownParts
 
         good = None if self.good_results is None else KnownParts(self.good_results, "good")
         return good, None if self.defect_results is None else KnownParts(self.defect_results, "defective")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reason_iad.schema import FusionEvidence, Inspection, Reply, RetrievedEntry, Versions
-from reason_iad.verdict import SHOWN, Verdict, in_digits
+from reason_iad.schema.verdict import SHOWN, Verdict, in_digits
 
 _KNOWLEDGE_SHOWN = 4
 _COLOURS: dict[Verdict, str] = {"pass": "green", "review": "yellow", "defect": "red"}

@@ -14,22 +14,39 @@ from collections.abc import Callable, Iterable
 
 from reason_iad.errors import ConfigError, KnowledgeError
 from reason_iad.knowledge.store import KnowledgeStore
-from reason_iad.knowledge.text import fold, sanitize
-from reason_iad.prompt import (
-    detection_question,
-    explanation_question,
-    knowledge_line,
-    place_question,
-    type_question,
-)
+from reason_iad.knowledge.text import fold, knowledge_line, sanitize
 from reason_iad.schema import Entry, RetrievedEntry
 
-_QUESTIONS = (detection_question(), type_question(("a", "b")), place_question(), explanation_question())
-_IDLE = frozenset(
-    ["any", "category", "kind", "object", "picture", "type"]
-    + [word for question in _QUESTIONS for word in re.findall(r"\w+", question.text.casefold())]
+IDLE = frozenset(
+    [
+        "a",
+        "and",
+        "any",
+        "category",
+        "defect",
+        "does",
+        "explain",
+        "image",
+        "in",
+        "inspected",
+        "is",
+        "it",
+        "kind",
+        "matters",
+        "object",
+        "picture",
+        "show",
+        "the",
+        "there",
+        "type",
+        "verdict",
+        "what",
+        "where",
+        "which",
+        "why",
+    ]
 )
-"""Words of questions about any image of any part [ours]."""
+"""Words of the standard questions, and of questions about any image of any part [ours]."""
 
 
 def retrieve(
@@ -42,21 +59,21 @@ def retrieve(
     limit: int,
 ) -> tuple[RetrievedEntry, ...]:
     """Choose the knowledge for one prompt.
+
     With a category: its normal appearance first, then tolerances and defects by BM25 against the question, then
-       those that no word matched (defects before tolerances, in the author's order, score 0). Without: BM25 over
-       all.
+    those that no word matched (defects before tolerances, in the author's order, score 0). Without: BM25 over all.
 
-       Args:
-           store: the knowledge.
-           category: name or alias; None if unknown.
-           question: what is asked about the image.
-           count_tokens: tokens that a text takes in the prompt.
-           budget: at most so many tokens for all lines (`reason_iad.prompt.knowledge_line`, one per entry).
-           limit: at most so many entries.
+    Args:
+        store: the knowledge.
+        category: name or alias; None if unknown.
+        question: what is asked about the image.
+        count_tokens: tokens that a text takes in the prompt.
+        budget: at most so many tokens for all lines (`reason_iad.knowledge.text.knowledge_line`, one per entry).
+        limit: at most so many entries.
 
-       Raises:
-           KnowledgeError: the store does not know the category.
-           ConfigError: the budget or the limit is negative.
+    Raises:
+        KnowledgeError: the store does not know the category.
+        ConfigError: the budget or the limit is negative.
     """
     if budget < 0 or limit < 0:
         raise ConfigError(f"Knowledge budget {budget} and limit {limit} must not be negative.")
@@ -100,7 +117,7 @@ def resolve_category(store: KnowledgeStore, name: str) -> str:
 
 def telling_words(question: str, names: Iterable[str] = ()) -> str:
     """The question without its idle words and without words of `names`."""
-    idle = _IDLE | {word for name in names for word in re.findall(r"\w+", name.casefold())}
+    idle = IDLE | {word for name in names for word in re.findall(r"\w+", name.casefold())}
     return " ".join(word for word in re.findall(r"\w[\w-]*", question) if word.casefold() not in idle)
 
 

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reason_iad.schema import Entry
 
 _JOINERS = "\u200c\u200d"  # needed to spell Persian and Indic words, so they stay
 _WORD = f"[{_JOINERS}]*".join("knowledge")
@@ -49,3 +53,9 @@ def fold(name: str) -> str:
     True
     """
     return slug(name).replace("-", "")
+
+
+def knowledge_line(entry: Entry) -> str:
+    """One entry as one line of the prompt; newlines inside an entry are folded."""
+    label = entry.name if entry.kind != "normal" else "normal"
+    return f"{label}: {' '.join(entry.text.split())}"

@@ -25,7 +25,7 @@ from reason_iad.report.pictures import (
 )
 from reason_iad.report.plots import steps_plot
 from reason_iad.schema import Answer, Entry, InjectedPatch, Inspection, MotionEvidence, RetrievedEntry
-from reason_iad.verdict import SHOWN, Verdict, in_digits
+from reason_iad.schema.verdict import SHOWN, Verdict, in_digits
 
 CLOSE_CALL = 0.1
 """Within so much of the threshold the page asks for a second look, where no known parts set it."""

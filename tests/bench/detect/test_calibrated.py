@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from reason_iad import registration
 from reason_iad.backbones import load_backbone
 from reason_iad.backbones.base import Backbone
-from reason_iad.bench.detect.detectors.calibrated import CalibratedDetector
+from reason_iad.expert import registration
+from reason_iad.expert.detectors.calibrated import CalibratedDetector
 from reason_iad.images import load_image
 
 

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 from reason_iad import __version__
-from reason_iad.bench.detect.detectors import DETECTORS, make_detector
-from reason_iad.bench.detect.detectors.base import Detection, Detector
 from reason_iad.bench.detect.problems import Checked, check
 from reason_iad.bench.detect.readers import read_dataset
 from reason_iad.bench.detect.records import DetectManifest, DetectReport, ScoreRecord
 from reason_iad.bench.detect.running import EXTERNAL, Outcome, Settings, run_detector, score_maps
 from reason_iad.errors import DatasetError, ImageError
+from reason_iad.expert.detectors import DETECTORS, make_detector
+from reason_iad.expert.detectors.base import Detection, Detector
 from reason_iad.images import LoadedImage
 from reason_iad.schema import ModelVersion
 

@@ -9,12 +9,12 @@ from PIL import Image, ImageDraw
 from reason_iad import InspectorConfig
 from reason_iad.backbones import load_backbone
 from reason_iad.backbones.base import Backbone
-from reason_iad.bench.detect.detectors.suspicion import SuspicionDetector
 from reason_iad.errors import ConfigError
-from reason_iad.examination import Examination
+from reason_iad.expert.detectors.suspicion import SuspicionDetector
 from reason_iad.expert.suspicion import suspicion
 from reason_iad.images import load_image
-from reason_iad.workbench import Workbench
+from reason_iad.inspection.examination import Examination
+from reason_iad.inspection.workbench import Workbench
 
 
 def plate(shift: int = 0, blotch: bool = False) -> Image.Image:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from reason_iad.nano.world import boards
-from reason_iad.nano.world.types import Canvas, Design, Mask
+from reason_iad.expert.brushes.types import Canvas, Design, Mask
+from reason_iad_nano.world import boards
 
 SIZE = 168
 

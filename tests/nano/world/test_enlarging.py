@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reason_iad.nano.world import make_sample
-from reason_iad.nano.world.enlarging import enlarged
+from reason_iad_nano.world import make_sample
+from reason_iad_nano.world.enlarging import enlarged
 
 
 @pytest.mark.parametrize("size", [(112, 112), (168, 112), (84, 252)])

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from reason_iad.nano.world import make_sample
-from reason_iad.nano.world.camera import Pose, _laid
-from reason_iad.nano.world.drawing import disc, noise, smoothed
-from reason_iad.nano.world.sampling import _view
+from reason_iad.expert.brushes.drawing import disc, noise, smoothed
+from reason_iad_nano.world import make_sample
+from reason_iad_nano.world.camera import Pose, _laid
+from reason_iad_nano.world.sampling import _view
 
 GOLDEN: dict[int, tuple[list[float], list[float], int]] = {
     0: ([118.9, 124.6, 126.1, 121.1], [122.7, 127.7, 127.5, 124.6], 0),  # leather

@@ -17,14 +17,14 @@ from PIL import Image
 from scipy import ndimage
 
 from reason_iad.errors import ConfigError
+from reason_iad.expert.brushes.types import Canvas
 from reason_iad.expert.template import pixel_differences
-from reason_iad.nano.world import FAMILIES, KINDS, Sample, contact_sheet, make_sample
-from reason_iad.nano.world.overlay import draw_overlay, simulate_map
-from reason_iad.nano.world.sampling import LEAST_CHANGE
-from reason_iad.nano.world.surfaces import _border, _hairlines, granular
-from reason_iad.nano.world.surfaces import worn as worn_texture
-from reason_iad.nano.world.types import Canvas
 from reason_iad.schema import PLACES
+from reason_iad_nano.world import FAMILIES, KINDS, Sample, contact_sheet, make_sample
+from reason_iad_nano.world.overlay import draw_overlay, simulate_map
+from reason_iad_nano.world.sampling import LEAST_CHANGE
+from reason_iad_nano.world.surfaces import _border, _hairlines, granular
+from reason_iad_nano.world.surfaces import worn as worn_texture
 
 PAIRS = [(family.name, kind) for family in FAMILIES.values() for kind in family.defects]
 SEVERE = {"scratch", "hole", "contamination", "break", "open circuit", "missing part", "missing wire"}
@@ -81,7 +81,7 @@ def test_nothing_changes_outside_the_mask_and_something_inside(family: str, kind
 
 def test_a_sample_is_a_function_of_its_arguments() -> None:
     script = (
-        "import hashlib\nfrom reason_iad.nano.world import make_sample\n"
+        "import hashlib\nfrom reason_iad_nano.world import make_sample\n"
         "for seed in (5, 1, 9):\n    s = make_sample(seed)\n"
         "    print(hashlib.sha256(b''.join(a.tobytes() for a in (s.query, *s.references, s.mask))).hexdigest())\n"
     )

@@ -26,7 +26,7 @@ from reason_iad.errors import DatasetError, ReasonIADError
 from reason_iad.images import load_image, printable
 
 if TYPE_CHECKING:
-    from reason_iad.bench.detect.detectors.base import Detection, Detector
+    from reason_iad.expert.detectors.base import Detection, Detector
     from reason_iad.schema import ModelVersion
 
 log = logging.getLogger(__name__)

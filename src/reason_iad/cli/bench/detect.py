@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reason_iad.backbones.chat_use import is_api
-from reason_iad.bench.detect.detectors import DETECTORS
 from reason_iad.bench.detect.readers import READERS, read_dataset
 from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
 from reason_iad.cli.common import check_device, check_model, check_resume
 from reason_iad.config import InspectorConfig
 from reason_iad.errors import ConfigError, DatasetError, ModelError
+from reason_iad.expert.detectors import DETECTORS
 from reason_iad.images import printable
 
 if TYPE_CHECKING:
@@ -196,8 +196,8 @@ def _run(
     how: dict[str, Any],
 ) -> Outcome:
     from reason_iad.backbones import load_backbone
-    from reason_iad.bench.detect.detectors import make_detector
     from reason_iad.bench.detect.running import run_detector
+    from reason_iad.expert.detectors import make_detector
 
     model, device, dtype = engine
     backbone = load_backbone(model, device=device, dtype=dtype)

@@ -1,0 +1,31 @@
+"""Pictures in: hostile files become checked RGB pictures, and folders become lists of pictures."""
+
+from __future__ import annotations
+
+from reason_iad.images.loading import (
+    FORMATS,
+    IMAGE_SUFFIXES,
+    MAX_ASPECT,
+    MAX_FILE_BYTES,
+    MAX_PIXELS,
+    MIN_SIDE,
+    LoadedImage,
+    check_header,
+    find_images,
+    load_image,
+    printable,
+)
+
+__all__ = [
+    "FORMATS",
+    "IMAGE_SUFFIXES",
+    "MAX_ASPECT",
+    "MAX_FILE_BYTES",
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "LoadedImage",
+    "check_header",
+    "find_images",
+    "load_image",
+    "printable",
+]

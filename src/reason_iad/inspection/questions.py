@@ -1,0 +1,101 @@
+"""Questions about an image, with lettered options or open, and those that an inspection asks itself."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from reason_iad.errors import PromptError
+from reason_iad.schema import PLACES
+
+NEUTRAL_QUESTION = "Describe the inspected image."
+"""Question of the neutral prompt against which attention is corrected (METHOD section 3, [ours])."""
+
+LETTERS = string.ascii_uppercase
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with lettered options, or an open one (`options` empty).
+
+    Attributes:
+        key: names the answer in the evidence.
+        text: the question.
+        options: what to choose from.
+        opening: words an open answer begins with, so that it cannot contradict what has been decided.
+
+    Raises:
+        PromptError: the question is empty or has more options than letters.
+    """
+
+    key: str
+    text: str
+    options: tuple[str, ...] = ()
+    opening: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise PromptError("The question is empty; ask something about the image.")
+        if len(self.options) == 1:
+            raise PromptError("A question needs no options or at least two; one was given.")
+        if len(self.options) > len(LETTERS):
+            raise PromptError(f"A question can have at most {len(LETTERS)} options; {len(self.options)} given.")
+
+    @property
+    def lettered(self) -> dict[str, str]:
+        """Letter to option text."""
+        return dict(zip(LETTERS, self.options, strict=False))
+
+
+def detection_question() -> Question:
+    """Is there a defect? Option A is 'Yes'."""
+    return Question("detection", "Is there a defect in the inspected image?", ("Yes", "No"))
+
+
+def type_question(names: Sequence[str]) -> Question:
+    """Which of the known defect types is it?"""
+    return Question("type", "Which defect does the inspected image show?", tuple(names))
+
+
+def described_question(question: Question, change: str) -> Question:
+    """The same question, asked by a sentence about what changed."""
+    return replace(question, text=f"Which defect looks like this? {change}")
+
+
+def place_question() -> Question:
+    """In which of the nine parts of the image is it?"""
+    return Question("place", "Where is the defect?", PLACES)
+
+
+def explanation_question(opening: str = "") -> Question:
+    """What is it, where, and why does it matter? (open)"""
+    return Question("explanation", "Explain the verdict: what, where, and why it matters.", opening=opening)
+
+
+def parse_options(texts: Sequence[str]) -> tuple[str, ...]:
+    """Options as a user writes them, 'A) yes' or 'yes', in order.
+
+    Raises:
+        PromptError: letters are mixed with bare texts, out of order or repeated.
+    """
+    parsed: list[str] = []
+    lettered = 0
+    for index, raw in enumerate(texts):
+        text = raw.strip()
+        if len(text) > 1 and text[0] in LETTERS and text[1] in ").:":
+            if text[0] != LETTERS[index]:
+                raise PromptError(f"Option '{raw}' should start with {LETTERS[index]}); give the options in order.")
+            lettered += 1
+            text = text[2:].strip()
+        if not text:
+            raise PromptError(f"Option {index + 1} is empty; write it as 'A) text'.")
+        parsed.append(text)
+    if lettered not in (0, len(parsed)):
+        raise PromptError("Some options start with a letter and some do not; write all of them the same way.")
+    return tuple(parsed)
+
+
+def best_choice(probabilities: Mapping[str, float]) -> str:
+    """The most probable letter; the earlier one on a tie."""
+    return max(probabilities, key=lambda letter: (probabilities[letter], -LETTERS.index(letter)))
