@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "files": {"errors"},
     "images": {"errors"},
     # the rooms: they do not know each other
-    "backbones": {"config", "errors", "schema"},
+    "backbones": {"config", "errors", "expert.encoders.base", "schema"},
     "reasoning": {"backbones.base", "config", "errors", "schema"},
     "knowledge": {"errors", "files", "schema"},
     "expert": {"backbones.base", "config", "errors", "images", "inspection", "schema"},

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 from reason_iad.backbones import load_backbone
-from reason_iad.backbones.base import PatchFeatures
 from reason_iad.errors import ConfigError
 from reason_iad.expert import build_expert
 from reason_iad.expert.calibration import largest_region
 from reason_iad.expert.distance import residual_map
 from reason_iad.expert.embedding import image_embedding
+from reason_iad.expert.encoders.base import FeatureMap
 from reason_iad.expert.extent import region_box
 from reason_iad.expert.jitter import jittered_copies
 
@@ -21,15 +21,15 @@ SIDE, SIZE = 12, 32
 LAYOUT = torch.randn(SIDE * SIDE, SIZE, generator=torch.Generator().manual_seed(0))
 
 
-def normal(seed: int, spread: float = 0.15, rows: int = SIDE, columns: int = SIDE) -> PatchFeatures:
+def normal(seed: int, spread: float = 0.15, rows: int = SIDE, columns: int = SIDE) -> FeatureMap:
     noise = torch.randn(SIDE * SIDE, SIZE, generator=torch.Generator().manual_seed(seed + 1))
-    return PatchFeatures((LAYOUT + spread * noise)[: rows * columns], rows, columns)
+    return FeatureMap((LAYOUT + spread * noise)[: rows * columns], rows, columns)
 
 
-def with_defect(features: PatchFeatures, rows: slice, columns: slice) -> PatchFeatures:
+def with_defect(features: FeatureMap, rows: slice, columns: slice) -> FeatureMap:
     grid = features.features.clone().view(features.rows, features.columns, -1)
     grid[rows, columns] = torch.randn(grid[rows, columns].shape, generator=torch.Generator().manual_seed(99))
-    return PatchFeatures(grid.flatten(0, 1), features.rows, features.columns)
+    return FeatureMap(grid.flatten(0, 1), features.rows, features.columns)
 
 
 def test_residuals_are_nearest_cosine_distances() -> None:
@@ -44,7 +44,7 @@ def test_residuals_are_nearest_cosine_distances() -> None:
 
 
 def test_a_patch_is_compared_near_its_own_place_only() -> None:
-    moved = PatchFeatures(LAYOUT.flip(0), SIDE, SIDE)
+    moved = FeatureMap(LAYOUT.flip(0), SIDE, SIDE)
     anywhere = residual_map(moved, [normal(1, 0.0)], radius=None)
     nearby = residual_map(moved, [normal(1, 0.0)], radius=0.15)
     assert float(anywhere.max()) < 1e-5

@@ -14,9 +14,9 @@ from PIL import Image
 
 from reason_iad import Inspector, InspectorConfig
 from reason_iad.backbones import load_backbone
-from reason_iad.backbones.base import PatchFeatures
 from reason_iad.errors import ImageError
 from reason_iad.expert import nearest as expert_nearest
+from reason_iad.expert.encoders.base import FeatureMap
 from reason_iad.expert.nearest import GRID, layout, nearest
 from reason_iad.images import load_image
 from reason_iad.inspection import good_parts
@@ -186,10 +186,10 @@ def test_one_that_cannot_be_read_is_named(folder: Path) -> None:
 def test_a_layout_says_what_lies_where_on_any_grid() -> None:
     rng = np.random.default_rng(0)
 
-    def features(rows: int, columns: int, left: int, right: int) -> PatchFeatures:
+    def features(rows: int, columns: int, left: int, right: int) -> FeatureMap:
         kinds = torch.eye(4)
         grid = torch.stack([kinds[left if c < columns / 2 else right] for _ in range(rows) for c in range(columns)])
-        return PatchFeatures(grid + torch.from_numpy(rng.normal(0, 0.01, grid.shape)), rows, columns)
+        return FeatureMap(grid + torch.from_numpy(rng.normal(0, 0.01, grid.shape)), rows, columns)
 
     part = layout(features(24, 24, 0, 1))
     assert part.shape == (GRID * GRID, 4) and part.dtype == torch.float16

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from reason_iad.backbones.prompt import Part, Prompt
+    from reason_iad.expert.encoders.base import FeatureMap
     from reason_iad.schema import ModelVersion
 
 
@@ -117,19 +118,6 @@ class Decoded:
     first_logits: torch.Tensor = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class PatchFeatures:
-    """Features of image patches for the defect expert and the gallery.
-
-    Attributes:
-        features: (rows * columns, c), row-major, float32.
-    """
-
-    features: torch.Tensor
-    rows: int
-    columns: int
-
-
 @runtime_checkable
 class Backbone(Protocol):
     """A frozen multimodal LLM, as latent reasoning sees it. All tensors live on its device."""
@@ -150,8 +138,8 @@ class Backbone(Protocol):
         """
         ...
 
-    def patch_features(self, image: Image.Image) -> PatchFeatures:
-        """Patch features of the frozen vision tower, for comparing images (METHOD section 4)."""
+    def patch_features(self, image: Image.Image) -> FeatureMap:
+        """What the vision tower gives the decoder, per patch; others use it as an `Encoder` (`TowerEncoder`)."""
         ...
 
     def count_tokens(self, text: str) -> int:

@@ -12,17 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from reason_iad.backbones.base import (
-    Decoded,
-    ImageTokens,
-    PatchFeatures,
-    Prefix,
-    Span,
-    SuffixOutput,
-    SuffixQuery,
-)
+from reason_iad.backbones.base import Decoded, ImageTokens, Prefix, Span, SuffixOutput, SuffixQuery
 from reason_iad.backbones.prompt import Data, ImageSlot, LatentSlot
 from reason_iad.errors import PromptError
+from reason_iad.expert.encoders.base import FeatureMap
 from reason_iad.schema import ModelVersion
 
 if TYPE_CHECKING:
@@ -55,9 +48,9 @@ class FakeBackbone:
         """A 6 x 6 grid of mean colours, projected."""
         return ImageTokens(self._cells(image, 6) @ self._pixel, 6, 6)
 
-    def patch_features(self, image: Image.Image) -> PatchFeatures:
+    def patch_features(self, image: Image.Image) -> FeatureMap:
         """A 12 x 12 grid of mean colours, projected."""
-        return PatchFeatures(self._cells(image, 12) @ self._pixel, 12, 12)
+        return FeatureMap(self._cells(image, 12) @ self._pixel, 12, 12)
 
     def count_tokens(self, text: str) -> int:
         """One token per byte."""

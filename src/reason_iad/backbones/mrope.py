@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from reason_iad.backbones.base import ImageTokens, PatchFeatures
+from reason_iad.backbones.base import ImageTokens
 from reason_iad.backbones.transformers_base import TransformersBackbone
 from reason_iad.errors import ImageError
+from reason_iad.expert.encoders.base import FeatureMap
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,12 +43,12 @@ class MropeBackbone(TransformersBackbone):
         seen = self.tower(image)
         return ImageTokens(seen.output.pooler_output, seen.rows, seen.columns)
 
-    def patch_features(self, image: Image.Image) -> PatchFeatures:
+    def patch_features(self, image: Image.Image) -> FeatureMap:
         """Merged patch tokens of the image scaled to `FEATURE_PIXELS`, (rows * columns, d) float32."""
         pixels = FEATURE_PIXELS * self.counted_frames
         size = {"shortest_edge": pixels, "longest_edge": pixels}
         seen = self.tower(image, size=size)
-        return PatchFeatures(seen.output.pooler_output.float(), seen.rows, seen.columns)
+        return FeatureMap(seen.output.pooler_output.float(), seen.rows, seen.columns)
 
     def image_positions(self, start: int, image: ImageTokens) -> tuple[torch.Tensor, int]:
         """M-RoPE positions (3, n) of an image and the position after it."""

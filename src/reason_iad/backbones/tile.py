@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from reason_iad.backbones.base import ImageTokens, PatchFeatures
+from reason_iad.backbones.base import ImageTokens
 from reason_iad.backbones.transformers_base import TransformersBackbone
 from reason_iad.errors import ModelError
+from reason_iad.expert.encoders.base import FeatureMap
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -54,10 +55,10 @@ class TileBackbone(TransformersBackbone):
             )
         return ImageTokens(rows, side, side)
 
-    def patch_features(self, image: Image.Image) -> PatchFeatures:
+    def patch_features(self, image: Image.Image) -> FeatureMap:
         """The projected tokens of the tile, (rows * columns, d) float32."""
         seen = self.embed_image(image)
-        return PatchFeatures(seen.tokens.float(), seen.rows, seen.columns)
+        return FeatureMap(seen.tokens.float(), seen.rows, seen.columns)
 
     def image_positions(self, start: int, image: ImageTokens) -> tuple[torch.Tensor, int]:
         """Positions (1, m) of the rows of an image, counted like text, and the position after it."""

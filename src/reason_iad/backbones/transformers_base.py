@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from reason_iad.backbones.attention import KeyValues
-from reason_iad.backbones.base import ImageTokens, PatchFeatures, Prefix, Span
+from reason_iad.backbones.base import ImageTokens, Prefix, Span
 from reason_iad.backbones.chat import ImageMarkup, Piece, RenderedPrompt, Tokens, encode_content, render
 from reason_iad.backbones.prompt import Data, ImageSlot
 from reason_iad.backbones.shared_prefix import SuffixPlan
 from reason_iad.backbones.suffixes import SuffixRunner
 from reason_iad.errors import ModelError, PromptError
+from reason_iad.expert.encoders.base import FeatureMap
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -74,7 +75,7 @@ class TransformersBackbone(SuffixRunner):
         """Run the vision tower and the projector once."""
 
     @abstractmethod
-    def patch_features(self, image: Image.Image) -> PatchFeatures:
+    def patch_features(self, image: Image.Image) -> FeatureMap:
         """Patch features of the frozen vision tower."""
 
     @abstractmethod

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import torch
 from scipy import ndimage
 
-from reason_iad.backbones.base import PatchFeatures
 from reason_iad.errors import ConfigError
 from reason_iad.expert.distance import residual_map
+from reason_iad.expert.encoders.base import FeatureMap
 
 QUANTILE = 0.99
 AREA_SLACK = 0.01
@@ -74,15 +74,15 @@ class Expert:
         calibrated_on: number of real references among them.
     """
 
-    normals: tuple[PatchFeatures, ...]
+    normals: tuple[FeatureMap, ...]
     residuals: tuple[torch.Tensor, ...]
     calibrated_on: int
 
-    def beside(self, normals: Sequence[PatchFeatures]) -> Expert:
+    def beside(self, normals: Sequence[FeatureMap]) -> Expert:
         """The same calibration, with references as they are laid for one image."""
         return replace(self, normals=tuple(normals))
 
-    def inspect(self, query: PatchFeatures) -> AnomalyMap:
+    def inspect(self, query: FeatureMap) -> AnomalyMap:
         """The calibrated map of a query image."""
         raw = residual_map(query, self.normals, RADIUS)
         normal = torch.cat([residual.flatten() for residual in self.residuals])
@@ -100,9 +100,9 @@ class Expert:
 
 
 def build_expert(
-    normals: Sequence[PatchFeatures],
-    jittered: Sequence[PatchFeatures] = (),
-    laid: Sequence[PatchFeatures] | None = None,
+    normals: Sequence[FeatureMap],
+    jittered: Sequence[FeatureMap] = (),
+    laid: Sequence[FeatureMap] | None = None,
 ) -> Expert:
     """Calibrate on normal references.
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import torch
 
-from reason_iad.backbones.base import PatchFeatures
+from reason_iad.expert.encoders.base import FeatureMap
 
 Residuals = torch.Tensor
 """(rows, columns) float32 in [0, 2]: how far each patch is from the nearest normal one."""
 
 
-def residual_map(query: PatchFeatures, normals: Sequence[PatchFeatures], radius: float | None) -> Residuals:
+def residual_map(query: FeatureMap, normals: Sequence[FeatureMap], radius: float | None) -> Residuals:
     """Cosine distance of every query patch to the nearest normal patch.
 
     Args:
@@ -35,7 +35,7 @@ def residual_map(query: PatchFeatures, normals: Sequence[PatchFeatures], radius:
     return (1 - best).view(query.rows, query.columns)
 
 
-def _centres(features: PatchFeatures) -> torch.Tensor:
+def _centres(features: FeatureMap) -> torch.Tensor:
     """(n, 2) centres of the patches in [0, 1]."""
     y = (torch.arange(features.rows) + 0.5) / features.rows
     x = (torch.arange(features.columns) + 0.5) / features.columns

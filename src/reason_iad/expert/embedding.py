@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reason_iad.backbones.base import PatchFeatures
+from reason_iad.expert.encoders.base import FeatureMap
 
 
-def image_embedding(patches: PatchFeatures) -> NDArray[np.floating[Any]]:
+def image_embedding(patches: FeatureMap) -> NDArray[np.floating[Any]]:
     """Mean and standard deviation of the patch features, each of unit length: what it looks like, and how varied.
 
     Returns:

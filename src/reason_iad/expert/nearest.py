@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
-from reason_iad.backbones.base import PatchFeatures
+from reason_iad.expert.encoders.base import FeatureMap
 
 FAR = 3.0
 """Times the distance of the most alike beyond which a good part is of another kind. On 68 drawn designs most good
@@ -25,7 +25,7 @@ Layout = torch.Tensor
 """(GRID * GRID, c) float16 unit vectors: what lies where, in little memory."""
 
 
-def layout(patches: PatchFeatures) -> Layout:
+def layout(patches: FeatureMap) -> Layout:
     """The layout of a picture: the mean of the features in each cell."""
     unit = torch.nn.functional.normalize(patches.features.float(), dim=-1)
     grid = unit.view(patches.rows, patches.columns, -1).permute(2, 0, 1)

@@ -21,10 +21,11 @@ from reason_iad.schema import CategoryEvidence, RetrievedEntry
 if TYPE_CHECKING:
     from PIL import Image
 
-    from reason_iad.backbones.base import Backbone, ImageTokens, PatchFeatures
+    from reason_iad.backbones.base import Backbone, ImageTokens
     from reason_iad.expert import AnomalyMap, Expert
     from reason_iad.expert.change import Change
     from reason_iad.expert.distance import Residuals
+    from reason_iad.expert.encoders.base import FeatureMap
     from reason_iad.expert.nearest import Layout
     from reason_iad.expert.registration import Motion
     from reason_iad.expert.template import Grey
@@ -71,7 +72,7 @@ class Workbench:
         self.knowledge_sha256 = None if knowledge is None else knowledge.sha256()
         self._tokens: Recent[ImageTokens] = Recent(CACHED_IMAGES)
         self._query: Recent[ImageTokens] = Recent(1)
-        self._features: Recent[PatchFeatures] = Recent(CACHED_IMAGES)
+        self._features: Recent[FeatureMap] = Recent(CACHED_IMAGES)
         self._experts: Recent[_Calibration] = Recent(CACHED_EXPERTS)
         self._peers: Recent[_Apart] = Recent(CACHED_PEERS)
         remote, most = isinstance(backbone, ChatModel), max(config.max_references, config.map_references)
@@ -152,7 +153,7 @@ class Workbench:
 
         return layout(self._patches(image))
 
-    def _patches(self, image: LoadedImage) -> PatchFeatures:
+    def _patches(self, image: LoadedImage) -> FeatureMap:
         return self._features.get(image.sha256, lambda: self.local.patch_features(image.pixels))
 
     def compare(

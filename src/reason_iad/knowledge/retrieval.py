@@ -17,35 +17,12 @@ from reason_iad.knowledge.store import KnowledgeStore
 from reason_iad.knowledge.text import fold, knowledge_line, sanitize
 from reason_iad.schema import Entry, RetrievedEntry
 
-IDLE = frozenset(
-    [
-        "a",
-        "and",
-        "any",
-        "category",
-        "defect",
-        "does",
-        "explain",
-        "image",
-        "in",
-        "inspected",
-        "is",
-        "it",
-        "kind",
-        "matters",
-        "object",
-        "picture",
-        "show",
-        "the",
-        "there",
-        "type",
-        "verdict",
-        "what",
-        "where",
-        "which",
-        "why",
-    ]
-)
+# fmt: off
+IDLE = frozenset((
+    "a", "and", "any", "category", "defect", "does", "explain", "image", "in", "inspected", "is", "it", "kind",
+    "matters", "object", "picture", "show", "the", "there", "type", "verdict", "what", "where", "which", "why",
+))
+# fmt: on
 """Words of the standard questions, and of questions about any image of any part [ours]."""
 
 

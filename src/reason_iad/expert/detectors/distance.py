@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reason_iad.backbones.base import Backbone, PatchFeatures
+from reason_iad.backbones.base import Backbone
 from reason_iad.expert.calibration import RADIUS
 from reason_iad.expert.detectors.base import Detection
 from reason_iad.expert.distance import residual_map
+from reason_iad.expert.encoders.base import FeatureMap
 from reason_iad.images import LoadedImage
 
 
@@ -22,7 +23,7 @@ class DistanceDetector:
 
     def __init__(self, backbone: Backbone) -> None:
         self._model = backbone
-        self._normals: tuple[PatchFeatures, ...] = ()
+        self._normals: tuple[FeatureMap, ...] = ()
 
     def fit(self, normals: Sequence[LoadedImage]) -> None:
         """Take the features of the normal images."""

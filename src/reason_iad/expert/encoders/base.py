@@ -1,0 +1,50 @@
+"""What an encoder is: pixels in, feature maps out (METHOD section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMap:
+    """Features of an image on a grid.
+
+    Attributes:
+        features: (rows * columns, c), row-major, float32.
+        rows, columns: of the grid, which covers the whole image.
+    """
+
+    features: torch.Tensor
+    rows: int
+    columns: int
+
+
+class Encoder(Protocol):
+    """A frozen vision network.
+
+    Attributes:
+        name: what people call it.
+        sha256: of everything that decides what it gives: weights and how an image is prepared.
+    """
+
+    name: str
+    sha256: str
+
+    def encode(self, images: Sequence[Image.Image]) -> list[tuple[FeatureMap, ...]]:
+        """Per image, its feature maps at one or several depths, the deepest last.
+
+        Raises:
+            ImageError: an image cannot be brought into what the network accepts.
+        """
+        ...
+
+
+def deepest(encoder: Encoder, image: Image.Image) -> FeatureMap:
+    """The deepest feature map of one image."""
+    return encoder.encode([image])[0][-1]
