@@ -27,7 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "backbones": {"config", "errors", "expert.encoders.base", "schema"},
     "reasoning": {"backbones.base", "config", "errors", "schema"},
     "knowledge": {"errors", "files", "schema"},
-    "expert": {"backbones.base", "config", "errors", "images", "inspection", "schema"},
+    "expert": {"errors", "images", "schema"},
     "report": {"errors", "files", "images", "schema"},
     # one inspection: tells the story and knows the rooms
     "inspection": {"backbones", "config", "errors", "expert", "files", "images", "knowledge", "reasoning",

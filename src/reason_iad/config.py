@@ -155,6 +155,7 @@ class InspectorConfig:
     align: bool = True  # lay references as the part lies, where that makes both agree [ours]; benchmarks: off
     fuse: bool = True  # look again and weigh what differs, where the model has weights for it [ours]
     option_orders: OptionOrders = "types"  # the mean over all rotations: only of type names [ours]; papers: given
+    detector: str | None = None  # compares with good parts in place of the built-in comparison
     reasoning: ReasoningConfig | None = field(default=None)  # overrides the method's own
 
     def __post_init__(self) -> None:
@@ -187,4 +188,6 @@ class InspectorConfig:
         """
         effective = asdict(self) | {"reasoning": asdict(r) if (r := self.reasoning_config()) else None}
         del effective["threshold"]
+        if self.detector is None:  # as before there was a choice, so that older results can be continued
+            del effective["detector"]
         return hashlib.sha256(json.dumps(effective, sort_keys=True).encode()).hexdigest()

@@ -267,3 +267,8 @@ class Evidence(Record):
         description="What the pixels say changed where most differs, on a part of two tones; null if nothing.",
     )
     answers: tuple[Answer, ...] = Field(default=(), description="The model's own, before anything is weighed.")
+    types_left_out: tuple[str, ...] = Field(
+        default=(),
+        description="Names of defect types of the category that the model could not choose, because there are more "
+        "types than letters.",
+    )

@@ -130,6 +130,10 @@ class Reply(Record):
     seed: int
     answer: Answer
     weighed: bool = Field(default=False, description="Whether what differs has a say in `answer`.")
+    advice: str | None = Field(
+        default=None,
+        description="What to ask instead, where references were given but the question was not recognised.",
+    )
     evidence: Evidence
     timings_ms: dict[str, float]
     versions: Versions

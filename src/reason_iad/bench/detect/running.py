@@ -26,7 +26,7 @@ from reason_iad.errors import DatasetError, ReasonIADError
 from reason_iad.images import load_image, printable
 
 if TYPE_CHECKING:
-    from reason_iad.expert.detectors.base import Detection, Detector
+    from reason_iad.expert.detectors.base import Detection, Detector, Fitted
     from reason_iad.schema import ModelVersion
 
 log = logging.getLogger(__name__)
@@ -162,8 +162,8 @@ def _detections(
     checked: Checked, settings: Settings, detector: Detector, pending: Sequence[Sample]
 ) -> Iterator[tuple[Sample, Detection | Exception]]:
     """Each image with what the detector says, or why it cannot: whatever goes wrong, the others go on."""
-    fitted: str | None = None
-    broken: Exception | None = None
+    category: str | None = None
+    fitted: Fitted | Exception | None = None
     for sample in pending:
         found: Detection | Exception
         try:
@@ -172,26 +172,26 @@ def _detections(
                     raise DatasetError(
                         f"'{printable(sample.id)}' has no template; leave --references template out."
                     )
-                detector.fit([load_image(sample.template)])
-            elif fitted != sample.category:
-                fitted, broken = sample.category, _fit(checked, settings, detector, sample.category)
+                fitted = detector.fit([load_image(sample.template)])
+            elif fitted is None or category != sample.category:
+                category = sample.category
+                fitted = _fit(checked, settings, detector, category)
             # what is broken is said of each image of the category, found out once
-            found = detector.score(load_image(sample.image)) if broken is None else broken
+            found = fitted if isinstance(fitted, Exception) else fitted.score(load_image(sample.image))
         except Exception as error:
             log.debug("scoring '%s'", printable(sample.id), exc_info=True)
             found = error
         yield sample, found
 
 
-def _fit(checked: Checked, settings: Settings, detector: Detector, category: str) -> Exception | None:
-    """Show the detector the normal images of a category; returns why that failed."""
+def _fit(checked: Checked, settings: Settings, detector: Detector, category: str) -> Fitted | Exception:
+    """The detector fitted to the normal images of a category, or why that failed."""
     normals = references(checked.dataset.samples, category, settings.shots, settings.seed)
     try:
-        detector.fit([load_image(normal.image) for normal in normals])
+        return detector.fit([load_image(normal.image) for normal in normals])
     except Exception as error:
         log.debug("references of '%s'", printable(category), exc_info=True)
         return error
-    return None
 
 
 def _entry(sample: Sample, checked: Checked, found: Detection | Exception) -> tuple[ScoreRecord, Map | None]:

@@ -198,10 +198,11 @@ def _run(
     from reason_iad.backbones import load_backbone
     from reason_iad.bench.detect.running import run_detector
     from reason_iad.expert.detectors import make_detector
+    from reason_iad.expert.encoders.tower import TowerEncoder
 
     model, device, dtype = engine
     backbone = load_backbone(model, device=device, dtype=dtype)
-    detector = make_detector(settings.detector, backbone)
+    detector = make_detector(settings.detector, TowerEncoder(backbone))
     return run_detector(checked, settings, out, detector, backbone.version, save_maps=save_maps, **how)
 
 
