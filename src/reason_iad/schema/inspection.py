@@ -18,7 +18,7 @@ from reason_iad.schema.verdict import OperatingPoint, Verdict
 if TYPE_CHECKING:
     from PIL import Image
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "2.1"
 
 
 class ModelVersion(Record):
