@@ -8,7 +8,8 @@ suffixes (one-dimensional positions, stale `rope_deltas`).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,10 @@ class TransformersBackbone(SuffixRunner):
         self.hidden_size = int(weight.shape[1])
         scale = float(getattr(self._embed, "embed_scale", 1.0))  # some families scale what they look up
         self.embedding_rms = scale * float(weight.float().pow(2).mean().sqrt())
-        self._rendered: dict[Prompt, RenderedPrompt] = {}
+        # A cache that many threads may use at once.
+        self._render: Callable[[Prompt], RenderedPrompt] = lru_cache(maxsize=64)(
+            lambda prompt: render(self.tokenizer, prompt, self.markup)
+        )
 
     # -- what a family adds -----------------------------------------------------------------------------------
 
@@ -190,13 +194,6 @@ class TransformersBackbone(SuffixRunner):
         )
 
     # -- inside ------------------------------------------------------------------------------------------------
-
-    def _render(self, prompt: Prompt) -> RenderedPrompt:
-        if prompt not in self._rendered:
-            if len(self._rendered) > 64:
-                self._rendered.clear()
-            self._rendered[prompt] = render(self.tokenizer, prompt, self.markup)
-        return self._rendered[prompt]
 
     def _check_window(self, length: int) -> None:
         if length + RESERVED > self.context_length:
