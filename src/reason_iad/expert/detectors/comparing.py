@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from reason_iad.expert.detectors.base import Detector, Fitted
     from reason_iad.images import LoadedImage
 
+ROUNDING = 1e-4
+"""A value that is so little below 0 is 0: distances are rounded."""
+
 
 def compare_by(
     detector: Detector, image: LoadedImage, references: Sequence[LoadedImage], cache: ReferenceCache
@@ -60,8 +63,8 @@ def _usual(detector: Detector, references: Sequence[LoadedImage]) -> Usual:
 
 def _map(detector: Detector, fitted: Fitted, image: LoadedImage) -> torch.Tensor:
     values = torch.from_numpy(fitted.score(image).map).float()
-    if float(values.min()) < 0:
+    if float(values.min()) < -ROUNDING:
         raise ConfigError(
             f"The detector '{detector.name}' gives values below 0, so no verdict can rest on it; choose another."
         )
-    return values
+    return values.clamp_min(0)
