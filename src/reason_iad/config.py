@@ -89,6 +89,21 @@ class ReasoningConfig:
                 raise ConfigError(f"Reasoning option out of range: {message}.")
 
 
+def suffix_positions(reasoning: ReasoningConfig | None) -> int:
+    """Most positions that the think tokens of a configuration take, with the patches injected after them.
+
+    Args:
+        reasoning: None: no think tokens, so 0.
+
+    Returns:
+        L * (1 + patches), where a latent gets at most `max_patches`, and at most `patches_per_step` per step.
+    """
+    if reasoning is None:
+        return 0
+    most = min(reasoning.max_patches, reasoning.steps * reasoning.patches_per_step) if reasoning.inject else 0
+    return reasoning.latents * (1 + most)
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A named way to answer, on the same weights and the same prompt."""
