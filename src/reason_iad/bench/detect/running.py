@@ -21,7 +21,6 @@ from reason_iad.bench.detect.problems import Checked, References
 from reason_iad.bench.detect.records import DetectManifest, DetectReport, ScoreRecord
 from reason_iad.bench.detect.samples import Sample
 from reason_iad.bench.packages import versions
-from reason_iad.bench.storage import held
 from reason_iad.errors import DatasetError, ReasonIADError
 from reason_iad.images import load_image, printable
 
@@ -98,13 +97,12 @@ def run_detector(
         save_maps: also write the maps at the size of the images.
 
     Raises:
-        DatasetError: results are in the way or were made under other conditions, or another process writes there.
-        OutputError: something cannot be written.
+        DatasetError: results are in the way, or were made under other conditions.
+        OutputError: another process writes there, or something cannot be written.
     """
     samples = judged(checked.dataset.samples, settings.limit, settings.seed)
     manifest = _manifest(checked, settings, samples, detector.statistic, model)
-    with held(out):
-        folder = DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite)
+    with DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite) as folder:
         folder.begin()
         step = advance("scoring", len(samples))
         for _ in folder.scores:
@@ -142,8 +140,7 @@ def score_maps(
     paths = find_maps(maps, samples)
     manifest = _manifest(checked, settings, samples, _EXTERNAL_STATISTIC, None)
     other_size: list[str] = []
-    with held(out):
-        folder = DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite)
+    with DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite) as folder:
         folder.scores.clear()  # nothing says that the maps are still the same; reading them again is cheap
         folder.begin()
         step = advance("reading", len(samples))
