@@ -22,6 +22,7 @@ from reason_iad.bench.storage import RunFolder
 from reason_iad.bench.tools import Tools, known_category, load_tools
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.config import PRESETS
+from reason_iad.inspection.many import run_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,9 @@ def _here(tools: Tools, settings: Settings, method: str, folder: RunFolder) -> _
     """The answers to each unit, by the model in this process."""
     folder.begin(tools.backbone.version)
     answerer = QuestionAnswerer(tools, settings, method)
-    for unit in folder.pending:
-        yield answerer.answer(unit)
+    with closing(run_many(folder.pending, answerer.answer)) as units:
+        for unit in units:
+            yield unit.result
 
 
 def _on_ray(ray: OnRay, threads: int | None, settings: Settings, method: str, folder: RunFolder) -> _Results:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from reason_iad.bench.detect.samples import Sample
 from reason_iad.bench.packages import versions
 from reason_iad.errors import DatasetError, ReasonIADError
 from reason_iad.images import load_image, printable
+from reason_iad.inspection.many import run_many
 
 if TYPE_CHECKING:
     from reason_iad.expert.detectors.base import Detection, Detector
@@ -108,9 +110,10 @@ def run_detector(
         for _ in folder.scores:
             step()
         pending = [sample for sample in samples if sample.id not in folder.scores]
-        for sample, found in _detections(checked, settings, detector, pending):
-            folder.append(*_entry(sample, checked, found))
-            step()
+        with closing(run_many(pending, _Scorer(checked, settings, detector))) as images:
+            for each in images:
+                folder.append(*_entry(each.job, checked, each.outcome))
+                step()
         return _judge(folder, samples, folder.load_map, advance, folder.keep_full if save_maps else None)
 
 
@@ -155,40 +158,47 @@ def score_maps(
     return Outcome(outcome.report, outcome.failures, len(other_size))
 
 
-def _detections(
-    checked: Checked, settings: Settings, detector: Detector, pending: Sequence[Sample]
-) -> Iterator[tuple[Sample, Detection | Exception]]:
-    """Each image with what the detector says, or why it cannot: whatever goes wrong, the others go on."""
-    fitted: str | None = None
-    broken: Exception | None = None
-    for sample in pending:
-        found: Detection | Exception
+class _Scorer:
+    """Scores one image after another, each compared with what the settings say.
+
+    Args:
+        checked: the set.
+        settings: what an image is compared with.
+        detector: scores images; it is shown what it has to know of a category, or of an image, before it scores.
+    """
+
+    def __init__(self, checked: Checked, settings: Settings, detector: Detector) -> None:
+        self._samples = checked.dataset.samples
+        self._settings, self._detector = settings, detector
+        self._fitted: str | None = None
+        self._broken: Exception | None = None
+
+    def __call__(self, sample: Sample) -> Detection:
+        """What the detector says of an image.
+
+        Raises:
+            Exception: whatever keeps it from a score; what is wrong with the references of a category is found out
+                once, and raised for each of its images.
+        """
+        if self._settings.references == "template":
+            if sample.template is None:
+                raise DatasetError(f"'{printable(sample.id)}' has no template; leave --references template out.")
+            self._detector.fit([load_image(sample.template)])
+        elif self._fitted != sample.category:
+            self._fitted, self._broken = sample.category, self._fit(sample.category)
+        if self._broken is not None:
+            raise self._broken
+        return self._detector.score(load_image(sample.image))
+
+    def _fit(self, category: str) -> Exception | None:
+        """Show the detector the normal images of a category; returns why that failed."""
+        normals = references(self._samples, category, self._settings.shots, self._settings.seed)
         try:
-            if settings.references == "template":
-                if sample.template is None:
-                    raise DatasetError(
-                        f"'{printable(sample.id)}' has no template; leave --references template out."
-                    )
-                detector.fit([load_image(sample.template)])
-            elif fitted != sample.category:
-                fitted, broken = sample.category, _fit(checked, settings, detector, sample.category)
-            # what is broken is said of each image of the category, found out once
-            found = detector.score(load_image(sample.image)) if broken is None else broken
+            self._detector.fit([load_image(normal.image) for normal in normals])
         except Exception as error:
-            log.debug("scoring '%s'", printable(sample.id), exc_info=True)
-            found = error
-        yield sample, found
-
-
-def _fit(checked: Checked, settings: Settings, detector: Detector, category: str) -> Exception | None:
-    """Show the detector the normal images of a category; returns why that failed."""
-    normals = references(checked.dataset.samples, category, settings.shots, settings.seed)
-    try:
-        detector.fit([load_image(normal.image) for normal in normals])
-    except Exception as error:
-        log.debug("references of '%s'", printable(category), exc_info=True)
-        return error
-    return None
+            log.debug("references of '%s'", printable(category), exc_info=True)
+            return error
+        return None
 
 
 def _entry(sample: Sample, checked: Checked, found: Detection | Exception) -> tuple[ScoreRecord, Map | None]:
