@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from cli.stub import StubInspector
 from reason_iad.cli.schema import NAMES, schema_text
-from reason_iad.inspection.batch import Failure
+from reason_iad.inspection.many import Failure
 from reason_iad.schema import PLACES, SCHEMA_VERSION, FusionEvidence, Inspection, Reply, Usual
 
 DOCS = Path(__file__).parent.parent / "docs"

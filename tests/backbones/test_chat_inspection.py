@@ -20,7 +20,7 @@ from reason_iad.cli import main
 from reason_iad.cli.schema import schema_text
 from reason_iad.config import METHODS
 from reason_iad.errors import ConfigError, ModelError
-from reason_iad.inspection.batch import Failure, inspect_many
+from reason_iad.inspection.many import Failure, inspect_many
 
 pytest.importorskip("openai")
 

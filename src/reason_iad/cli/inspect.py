@@ -19,8 +19,10 @@ from reason_iad.cli.values import ManyValues
 from reason_iad.errors import ConfigError, OutputError, ReasonIADError
 
 if TYPE_CHECKING:
-    from reason_iad.inspection.batch import Conditions, Outcome, ResultLog
+    from reason_iad.inspection.conditions import Conditions
+    from reason_iad.inspection.many import Outcome
     from reason_iad.inspection.operating_point import KnownParts
+    from reason_iad.inspection.results import ResultLog
     from reason_iad.schema import Inspection
 
 STDOUT = Path("-")
@@ -176,7 +178,8 @@ def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, J
 
 def _conditions(engine: Engine, job: Job) -> Conditions:
     """What is known of the results to come before the model is loaded."""
-    from reason_iad.inspection.batch import Conditions, file_sha256
+    from reason_iad.files import file_sha256
+    from reason_iad.inspection.conditions import Conditions
 
     return Conditions(
         method=engine.config.method,
@@ -184,7 +187,7 @@ def _conditions(engine: Engine, job: Job) -> Conditions:
         bounds="" if engine.operating_point is None else engine.operating_point.model_dump_json(),
         seed=engine.config.seed,
         config=engine.config.sha256(),
-        references=tuple(file_sha256(reference) for reference in job.references),
+        references=tuple(file_sha256(reference) or "" for reference in job.references),
         question=job.question or "",
         model=engine.model_name,
         category=None if job.category else "",  # a given one may be an alias
@@ -197,7 +200,7 @@ def _admit(job: Job, result: Inspection) -> None:
     Raises:
         OutputError: they were not.
     """
-    from reason_iad.inspection.batch import Conditions
+    from reason_iad.inspection.conditions import Conditions
 
     for known in job.known:
         known.require(Conditions.of(result))
@@ -206,7 +209,7 @@ def _admit(job: Job, result: Inspection) -> None:
 def _inspect_one(engine: Engine, job: Job) -> int:
     from reason_iad.cli.show import show_inspection
     from reason_iad.files import write_atomic
-    from reason_iad.inspection.batch import named
+    from reason_iad.inspection.many import named
 
     path = job.paths[0]
     result = engine.load().inspect(path, references=job.references, category=job.category, question=job.question)
@@ -227,7 +230,7 @@ def _inspect_one(engine: Engine, job: Job) -> int:
 
 
 def _inspect_many(engine: Engine, job: Job) -> int:
-    from reason_iad.inspection.batch import Failure, inspect_many
+    from reason_iad.inspection.many import Failure, inspect_many
     from reason_iad.schema import Inspection
 
     log = _open_log(engine, job)
@@ -272,13 +275,16 @@ def _counted(counts: Counter[str]) -> Iterator[str]:
 
 
 def _open_log(engine: Engine, job: Job) -> ResultLog | None:
-    from reason_iad.inspection.batch import ResultLog
+    from reason_iad.inspection.results import ResultLog
 
     if job.json is None or job.json == STDOUT:
         return None
-    if not job.resume:
-        return ResultLog.create(job.json, overwrite=job.overwrite)
-    return ResultLog.resume(job.json, job.paths, _conditions(engine, job))
+    if job.resume:
+        log = ResultLog.resume(job.json, job.paths, _conditions(engine, job))
+    else:
+        log = ResultLog.create(job.json, overwrite=job.overwrite)
+    click.get_current_context().call_on_close(log.release)  # however the command ends
+    return log
 
 
 def _write_line(log: ResultLog | None, outcome: Outcome) -> None:
@@ -293,7 +299,7 @@ def _reported(job: Job, path: Path, result: Inspection) -> Outcome:
 
     Returns the result, or a failure if its report cannot be written: the other images go on.
     """
-    from reason_iad.inspection.batch import Failure
+    from reason_iad.inspection.many import Failure
 
     if job.report is None:
         return result
@@ -318,7 +324,7 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from reason_iad.inspection.batch import Failure
+    from reason_iad.inspection.many import Failure
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     columns = (TextColumn("inspecting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

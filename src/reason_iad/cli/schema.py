@@ -28,7 +28,7 @@ def schema_text(name: str) -> str:
     """One schema as it is published: two spaces of indent, one newline at the end."""
     import json
 
-    from reason_iad.inspection.batch import Failure
+    from reason_iad.inspection.many import Failure
     from reason_iad.schema import SCHEMA_VERSION, Inspection, Record, Reply
 
     models: dict[str, type[Record]] = {"inspection": Inspection, "failure": Failure, "reply": Reply}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reason_iad.backbones.base import ChatModel
 from reason_iad.expert.suspicion import spot
-from reason_iad.inspection.answering import RemoteScene, Scene
+from reason_iad.inspection.answering import RemoteScene, Scene, room_for_answers
 from reason_iad.inspection.closer import closer_box, crop
 from reason_iad.inspection.prompts import build_head, build_prompt
 from reason_iad.inspection.questions import detection_question
@@ -64,7 +64,10 @@ def set_scene(
         query = _kept(setup.cache.queries, model, subject.image)
     with clock.phase("prefix"):
         prompt = build_prompt(parts, detection_question(), latents=False)
-        head = model.head(prompt, [*tokens, query])
+        longest = setup.config.explanation_tokens
+        if setup.method.chain_of_thought:
+            longest = max(longest, setup.config.thought_tokens)
+        head = model.head(prompt, [*tokens, query], reserve=room_for_answers(setup.reasoning, longest))
     prior = None
     if difference is not None:
         prior = difference.on_grid(query.rows, query.columns).to(query.tokens.device)
@@ -101,7 +104,7 @@ def look_closer(subject: Subject, scene: Scene, difference: AnomalyMap, place: i
     pictures = [*map(subject.laid, subject.shown), subject.image.pixels]
     *tokens, query = [scene.backbone.embed_image(crop(picture, box, width, height)) for picture in pictures]
     prompt = build_prompt(scene.parts, detection_question(), latents=False)
-    head = scene.backbone.head(prompt, [*tokens, query])
+    head = scene.backbone.head(prompt, [*tokens, query], reserve=room_for_answers(None, 1))
     near = replace(scene, head=head, query=query, prior=None, width=box.x2 - box.x1, height=box.y2 - box.y1)
     return CloserLook(near, box)
 

@@ -20,9 +20,10 @@ from reason_iad.bench.detect.problems import Checked, check
 from reason_iad.bench.detect.readers import read_dataset
 from reason_iad.bench.detect.records import DetectManifest, DetectReport, ScoreRecord
 from reason_iad.bench.detect.running import EXTERNAL, Outcome, Settings, run_detector, score_maps
-from reason_iad.errors import DatasetError, ImageError
+from reason_iad.errors import DatasetError, ImageError, OutputError
 from reason_iad.expert.detectors import DETECTORS, make_detector
 from reason_iad.expert.detectors.base import Detection, Detector
+from reason_iad.files import Log
 from reason_iad.images import LoadedImage
 from reason_iad.schema import ModelVersion
 
@@ -145,6 +146,19 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     run(root, out, last, resume=True)
     run(root, tmp_path / "whole")
     assert len(last.seen) == 5 and files(out) == files(tmp_path / "whole")
+
+
+def test_a_run_that_another_one_writes_is_left_alone(tmp_path: Path) -> None:
+    root, out = trees.mvtec(tmp_path / "set"), tmp_path / "run"
+    run(root, out)
+    before = files(out)
+    with Log.resume(out / "scores.jsonl"):
+        for how in ({"resume": True}, {"overwrite": True}, {}):
+            with pytest.raises(OutputError, match=r"is writing '.*scores\.jsonl'; wait .*another --out\."):
+                run(root, out, **how)
+    assert files(out) == before
+    run(root, out, resume=True)
+    assert files(out) == before
 
 
 def test_a_score_whose_map_is_gone_is_made_again(tmp_path: Path) -> None:
