@@ -23,18 +23,21 @@ ROOMS: dict[str, set[str]] = {
     "schema": {"report"},  # Inspection.save_report, a convenience; imported when it is called
     "files": {"errors"},
     "images": {"errors"},
+    "registry": {"errors"},
     # the rooms: they do not know each other
-    "backbones": {"config", "errors", "expert.encoders.base", "schema"},
+    "backbones": {"config", "errors", "expert.encoders.base", "registry", "schema"},
     "reasoning": {"backbones.base", "config", "errors", "schema"},
     "knowledge": {"errors", "files", "schema"},
-    "expert": {"backbones.base", "config", "errors", "images", "inspection", "schema"},
+    "expert": {"backbones.base", "config", "errors", "images", "inspection", "registry", "schema"},
     "report": {"errors", "files", "images", "schema"},
     # one inspection: tells the story and knows the rooms
     "inspection": {"backbones", "config", "errors", "expert", "files", "images", "knowledge", "reasoning",
                    "schema"},
+    # where outcomes go
+    "sinks": {"errors", "files", "inspection.batch", "registry", "schema"},
     # the measuring room: uses the inspector as anybody would
     "bench": {"backbones", "config", "errors", "expert", "files", "images", "inspection", "knowledge",
-              "report.svg", "schema"},
+              "registry", "report.svg", "schema"},
     "__init__": {"config", "errors", "inspection", "schema"},
     "__main__": {"cli"},
 }  # fmt: skip
