@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reason_iad.backbones.base import ChatModel
 from reason_iad.backbones.chat_use import TIMEOUT, check_abilities, check_use, is_api
 from reason_iad.config import InspectorConfig
+from reason_iad.images import Picture, as_pictures
 from reason_iad.inspection.examination import Examination
 from reason_iad.inspection.galleries import open_gallery
 from reason_iad.inspection.prompts import explanation_opening, only_suspected
@@ -114,17 +115,17 @@ class Inspector:
 
     def inspect(
         self,
-        image: Any,
+        image: Picture,
         *,
-        references: Sequence[Any] = (),
+        references: Picture | Sequence[Picture] = (),
         category: str | None = None,
         question: str | Question | None = None,
     ) -> Inspection:
         """Inspect one image.
 
         Args:
-            image: path, PIL image or array.
-            references: normal images of the same product, best first.
+            image: a path, the bytes of an image file, a PIL image, or a NumPy array (see `images.load_image`).
+            references: normal images of the same product, best first; one alone counts as a list of one.
             category: name or alias of the product in the knowledge; found from the gallery if not given.
             question: a further question, answered beside the standard ones by the model alone (key 'question').
 
@@ -134,7 +135,7 @@ class Inspector:
             PromptError: the prompt does not fit the model's window.
         """
         extra = Question("question", question) if isinstance(question, str) else question
-        look = Examination(self._bench, image, references, category, about=extra.text if extra else "")
+        look = Examination(self._bench, image, as_pictures(references), category, about=extra.text if extra else "")
         probability = look.defect_probability()
         point = self.operating_point
         threshold = self.config.threshold if point is None else point.threshold
@@ -174,11 +175,11 @@ class Inspector:
 
     def ask(
         self,
-        image: Any,
+        image: Picture,
         question: str,
         *,
         options: Sequence[str] = (),
-        references: Sequence[Any] = (),
+        references: Picture | Sequence[Picture] = (),
         category: str | None = None,
     ) -> Reply:
         """Answer any question about an image with the same engine.
@@ -187,7 +188,7 @@ class Inspector:
         with options to choose from and references, the answer is weighed as in `inspect`.
 
         Args:
-            image: path, PIL image or array.
+            image: as in `inspect`.
             question: the question.
             options: answers to choose from, 'A) yes' or 'yes'; none: the answer is generated text.
             references, category: as in `inspect`.
@@ -196,7 +197,7 @@ class Inspector:
             ImageError, KnowledgeError, PromptError: as in `inspect`.
         """
         asked = Question("question", question, parse_options(options))
-        look = Examination(self._bench, image, references, category, about=question)
+        look = Examination(self._bench, image, as_pictures(references), category, about=question)
         answer, weighed = look.ask_freely(asked)
         return Reply(
             image=look.input_image(),
