@@ -267,3 +267,17 @@ class Evidence(Record):
         description="What the pixels say changed where most differs, on a part of two tones; null if nothing.",
     )
     answers: tuple[Answer, ...] = Field(default=(), description="The model's own, before anything is weighed.")
+
+    def answer(self, key: str, *, closer: bool = False, described: bool = False) -> Answer | None:
+        """The model's own answer to one question.
+
+        Args:
+            key: 'detection', 'type', 'place', 'explanation', or 'question' for the one that was asked beside them.
+            closer: the answer about the enlarged part of the image alone.
+            described: the answer to which type fits what changed.
+
+        Returns:
+            The answer; None if the question was not asked so.
+        """
+        wanted = (key, closer, described)
+        return next((each for each in self.answers if (each.key, each.closer, each.described) == wanted), None)
