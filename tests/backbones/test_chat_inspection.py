@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from chat_server import ChatServer, Seen, Send, chances, completion, error, obliging
-from reason_iad import Inspection, Inspector, InspectorConfig, ReasoningConfig
+from reason_iad import Inspection, Inspector, InspectorConfig, ReasoningConfig, save_report
 from reason_iad.backbones.prompt import SYSTEM
 from reason_iad.cli import main
 from reason_iad.cli.schema import schema_text
@@ -80,7 +80,7 @@ def test_a_whole_inspection(
     assert answers["detection"].reasoning_text == thoughts
     assert Inspection.model_validate_json(result.to_json()) == result
     jsonschema.validate(json.loads(result.to_json()), json.loads(schema_text("inspection")))
-    report = result.save_report(tmp_path / "out.html", image=part, references=tuple(good)).read_text()
+    report = save_report(result, tmp_path / "out.html", image=part, references=good).read_text()
     assert "openai:m at" in report and "There is a dent" in report
 
 

@@ -210,6 +210,7 @@ def _inspect_one(engine: Engine, job: Job) -> int:
     from reason_iad.cli.show import show_inspection
     from reason_iad.files import write_atomic
     from reason_iad.inspection.many import named
+    from reason_iad.report import save_report
 
     path = job.paths[0]
     result = engine.load().inspect(path, references=job.references, category=job.category, question=job.question)
@@ -220,7 +221,7 @@ def _inspect_one(engine: Engine, job: Job) -> int:
     elif job.json is not None:
         write_atomic(job.json, result.to_json(indent=2) + "\n")
     if job.report is not None:
-        result.save_report(job.report, image=path, references=job.references)
+        save_report(result, job.report, image=path, references=job.references)
     if not job.quiet:
         to_stderr = job.json == STDOUT
         show_inspection(result, err=to_stderr)
@@ -300,6 +301,7 @@ def _reported(job: Job, path: Path, result: Inspection) -> Outcome:
     Returns the result, or a failure if its report cannot be written: the other images go on.
     """
     from reason_iad.inspection.many import Failure
+    from reason_iad.report import save_report
 
     if job.report is None:
         return result
@@ -307,7 +309,7 @@ def _reported(job: Job, path: Path, result: Inspection) -> Outcome:
     target = job.report / relative.with_name(relative.name + ".html")
     try:
         make_folder(target.parent, "--report")
-        result.save_report(target, image=path, references=job.references)
+        save_report(result, target, image=path, references=job.references)
     except ReasonIADError as error:
         return Failure(image=str(path), error=str(error))
     return result

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reason_iad.backbones.base import ChatModel
 from reason_iad.backbones.chat_use import TIMEOUT, check_abilities, check_use, is_api
 from reason_iad.config import InspectorConfig
 from reason_iad.expert.good_parts import described
+from reason_iad.images import Picture, as_pictures
 from reason_iad.inspection.clock import Clock
 from reason_iad.inspection.deciding import Case, ask, decide
 from reason_iad.inspection.evidence import gather
@@ -154,17 +155,17 @@ class Inspector:
 
     def inspect(
         self,
-        image: Any,
+        image: Picture,
         *,
-        references: Sequence[Any] = (),
+        references: Picture | Sequence[Picture] = (),
         category: str | None = None,
         question: str | Question | None = None,
     ) -> Inspection:
         """Inspect one image.
 
         Args:
-            image: path, PIL image or array.
-            references: normal images of the same product, best first.
+            image: a path, the bytes of an image file, a PIL image, or a NumPy array (see `images.load_image`).
+            references: normal images of the same product, best first; one alone counts as a list of one.
             category: name or alias of the product in the knowledge; found from the gallery if not given.
             question: a further question, answered beside the standard ones by the model alone (key 'question').
 
@@ -175,7 +176,7 @@ class Inspector:
         """
         extra = Question("question", question) if isinstance(question, str) else question
         setup, clock = self._setup, Clock()
-        subject = load_subject(setup, image, references, clock)
+        subject = load_subject(setup, image, as_pictures(references), clock)
         known = look_up(setup, subject.image, category, extra.text if extra else "", clock)
         difference = compare(setup, subject, clock)
         scene = set_scene(setup, subject, known, difference, clock)
@@ -191,11 +192,11 @@ class Inspector:
 
     def ask(
         self,
-        image: Any,
+        image: Picture,
         question: str,
         *,
         options: Sequence[str] = (),
-        references: Sequence[Any] = (),
+        references: Picture | Sequence[Picture] = (),
         category: str | None = None,
     ) -> Reply:
         """Answer any question about an image with the same engine.
@@ -205,7 +206,7 @@ class Inspector:
         suggests a wording that does (`Reply.advice`).
 
         Args:
-            image: path, PIL image or array.
+            image: as in `inspect`.
             question: the question.
             options: answers to choose from, 'A) yes' or 'yes'; none: the answer is generated text.
             references, category: as in `inspect`.
@@ -215,7 +216,7 @@ class Inspector:
         """
         asked = of_person(Question("question", question, parse_options(options)))
         setup, clock = self._setup, Clock()
-        subject = load_subject(setup, image, references, clock)
+        subject = load_subject(setup, image, as_pictures(references), clock)
         known = look_up(setup, subject.image, category, question, clock)
         difference = compare(setup, subject, clock)
         scene = set_scene(setup, subject, known, difference, clock)

@@ -272,3 +272,17 @@ class Evidence(Record):
         description="Names of defect types of the category that the model could not choose, because there are more "
         "types than letters.",
     )
+
+    def answer(self, key: str, *, closer: bool = False, described: bool = False) -> Answer | None:
+        """The model's own answer to one question.
+
+        Args:
+            key: 'detection', 'type', 'place', 'explanation', or 'question' for the one that was asked beside them.
+            closer: the answer about the enlarged part of the image alone.
+            described: the answer to which type fits what changed.
+
+        Returns:
+            The answer; None if the question was not asked so.
+        """
+        wanted = (key, closer, described)
+        return next((each for each in self.answers if (each.key, each.closer, each.described) == wanted), None)

@@ -7,16 +7,11 @@ anything a reader could trip over raises the major one).
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 from pydantic import Field
 
 from reason_iad.schema.evidence import Answer, Claim, Evidence, Fact, Record, Region, size_of
-from reason_iad.schema.verdict import OperatingPoint, Verdict
-
-if TYPE_CHECKING:
-    from PIL import Image
+from reason_iad.schema.summary import Summary
+from reason_iad.schema.verdict import OperatingPoint, Verdict, in_digits
 
 SCHEMA_VERSION = "2.1"
 
@@ -99,26 +94,35 @@ class Inspection(Record):
         claimed = (claim.in_words() for claim in self.claims if claim.fact == fact)
         return next(claimed, f"{guess} (not clear)")
 
+    def summary(self) -> Summary:
+        """The compact form: verdict, type, place and explanation, without the evidence."""
+        return Summary(
+            schema_version=self.schema_version,
+            image=self.image.name,
+            verdict=self.verdict,
+            probability=self.probability,
+            threshold=self.threshold,
+            defect_type=self.defect_type,
+            place=None if self.region is None else self.region.place,
+            box=None if self.region is None else self.region.box,
+            explanation=self.explanation,
+            model=self.versions.model.name,
+        )
+
     def to_json(self, indent: int | None = None) -> str:
-        """Return the inspection as JSON text that follows the published schema."""
+        """Return the inspection as JSON text that follows the published schema. `summary` has a short form."""
         return self.model_dump_json(indent=indent)
 
-    def save_report(
-        self, path: str | Path, image: Image.Image | str | Path, references: tuple[Any, ...] = ()
-    ) -> Path:
-        """Write the self-contained HTML report of this inspection.
+    def __repr__(self) -> str:
+        """One line: image, verdict, probability, and what is known of the defect."""
+        said = [repr(self.image.name), self.verdict, f"probability={in_digits(self.probability)}"]
+        if self.defect_type is not None:
+            said.append(f"type={self.defect_type!r}")
+        if self.region is not None:
+            said.append(f"place={self.region.place!r}")
+        return f"Inspection({', '.join(said)})"
 
-        Args:
-            path: the HTML file to write (replaced atomically).
-            image: the inspected image (path, PIL image or array): results carry hashes, not pixels.
-            references: the references in the order of `evidence.references`.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
-        from reason_iad.report import save_report
-
-        return save_report(self, path, image=image, references=references)
+    __str__ = __repr__
 
 
 class Reply(Record):
@@ -139,5 +143,14 @@ class Reply(Record):
     versions: Versions
 
     def to_json(self, indent: int | None = None) -> str:
-        """Return the reply as JSON text."""
+        """Return the reply as JSON text that follows the published schema."""
         return self.model_dump_json(indent=indent)
+
+    def __repr__(self) -> str:
+        """One line: image, question, answer, and the probability of the option that was chosen."""
+        said = [repr(self.image.name), repr(self.answer.question), repr(self.answer.text)]
+        if self.answer.choice is not None:
+            said.append(f"probability={in_digits(self.answer.probabilities[self.answer.choice])}")
+        return f"Reply({', '.join(said)})"
+
+    __str__ = __repr__

@@ -11,6 +11,7 @@ import click
 from reason_iad.backbones.chat_use import is_api
 from reason_iad.bench.detect.readers import READERS, read_dataset
 from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
+from reason_iad.cli.choices import OneOf
 from reason_iad.cli.common import check_device, check_model, check_resume
 from reason_iad.config import InspectorConfig
 from reason_iad.errors import ConfigError, DatasetError, ModelError
@@ -30,9 +31,7 @@ SHOWN = 30
 @click.option(
     "--dataset", "root", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The detection set."
 )
-@click.option(
-    "--layout", type=click.Choice(list(READERS)), help="How it is laid out; without it, that is found out."
-)
+@click.option("--layout", type=OneOf(READERS), help="How it is laid out; without it, that is found out.")
 @click.option("--category", "categories", multiple=True, metavar="NAME", help="Only this one; can be repeated.")
 @click.option("--normal", metavar="PATTERN", help="Names of the normal files of a flat folder, such as 'ok_*'.")
 @click.option(
@@ -50,8 +49,8 @@ SHOWN = 30
 )
 @click.option(
     "--detector",
-    type=click.Choice(list(DETECTORS)),
-    default=next(iter(DETECTORS)),
+    type=OneOf(DETECTORS),
+    default="distance",
     show_default=True,
     help="The expert's patch distances, these with pixels and laid alike, or its calibrated map.",
 )
