@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from reason_iad.backbones.base import ChatModel
 from reason_iad.backbones.chat_use import TIMEOUT, check_abilities, check_use, is_api
 from reason_iad.config import InspectorConfig
+from reason_iad.inspection.agreement import Decided, in_agreement
 from reason_iad.inspection.examination import Examination
 from reason_iad.inspection.galleries import open_gallery
 from reason_iad.inspection.prompts import explanation_opening, only_suspected
@@ -149,7 +150,11 @@ class Inspector:
             region = look.region()
             claims = look.claims(kind, region)
         opening = explanation_opening(verdict != "pass", claims or (), types_known=bool(known))
-        explanation = look.ask(explanation_question(opening)).text
+        sized = region is not None and region.share is not None
+        categories = {} if self.knowledge is None else self.knowledge.categories()
+        decided = Decided(verdict != "pass", claims or (), known, sized, look.category.name, categories)
+        written = look.ask(explanation_question(opening)).text
+        explanation = in_agreement(written, opening, decided)
         if verdict == "review":
             explanation = only_suspected(explanation)
         if extra is not None:

@@ -253,11 +253,12 @@ def _questions(inspection: Inspection, image: LoadedImage) -> tuple[QuestionView
     patches: dict[str, list[InjectedPatch]] = {}
     for patch in inspection.evidence.patches:
         patches.setdefault(patch.question, []).append(patch)
-    views = []
+    said, views = inspection.explanation.casefold(), []
     for number, answer in enumerate(inspection.evidence.answers, 1):
         own = () if answer.closer or answer.described else tuple(patches.get(answer.key, ()))
-        if answer.key == "explanation" and not (answer.steps or own or answer.reasoning_text):
-            continue  # its text stands at the top of the page
+        whole = not answer.text or answer.text.removeprefix("Defect: ").casefold() in said
+        if answer.key == "explanation" and whole and not (answer.steps or own or answer.reasoning_text):
+            continue  # nothing of its text was left out
         views.append(_question(answer, own, image, f"plot-{number}"))
     return tuple(views)
 
