@@ -19,6 +19,7 @@ from reason_iad.schema import (
     SCHEMA_VERSION,
     Answer,
     CategoryEvidence,
+    Claim,
     Evidence,
     FusionEvidence,
     Inspection,
@@ -124,6 +125,25 @@ def test_what_was_weighed_is_said_in_words() -> None:
             model_probability=0.5, standing_out=1.0, patches=math.log(2.5), pixels=pixels, usual=usual
         ).in_words()
 
-    assert words("references") == "where most differs, patches differ 2.5 x as much as is usual between good parts"
-    both = "where most differs, patches differ 2.5 x and pixels 35 x as much as is usual in this picture"
-    assert words("median", math.log(35.2)) == both
+    among = "One spot differs more from the good parts than they differ from one another."
+    assert words("references") == among
+    alone = "One spot differs far more from the good part than the rest of the picture does."
+    assert words("median", math.log(35.2)) == alone
+    no_more = "No spot differs clearly more from the good part than the rest of the picture does."
+    assert words("median", math.log(0.2)) == no_more
+
+
+def test_one_type_alone_is_clear(make_image: Callable[..., Path]) -> None:
+    found = StubInspector().inspect(make_image(brightness=250))
+    assert found.verdict == "defect" and found.defect_type
+    one = Claim(fact="type", names=(found.defect_type,), probability=0.9)
+    two = one.model_copy(update={"names": (found.defect_type, "dent")})
+    for claims, said, clear in (
+        (None, found.defect_type, True),
+        ((one,), found.defect_type, True),
+        ((two,), f"{found.defect_type} or dent", False),
+        ((), f"not clear, perhaps {found.defect_type}", False),
+    ):
+        result = found.model_copy(update={"claims": claims})
+        assert (result.in_words("type"), result.is_clear("type")) == (said, clear)
+    assert not found.model_copy(update={"defect_type": None}).is_clear("type")

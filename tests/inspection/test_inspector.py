@@ -126,7 +126,9 @@ def test_the_explanation_does_not_contradict_the_verdict(part: Path, knowledge: 
     place = defect.region.place if defect.region else ""
     assert defect.explanation.startswith(f"Defect: {defect.defect_type} at {place}.")
     assert inspector("full", threshold=1.0).inspect(part).explanation.startswith("No defect found.")
-    assert inspector("direct").inspect(part).explanation.startswith("Defect:")
+    unknown = inspector("direct").inspect(part)
+    assert unknown.region is not None
+    assert unknown.explanation.startswith(f"Defect at {unknown.region.place}.")
 
 
 def test_path_pil_and_array_give_the_same_answer(part: Path) -> None:

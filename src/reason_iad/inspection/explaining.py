@@ -1,10 +1,14 @@
-"""The explanation of a verdict: it begins with what was decided, and the model goes on."""
+"""The explanation of a verdict: it begins with what was decided, and the model goes on.
+
+Sentences of the model that contradict the result are left out (`agreement.py`); the evidence keeps them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reason_iad.inspection.agreement import Decided, in_agreement
 from reason_iad.inspection.deciding import ask
 from reason_iad.inspection.prompts import explanation_opening, only_suspected
 from reason_iad.inspection.questions import explanation_question
@@ -39,5 +43,14 @@ def explain(case: Case, verdict: Verdict, finding: Finding | None) -> Explanatio
     claims = () if finding is None else finding.claims
     opening = explanation_opening(verdict != "pass", claims, types_known=bool(case.known.defects))
     decision = ask(case, explanation_question(opening))
-    text = decision.answer.text
+    store = case.setup.knowledge
+    decided = Decided(
+        verdict != "pass",
+        claims,
+        list(case.known.defects),
+        finding is not None and finding.region.share is not None,
+        case.known.category.name,
+        {} if store is None else store.categories(),
+    )
+    text = in_agreement(decision.answer.text, opening, decided)
     return Explanation(only_suspected(text) if verdict == "review" else text, decision)

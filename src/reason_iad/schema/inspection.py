@@ -68,7 +68,9 @@ class Inspection(Record):
         default=None,
         description="Name of the defect type, suspected where a person has to decide; None for a pass.",
     )
-    severity: str | None = None
+    severity: str | None = Field(
+        default=None, description="Of `defect_type`, as the knowledge has it, however sure that type is."
+    )
     region: Region | None = None
     claims: tuple[Claim, ...] | None = Field(
         default=None,
@@ -81,7 +83,10 @@ class Inspection(Record):
     versions: Versions
 
     def in_words(self, fact: Fact) -> str | None:
-        """The type, place or size: 'a or b' as claimed, else the best guess and that it is one; None if unknown."""
+        """The type, place or size for people; None if nothing is known of it.
+
+        'scratch or crack' if that is claimed, and 'not clear, perhaps scratch' if nothing is.
+        """
         region = self.region
         share = None if region is None else region.share
         guess = {
@@ -92,7 +97,21 @@ class Inspection(Record):
         if guess is None or self.claims is None:
             return guess
         claimed = (claim.in_words() for claim in self.claims if claim.fact == fact)
-        return next(claimed, f"{guess} (not clear)")
+        return next(claimed, f"not clear, perhaps {guess}")
+
+    def is_clear(self, fact: Fact) -> bool:
+        """Whether exactly one type, place or size is claimed.
+
+        Severity, cause and action belong to one type of defect: they are shown only if the type is clear.
+        """
+        if self.in_words(fact) is None:
+            return False
+        return self.claims is None or any(each.fact == fact and len(each.names) == 1 for each in self.claims)
+
+    @property
+    def good_parts_used(self) -> int:
+        """How many of the references the part was compared with."""
+        return sum(reference.used for reference in self.evidence.references)
 
     def summary(self) -> Summary:
         """The compact form: verdict, type, place and explanation, without the evidence."""
