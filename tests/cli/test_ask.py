@@ -30,7 +30,7 @@ def test_compiling_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch, make
     from click.testing import CliRunner
 
     from reason_iad.cli import main
-    from reason_iad.cli.common import Engine
+    from reason_iad.cli.engine import Engine
 
     seen: list[bool] = []
 

@@ -196,7 +196,7 @@ from pathlib import Path
 sys.path.insert(0, {folder!r})
 from stub import StubInspector
 from reason_iad.cli import main
-from reason_iad.cli.common import Engine
+from reason_iad.cli.engine import Engine
 
 class Slow(StubInspector):
     def inspect(self, image, **options):

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from reason_iad.errors import ImageError
+from reason_iad.errors import ImageError, nearest_file
 
 if TYPE_CHECKING:
     from reason_iad.images.sources import Picture
@@ -217,7 +217,7 @@ def _file(path: Path, what: str) -> Iterator[BinaryIO]:
                 raise ImageError(f"{what} is a pipe or a device; save the image to an ordinary file first.")
             yield file
     except (OSError, ValueError) as error:
-        raise ImageError(f"{what} {_reason(error)}.") from None
+        raise ImageError(f"{what} {_reason(error)}.{_near(path, error)}") from None
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -241,6 +241,11 @@ def _reason(error: OSError | ValueError) -> str:
         return "does not exist, because a part of its path is a file; check the path"
     detail = error.strerror if isinstance(error, OSError) else str(error)
     return f"cannot be read ({detail}); check the path and the disk"
+
+
+def _near(path: Path, error: OSError | ValueError) -> str:
+    """Names in the folder that the name of a missing file is close to."""
+    return nearest_file(path) if isinstance(error, FileNotFoundError) else ""
 
 
 def _too_large(what: str) -> str:
