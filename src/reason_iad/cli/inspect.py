@@ -88,13 +88,20 @@ class Job:
     help="Write the result as JSON ('-': to standard output); with several images, or as "
     "OUT.jsonl, one line per image.",
 )
+@click.option(
+    "--sink",
+    "sinks",
+    multiple=True,
+    metavar="NAME[:TARGET]",
+    help="Also send each result there, for example jsonl:all.jsonl; can be repeated.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the lines in --json; failed images are tried again.")
 @click.option("--overwrite", is_flag=True, help="Replace the lines in --json.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 def inspect(
     engine: Engine, parts: tuple[Path, ...], references: tuple[Path, ...], category: str | None,
     question: str | None, report: Path | None, json: Path | None, resume: bool, overwrite: bool, quiet: bool,
-    promised: Promised,
+    promised: Promised, sinks: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Inspect PART..., images or folders of images.
 
@@ -106,6 +113,7 @@ def inspect(
     failed image never stops the others.
     """
     from reason_iad.images import find_images, load_image
+    from reason_iad.sinks import open_sinks
 
     paths = tuple(find_images(parts))
     single = len(parts) == 1 and not parts[0].is_dir()
@@ -128,7 +136,8 @@ def inspect(
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
         load_image(image)
-    code = _inspect_one(engine, job) if single and not job.lines else _inspect_many(engine, job)
+    with open_sinks(sinks) as send:
+        code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
     click.get_current_context().exit(code)
 
 
@@ -203,7 +212,7 @@ def _admit(job: Job, result: Inspection) -> None:
         known.require(Conditions.of(result))
 
 
-def _inspect_one(engine: Engine, job: Job) -> int:
+def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
     from reason_iad.cli.show import show_inspection
     from reason_iad.files import write_atomic
     from reason_iad.inspection.batch import named
@@ -219,6 +228,7 @@ def _inspect_one(engine: Engine, job: Job) -> int:
         write_atomic(job.json, result.to_json(indent=2) + "\n")
     if job.report is not None:
         save_report(result, job.report, image=path, references=job.references)
+    send(result)
     if not job.quiet:
         to_stderr = job.json == STDOUT
         show_inspection(result, err=to_stderr)
@@ -227,7 +237,7 @@ def _inspect_one(engine: Engine, job: Job) -> int:
     return _CODES[result.verdict]
 
 
-def _inspect_many(engine: Engine, job: Job) -> int:
+def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
     from reason_iad.inspection.batch import Failure, inspect_many
     from reason_iad.schema import Inspection
 
@@ -249,6 +259,7 @@ def _inspect_many(engine: Engine, job: Job) -> int:
                         _admit(job, outcome)
                         outcome = _reported(job, path, outcome)  # first: a line in the log means all is done
                     _write_line(log, outcome)
+                    send(outcome)
                     counts["failed" if isinstance(outcome, Failure) else outcome.verdict] += 1
                     advance(outcome)
     except KeyboardInterrupt:
