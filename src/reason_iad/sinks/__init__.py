@@ -50,12 +50,13 @@ def open_sinks(specs: Iterable[str]) -> Iterator[Callable[[Outcome], None]]:
         OutputError: as `open_sink`, or a sink could not take or deliver an outcome.
     """
     with ExitStack() as stack:
-        sinks = {spec: open_sink(spec) for spec in specs}
-        for spec, sink in sinks.items():
-            stack.callback(_close, spec, sink)
+        sinks: list[tuple[str, Sink]] = []
+        for spec in specs:
+            sinks.append((spec, open_sink(spec)))
+            stack.callback(_close, *sinks[-1])
 
         def send(outcome: Outcome) -> None:
-            for spec, sink in sinks.items():
+            for spec, sink in sinks:
                 with _named(spec.partition(":")[0]):
                     sink.send(outcome)
 
