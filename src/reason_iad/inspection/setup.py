@@ -72,7 +72,7 @@ def make_setup(
 
     Raises:
         ModelError: the model's weights for the verdict cannot be read.
-        ConfigError: there is no detector of the name in the configuration.
+        ConfigError: there is no encoder or detector of the name in the configuration.
     """
     cache = ReferenceCache()
     comparison, detector, fusion = None, None, None
@@ -80,10 +80,10 @@ def make_setup(
     if not isinstance(model, ChatModel):
         from reason_iad.expert.comparison import Comparison
         from reason_iad.expert.detectors import make_detector
-        from reason_iad.expert.encoders.tower import TowerEncoder
+        from reason_iad.expert.encoders import make_encoder
         from reason_iad.inspection.fusion import load_fusion
 
-        encoder = TowerEncoder(model)
+        encoder = make_encoder(config.encoder, model)
         comparison = Comparison(encoder, config.align, cache)
         detector = None if config.detector is None else make_detector(config.detector, encoder)
         fusion = load_fusion(model.directory) if model.directory is not None and config.fuse else None

@@ -51,6 +51,7 @@ class Settings:
         shots: normal training images per category (`references` 'train').
         limit: images judged per category; None: all.
         seed: of the draws.
+        encoder: what makes the feature maps that the detector compares.
     """
 
     detector: str = "distance"
@@ -58,6 +59,7 @@ class Settings:
     shots: int = 8
     limit: int | None = None
     seed: int = 0
+    encoder: str = "tower"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,7 @@ def _manifest(
     return DetectManifest(
         status="running",
         detector=settings.detector,
+        encoder=settings.encoder,
         statistic=statistic,
         dataset=dataset.root.resolve().name,
         layout=dataset.layout,

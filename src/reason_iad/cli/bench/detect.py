@@ -26,6 +26,7 @@ from reason_iad.cli.values import Choice
 from reason_iad.config import InspectorConfig
 from reason_iad.errors import ConfigError, DatasetError, ModelError, nearest_file
 from reason_iad.expert.detectors import DETECTORS
+from reason_iad.expert.encoders import ENCODERS
 from reason_iad.images import printable
 
 if TYPE_CHECKING:
@@ -103,10 +104,19 @@ SHOWN = 30
     METHOD,
     "--detector",
     type=OneOf(DETECTORS),
-    default=next(iter(DETECTORS)),
+    default="distance",
     show_default=True,
     help="What makes the anomaly maps: the plain distance from the normal images (distance), the comparison that "
     "an inspection uses in its verdict (suspicion), or the map that an inspection shows (calibrated).",
+)
+@option(
+    METHOD,
+    "--encoder",
+    type=OneOf(ENCODERS),
+    default="tower",
+    show_default=True,
+    help="What makes the features that are compared: the vision part of the model (tower), or a registered "
+    "encoder.",
 )
 @seed_option("Start value of the random choice of images for --shots and --limit.", METHOD)
 @model_option
@@ -135,8 +145,8 @@ SHOWN = 30
 @option(OUTPUT, "--quiet", is_flag=True, help="Print only the table and errors.")
 def detect(
     root: Path, layout: str | None, categories: tuple[str, ...], normal: str | None, maps: Path | None, model: str,
-    detector: str, references: References, shots: int, limit: int | None, seed: int, device: str, dtype: str,
-    threads: int | None, out: Path, save_maps: bool, skip_problems: bool, resume: bool, overwrite: bool, form: str,
+    detector: str, encoder: str, references: References, shots: int, limit: int | None, seed: int, device: str,
+    dtype: str, threads: int | None, out: Path, save_maps: bool, skip_problems: bool, resume: bool, overwrite: bool, form: str,
     quiet: bool,
 ) -> None:  # fmt: skip
     """Measure how well defects are found and located in a detection set.
@@ -162,7 +172,7 @@ def detect(
     require_free(out, resume=resume, overwrite=overwrite)
     _check_options(model, device, maps, save_maps)
     compared: References = "none" if maps is not None else references
-    settings = Settings(EXTERNAL if maps is not None else detector, compared, shots, limit, seed)
+    settings = Settings(EXTERNAL if maps is not None else detector, compared, shots, limit, seed, encoder)
     try:
         with Console(quiet) as console:
             checked = _checked(root, layout, normal, categories, settings, skip_problems, console)
@@ -241,11 +251,11 @@ def _run(
     from reason_iad.backbones import load_backbone
     from reason_iad.bench.detect.running import run_detector
     from reason_iad.expert.detectors import make_detector
-    from reason_iad.expert.encoders.tower import TowerEncoder
+    from reason_iad.expert.encoders import make_encoder
 
     model, device, dtype = engine
     backbone = load_backbone(model, device=device, dtype=dtype)
-    detector = make_detector(settings.detector, TowerEncoder(backbone))
+    detector = make_detector(settings.detector, make_encoder(settings.encoder, backbone))
     return run_detector(checked, settings, out, detector, backbone.version, save_maps=save_maps, **how)
 
 
