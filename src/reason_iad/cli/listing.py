@@ -99,10 +99,8 @@ def part_line(outcome: Outcome) -> str:
     if isinstance(outcome, Failure):
         return f"{click.style('FAILED', fg=_COLOURS['failed'], bold=True)}  {_failure(outcome)}"
     verdict = click.style(SHOWN[outcome.verdict].upper(), fg=_COLOURS[outcome.verdict], bold=True)
-    found = [outcome.in_words("type")] if outcome.defect_type else []
-    if outcome.region:
-        found.append(outcome.in_words("place"))
-    what = f"  {', '.join(found)}" if found else ""
+    found = ", ".join(filter(None, (outcome.in_words("type"), outcome.in_words("place"))))
+    what = f"  {found}" if found else ""
     return f"{verdict}  {outcome.image.name}  (defect probability {outcome.probability:.3f}){what}"
 
 
