@@ -88,7 +88,7 @@ def test_killed_three_times_and_resumed_the_answers_are_those_of_an_unbroken_run
         assert process.returncode == -signal.SIGKILL
     last = start(questions, out, *more, "--resume")
     _, said = last.communicate()
-    assert last.returncode == 0 and "answers are there already" in said
+    assert last.returncode == 0 and "answers are already there" in said
     for method in ("full", "direct"):
         broken, whole = (folder / method / "answers.jsonl" for folder in (out, tmp_path / "unbroken"))
         assert broken.read_bytes() == whole.read_bytes()
