@@ -31,8 +31,8 @@ def _set_up_threads(ctx: click.Context, param: click.Parameter, threads: int | N
 
 knowledge_option = option(
     INPUT, "--knowledge", type=ExistingPath(), metavar="DIR_OR_STORE",
-    help="Your own knowledge about products: a folder of knowledge files, or a store. Without it, the knowledge "
-    "that comes with the package is used.",
+    help="Your own knowledge about products: a folder of knowledge files, or a store made with 'reason-iad knowledge "
+    "add'. Without it, the knowledge that comes with the package is used.",
 )  # fmt: skip
 category_option = option(
     INPUT, "--category", metavar="NAME",
@@ -46,14 +46,14 @@ reference_option = option(
 model_option = option(
     MODEL, "--model", default="nano", show_default=True, metavar="MODEL",
     help="nano (it comes with the package), a model folder, a name on Hugging Face (OWNER/NAME), or openai:NAME "
-    "for a model behind an API.",
+    "for a model on a server.",
 )  # fmt: skip
 base_url_option = option(
-    MODEL, "--base-url", metavar="URL", help="Address of the API, for example http://localhost:8000/v1."
+    MODEL, "--base-url", metavar="URL", help="Address of the server, for example http://localhost:8000/v1."
 )
 timeout_option = option(
     MODEL, "--timeout", type=float, default=TIMEOUT, show_default=True, metavar="SECONDS",
-    help="How long to wait for each reply of the API.",
+    help="How long to wait for each reply of the server.",
 )  # fmt: skip
 device_option = option(
     MODEL, "--device", default="auto", show_default=True, metavar="DEVICE",

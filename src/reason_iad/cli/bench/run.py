@@ -290,7 +290,7 @@ class Console:
     def begin(self, method: str, questions: int, done: Sequence[AnswerRecord]) -> None:
         """Start a bar."""
         if done:
-            self._say(f"{method}: {len(done)} of {questions} answers are there already.")
+            self._say(f"{method}: {len(done)} of {questions} answers are already there.")
         self._right, self._answered = sum(answer.right for answer in done), len(done)
         self._task = self._progress.add_task(method, total=questions, completed=len(done), rate="", right="")
         self._progress.reset(self._task, completed=len(done))
