@@ -47,7 +47,7 @@ class Answers:
         sure: how sure the verdict is, in a word or two.
         percent: the probability of a defect.
         limits: from which probability on a part counts as defective.
-        rule: the same, and how that was set.
+        rule: how known parts set that; empty if they did not.
         close_call: whether a person should look.
         why: sentences.
     """
@@ -126,7 +126,6 @@ def answers_of(inspection: Inspection) -> Answers:
     limits = f"Counts as defective from {threshold}"
     if point and point.pass_below < point.threshold:
         limits += f", passes below {in_digits(point.pass_below)}"
-    rule = point.in_words() if point else f"A part counts as defective from {threshold}."
     return Answers(
         headline=_HEADLINES[inspection.verdict],
         alone="" if inspection.good_parts_used else alone,
@@ -135,7 +134,7 @@ def answers_of(inspection: Inspection) -> Answers:
         sure=_sure(inspection),
         percent=percent(inspection.probability),
         limits=f"{limits}.",
-        rule=rule,
+        rule=point.in_words() if point else "",
         close_call=point is None and abs(inspection.probability - inspection.threshold) < CLOSE_CALL,
         why=_why(inspection),
     )
