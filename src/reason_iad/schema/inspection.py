@@ -109,6 +109,20 @@ class Inspection(Record):
         return self.claims is None or any(each.fact == fact and len(each.names) == 1 for each in self.claims)
 
     @property
+    def marks_what_differs_most(self) -> bool:
+        """Whether the marked region is the spot that differs most, which was looked at again."""
+        box, near = None if self.region is None else self.region.box, self.evidence.closer
+        if box is None or near is None:
+            return False
+        x, y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
+        return near.x1 <= x < near.x2 and near.y1 <= y < near.y2
+
+    def difference_in_words(self) -> str | None:
+        """How much the part differs from the good parts, as a sentence; None if that was not weighed."""
+        spot = "The marked spot" if self.marks_what_differs_most else "One spot"
+        return None if self.evidence.fusion is None else self.evidence.fusion.in_words(spot)
+
+    @property
     def good_parts_used(self) -> int:
         """How many of the references the part was compared with."""
         return sum(reference.used for reference in self.evidence.references)
