@@ -72,6 +72,6 @@ def check_window(model: str, length: int, reserve: int, context_length: int) -> 
     if length + reserve > context_length:
         raise PromptError(
             f"The prompt takes {length} tokens and needs {reserve} more for the answer, but '{model}' reads "
-            f"at most {context_length}. Use fewer references, less knowledge, a shorter question, or fewer think tokens "
-            "and patches."
+            f"at most {context_length}. Use fewer references, less knowledge, a shorter question, or fewer think "
+            "tokens and patches."
         )

@@ -1,5 +1,9 @@
 """Entropy-driven latent reasoning: optimise the think tokens at test time, injecting image patches on the way.
 
+States are compared by one yardstick: the running mean of the accepted answers, which moves whenever a state is
+accepted. So the best state is scored anew at every step, against the mean that the candidates are scored against. At
+the end the initial state and the best one are scored against the last mean, and the better one gives the answer.
+
 One step (METHOD sections 2 and 3): read where the latents look, propose patches, evaluate N perturbed candidates
 with them in one batch on the shared prefix, keep the candidate that earned the best reward together with its
 patches, and move the mean along the estimated gradient. A step costs its suffix; the prefix is never run again.
@@ -20,6 +24,7 @@ import torch
 
 from reason_iad.backbones.base import Backbone, Prefix, Span, SuffixOutput, SuffixQuery
 from reason_iad.config import ReasoningConfig
+from reason_iad.reasoning.entropy import jensen_shannon
 from reason_iad.reasoning.estimators import draw_noise, pathwise, score_function
 from reason_iad.reasoning.injection import (
     Patches,
@@ -75,19 +80,24 @@ class State:
     Attributes:
         latents: (L, d).
         patches: injected with it.
-        reward: what it earned.
+        confidence: R_conf, which depends on nothing but the state.
+        reward: what it earned. In a `Thought`, measured against the last running mean.
         answer: (O,) distribution over the options, or (V,) for an open question.
     """
 
     latents: torch.Tensor
     patches: Patches
+    confidence: float
     reward: float
     answer: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """Result of the loop: the best state, the initial one, and the record of the way."""
+    """Result of the loop: the best state, the initial one, and the record of the way.
+
+    Both states are measured against the same running mean, and the best one never scores below the initial one.
+    """
 
     best: State
     initial: State
@@ -191,6 +201,7 @@ class _Loop:
         neutral = yield from self._neutral_attention()
         stale, stopped = 0, "steps"
         for step in range(1, config.steps + 1):
+            best = self._rescored(best)
             if self._certain(best):
                 stopped = "threshold"
                 break
@@ -216,7 +227,10 @@ class _Loop:
                 stopped = "patience"
                 break
         else:
-            stopped = "threshold" if self._certain(best) else "steps"
+            stopped = "threshold" if self._certain(self._rescored(best)) else "steps"
+        initial, best = self._rescored(initial), self._rescored(best)
+        if initial.reward > best.reward:  # the mean has moved, and the initial state competes to the end
+            best, self.injected = initial, []
         return Thought(best, initial, tuple(self.records), tuple(self.injected), stopped)
 
     # -- one step ------------------------------------------------------------------------------------------------
@@ -310,7 +324,16 @@ class _Loop:
     # -- bookkeeping ---------------------------------------------------------------------------------------------
 
     def _state(self, seen: _Evaluated, index: int, latents: torch.Tensor, patches: Patches) -> State:
-        return State(latents.detach(), patches, float(seen.scores.reward[index]), seen.answers[index].detach())
+        scores = seen.scores
+        confidence, reward = float(scores.confidence[index]), float(scores.reward[index])
+        return State(latents.detach(), patches, confidence, reward, seen.answers[index].detach())
+
+    def _rescored(self, state: State) -> State:
+        """The state with its reward against the running mean as it is now."""
+        if self.accepted is None:
+            return state
+        drift = float(jensen_shannon(state.answer, self.accepted))
+        return replace(state, reward=state.confidence - self.config.stability_weight * drift)
 
     def _accept(self, state: State) -> None:
         """Running mean of the answer distributions of accepted states (stability reward)."""
