@@ -128,20 +128,6 @@ class FakeBackbone:
             raise PromptError("max_new_tokens is 0; ask for at least one token.")
         return Decoded(bytes(tokens).decode("utf-8", "replace"), tuple(tokens), first)
 
-    def evaluate_many(
-        self, prefixes: Sequence[Prefix], suffixes: Sequence[torch.Tensor], queries: Sequence[SuffixQuery]
-    ) -> list[SuffixOutput]:
-        """One after another."""
-        return [self.evaluate(*each) for each in zip(prefixes, suffixes, queries, strict=True)]
-
-    def decode_many(
-        self, prefixes: Sequence[Prefix], suffixes: Sequence[torch.Tensor], max_new_tokens: int
-    ) -> list[Decoded]:
-        """One after another."""
-        return [
-            self.decode(prefix, suffix, max_new_tokens) for prefix, suffix in zip(prefixes, suffixes, strict=True)
-        ]
-
     def _attend(self, prefix: Prefix, suffix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """States (B, T, d) and attention (B, T, P + T)."""
         batch, length, _ = suffix.shape
