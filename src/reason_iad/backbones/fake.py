@@ -42,7 +42,9 @@ class FakeBackbone:
         )
         self._pixel = torch.randn(3, hidden_size, generator=draw)
         self.embedding_rms = float(self._table.pow(2).mean().sqrt())
-        self.version = ModelVersion(name="fake", family="fake", sha256="0" * 64, device="cpu", dtype="float32")
+        self.version = ModelVersion(
+            name="fake", family="fake", sha256="0" * 64, encoder_sha256="0" * 64, device="cpu", dtype="float32"
+        )
 
     def embed_image(self, image: Image.Image) -> ImageTokens:
         """A 6 x 6 grid of mean colours, projected."""

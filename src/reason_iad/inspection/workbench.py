@@ -63,10 +63,11 @@ class Workbench:
         gallery: Gallery | None,
     ) -> None:
         self.backbone, self.knowledge, self.gallery, self.config = backbone, knowledge, gallery, config
-        from reason_iad.inspection.fusion import load_fusion
+        from reason_iad.inspection.fusion import fusion_sha256, load_fusion
 
         directory = None if isinstance(backbone, ChatModel) else backbone.directory
         self.fusion = load_fusion(directory) if directory is not None and config.fuse else None
+        self.fusion_sha256 = None if directory is None or self.fusion is None else fusion_sha256(directory)
         self.method = PRESETS[config.method]
         self.reasoning = config.reasoning_config()
         self.knowledge_sha256 = None if knowledge is None else knowledge.sha256()
