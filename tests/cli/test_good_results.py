@@ -197,8 +197,9 @@ def test_what_neither_bound_decides_needs_a_person(
     assert run("inspect", bright, *words).exit_code == 1
     shown = run("inspect", between, *words, "--json", tmp_path / "one.json", "--report", tmp_path / "one.html")
     assert shown.exit_code == 4 and shown.output.startswith("NEEDS A PERSON")
-    assert "at most 10 % of defective parts pass. Parts between the two limits, 0.12 and 0.15, are handed to a person." in " ".join(
-        shown.output.split()
+    assert (
+        "at most 10 % of defective parts pass. Parts between the two limits, 0.12 and 0.15, are handed to a person."
+        in " ".join(shown.output.split())
     )
     found = json.loads((tmp_path / "one.json").read_text())
     assert found["verdict"] == "review" and found["defect_type"] == "glare"

@@ -21,7 +21,12 @@ class ModelVersion(Record):
 
     name: str
     family: str
-    sha256: str = Field(description="Over weights, configuration and tokenizer; 'unknown' behind an API.")
+    sha256: str = Field(
+        description="Over weights, configuration, tokenizer and templates; 'unknown' behind an API."
+    )
+    encoder_sha256: str = Field(
+        default="", description="Over what decides the features of a picture's patches; '' behind an API."
+    )
     device: str
     dtype: str
 
@@ -33,6 +38,9 @@ class Versions(Record):
     torch: str
     transformers: str
     model: ModelVersion
+    fusion_sha256: str | None = Field(
+        default=None, description="Over the numbers that weigh the model and the comparison; None without."
+    )
     knowledge_sha256: str | None = Field(default=None, description="Over the entries of the store; None without.")
     config_sha256: str = Field(description="Over the configuration as used, with the seed; without the threshold.")
 

@@ -146,8 +146,8 @@ SHOWN = 30
 def detect(
     root: Path, layout: str | None, categories: tuple[str, ...], normal: str | None, maps: Path | None, model: str,
     detector: str, encoder: str, references: References, shots: int, limit: int | None, seed: int, device: str,
-    dtype: str, threads: int | None, out: Path, save_maps: bool, skip_problems: bool, resume: bool, overwrite: bool, form: str,
-    quiet: bool,
+    dtype: str, threads: int | None, out: Path, save_maps: bool, skip_problems: bool, resume: bool,
+    overwrite: bool, form: str, quiet: bool,
 ) -> None:  # fmt: skip
     """Measure how well defects are found and located in a detection set.
 
