@@ -48,7 +48,9 @@ def open_gallery(path: str | Path, backbone: Backbone) -> Gallery:
 
 
 def _is_category(entry: Path) -> bool:
-    return entry.is_dir() and not entry.name.startswith((".", "_"))
+    from reason_iad.images import is_litter
+
+    return entry.is_dir() and not entry.name.startswith("_") and not is_litter(entry.name)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -167,6 +167,7 @@ def detect(
     """
     from reason_iad.bench.detect.folder import require_free
     from reason_iad.bench.detect.running import EXTERNAL, Settings
+    from reason_iad.bench.storage import Destination
 
     check_resume(resume, overwrite)
     require_free(out, resume=resume, overwrite=overwrite)
@@ -176,11 +177,11 @@ def detect(
     try:
         with Console(quiet) as console:
             checked = _checked(root, layout, normal, categories, settings, skip_problems, console)
-            how: dict[str, Any] = {"advance": console.advance, "resume": resume, "overwrite": overwrite}
+            how: dict[str, Any] = {"out": Destination(out, resume, overwrite), "advance": console.advance}
             if maps is not None:
-                outcome = _score_maps(checked, settings, out, maps, how)
+                outcome = _score_maps(checked, settings, maps, how)
             else:
-                outcome = _run(checked, settings, out, (model, device, dtype), save_maps, how)
+                outcome = _run(checked, settings, (model, device, dtype), save_maps, how)
             console.sum_up(outcome)
     except KeyboardInterrupt:
         fail(
@@ -243,7 +244,6 @@ def _checked(
 def _run(
     checked: Checked,
     settings: Settings,
-    out: Path,
     engine: tuple[str, str, str],
     save_maps: bool,
     how: dict[str, Any],
@@ -256,13 +256,13 @@ def _run(
     model, device, dtype = engine
     backbone = load_backbone(model, device=device, dtype=dtype)
     detector = make_detector(settings.detector, make_encoder(settings.encoder, backbone))
-    return run_detector(checked, settings, out, detector, backbone.version, save_maps=save_maps, **how)
+    return run_detector(checked, settings, detector=detector, model=backbone.version, save_maps=save_maps, **how)
 
 
-def _score_maps(checked: Checked, settings: Settings, out: Path, maps: Path, how: dict[str, Any]) -> Outcome:
+def _score_maps(checked: Checked, settings: Settings, maps: Path, how: dict[str, Any]) -> Outcome:
     from reason_iad.bench.detect.running import score_maps
 
-    return score_maps(checked, settings, out, maps, **how)
+    return score_maps(checked, settings, maps=maps, **how)
 
 
 def _rendered(report: DetectReport, form: str) -> str:
