@@ -91,7 +91,7 @@ def _move(building: Path, target: Path) -> KnowledgeStore:
 
 
 def _content_hash(files: Sequence[Path]) -> str:
-    digest = hashlib.sha256(f"layout {LAYOUT}\n".encode())
+    digest = hashlib.sha256(f"layout {LAYOUT} with a snapshot\n".encode())
     for file in files:
         try:
             content = file.read_bytes()
