@@ -57,7 +57,7 @@ class Script:
         Raises:
             ConfigError: nothing is scripted for the question, or none of its options is the scripted answer.
         """
-        options = {text.strip().lower(): letter for letter, text in _OPTION.findall(asked)}
+        options: dict[str, str] = {text.strip().lower(): letter for letter, text in _OPTION.findall(asked)}
         answer = self.answer(asked)
         if not options:
             return None
