@@ -16,7 +16,7 @@ CODE      := src tests benchmarks
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-demo: $(STAMP) ## inspect images made on the spot; reports in DEMO_OUT
+demo: $(STAMP) ## inspect six parts that come with the package; reports in DEMO_OUT
 	$(BIN)/reason-iad demo --out $(DEMO_OUT)
 
 test: $(STAMP) ## run the tests
@@ -25,7 +25,7 @@ test: $(STAMP) ## run the tests
 lint: $(STAMP) ## check style, format and types
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/mypy
+	$(BIN)/mypy -p reason_iad -p reason_iad_nano
 
 format: $(STAMP) ## mend style and format
 	$(BIN)/ruff check --fix $(CODE)
@@ -39,9 +39,9 @@ clean: ## remove .venv and everything that is built
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is written last, so that an installation that was interrupted is done again.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml src/reason_iad_nano/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed; run: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e src/reason_iad_nano
 	@touch $@

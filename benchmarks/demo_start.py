@@ -52,7 +52,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         for number in range(options.pairs + 1):
             pair = seconds(options.old.resolve(), cache), seconds(options.new.resolve(), cache)
-            print(f"{'warm up' if not number else number:>8}: {pair[0]:6.2f} s {pair[1]:6.2f} s", flush=True)
+            print(f"{number or 'warm up':>8}: {pair[0]:6.2f} s {pair[1]:6.2f} s", flush=True)
             if number:
                 pairs.append(pair)
     old, new = (statistics.median(each) for each in zip(*pairs, strict=True))

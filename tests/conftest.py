@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,19 @@ def pytest_configure() -> None:
     """Ctrl-C works in what tests start, too where a shell started the tests in the background with it ignored."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workshop_command(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """`reason-iad nano` is there, too where the tests run from the sources and the workshop was not installed."""
+    if entry_points(group="reason_iad.commands", name="nano"):
+        return
+    folder = tmp_path_factory.mktemp("workshop")
+    metadata = folder / "reason_iad_nano-0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: reason-iad-nano\nVersion: 0\n")
+    (metadata / "entry_points.txt").write_text("[reason_iad.commands]\nnano = reason_iad_nano.cli:nano\n")
+    sys.path.append(str(folder))
 
 
 @pytest.fixture(scope="session")

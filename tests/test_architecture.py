@@ -90,6 +90,12 @@ def test_imports_go_one_way(module: str) -> None:
             pytest.fail(f"{module} imports {name}; {room} may import only: {', '.join(sorted(ROOMS[room]))}")
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_uses_the_workshop(module: str) -> None:
+    assert "reason_iad_nano" not in {name.split(".")[0] for name in imports(MODULES[module])}
+    assert "import reason_iad_nano" not in MODULES[module].read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
@@ -104,7 +110,7 @@ def test_imports_go_one_way(module: str) -> None:
                 "cli",
             },
         ),
-        ("transformers", {"backbones", "inspection"}),  # the inspector asks for its version only
+        ("transformers", {"backbones", "inspection", "cli"}),  # its version; and the quick start of the program
         ("openai", {"backbones"}),
         ("lancedb", {"knowledge"}),
         ("matplotlib", {"bench", "report"}),

@@ -18,7 +18,7 @@ import click
 
 from reason_iad import __version__
 from reason_iad.cli.headings import SuggestingGroup
-from reason_iad.errors import ReasonIADError
+from reason_iad.errors import ConfigError, ReasonIADError
 
 EXIT_DEFECT = 1
 EXIT_INPUT = 2
@@ -31,14 +31,20 @@ EXIT_PIPE_CLOSED = 141
 COMMANDS: dict[str, str] = {
     "inspect": "Inspect parts: pass or defect, what, where and why.",
     "ask": "Ask a question about an image.",
-    "demo": "Inspect drawn parts to see how it works. Nothing is downloaded.",
+    "demo": "Inspect six drawn parts to see how it works. Nothing is downloaded.",
     "doctor": "Check the installation, and say how to repair what is missing.",
     "knowledge": "Write, import, search and check knowledge about products.",
     "bench": "Measure how well models and methods work.",
-    "nano": "Train and measure the embedded model.",
+    "nano": "Train and measure the embedded model (a package of its own, reason-iad-nano).",
     "schema": "Print the JSON schemas of the results.",
 }
 """Sub-command, and the line `--help` shows. 'name' is the click command `name` in `reason_iad.cli.name`."""
+
+
+PACKAGES: dict[str, str] = {"nano": "reason-iad-nano"}
+"""Sub-command to the package that brings it, where it is a package of its own."""
+ENTRY_POINTS = "reason_iad.commands"
+"""Group of entry points by which installed packages bring sub-commands."""
 
 
 class LazyGroup(SuggestingGroup):
@@ -50,10 +56,9 @@ class LazyGroup(SuggestingGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a sub-command."""
-        if cmd_name not in COMMANDS:
-            return None
-        home = "reason_iad_nano.cli" if cmd_name == "nano" else f"reason_iad.cli.{cmd_name}"
-        command: click.Command = getattr(import_module(home), cmd_name)
+        if cmd_name not in COMMANDS or cmd_name in PACKAGES:
+            return _outside(cmd_name)
+        command: click.Command = getattr(import_module(f"reason_iad.cli.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -90,6 +95,21 @@ def fail(message: str, code: int) -> None:
         traceback.print_exc()
     click.echo(f"{click.style('Error:', fg='red')} {message}", err=True)
     context.exit(code)
+
+
+def _outside(name: str) -> click.Command | None:
+    """A sub-command that another package brings; None if no installed one does."""
+    from importlib.metadata import entry_points
+
+    for found in entry_points(group=ENTRY_POINTS, name=name):
+        command: click.Command = found.load()
+        return command
+    if name in PACKAGES:
+        raise ConfigError(
+            f"'reason-iad {name}' is a package of its own. Install it with 'pip install {PACKAGES[name]}', or "
+            "from a clone with 'pip install -e src/reason_iad_nano'."
+        )
+    return None
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

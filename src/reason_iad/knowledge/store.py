@@ -171,8 +171,7 @@ class KnowledgeStore:
         return self._write([entry for document in documents for entry in document.entries], names, stale)
 
     def entries(self, category: str | None = None) -> list[Entry]:
-        """All entries, or those of one category (its name, not an alias), in the order they were written
-        in."""
+        """All entries, or those of one category (its name, not an alias), in the order they were written in."""
         return [_entry(row) for row in self._rows(category)]
 
     def get(self, entry_id: str) -> Entry:
