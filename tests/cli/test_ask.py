@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reason_iad.schema import Reply
+from reason_iad.schema import MapEvidence, Reply
 
 from .conftest import Run
 from .stub import StubInspector
@@ -68,6 +68,23 @@ def test_what_was_weighed_is_shown_beside_the_models_own(
     after = run(*words).stdout
     assert "The difference" not in before and "0.900" in after
     assert "The difference from the good parts was used. The model alone says A 0." in after
+
+
+def test_a_question_that_is_not_recognised_is_told_with_one_that_is(
+    run: Run, make_image: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = StubInspector.ask
+    found = MapEvidence(rows=1, columns=1, values=(0.0,), gate_passed=False, calibrated_on=1)
+
+    def mapped(self: StubInspector, *args: Any, **options: Any) -> Reply:
+        reply = plain(self, *args, **options)
+        return reply.model_copy(update={"evidence": reply.evidence.model_copy(update={"anomaly_map": found})})
+
+    monkeypatch.setattr(StubInspector, "ask", mapped)
+    other = run("ask", make_image(), "Is the left thread worn?", "--options", "yes", "no").stdout
+    assert 'not used, because this question was not recognised. Ask "Is there any defect?" instead.' in other
+    asked = run("ask", make_image(), "Is there any defect?", "--options", "yes", "no").stdout
+    assert "not used: this is the model's own answer." in asked and "instead" not in asked
 
 
 def test_open_question(run: Run, make_image: Make) -> None:

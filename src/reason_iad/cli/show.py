@@ -63,9 +63,11 @@ def _compared(evidence: Evidence) -> Rows:
     """What the part was compared with: good parts and knowledge."""
     rows = []
     given, used = len(evidence.references), sum(reference.used for reference in evidence.references)
-    if used:
-        good = f"{used} good part{'' if used == 1 else 's'}" if used == given else f"{used} of {given} good parts"
-        rows.append(("compared", f"with {good}"))
+    if used == given and used:
+        rows.append(("compared", f"with {used} good part{'' if used == 1 else 's'}"))
+    elif used:
+        alike = ": those that look most like this part" if evidence.anomaly_map else ""
+        rows.append(("compared", f"with {used} of {given} good parts{alike}"))
     if evidence.knowledge:
         about = sorted({found.entry.category for found in evidence.knowledge})
         count = len(evidence.knowledge)
