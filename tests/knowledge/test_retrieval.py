@@ -115,7 +115,7 @@ def test_names_and_aliases_resolve(both: KnowledgeStore, name: str) -> None:
 
 
 def test_an_unknown_category_lists_the_nearest(both: KnowledgeStore) -> None:
-    with pytest.raises(KnowledgeError, match="The category 'wod' is not known. Did you mean 'wood'\\?"):
+    with pytest.raises(KnowledgeError, match=r"The category 'wod' is not known\. Did you mean 'wood'\?"):
         resolve_category(both, "wod")
     with pytest.raises(KnowledgeError, match="Did you mean 'wood'"):
         ids(both, "timbr", "x")

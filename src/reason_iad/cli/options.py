@@ -28,8 +28,8 @@ def _set_up_threads(ctx: click.Context, param: click.Parameter, threads: int | N
 
 knowledge_option = option(
     INPUT, "--knowledge", type=ExistingPath(), metavar="DIR_OR_STORE",
-    help="Your own knowledge about products: a folder of knowledge files, or a store made with 'reason-iad knowledge "
-    "add'. Without it, the knowledge that comes with the package is used.",
+    help="Your own knowledge about products: a folder of knowledge files, or a store made with 'reason-iad "
+    "knowledge add'. Without it, the knowledge that comes with the package is used.",
 )  # fmt: skip
 category_option = option(
     INPUT, "--category", metavar="NAME",
