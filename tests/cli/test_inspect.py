@@ -31,7 +31,7 @@ def test_exit_code_is_the_verdict(run: Run, make_image: Make) -> None:
 
 def test_summary_names_what_where_and_why(run: Run, make_image: Make) -> None:
     out = run("inspect", make_image("bad.png", 200)).stdout
-    for part in ("DEFECT", "bad.png", "glare", "minor", "top left", "too bright", "plate/defect/glare"):
+    for part in ("DEFECT", "bad.png", "glare", "minor", "top left", "too bright", "1 entry about plate"):
         assert part in out
     assert "\x1b" not in out  # no colours where nobody can see them
 
@@ -132,10 +132,10 @@ def test_what_was_weighed_is_said(run: Run, make_image: Make, monkeypatch: pytes
         )  # fmt: skip
         return result.model_copy(update={"evidence": result.evidence.model_copy(update={"fusion": fusion})})
 
-    assert "the model alone" not in run("inspect", make_image()).stdout
+    assert "differs" not in run("inspect", make_image()).stdout
     monkeypatch.setattr(StubInspector, "inspect", weighed)
     said = run("inspect", make_image()).stdout
-    assert "the model alone 0.123, at a closer look 0.400; where most differs, patches differ 2.5 x as much" in said
+    assert "spot differs more from the good parts than they differ from one another." in said
 
 
 def test_types_that_cannot_be_told_apart_are_both_said(
@@ -152,11 +152,17 @@ def test_types_that_cannot_be_told_apart_are_both_said(
 
     place = Claim(fact="place", names=("top left",), probability=0.9)
     assert "glare, severity minor" in claiming(none=True), "a result of before"
-    assert "glare (not clear), severity minor" in claiming()
-    assert "glare (not clear), severity minor" in claiming(place)
-    assert "glare or haze, severity minor" in claiming(
-        Claim(fact="type", names=("glare", "haze"), probability=0.9), place
-    )
+    for unclear in (claiming(), claiming(place)):
+        assert "not clear, perhaps glare" in unclear and "severity" not in unclear
+    two = claiming(Claim(fact="type", names=("glare", "haze"), probability=0.9), place)
+    assert "glare or haze" in two and "severity" not in two, "a severity belongs to one type"
+
+
+def test_without_a_good_part_the_first_line_says_so(run: Run, make_image: Make) -> None:
+    said = "There was no good part to compare with: this is the model's opinion alone."
+    assert said in run("inspect", make_image()).stdout.splitlines()[0]
+    compared = run("inspect", make_image(), "--reference", make_image("good.png", 110)).stdout
+    assert said not in compared and "with 1 good part" in compared
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,18 @@
 
 A registered attention function replaces the decoder's own while a `SuffixPlan` is passed down. The B suffixes of a
 step share one prefix, whose keys are read once for all of them (`shared_prefix.py`); only suffix rows exist.
-Several such steps, each on a prefix of its own, can run together: everything but attention then works on all rows.
 
 Without a plan the function is ordinary causal attention, which is what the prefill of a prompt needs. Sliding
 windows and blocks that see themselves whole are applied exactly; sinks and capped scores are refused.
+
+The plan says which attention a pass gets, and every pass brings its own. So the model itself never changes, and
+many threads can use it at once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -50,27 +53,38 @@ class KeyValues:
 
 
 @dataclass(slots=True)
-class Member:
-    """One suffix evaluation of several that run together.
+class OwnPlan:
+    """A whole sequence, run by the attention of the model's own code: slow, and obviously right.
 
     Attributes:
-        plan: its prefix, and what is wanted of it.
-        store: its own tokens so far.
-        rows: (B, T, d) embeddings.
-        axes: (axes, T) rotary positions.
+        rows: positions whose attention over the image is wanted.
+        image: half-open range of the image tokens.
+        capture_layers: decoder layers whose attention is kept.
+        seen: for each of those layers, the weights (heads, len(rows), n).
     """
 
-    plan: SuffixPlan
-    store: KeyValues
-    rows: torch.Tensor
-    axes: torch.Tensor
+    rows: tuple[int, ...] = ()
+    image: tuple[int, int] = (0, 0)
+    capture_layers: frozenset[int] = frozenset()
+    seen: dict[int, torch.Tensor] = field(default_factory=dict)
 
-
-@dataclass(slots=True)
-class BatchPlan:
-    """Several evaluations in one pass, with prefixes of any lengths; their tokens stand one after another."""
-
-    members: tuple[Member, ...]
+    def attend(
+        self,
+        module: torch.nn.Module,
+        qkv: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+        hidden: torch.Tensor,
+        **kwargs: Any,
+    ) -> torch.Tensor:
+        """(1, T, heads, head size) of one layer; `hidden` (T, T) is true where a token does not see another."""
+        eager = sys.modules[type(module).__module__].eager_attention_forward
+        dtype = qkv[0].dtype
+        mask = hidden.to(dtype) * torch.finfo(dtype).min
+        out: torch.Tensor
+        out, weights = eager(module, *qkv, mask[None, None], **kwargs)
+        layer = int(module.layer_idx)  # type: ignore[arg-type]
+        if layer in self.capture_layers:
+            self.seen[layer] = weights[0, :, list(self.rows), self.image[0] : self.image[1]].float()
+        return out
 
 
 def suffix_attention(
@@ -81,7 +95,7 @@ def suffix_attention(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    plan: SuffixPlan | BatchPlan | None = None,
+    plan: SuffixPlan | OwnPlan | None = None,
     sliding_window: int | None = None,
     blocks: tuple[tuple[int, int], ...] = (),
     unread: int | None = None,
@@ -96,9 +110,10 @@ def suffix_attention(
         attention_mask: must be None: causality is applied here.
         scaling: factor on the scores; None: one over the root of the head size.
         dropout: ignored (the model is frozen).
-        plan: the prefix, or the prefixes of a batch; None: there is none.
+        plan: the prefix; None: there is none. With an `OwnPlan`, the model's own code does everything.
         sliding_window: a token sees itself and the `sliding_window - 1` tokens before it; None: all.
-        blocks: half-open ranges (images) whose tokens also see the later tokens of their range; prefill only.
+        blocks: half-open ranges (images) whose tokens also see the later tokens of their range; only where the
+            rows are a prompt from its beginning.
         unread: layer after which nothing is read; without a plan, its attention is left at zero.
         kwargs: refused where they would change the result.
 
@@ -112,6 +127,9 @@ def suffix_attention(
     batch, heads, length, size = query.shape
     scale = size**-0.5 if scaling is None else scaling
     layer = int(module.layer_idx)  # type: ignore[arg-type]
+    if isinstance(plan, OwnPlan):
+        hidden = ~visible(length, query.device, sliding_window, blocks)
+        return plan.attend(module, (query, key, value), hidden, scaling=scale, **kwargs), None
     if plan is None and layer == unread:
         return query.new_zeros(batch, length, heads, size), None
     if plan is None:
@@ -122,19 +140,7 @@ def suffix_attention(
             enable_gqa=heads != key.shape[1],
         )  # fmt: skip
         return out.transpose(1, 2), None
-    if isinstance(plan, SuffixPlan):
-        return attend(plan, layer, query, (key, value), scale, sliding_window), None
-    flat = [each.transpose(1, 2).reshape(batch * length, -1, size) for each in (query, key, value)]
-    outs, at = [], 0
-    for member in plan.members:  # everything else runs on all rows at once
-        shape = member.rows.shape[:2]
-        stop = at + shape.numel()
-        own_query, new_key, new_value = (each[at:stop].view(*shape, -1, size).transpose(1, 2) for each in flat)
-        own = member.store.update(new_key, new_value, layer)
-        out = attend(member.plan, layer, own_query, own, scale, sliding_window)
-        outs.append(out.flatten(0, 1))
-        at = stop
-    return torch.cat(outs).view(batch, length, heads, size), None
+    return attend(plan, layer, query, (key, value), scale, sliding_window), None
 
 
 def visible(

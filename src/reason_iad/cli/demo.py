@@ -72,6 +72,7 @@ def demo(engine: Engine, out: Path, count: int, first: int) -> None:  # fmt: ski
     """
     from reason_iad.files import write_atomic
     from reason_iad.knowledge import open_knowledge
+    from reason_iad.report import save_report
 
     make_folder(out, "--out")
     click.echo("Loading the model ...", err=True)
@@ -80,7 +81,7 @@ def demo(engine: Engine, out: Path, count: int, first: int) -> None:  # fmt: ski
     results, right = [], 0
     for drawn in _draw(out, first, count):
         result = inspector.inspect(drawn.part, references=[drawn.good], category=_category(store, drawn.sample))
-        result.save_report(out / f"{drawn.name}.html", image=drawn.part, references=(drawn.good,))
+        save_report(result, out / f"{drawn.name}.html", image=drawn.part, references=(drawn.good,))
         results.append(result)
         agrees = (result.verdict == "defect") == bool(drawn.sample.defects)
         right += agrees

@@ -65,8 +65,7 @@ class Engine:
             timeout=self.timeout,
             compile_steps=self.compile_steps,
         )
-        inspector.operating_point = self.operating_point
-        return inspector
+        return inspector.at(self.operating_point)
 
 
 def make_config(

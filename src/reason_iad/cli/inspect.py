@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +21,10 @@ from reason_iad.cli.values import ManyValues
 from reason_iad.errors import ConfigError, OutputError, ReasonIADError
 
 if TYPE_CHECKING:
-    from reason_iad.inspection.batch import Conditions, Outcome, ResultLog
+    from reason_iad.inspection.conditions import Conditions
+    from reason_iad.inspection.many import Outcome
     from reason_iad.inspection.operating_point import KnownParts
+    from reason_iad.inspection.results import ResultLog
     from reason_iad.schema import Inspection
 
 STDOUT = Path("-")
@@ -91,6 +94,14 @@ class Job:
 )
 @option(
     OUTPUT,
+    "--sink",
+    "sinks",
+    multiple=True,
+    metavar="NAME[:TARGET]",
+    help="Also send each result to this place, for example jsonl:all.jsonl. Can be given several times.",
+)
+@option(
+    OUTPUT,
     "--resume",
     is_flag=True,
     help="Continue with the results in the --json file. Parts that failed are tried again.",
@@ -100,7 +111,7 @@ class Job:
 def inspect(
     engine: Engine, parts: tuple[Path, ...], references: tuple[Path, ...], category: str | None,
     question: str | None, report: Path | None, json: Path | None, resume: bool, overwrite: bool, quiet: bool,
-    promised: Promised,
+    promised: Promised, sinks: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Inspect parts: pass or defect, what, where and why.
 
@@ -123,6 +134,7 @@ def inspect(
     130  The inspection was interrupted.
     """
     from reason_iad.images import find_images, load_image
+    from reason_iad.sinks import open_sinks
 
     paths = tuple(find_images(parts))
     single = len(parts) == 1 and not parts[0].is_dir()
@@ -145,7 +157,8 @@ def inspect(
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
         load_image(image)
-    code = _inspect_one(engine, job) if single and not job.lines else _inspect_many(engine, job)
+    with open_sinks(sinks) as send:
+        code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
     click.get_current_context().exit(code)
 
 
@@ -198,7 +211,8 @@ def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, J
 
 def _conditions(engine: Engine, job: Job) -> Conditions:
     """What is known of the results to come before the model is loaded."""
-    from reason_iad.inspection.batch import Conditions, file_sha256
+    from reason_iad.files import file_sha256
+    from reason_iad.inspection.conditions import Conditions
 
     return Conditions(
         method=engine.config.method,
@@ -206,7 +220,7 @@ def _conditions(engine: Engine, job: Job) -> Conditions:
         bounds="" if engine.operating_point is None else engine.operating_point.model_dump_json(),
         seed=engine.config.seed,
         config=engine.config.sha256(),
-        references=tuple(file_sha256(reference) for reference in job.references),
+        references=tuple(file_sha256(reference) or "" for reference in job.references),
         question=job.question or "",
         model=engine.model_name,
         category=None if job.category else "",  # a given one may be an alias
@@ -219,16 +233,17 @@ def _admit(job: Job, result: Inspection) -> None:
     Raises:
         OutputError: they were not.
     """
-    from reason_iad.inspection.batch import Conditions
+    from reason_iad.inspection.conditions import Conditions
 
     for known in job.known:
         known.require(Conditions.of(result))
 
 
-def _inspect_one(engine: Engine, job: Job) -> int:
+def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
     from reason_iad.cli.show import show_inspection
     from reason_iad.files import write_atomic
-    from reason_iad.inspection.batch import named
+    from reason_iad.inspection.many import named
+    from reason_iad.report import save_report
 
     path = job.paths[0]
     result = engine.load().inspect(path, references=job.references, category=job.category, question=job.question)
@@ -239,7 +254,8 @@ def _inspect_one(engine: Engine, job: Job) -> int:
     elif job.json is not None:
         write_atomic(job.json, result.to_json(indent=2) + "\n")
     if job.report is not None:
-        result.save_report(job.report, image=path, references=job.references)
+        save_report(result, job.report, image=path, references=job.references)
+    send(result)
     if not job.quiet:
         to_stderr = job.json == STDOUT
         show_inspection(result, err=to_stderr)
@@ -248,8 +264,8 @@ def _inspect_one(engine: Engine, job: Job) -> int:
     return _CODES[result.verdict]
 
 
-def _inspect_many(engine: Engine, job: Job) -> int:
-    from reason_iad.inspection.batch import inspect_many
+def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
+    from reason_iad.inspection.many import inspect_many
     from reason_iad.schema import Inspection
 
     log = _open_log(engine, job)
@@ -271,6 +287,7 @@ def _inspect_many(engine: Engine, job: Job) -> int:
                         _admit(job, outcome)
                         outcome = _reported(job, path, outcome)  # first: a line in the log means all is done
                     _write_line(log, job, outcome)
+                    send(outcome)
                     listing.add(outcome)
     except KeyboardInterrupt:
         fail(f"Interrupted.{_kept(log, job, listing)}", EXIT_INTERRUPTED)
@@ -294,13 +311,16 @@ def _kept(log: ResultLog | None, job: Job, listing: Listing) -> str:
 
 
 def _open_log(engine: Engine, job: Job) -> ResultLog | None:
-    from reason_iad.inspection.batch import ResultLog
+    from reason_iad.inspection.results import ResultLog
 
     if job.json is None or job.json == STDOUT:
         return None
-    if not job.resume:
-        return ResultLog.create(job.json, overwrite=job.overwrite)
-    return ResultLog.resume(job.json, job.paths, _conditions(engine, job))
+    if job.resume:
+        log = ResultLog.resume(job.json, job.paths, _conditions(engine, job))
+    else:
+        log = ResultLog.create(job.json, overwrite=job.overwrite)
+    click.get_current_context().call_on_close(log.release)  # however the command ends
+    return log
 
 
 def _write_line(log: ResultLog | None, job: Job, outcome: Outcome) -> None:
@@ -315,7 +335,8 @@ def _reported(job: Job, path: Path, result: Inspection) -> Outcome:
 
     Returns the result, or a failure if its report cannot be written: the other images go on.
     """
-    from reason_iad.inspection.batch import Failure
+    from reason_iad.inspection.many import Failure
+    from reason_iad.report import save_report
 
     if job.report is None:
         return result
@@ -323,7 +344,7 @@ def _reported(job: Job, path: Path, result: Inspection) -> Outcome:
     target = job.report / relative.with_name(relative.name + ".html")
     try:
         make_folder(target.parent, "--report")
-        result.save_report(target, image=path, references=job.references)
+        save_report(result, target, image=path, references=job.references)
     except ReasonIADError as error:
         return Failure(image=str(path), error=str(error))
     return result

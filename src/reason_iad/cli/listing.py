@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from reason_iad.inspection.batch import Failure, Outcome
+    from reason_iad.inspection.many import Failure, Outcome
 
 NAMED = 10
 """Failed parts that the summary names; the others are counted."""
@@ -55,7 +55,7 @@ class Listing:
 
     def add(self, outcome: Outcome) -> None:
         """Show the outcome of one part."""
-        from reason_iad.inspection.batch import Failure
+        from reason_iad.inspection.many import Failure
 
         if isinstance(outcome, Failure):
             self.counts["failed"] += 1
@@ -101,7 +101,7 @@ class Listing:
 
 def part_line(outcome: Outcome) -> str:
     """One part in one line; the verdict is its first word."""
-    from reason_iad.inspection.batch import Failure
+    from reason_iad.inspection.many import Failure
     from reason_iad.schema.verdict import SHOWN
 
     if isinstance(outcome, Failure):

@@ -8,7 +8,7 @@ import click
 
 from reason_iad.cli.values import Choice
 
-NAMES = ("inspection", "failure", "reply")
+NAMES = ("inspection", "summary", "failure", "reply")
 
 
 @click.command()
@@ -22,8 +22,8 @@ NAMES = ("inspection", "failure", "reply")
 def schema(name: str, out: Path | None) -> None:
     """Print the JSON schema of a result.
 
-    It is the schema of an inspection (without a name), of the line about an image that failed (failure), or of the
-    answer to a question (reply).
+    It is the schema of an inspection (without a name), of its short form (summary), of the line about an image that
+    failed (failure), or of the answer to a question (reply).
     """
     from reason_iad.files import write_atomic
 
@@ -39,10 +39,15 @@ def schema_text(name: str) -> str:
     """One schema as it is published: two spaces of indent, one newline at the end."""
     import json
 
-    from reason_iad.inspection.batch import Failure
-    from reason_iad.schema import SCHEMA_VERSION, Inspection, Record, Reply
+    from reason_iad.inspection.many import Failure
+    from reason_iad.schema import SCHEMA_VERSION, Inspection, Record, Reply, Summary
 
-    models: dict[str, type[Record]] = {"inspection": Inspection, "failure": Failure, "reply": Reply}
+    models: dict[str, type[Record]] = {
+        "inspection": Inspection,
+        "summary": Summary,
+        "failure": Failure,
+        "reply": Reply,
+    }
     content = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:reason-iad:{name}:{SCHEMA_VERSION}",

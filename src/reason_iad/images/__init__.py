@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from reason_iad.images.finding import find_images
+from reason_iad.images.kinds import IMAGE_SUFFIXES, is_image_name, is_litter, is_lossy_name, is_normal_name
 from reason_iad.images.loading import (
     FORMATS,
-    IMAGE_SUFFIXES,
     MAX_ASPECT,
     MAX_FILE_BYTES,
     MAX_PIXELS,
     MIN_SIDE,
     LoadedImage,
     check_header,
-    find_images,
     load_image,
     printable,
 )
+from reason_iad.images.sources import Picture, as_pictures
 
 __all__ = [
     "FORMATS",
@@ -24,8 +25,14 @@ __all__ = [
     "MAX_PIXELS",
     "MIN_SIDE",
     "LoadedImage",
+    "Picture",
+    "as_pictures",
     "check_header",
     "find_images",
+    "is_image_name",
+    "is_litter",
+    "is_lossy_name",
+    "is_normal_name",
     "load_image",
     "printable",
 ]

@@ -1,4 +1,4 @@
-"""Images in: any file, PIL image or array becomes 8-bit RGB, or one sentence says why it cannot.
+"""Images in: any file, bytes, PIL image or array becomes 8-bit RGB, or one sentence says why it cannot.
 
 Files are hostile until proven otherwise. A file is opened without blocking and must be a regular one (a pipe
 or a device would hang), is read once (so that the hash is the hash of what was decoded), is decoded only by
@@ -17,11 +17,11 @@ import io
 import os
 import stat
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,32 +29,18 @@ from PIL import Image, ImageOps
 
 from reason_iad.errors import ImageError, nearest_file
 
+if TYPE_CHECKING:
+    from reason_iad.images.sources import Picture
+
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 """Pillow's names of the formats that may be decoded; a hostile file reaches no other decoder."""
-
-IMAGE_SUFFIXES = frozenset(
-    {
-        ".png",
-        ".apng",
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".gif",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-    }
-)
-"""Suffixes (lower case) by which images are found in folders. Decoding goes by content, not by suffix."""
 
 MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 512 * 2**20
 MIN_SIDE = 8
 MAX_ASPECT = 200  # Qwen's smart resize refuses more
+ACCEPTED = "a path, a PIL image, a NumPy array, or the bytes of an image file"
+"""What may be given as a picture, as messages say it."""
 
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -66,7 +52,8 @@ class LoadedImage:
     Attributes:
         pixels: 8-bit RGB, upright.
         name: file name without folders, or 'image' / 'array'; always printable.
-        sha256: of the file's bytes; of the RGB pixels and their shape if there was no file.
+        sha256: of the file's bytes, also where they were given as bytes; of the RGB pixels and their shape if
+            there was no file.
         width: of `pixels`, after rotation.
         height: of `pixels`, after rotation.
         notes: what was done that the user may want to know, one sentence each.
@@ -80,16 +67,20 @@ class LoadedImage:
     notes: tuple[str, ...] = ()
 
 
-def load_image(source: str | Path | Image.Image | NDArray[Any]) -> LoadedImage:
+def load_image(source: Picture) -> LoadedImage:
     """Load one image as 8-bit RGB.
 
     Args:
-        source: a file, a PIL image, or an array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with dtype
-            uint8, uint16, or float in [0, 1].
+        source: a file, the bytes of a file, a PIL image, or an array of shape (H, W), (H, W, 1), (H, W, 3) or
+            (H, W, 4) with dtype uint8, uint16, or float in [0, 1]. Colours are in the order red, green, blue. What
+            is already loaded is returned as it is.
 
     Raises:
-        ImageError: it is missing, unreadable, not an image of `FORMATS`, damaged, or outside the size limits.
+        ImageError: it is missing, unreadable, not an image of `FORMATS`, damaged, outside the size limits, or
+            of a type that is no picture.
     """
+    if isinstance(source, LoadedImage):
+        return source
     if isinstance(source, Image.Image):
         name = printable(Path(str(getattr(source, "filename", "") or "image")).name)
         _check_size(source.size, f"The image '{name}'")
@@ -98,9 +89,17 @@ def load_image(source: str | Path | Image.Image | NDArray[Any]) -> LoadedImage:
         return _without_file(*_array_to_rgb(source), "array")
     if isinstance(source, (str, os.PathLike)):
         return _load_file(Path(source))
-    raise ImageError(
-        f"An image must be a path, a PIL image or a numpy array; convert this {type(source).__name__}."
-    )
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _decode(bytes(source), "The image given as bytes", "image")
+    raise ImageError(f"The image was given as {given_type(source)}; give {ACCEPTED}.")
+
+
+def given_type(value: object) -> str:
+    """The type of a value, as a message names it: 'None', 'a dict', 'an int'."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
 
 
 def check_header(path: Path) -> None:
@@ -114,54 +113,26 @@ def check_header(path: Path) -> None:
         pass
 
 
-def find_images(paths: Iterable[str | Path]) -> list[Path]:
-    """List the images among files and folders, each once, in a stable order.
-
-    A file is kept whatever its suffix, and even if it does not exist: `load_image` says what is wrong with it
-    and the others go on. A folder is searched recursively for `IMAGE_SUFFIXES`, sorted; hidden files and
-    folders are skipped, and links to folders are not followed.
-
-    Raises:
-        ImageError: a folder holds no image or cannot be read.
-    """
-    found: dict[str, Path] = {}
-    for path in map(Path, paths):
-        for file in _walk(path) if path.is_dir() else [path]:
-            found.setdefault(os.path.abspath(file), file)  # noqa: PTH100 - lexical, links stay as given
-    return list(found.values())
-
-
 def printable(text: str | Path) -> str:
     """Text of a path that can be printed and written as UTF-8, whatever bytes the file system holds."""
     clean = os.fsencode(text).decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in clean)
 
 
-def _walk(folder: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
-        raise ImageError(f"The folder '{printable(error.filename)}' cannot be read; check its permissions.")
-
-    files: list[Path] = []
-    for root, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [Path(root, name) for name in names if not name.startswith(".")]
-    images = sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
-    if not images:
-        raise ImageError(
-            f"The folder '{printable(folder)}' holds no image; "
-            f"put files there that end in one of: {', '.join(sorted(IMAGE_SUFFIXES))}."
-        )
-    return images
-
-
 def _load_file(path: Path) -> LoadedImage:
     what = f"The image '{printable(path)}'"
-    data = _read(path, what)
+    return _decode(_read(path, what), what, printable(path.name))
+
+
+def _decode(data: bytes, what: str, name: str) -> LoadedImage:
+    """The content of an image file, under the same limits wherever it comes from."""
+    if not data:
+        raise ImageError(f"{what} is empty (zero bytes); copy or export it again.")
+    if len(data) > MAX_FILE_BYTES:
+        raise ImageError(f"{what} is larger than {MAX_FILE_BYTES // 2**20} MiB; crop it or save it compressed.")
     with _opened(io.BytesIO(data), what) as image:
         pixels, notes = _to_rgb(image, what)
-    return LoadedImage(
-        pixels, printable(path.name), hashlib.sha256(data).hexdigest(), pixels.width, pixels.height, notes
-    )
+    return LoadedImage(pixels, name, hashlib.sha256(data).hexdigest(), pixels.width, pixels.height, notes)
 
 
 @contextmanager
@@ -199,12 +170,7 @@ def _file(path: Path, what: str) -> Iterator[BinaryIO]:
 def _read(path: Path, what: str) -> bytes:
     """Read a regular file, once."""
     with _file(path, what) as file:
-        data = file.read(MAX_FILE_BYTES + 1)
-    if not data:
-        raise ImageError(f"{what} is empty (zero bytes); copy or export it again.")
-    if len(data) > MAX_FILE_BYTES:
-        raise ImageError(f"{what} is larger than {MAX_FILE_BYTES // 2**20} MiB; crop it or save it compressed.")
-    return data
+        return file.read(MAX_FILE_BYTES + 1)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -216,6 +216,7 @@ def run(
     from reason_iad.bench.conditions import Settings
     from reason_iad.bench.questions import read_units, unreadable_images
     from reason_iad.bench.running import OnRay, run_methods
+    from reason_iad.bench.storage import Destination
 
     check_resume(resume, overwrite)
     if ray is None and (workers is not None or gpus):
@@ -234,7 +235,7 @@ def run(
             if unreadable := unreadable_images(units, images):
                 watcher.warn(_will_fail(unreadable, len(units)))
             run_methods(
-                settings, methods, units, out, watcher, resume=resume, overwrite=overwrite, threads=threads,
+                settings, methods, units, Destination(out, resume, overwrite), watcher, threads=threads,
                 ray=None if ray is None else OnRay(None if ray == _HERE else ray, workers, gpus),
             )  # fmt: skip
     except KeyboardInterrupt:
