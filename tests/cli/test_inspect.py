@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,22 @@ def test_reports_of_several_images_do_not_flood_the_terminal(run: Run, make_imag
     result = run("inspect", make_image("a.png"), make_image("b.png", 200), "--report", tmp_path / "reports")
     assert max(map(len, result.stdout.splitlines())) < 300 and "{" not in result.stdout
     assert f"Reports: {tmp_path / 'reports'}" in result.stderr
+
+
+def test_jobs_inspect_at_the_same_time_and_keep_the_order(
+    run: Run, make_image: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [make_image(f"{i}.png", brightness) for i, brightness in enumerate((50, 200, 60, 90))]
+    alone = run("inspect", *paths)
+    both, inspect = threading.Barrier(2, timeout=60), StubInspector.inspect
+
+    def together(self: StubInspector, image: Path, **more: Any) -> Inspection:
+        both.wait()  # passes only if two are there
+        return inspect(self, image, **more)
+
+    monkeypatch.setattr(StubInspector, "inspect", together)
+    result = run("inspect", *paths, "--jobs", 2)
+    assert (result.stdout, result.exit_code) == (alone.stdout, alone.exit_code)
 
 
 def test_quiet_prints_nothing(run: Run, make_image: Make) -> None:

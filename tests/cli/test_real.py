@@ -101,3 +101,16 @@ def test_known_parts_decide_on_the_real_command_line(make_image: Make, tmp_path:
     for line in decided:
         jsonschema.validate(line, json.loads(schema_text("inspection")))
         assert line["operating_point"]["good_parts"] == 12 and line["threshold"] > probabilities[2]
+
+
+def test_parts_inspected_at_the_same_time_have_the_same_results(make_image: Make) -> None:
+    parts = [str(make_image(f"{number}.png", 90 + 20 * number, 64)) for number in range(4)]
+    good = str(make_image("good.png", 91, 64))
+
+    def results(*words: str) -> list[dict[str, Any]]:
+        command = ["inspect", *parts, "--reference", good, "--model", "fake", "--steps", "2", "--json", "-"]
+        done = CliRunner().invoke(main, [*command, *words])
+        assert done.exit_code in (0, 1), done.output
+        return [{**json.loads(line), "timings_ms": None} for line in done.stdout.splitlines()]
+
+    assert results("--jobs", "2") == results()

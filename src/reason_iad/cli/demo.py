@@ -75,7 +75,7 @@ class Part:
 )
 @engine_options
 def demo(engine: Engine, out: Path, count: int | None, first: int) -> None:  # fmt: skip
-    """Inspect six parts that come with the package; no downloads.
+    """Inspect six parts that come with the package. Nothing is downloaded.
 
     Every second part has a defect. The parts are drawn by a program. They are products that the embedded model
     learned from, but it has never seen these parts.

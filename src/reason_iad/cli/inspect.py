@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import click
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, fail
 from reason_iad.cli.checks import check_output, check_resume, make_folder
 from reason_iad.cli.engine import Engine
-from reason_iad.cli.headings import INPUT, OUTPUT, VERDICT, option
+from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, VERDICT, option
 from reason_iad.cli.listing import Listing
 from reason_iad.cli.options import category_option, engine_options, reference_option
 from reason_iad.cli.promises import Promised, promise_options
@@ -40,6 +41,7 @@ class Job:
         paths: the images, each once.
         references: good images.
         known: results of known parts that set the threshold.
+        jobs: how many images are inspected at the same time.
         single: one image, given as a file: its result is shown to people.
         lines: results are JSON lines (else one document).
         json: where JSON goes; `STDOUT`, or None for nowhere: then people read the results.
@@ -59,6 +61,7 @@ class Job:
     resume: bool
     overwrite: bool
     quiet: bool
+    jobs: int = 1
     known: tuple[KnownParts, ...] = ()
 
 
@@ -68,6 +71,14 @@ class Job:
 @option(INPUT, "--question", help="Also answer this question about each part.")
 @reference_option
 @engine_options
+@option(
+    MODEL,
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Inspect this many parts at the same time. The results are the same, and come in the same order.",
+)
 @option(
     VERDICT,
     "--threshold",
@@ -111,7 +122,7 @@ class Job:
 def inspect(
     engine: Engine, parts: tuple[Path, ...], references: tuple[Path, ...], category: str | None,
     question: str | None, report: Path | None, json: Path | None, resume: bool, overwrite: bool, quiet: bool,
-    promised: Promised, sinks: tuple[str, ...],
+    jobs: int, promised: Promised, sinks: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Inspect parts: pass or defect, what, where and why.
 
@@ -151,6 +162,7 @@ def inspect(
         resume=resume,
         overwrite=overwrite,
         quiet=quiet,
+        jobs=jobs,
     )
     _check_outputs(job, promised)
     if promised:
@@ -277,11 +289,11 @@ def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> 
         listing.say(f"The results of {done} of {len(job.paths)} images are already in '{job.json}'.")
     try:
         if pending:
-            inspector = engine.load()
             outcomes = inspect_many(
-                inspector, pending, references=job.references, category=job.category, question=job.question
-            )
-            with listing.progress(len(pending)):
+                engine.load(), pending, references=job.references, category=job.category, question=job.question,
+                workers=job.jobs,
+            )  # fmt: skip
+            with closing(outcomes), listing.progress(len(pending)):
                 for path, outcome in zip(pending, outcomes, strict=True):
                     if isinstance(outcome, Inspection):
                         _admit(job, outcome)
