@@ -181,3 +181,33 @@ def test_no_path_of_one_machine() -> None:
     pattern = re.compile(r"[\"'](/(?:home|root|work|opt|Users|mnt)/[^\"']*|[A-Z]:\\\\)")
     for path in MODULES.values():
         assert not pattern.search(path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_are_short_and_take_few_parameters(module: str) -> None:
+    """Command functions take what their options say; a function of another library's form takes what that passes."""
+    prescribed = {"suffix_attention"}  # the form that transformers gives an attention function
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        lines = (node.end_lineno or node.lineno) - node.lineno + 1
+        assert lines <= 60, f"{node.name} has {lines} lines"
+        command = any("command" in ast.unparse(each) for each in node.decorator_list)
+        given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        names = [each.arg for each in given if each.arg not in ("self", "cls")]
+        assert len(names) <= 8 or command or node.name in prescribed, f"{node.name} takes {len(names)} parameters"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_product_does_not_know_the_workshop(module: str) -> None:
+    assert not any(name.split(".")[0] == "reason_iad_nano" for name in imports(MODULES[module]))
+
+
+def test_only_the_encoder_asks_a_model_for_features() -> None:
+    asking = {
+        module
+        for module, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "patch_features"
+    }
+    assert asking == {"reason_iad.expert.encoders.tower"}

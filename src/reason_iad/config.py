@@ -195,11 +195,11 @@ class InspectorConfig:
         thought_tokens: longest chain of thought, in tokens; from 1. Only the method 'cot' writes one.
         align: whether references are moved to lie as the part lies.
         fuse: whether the difference from the references counts in the verdict, where the model has weights for it.
+        option_orders: in which questions the options are read in all their rotations: in none ('given'), in the
+            one for the defect type ('types'), or in all ('cyclic').
         detector: registered detector that compares with the references; None: the built-in comparison.
         encoder: registered encoder that makes the features that are compared. The weights that a model has for the
             verdict were fitted with its own tower.
-        option_orders: in which questions the options are read in all their rotations: in none ('given'), in the
-            one for the defect type ('types'), or in all ('cyclic').
         reasoning: replaces the settings of the method's think tokens; None keeps them.
 
     Raises:

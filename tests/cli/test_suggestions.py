@@ -24,7 +24,7 @@ Make = Callable[..., Path]
         (["bench", "rum"], "There is no command 'rum'. Did you mean 'run'?"),
         (["knowledge", "chek"], "There is no command 'chek'. Did you mean 'check'?"),
         (["xyz"], "There is no command 'xyz'. Choose one of: inspect, ask, demo"),
-        (["inspect", "{part}", "--refrence", "good.png"], "Did you mean '--reference'?"),
+        (["inspect", "{part}", "--referense", "good.png"], "'--reference'"),
         (["inspect", "{part}", "--method", "ful"], "'ful' is not possible here. Did you mean 'full'?"),
         (["bench", "report", "x", "--format", "htm"], "Did you mean 'html'?"),
         (["bench", "run", "--method", "dirct"], "There is no method 'dirct'. Did you mean 'direct'?"),

@@ -52,7 +52,9 @@ class Engine:
 
     def load(self) -> Inspector:
         """Load the model (seconds)."""
-        if not is_api(self.model) and not self.compile_steps:
+        if self.compile_steps and not is_api(self.model):
+            return self._load_compiled()
+        if self.model == "nano":
             from reason_iad.cli.quick_start import quick_start
 
             quick_start()
@@ -67,9 +69,20 @@ class Engine:
             gallery=self.gallery,
             base_url=self.base_url,
             timeout=self.timeout,
-            compile_steps=self.compile_steps,
         )
         return inspector.at(self.operating_point)
+
+    def _load_compiled(self) -> Inspector:
+        """The same with compiled steps, for a local model."""
+        from reason_iad.backbones import load_backbone
+        from reason_iad.inspection.galleries import open_gallery
+        from reason_iad.inspection.inspector import Inspector
+        from reason_iad.knowledge import open_knowledge
+
+        store = open_knowledge(self.knowledge)
+        backbone = load_backbone(self.model, device=self.device, dtype=self.dtype, compile_steps=True)
+        gallery = None if self.gallery is None else open_gallery(self.gallery, backbone)
+        return Inspector(backbone, store, self.config, gallery, operating_point=self.operating_point)
 
 
 def make_config(

@@ -5,8 +5,8 @@ inspection uses none of them, and together they take about as long as PyTorch it
 PyTorch was built without `torch.distributed` and where SciPy is not installed; here it is told that this is such a
 place.
 
-This holds for the rest of the process. So only the command line does it, whose process is its own.
-`import reason_iad` never does.
+This holds for the rest of the process. So only the command line does it, whose process is its own, and only for the
+embedded model, whose class is known. `import reason_iad` never does it.
 """
 
 from __future__ import annotations

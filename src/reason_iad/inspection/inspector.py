@@ -86,9 +86,11 @@ class Inspector:
         gallery: str | Path | None = None,
         base_url: str | None = None,
         timeout: float = TIMEOUT,
-        compile_steps: bool = False,
     ) -> Inspector:
         """Load a model and open the knowledge.
+
+        To compile the steps of the reasoning loop, for services that meet the same shapes again and again, give
+        `Inspector(load_backbone(model, compile_steps=True))` the model instead.
 
         Args:
             model: 'nano' (embedded), a model directory, a hub id 'owner/name', or 'openai:NAME' for a model behind
@@ -101,10 +103,9 @@ class Inspector:
                 sub-folder per category, or a gallery store.
             base_url: address of the API; None: that of the environment variable OPENAI_BASE_URL.
             timeout: seconds to wait for the API, per attempt.
-            compile_steps: compile the steps of the loop, for services that meet the same shapes again and again.
 
         Raises:
-            ModelError: the model cannot be loaded or compiled, or cannot do what the method needs.
+            ModelError: the model cannot be loaded, or cannot do what the method needs.
             KnowledgeError: the knowledge or the gallery cannot be opened.
             ConfigError: an option is out of its range.
             MissingExtraError: an API is asked for without the extra 'api'.
@@ -119,7 +120,7 @@ class Inspector:
 
             return cls(load_chat_model(model, base_url, timeout), open_knowledge(knowledge), config)
         store = open_knowledge(knowledge)
-        backbone = load_backbone(model, device=device, dtype=dtype, compile_steps=compile_steps)
+        backbone = load_backbone(model, device=device, dtype=dtype)
         return cls(backbone, store, config, None if gallery is None else open_gallery(gallery, backbone))
 
     @property
