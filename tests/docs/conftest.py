@@ -6,12 +6,15 @@ import csv
 import functools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from reason_iad.config import METHODS, PRESETS
 
 from .substitutions import EMBEDDED
 
@@ -26,8 +29,13 @@ SETS = {
 
 @pytest.fixture
 def one_model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load a model once per process: the embedded one on the pages of `EMBEDDED`, else the fake one."""
+    """Load a model once per process: the embedded one on the pages of `EMBEDDED`, else the fake one in few steps."""
     embedded = request.node.callspec.params["page"] in EMBEDDED
+    for name, method in () if embedded else tuple(METHODS.items()):
+        if method.reasoning is not None:
+            short = replace(method, reasoning=replace(method.reasoning, steps=1))
+            monkeypatch.setitem(METHODS, name, short)
+            monkeypatch.setitem(PRESETS, name, short)
     monkeypatch.setattr("reason_iad.backbones.load_backbone", functools.partial(_load, embedded))
 
 
@@ -36,7 +44,9 @@ def _load(embedded: bool, model: str = "nano", **_: Any) -> Any:
     from reason_iad.backbones.loading import load_backbone
 
     assert model == "nano", f"no stand-in for the model {model!r}: see substitutions.py"
-    return load_backbone("nano" if embedded else "fake", device="cpu")
+    backbone: Any = load_backbone("nano" if embedded else "fake", device="cpu")
+    backbone.version = backbone.version.model_copy(update={"name": "nano"})  # --resume compares it with the option
+    return backbone
 
 
 @pytest.fixture(scope="session")
@@ -73,12 +83,12 @@ def workplace(prepared: Path, one_model: None, tmp_path: Path, monkeypatch: pyte
 
 
 def plate(path: Path, *, seed: int, spot: bool = False, size: int = 64) -> None:
-    """A grey plate with a bright bar; with a dark spot, if it is defective."""
+    """A grey plate with a bright bar; with a red spot, which the fake model tells from grey, if it is defective."""
     pixels = np.random.default_rng(seed).integers(120, 136, (size, size, 3))
     pixels[8:14, 6:-6] = 200
     if spot:
         at = 24 + seed % 8
-        pixels[at : at + 14, at : at + 14] = 20
+        pixels[at : at + 14, at : at + 14] = (255, 0, 0)
     save(path, pixels)
 
 
