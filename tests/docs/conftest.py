@@ -29,7 +29,7 @@ SETS = {
 
 @pytest.fixture
 def one_model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load a model once per process: the embedded one on the pages of `EMBEDDED`, else the fake one in few steps."""
+    """Load a model once per process: the embedded one on the pages of `EMBEDDED`, else a fake one in few steps."""
     embedded = request.node.callspec.params["page"] in EMBEDDED
     for name, method in () if embedded else tuple(METHODS.items()):
         if method.reasoning is not None:
