@@ -27,12 +27,12 @@ napoleon_numpy_docstring = False
 nitpicky = True
 nitpick_ignore_regex = [
     # types of other packages, whose documentation is not read: the site is built without a network
-    (r"py:.*", r"(collections|typing|pathlib|Path|PIL|Image|numpy|np|torch|pydantic|annotated_types|click)(\..*)?"),
-    # aliases and protocols that stand for what their sentence says
-    (r"py:.*", r"(EntryKind|Mode|Embedder)"),
+    (r"py:.*", r"(collections|typing|os|pathlib|Path|PIL|Image|numpy|np|torch|pydantic|annotated_types|click)(\..*)?"),
+    # names of this package that are not public, and that the sentence beside them explains
+    (r"py:.*", r"(.*\.)?(Backbone|ChatModel|Embedder|EntryKind|Intent|LateFusion|LoadedImage|Mode)"),
 ]
 
 html_theme = "furo"
 html_title = "Reason-IAD"
 html_static_path: list[str] = []
-html_extra_path = ["inspection.schema.json", "reply.schema.json", "failure.schema.json"]
+html_extra_path = [path.name for path in sorted(HERE.glob("*.schema.json"))]

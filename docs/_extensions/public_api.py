@@ -21,9 +21,9 @@ PAGE = "api"
 
 
 def skip_what_is_exported(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
-    """Show a name that both `reason_iad` and `reason_iad.schema` export once; leave out the insides of pydantic."""
+    """Show a name once that both `reason_iad` and a room export; leave out the insides of pydantic."""
     module = app.env.temp_data.get("autodoc:module")
-    if module == "reason_iad.schema" and name in reason_iad.__all__:
+    if what == "module" and module != "reason_iad" and name in reason_iad.__all__:
         return True
     if name.startswith(("model_", "__")):
         return True

@@ -89,6 +89,21 @@ class ReasoningConfig:
                 raise ConfigError(f"Reasoning option out of range: {message}.")
 
 
+def suffix_positions(reasoning: ReasoningConfig | None) -> int:
+    """Most positions that the think tokens of a configuration take, with the patches injected after them.
+
+    Args:
+        reasoning: None: no think tokens, so 0.
+
+    Returns:
+        L * (1 + patches), where a latent gets at most `max_patches`, and at most `patches_per_step` per step.
+    """
+    if reasoning is None:
+        return 0
+    most = min(reasoning.max_patches, reasoning.steps * reasoning.patches_per_step) if reasoning.inject else 0
+    return reasoning.latents * (1 + most)
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A named way to answer, on the same weights and the same prompt."""
@@ -155,6 +170,7 @@ class InspectorConfig:
     align: bool = True  # lay references as the part lies, where that makes both agree [ours]; benchmarks: off
     fuse: bool = True  # look again and weigh what differs, where the model has weights for it [ours]
     option_orders: OptionOrders = "types"  # the mean over all rotations: only of type names [ours]; papers: given
+    detector: str | None = None  # compares with good parts in place of the built-in comparison
     reasoning: ReasoningConfig | None = field(default=None)  # overrides the method's own
 
     def __post_init__(self) -> None:
@@ -187,4 +203,6 @@ class InspectorConfig:
         """
         effective = asdict(self) | {"reasoning": asdict(r) if (r := self.reasoning_config()) else None}
         del effective["threshold"]
+        if self.detector is None:  # as before there was a choice, so that older results can be continued
+            del effective["detector"]
         return hashlib.sha256(json.dumps(effective, sort_keys=True).encode()).hexdigest()

@@ -7,6 +7,41 @@ the one base class. Programming errors stay ordinary exceptions.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def did_you_mean(word: str, known: Iterable[str], *, most: int = 3) -> str:
+    """A suggestion to end a message with: ' Did you mean 'pcb'?', or '' if no name is close to the word.
+
+    Args:
+        word: what was given; case does not count.
+        known: the names that would have been right.
+        most: at most so many names are suggested.
+    """
+    from difflib import get_close_matches
+
+    names = {name.casefold(): name for name in known}
+    near = [f"'{names[match]}'" for match in get_close_matches(word.casefold(), names, n=most)]
+    if not near:
+        return ""
+    return f" Did you mean {', '.join(near[:-1])} or {near[-1]}?" if near[1:] else f" Did you mean {near[0]}?"
+
+
+def nearest_file(path: Path) -> str:
+    """The same for a path that does not exist: the nearest names in its folder.
+
+    A folder that cannot be read, or with more than 10,000 files, gives no suggestion.
+    """
+    from itertools import islice
+
+    try:
+        names = [entry.name for entry in islice(path.parent.iterdir(), 10_001)]
+    except (OSError, ValueError):
+        return ""
+    printable = [name for name in names if name.isprintable()]
+    return did_you_mean(path.name, printable) if len(names) <= 10_000 else ""
+
 
 class ReasonIADError(Exception):
     """Base of every error that is the input's fault and that the user can mend."""

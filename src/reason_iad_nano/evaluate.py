@@ -13,7 +13,7 @@ from reason_iad.inspection.questions import Question, detection_question, explan
 from reason_iad.schema import Entry
 from reason_iad_nano.asking import Asked
 from reason_iad_nano.explaining import add_explanations, tally_explanation
-from reason_iad_nano.inspecting import SceneBench
+from reason_iad_nano.inspecting import scene_setup
 from reason_iad_nano.metrics import auc
 from reason_iad_nano.pairs import Purpose
 from reason_iad_nano.questions import object_varied, place_varied, size_varied
@@ -133,12 +133,12 @@ def renamed(backbone: Backbone, count: int) -> Table:
 
 
 def fused(backbone: Backbone, count: int) -> Table:
-    """Detection, type and place through the product's examination, by the model's first look alone and weighed.
+    """Detection, type and place through the product's inspection, by the model's first look alone and weighed.
 
     Pictures of every size, with the usual knowledge; `nano fuse` fitted the weights on other seeds.
     """
     table = Table(f"Weighed, as an inspection answers ({count} pairs each, 168 to 448 pixels, square or not)")
-    fusion = SceneBench(backbone).fusion
+    fusion = scene_setup(backbone).fusion
     if fusion is None:
         table.notes.append("This model has no weights for the map; `reason-iad nano fuse` makes them.")
         return table

@@ -6,17 +6,20 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reason_iad.inspection.prompts import explanation_opening
-from reason_iad.inspection.questions import explanation_question
+from reason_iad.inspection.deciding import decide
+from reason_iad.inspection.explaining import explain
+from reason_iad.inspection.findings import find_defect
+from reason_iad.inspection.questions import detection_question
 from reason_iad_nano.explanation import Stated, read_explanation
 from reason_iad_nano.facts import facts_of
-from reason_iad_nano.inspecting import SceneBench
+from reason_iad_nano.inspecting import open_case, scene_setup
 from reason_iad_nano.pairs import Purpose, draw, kind_index
 from reason_iad_nano.tables import Table, Tally
 from reason_iad_nano.weighables import drawn_scene, size_of_number
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
+    from reason_iad.inspection.setup import Setup
     from reason_iad_nano.scene import Scene
     from reason_iad_nano.world import Sample
 
@@ -33,14 +36,13 @@ def tally_explanation(tally: Tally, text: str, scene: Scene) -> None:
     tally.add("explanation of a defect: all three true", all(true.values()), 0.0)
 
 
-def inspected(bench: SceneBench, sample: Sample, scene: Scene) -> str:
+def inspected(setup: Setup, sample: Sample, scene: Scene) -> str:
     """The explanation as an inspection writes it: verdict, type, place and size come first."""
-    look = bench.examine(sample, scene.entries)
-    if look.defect_probability() < bench.config.threshold:
-        return look.ask(explanation_question(explanation_opening(False))).text
-    kind = look.defect_type([entry for entry in scene.entries if entry.kind == "defect"])
-    claims = look.claims(kind, look.region())
-    return look.ask(explanation_question(explanation_opening(True, claims))).text
+    case = open_case(setup, sample, scene.entries)
+    probability = decide(case, detection_question()).answer.probabilities["A"]
+    if probability < setup.config.threshold:
+        return explain(case, "pass", None).text
+    return explain(case, "defect", find_defect(case)).text
 
 
 def add_explanations(
@@ -60,13 +62,13 @@ def add_explanations(
         name: of the pairs.
         purpose, count, references, family: which pairs.
     """
-    bench, tally = SceneBench(backbone), Tally()
+    setup, tally = scene_setup(backbone), Tally()
     told: dict[str, list[int]] = {"type": [], "place": [], "size": []}
     for number in range(count):
         sample = draw(number, purpose, size_of_number(number), references, family=family)
         rng = random.Random(f"explaining/{purpose}/{number}")
         scene = drawn_scene(facts_of(sample, kind_index()), rng)
-        stated = read_explanation(inspected(bench, sample, scene))
+        stated = read_explanation(inspected(setup, sample, scene))
         whole = f"explanation, {name}: every stated fact true"
         if not scene.facts.defective:
             tally.add(f"{whole}, good parts", stated is not None and not stated.defect, 0.0)

@@ -1,4 +1,4 @@
-"""Fit late fusion (`expert/fusion.py`) on drawn parts: how much the model's two looks and the map are worth.
+"""Fit late fusion (`inspection/fusion.py`) on drawn parts: how much the model's two looks and the map are worth.
 
 Runs after training and needs no gradients: one pass of the finished model over pairs of the validation seeds, which
 it never learned from and no table is measured on. Half of them come with one reference, half with several.

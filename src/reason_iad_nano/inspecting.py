@@ -1,4 +1,4 @@
-"""Drawn parts through the product's own examination, told what a scene tells."""
+"""Drawn parts through the product's own steps of an inspection, told what a scene tells."""
 
 from __future__ import annotations
 
@@ -6,35 +6,39 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reason_iad.config import InspectorConfig
-from reason_iad.inspection.examination import Examination
-from reason_iad.inspection.workbench import Workbench
-from reason_iad.schema import Entry, RetrievedEntry
+from reason_iad.inspection.clock import Clock
+from reason_iad.inspection.deciding import Case
+from reason_iad.inspection.lookup import Known
+from reason_iad.inspection.scenes import closer_looks, set_scene
+from reason_iad.inspection.setup import Setup, make_setup
+from reason_iad.inspection.subject import compare, load_subject
+from reason_iad.schema import CategoryEvidence, Entry, RetrievedEntry
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
     from reason_iad_nano.world import Sample
 
 
-class SceneBench(Workbench):
-    """A workbench that retrieves what it was given: no store, no category.
+def scene_setup(backbone: Backbone, *, fuse: bool = True) -> Setup:
+    """What inspections of drawn parts share: no store, no category.
 
     Args:
         backbone: the model.
         fuse: whether answers are weighed, where the model has weights for it.
     """
+    return make_setup(backbone, None, InspectorConfig(method="direct", fuse=fuse))
 
-    def __init__(self, backbone: Backbone, *, fuse: bool = True) -> None:
-        super().__init__(backbone, None, InspectorConfig(method="direct", fuse=fuse), None)
-        self._entries: Sequence[Entry] = ()
 
-    def retrieve(self, category: str | None, question: str) -> tuple[RetrievedEntry, ...]:
-        """The entries of the scene at hand, in its order."""
-        return tuple(RetrievedEntry(entry=entry, score=1.0, scorer="category") for entry in self._entries)
+def open_case(setup: Setup, sample: Sample, entries: Sequence[Entry] = ()) -> Case:
+    """A drawn part with its references, laid as it lies, and the entries of its scene in their order."""
+    from PIL import Image
 
-    def examine(self, sample: Sample, entries: Sequence[Entry] = ()) -> Examination:
-        """A drawn part with its references, laid as it lies, under examination."""
-        from PIL import Image
-
-        self._entries = entries
-        pictures = [Image.fromarray(pixels) for pixels in sample.references]
-        return Examination(self, Image.fromarray(sample.query), pictures, None)
+    clock = Clock()
+    pictures = [Image.fromarray(pixels) for pixels in sample.references]
+    subject = load_subject(setup, Image.fromarray(sample.query), pictures, clock)
+    shown = tuple(RetrievedEntry(entry=entry, score=1.0, scorer="category") for entry in entries)
+    defects = tuple(entry for entry in entries if entry.kind == "defect")
+    known = Known(CategoryEvidence(name=None, origin="unknown"), shown, defects)
+    difference = compare(setup, subject, clock)
+    scene = set_scene(setup, subject, known, difference, clock)
+    return Case(setup, subject, known, difference, scene, closer_looks(subject, scene, difference), clock)

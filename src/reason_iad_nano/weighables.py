@@ -1,6 +1,6 @@
 """Drawn pairs as late fusion sees them: what the model says at both looks, the map, and the truth.
 
-Every pair goes through the product's own examination, in pictures of every size.
+Every pair goes through the product's own inspection, in pictures of every size.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reason_iad.expert.brushes.types import Size
+from reason_iad.inspection.deciding import ask, ask_by_change, ask_closer
+from reason_iad.inspection.intents import of_benchmark
 from reason_iad.inspection.questions import Question, detection_question, place_question, type_question
-from reason_iad.inspection.weighing import ranges_of
 from reason_iad.schema import PLACES
 from reason_iad_nano.facts import Facts, facts_of
-from reason_iad_nano.inspecting import SceneBench
+from reason_iad_nano.inspecting import open_case, scene_setup
 from reason_iad_nano.pairs import Purpose, draw, kind_index
 from reason_iad_nano.questions import how_much
 from reason_iad_nano.scene import Scene, SceneOdds, make_scene
@@ -24,7 +25,7 @@ from reason_iad_nano.texts import world_vocabulary
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
     from reason_iad.expert import AnomalyMap
-    from reason_iad.inspection.examination import Examination
+    from reason_iad.inspection.deciding import Case
 
 DRAWN_SIZES: tuple[Size, ...] = (168, 224, (168, 252), 336, 448, (336, 252))
 """Pixels of the drawn pictures, in turn: photographs come in every size and shape."""
@@ -115,7 +116,7 @@ class Weighable:
 def weighables(
     backbone: Backbone, purpose: Purpose, count: int, references: int, first: int = 0, family: str | None = None
 ) -> Iterator[Weighable]:
-    """Pairs through the product's examination, with the scene's knowledge and without the reasoning loop.
+    """Pairs through the product's inspection, with the scene's knowledge and without the reasoning loop.
 
     Args:
         backbone: the model.
@@ -125,46 +126,53 @@ def weighables(
         first: number of the first pair.
         family: only of this one.
     """
-    bench = SceneBench(backbone, fuse=False)
+    setup = scene_setup(backbone, fuse=False)
     for number in range(first, first + count):
         sample = draw(number, purpose, size_of_number(number), references, family=family)
         facts = facts_of(sample, kind_index())
         rng = random.Random(f"fusing/{purpose}/{number}")
         scene = drawn_scene(facts, rng)
-        look = bench.examine(sample, scene.entries)
-        assert look.map is not None
+        case = open_case(setup, sample, scene.entries)
+        found = case.difference
+        assert found is not None
         whether = detection_question()
-        model, closer = look.ask(whether).probabilities["A"], look.look_closer(whether).probabilities["A"]
+        model, closer = _asked(case, whether)[0], ask_closer(case, whether)[0].probabilities["A"]
         if not facts.defective:
-            yield Weighable(look.map, False, model, closer)
+            yield Weighable(found, False, model, closer)
             continue
         right = PLACES.index(facts.main.place)
         taken = {PLACES.index(defect.place) for defect in facts.defects}
         four = [right, *rng.sample([place for place in range(len(PLACES)) if place not in taken], 3)]
         rng.shuffle(four)
         places = tuple(
-            Places(tuple(look.ask(_where(options)).probabilities.values()), options, options.index(right))
+            Places(_asked(case, _where(options)), options, options.index(right))
             for options in (tuple(range(len(PLACES))), tuple(four))
         )
         typed = four_types(scene, rng)
-        types = None if typed is None else _all_looks(look, *typed)
+        types = None if typed is None else _all_looks(case, *typed)
         listed = [kind for kind in scene.entry_kinds if kind is not None]
         named = None
         if len(listed) > 1:
             question = type_question([scene.name(kind) for kind in listed])
-            named = _all_looks(look, question, listed.index(facts.main.kind))
+            named = _all_looks(case, question, listed.index(facts.main.kind))
         asked = how_much(scene, rng)
-        ranges, known = ranges_of(asked.question), asked.correct
-        assert ranges is not None and known is not None
-        sizes = Sizes(tuple(look.ask(asked.question).probabilities.values()), tuple(ranges), known)
-        yield Weighable(look.map, True, model, closer, places, types, named, sizes, facts.main.size)
+        intent, known = of_benchmark(asked.question).intent, asked.correct
+        assert intent is not None and intent.asks == "size" and known is not None
+        sizes = Sizes(_asked(case, asked.question), intent.ranges, known)
+        yield Weighable(found, True, model, closer, places, types, named, sizes, facts.main.size)
 
 
-def _all_looks(look: Examination, question: Question, right: int) -> Types:
+def _asked(case: Case, question: Question) -> tuple[float, ...]:
+    """The model's own probability of each option."""
+    return tuple(ask(case, question).answer.probabilities.values())
+
+
+def _all_looks(case: Case, question: Question, right: int) -> Types:
     """The model's probabilities of the types: seeing the whole part, closer, and by what changed."""
-    whole, near = (tuple(ask(question).probabilities.values()) for ask in (look.ask, look.look_closer))
-    read = look.describe(question)
-    return Types(whole, near, right, None if read is None else tuple(read.probabilities.values()))
+    near, _ = ask_closer(case, question)
+    read = ask_by_change(case, question)
+    described = None if read is None else tuple(read[0].probabilities.values())
+    return Types(_asked(case, question), tuple(near.probabilities.values()), right, described)
 
 
 def _where(places: Sequence[int]) -> Question:

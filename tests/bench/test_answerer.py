@@ -49,9 +49,9 @@ class Listening(FakeBackbone):
         self.heads: list[str] = []
         self.shown = 0
 
-    def head(self, prompt: Prompt, images: Any) -> Any:
+    def head(self, prompt: Prompt, images: Any, **room: Any) -> Any:
         self.heads.append("".join(part.text for part in prompt.head if isinstance(part, Data)))
-        return super().head(prompt, images)
+        return super().head(prompt, images, **room)
 
     def embed_image(self, image: Any) -> Any:
         self.shown += 1
@@ -330,9 +330,9 @@ class Writing(FakeBackbone):
         self.reply = reply
         self.asked: list[str] = []
 
-    def question(self, head: Any, prompt: Prompt) -> Any:
+    def question(self, head: Any, prompt: Prompt, **room: Any) -> Any:
         self.asked.append("".join(part.text for part in prompt.tail if isinstance(part, Data)))
-        return super().question(head, prompt)
+        return super().question(head, prompt, **room)
 
     def decode(self, prefix: Any, suffix: Any, max_new_tokens: int) -> Any:
         return replace(super().decode(prefix, suffix, 1), text=self.reply)

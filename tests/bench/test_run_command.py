@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from mmad_files import write_set
 from reason_iad.bench.runs import read_run
 from reason_iad.cli import main
+from reason_iad.files import Log
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 
@@ -93,6 +94,19 @@ def test_killed_three_times_and_resumed_the_answers_are_those_of_an_unbroken_run
         broken, whole = (folder / method / "answers.jsonl" for folder in (out, tmp_path / "unbroken"))
         assert broken.read_bytes() == whole.read_bytes()
         assert read_run(out / method).manifest.status == "complete"
+
+
+def test_a_run_that_another_process_writes_is_left_alone(start: Start, questions: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert run(questions, out, "--method", "direct").exit_code == 0
+    before = (out / "direct" / "answers.jsonl").read_bytes()
+    with Log.resume(out / "direct" / "answers.jsonl"):
+        second = start(questions, out, "--method", "direct", "--resume")
+        _, said = second.communicate()
+        assert second.returncode == 2 and f"Process {os.getpid()} is writing" in said and "--out" in said
+    assert (out / "direct" / "answers.jsonl").read_bytes() == before
+    assert run(questions, out, "--method", "direct", "--resume").exit_code == 0
+    assert not list(out.rglob(".*"))
 
 
 def test_each_method_has_a_folder_of_its_own(questions: Path, tmp_path: Path) -> None:

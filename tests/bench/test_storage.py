@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from reason_iad.bench.fingerprints import Fingerprints
 from reason_iad.bench.questions import read_units
 from reason_iad.bench.records import AnswerRecord, TimingRecord
 from reason_iad.bench.runs import read_run
-from reason_iad.bench.storage import RunFolder, held
+from reason_iad.bench.storage import RunFolder
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.errors import DatasetError, OutputError
 from reason_iad.schema import ModelVersion
@@ -47,11 +46,17 @@ Open = Callable[..., RunFolder]
 
 
 @pytest.fixture
-def opened(units: tuple[Unit, ...], known: dict[str, Any], out: Path) -> Open:
-    def open_run(*, resume: bool = False, overwrite: bool = False, **changes: Any) -> RunFolder:
-        return RunFolder(out, units, {**known, **changes}, resume=resume, overwrite=overwrite)
+def opened(units: tuple[Unit, ...], known: dict[str, Any], out: Path) -> Iterator[Open]:
+    """Opens the run again and again; each time, the one before is closed."""
+    with ExitStack() as stack:
 
-    return open_run
+        def open_run(*, resume: bool = False, overwrite: bool = False, **changes: Any) -> RunFolder:
+            stack.close()
+            return stack.enter_context(
+                RunFolder(out, units, {**known, **changes}, resume=resume, overwrite=overwrite)
+            )
+
+        yield open_run
 
 
 def results(unit: Unit, **changes: Any) -> list[Answered]:
@@ -76,6 +81,11 @@ def run(folder: RunFolder, units: Iterable[Unit] | None = None) -> None:
         folder.append(results(unit))
     if not folder.pending:
         folder.finish()
+
+
+def files(out: Path) -> list[Path]:
+    """What a run leaves: its files without its locks."""
+    return sorted(path for path in out.iterdir() if not path.name.startswith("."))
 
 
 def test_a_run_is_read_back_as_it_was_written(opened: Open, units: tuple[Unit, ...], out: Path) -> None:
@@ -171,10 +181,10 @@ def test_other_conditions_are_refused_and_named(
     changes: dict[str, Any], named: str, opened: Open, units: tuple[Unit, ...], out: Path
 ) -> None:
     run(opened(), units[:2])
-    before = [path.read_bytes() for path in sorted(out.iterdir())]
+    before = [path.read_bytes() for path in files(out)]
     with pytest.raises(DatasetError, match=named):
         opened(resume=True, **changes)
-    assert [path.read_bytes() for path in sorted(out.iterdir())] == before
+    assert [path.read_bytes() for path in files(out)] == before
 
 
 def test_another_configuration_is_refused_by_the_option_that_differs(
@@ -321,43 +331,59 @@ def test_files_of_what_is_answered_must_be_the_same(opened: Open, units: tuple[U
         opened(resume=True).require_files(Fingerprints(images))
 
 
-def test_a_folder_in_which_nothing_was_written_is_removed_if_it_was_made_here(tmp_path: Path) -> None:
-    with held(tmp_path / "run" / "full"):
-        assert (tmp_path / "run" / "full").is_dir()
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / "mine").mkdir()
-    with held(tmp_path / "mine"):
+@pytest.fixture
+def command(units: tuple[Unit, ...], known: dict[str, Any]) -> Callable[[Path], RunFolder]:
+    return lambda out: RunFolder(out, units, known, resume=True, overwrite=False)
+
+
+def test_a_run_leaves_its_files_and_nothing_else(
+    command: Callable[[Path], RunFolder], units: tuple[Unit, ...], tmp_path: Path
+) -> None:
+    out = tmp_path / "run" / "full"
+    with command(out):
         pass
-    assert list((tmp_path / "mine").iterdir()) == []
-    with held(tmp_path / "run" / "full"):
-        (tmp_path / "run" / "full" / "answers.jsonl").touch()
-    assert (tmp_path / "run" / "full" / "answers.jsonl").exists()
+    assert not out.parent.exists(), "nothing was written"
+    with command(out) as folder:
+        run(folder, units)
+    assert sorted(path.name for path in out.iterdir()) == ["answers.jsonl", "manifest.json", "timings.jsonl"]
 
 
-def test_two_processes_never_share_a_folder(out: Path) -> None:
-    with held(out), pytest.raises(DatasetError, match="Another process"), held(out):
-        pass
-    with held(out):
-        pass
+def test_two_runs_never_share_a_folder(command: Callable[[Path], RunFolder], out: Path) -> None:
+    with command(out), pytest.raises(OutputError, match=r"is writing '.*answers\.jsonl'; wait .*another --out\."):
+        command(out)
+    command(out).close()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_a_killed_process_holds_nothing(out: Path) -> None:
-    code = (
-        "import sys, time; from pathlib import Path; from reason_iad.bench.storage import held\n"
-        "with held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, str(out)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdout.readline() == "held\n"
-    with pytest.raises(DatasetError, match="Another process"), held(out):
-        pass
-    process.kill()
-    process.communicate()
-    with held(out):
-        pass
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX")
+def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(
+    opened: Open, command: Callable[[Path], RunFolder], units: tuple[Unit, ...], out: Path, tmp_path: Path
+) -> None:
+    if (child := os.fork()) == 0:
+        folder = opened()
+        folder.begin(MODEL)
+        folder.append(results(units[0]))
+        folder.append(results(units[1]))
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert list(out.glob(".*.lock"))
+    with command(out) as folder:
+        assert folder.pending == list(units[2:])
+        run(folder)
+    with command(tmp_path / "whole") as folder:
+        run(folder)
+    assert [path.name for path in files(out)] == sorted(path.name for path in out.iterdir())
+    for broken, whole in zip(files(out), files(tmp_path / "whole"), strict=True):
+        assert broken.read_bytes() == whole.read_bytes()
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_run_that_is_refused_holds_nothing(opened: Open, command: Callable[[Path], RunFolder], out: Path) -> None:
+    run(opened())
+    with pytest.raises(DatasetError, match="already holds results"):
+        opened()
+    command(out).close()
+
+
+def test_a_folder_that_cannot_be_made_is_named(command: Callable[[Path], RunFolder], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="--out"), held(tmp_path / "file" / "run"):
-        pass
+    with pytest.raises(OutputError, match="--out"):
+        command(tmp_path / "file" / "run")

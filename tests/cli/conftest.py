@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from reason_iad.cli import main
-from reason_iad.cli.common import Engine
+from reason_iad.cli.engine import Engine
 
 from .stub import StubInspector
 

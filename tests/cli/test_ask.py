@@ -30,7 +30,7 @@ def test_compiling_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch, make
     from click.testing import CliRunner
 
     from reason_iad.cli import main
-    from reason_iad.cli.common import Engine
+    from reason_iad.cli.engine import Engine
 
     seen: list[bool] = []
 
@@ -66,8 +66,8 @@ def test_what_was_weighed_is_shown_beside_the_models_own(
     before = run(*words).stdout
     monkeypatch.setattr(StubInspector, "ask", weighed)
     after = run(*words).stdout
-    assert "weighed" not in before and "0.900" in after
-    assert "weighed    with what differs from good parts; the model alone A 0." in after
+    assert "The difference" not in before and "0.900" in after
+    assert "The difference from the good parts was used. The model alone says A 0." in after
 
 
 def test_open_question(run: Run, make_image: Make) -> None:

@@ -118,9 +118,9 @@ def test_failed_images_have_an_exit_code_of_their_own(tmp_path: Path) -> None:
         (("--layout", "visa"), "1cls.csv"),
         (("--maps", "missing"), "folder of maps"),
         (("--maps", ".", "--save-maps"), "has no effect"),
-        (("--model", "openai:gpt"), "use a local model"),
+        (("--model", "openai:gpt"), "Use a local model"),
         (("--model", "no such model"), "was not found"),
-        (("--device", "tpu"), "Unknown device"),
+        (("--device", "tpu"), "There is no device 'tpu'"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_sentence(

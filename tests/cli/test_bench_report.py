@@ -115,5 +115,8 @@ def test_comparing_a_run_with_itself_is_refused(run: Path) -> None:
 def test_a_name_that_asks_for_no_format_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     result = call("report", tmp_path / "none", "--out", tmp_path / "x.pdf")
     assert result.exit_code == 2
-    assert "'x.pdf' could be of no format; name it .md, .csv, .html, .json, or give --format." in result.stderr
+    assert (
+        "The name 'x.pdf' tells no known format. Let it end in .md, .csv, .html, .json, or give --format."
+        in result.stderr
+    )
     assert not (tmp_path / "x.pdf").exists()

@@ -79,9 +79,9 @@ def test_made_up_questions_need_only_knowledge(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--questions", "q.json"], "belong together"),
+        (["--questions", "q.json"], "go together"),
         (["--by-image"], "needs images"),
-        (["--name", "pcb"], "must be written A=B"),
+        (["--name", "pcb"], "is not of the form A=B"),
     ],
 )
 def test_wrong_options_are_said_at_once(arguments: list[str], message: str) -> None:

@@ -31,7 +31,7 @@ def test_exit_code_is_the_verdict(run: Run, make_image: Make) -> None:
 
 def test_summary_names_what_where_and_why(run: Run, make_image: Make) -> None:
     out = run("inspect", make_image("bad.png", 200)).stdout
-    for part in ("DEFECT", "bad.png", "glare", "minor", "top left", "too bright", "plate/defect/glare"):
+    for part in ("DEFECT", "bad.png", "glare", "minor", "top left", "too bright", "1 entry about plate"):
         assert part in out
     assert "\x1b" not in out  # no colours where nobody can see them
 
@@ -55,12 +55,32 @@ def test_several_images_print_one_line_each(run: Run, make_image: Make) -> None:
     paths = [make_image(f"{i}.png", brightness) for i, brightness in enumerate((50, 200, 60))]
     result = run("inspect", *paths)
     assert result.exit_code == 1
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["PASS", "DEFECT", "PASS"]
+    assert f"{paths[1]}  (defect probability 0.784)  glare, top left" in result.stdout
+    assert "3 images: 2 pass, 1 defect, 0 failed" in result.stderr
+
+
+def test_reports_of_several_images_do_not_flood_the_terminal(run: Run, make_image: Make, tmp_path: Path) -> None:
+    result = run("inspect", make_image("a.png"), make_image("b.png", 200), "--report", tmp_path / "reports")
+    assert max(map(len, result.stdout.splitlines())) < 300 and "{" not in result.stdout
+    assert f"Reports: {tmp_path / 'reports'}" in result.stderr
+
+
+def test_quiet_prints_nothing(run: Run, make_image: Make) -> None:
+    result = run("inspect", make_image("a.png"), make_image("b.png", 200), "--quiet")
+    assert (result.exit_code, result.output) == (1, "")
+
+
+def test_json_of_several_images_is_printed_on_demand(run: Run, make_image: Make) -> None:
+    paths = [make_image(f"{i}.png", brightness) for i, brightness in enumerate((50, 200, 60))]
+    result = run("inspect", *paths, "--json", "-")
+    assert result.exit_code == 1
     assert [line["image"]["name"] for line in lines(result.stdout)] == [str(p) for p in paths]  # type: ignore[index]
 
 
 def test_a_folder_is_many_images_even_if_it_holds_one(run: Run, make_image: Make) -> None:
     part = make_image("folder/one.png", 50)
-    result = run("inspect", part.parent)
+    result = run("inspect", part.parent, "--json", "-")
     assert [line["verdict"] for line in lines(result.stdout)] == ["pass"]
 
 
@@ -68,13 +88,17 @@ def test_a_failed_image_stops_nothing_and_wins_over_a_defect(run: Run, make_imag
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"not an image")
     paths = (make_image("a.png", 200), broken, tmp_path / "missing.png", make_image("z.png", 50))
-    result = run("inspect", *paths)
+    result = run("inspect", *paths, "--json", "-")
     assert result.exit_code == 3
     found = lines(result.stdout)
     assert [line.get("verdict", "failed") for line in found] == ["defect", "failed", "failed", "pass"]
     assert set(found[1]) == {"schema_version", "image", "error"}
     assert "broken.png" in str(found[1]["error"])
     assert "1 pass, 1 defect, 2 failed" in result.stderr
+    assert f"Failed: {broken}, {tmp_path / 'missing.png'}." in result.stderr
+    shown = run("inspect", *paths).stdout.splitlines()
+    assert [line.split()[0] for line in shown] == ["DEFECT", "FAILED", "FAILED", "PASS"]
+    assert "broken.png" in shown[1]
 
 
 def test_one_bad_image_is_an_input_error(run: Run, tmp_path: Path, stubs: list[StubInspector]) -> None:
@@ -108,10 +132,10 @@ def test_what_was_weighed_is_said(run: Run, make_image: Make, monkeypatch: pytes
         )  # fmt: skip
         return result.model_copy(update={"evidence": result.evidence.model_copy(update={"fusion": fusion})})
 
-    assert "the model alone" not in run("inspect", make_image()).stdout
+    assert "differs" not in run("inspect", make_image()).stdout
     monkeypatch.setattr(StubInspector, "inspect", weighed)
     said = run("inspect", make_image()).stdout
-    assert "the model alone 0.123, at a closer look 0.400; where most differs, patches differ 2.5 x as much" in said
+    assert "spot differs more from the good parts than they differ from one another." in said
 
 
 def test_types_that_cannot_be_told_apart_are_both_said(
@@ -128,11 +152,17 @@ def test_types_that_cannot_be_told_apart_are_both_said(
 
     place = Claim(fact="place", names=("top left",), probability=0.9)
     assert "glare, severity minor" in claiming(none=True), "a result of before"
-    assert "glare (not clear), severity minor" in claiming()
-    assert "glare (not clear), severity minor" in claiming(place)
-    assert "glare or haze, severity minor" in claiming(
-        Claim(fact="type", names=("glare", "haze"), probability=0.9), place
-    )
+    for unclear in (claiming(), claiming(place)):
+        assert "not clear, perhaps glare" in unclear and "severity" not in unclear
+    two = claiming(Claim(fact="type", names=("glare", "haze"), probability=0.9), place)
+    assert "glare or haze" in two and "severity" not in two, "a severity belongs to one type"
+
+
+def test_without_a_good_part_the_first_line_says_so(run: Run, make_image: Make) -> None:
+    said = "There was no good part to compare with: this is the model's opinion alone."
+    assert said in run("inspect", make_image()).stdout.splitlines()[0]
+    compared = run("inspect", make_image(), "--reference", make_image("good.png", 110)).stdout
+    assert said not in compared and "with 1 good part" in compared
 
 
 @pytest.mark.parametrize(
@@ -236,12 +266,10 @@ def test_names_with_spaces_and_other_letters(run: Run, make_image: Make, tmp_pat
 
 
 def test_an_odd_number_of_candidates_comes_without_pairs() -> None:
-    from reason_iad.cli.common import make_config
+    from reason_iad.cli.engine import make_config
 
     def reasoning(count: int) -> tuple[bool, bool]:
-        config = make_config(
-            method="full", threshold=None, seed=0, steps=None, candidates=count, sigma=None
-        ).reasoning_config()
+        config = make_config("full", reasoning={"steps": None, "candidates": count}).reasoning_config()
         assert config is not None
         assert config.candidates == count
         return config.antithetic, config.leave_one_out

@@ -52,7 +52,7 @@ def test_knowledge_that_came_with_the_category_has_no_score(make_image: Make) ->
     part = str(make_image("part.png", 120, 64))
     words = ["ask", part, "Is it bright?", "--model", "fake", "--category", "leather"]
     shown = CliRunner().invoke(main, words).stdout
-    assert "(whole category)" in shown and "0.00" not in shown
+    assert "about leather" in shown and "0.00" not in shown
 
 
 def test_unknown_category_names_the_mend(make_image: Make) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from reason_iad.files import Log
 from reason_iad.schema import Inspection
 
 from .conftest import Run
@@ -191,14 +192,17 @@ def test_a_foreign_file_is_left_alone(run: Run, parts: Path, out: Path) -> None:
 
 SLOW = """
 import sys, time
+from pathlib import Path
 sys.path.insert(0, {folder!r})
 from stub import StubInspector
 from reason_iad.cli import main
-from reason_iad.cli.common import Engine
+from reason_iad.cli.engine import Engine
 
 class Slow(StubInspector):
     def inspect(self, image, **options):
         time.sleep(0.15)
+        while {gate!r} and not Path({gate!r}).exists():
+            time.sleep(0.01)
         return super().inspect(image, **options)
 
 Engine.load = lambda engine: Slow(engine.model, engine.config)
@@ -206,8 +210,9 @@ main()
 """
 
 
-def start(*words: object) -> subprocess.Popen[str]:
-    code = SLOW.format(folder=str(Path(__file__).parent))
+def start(*words: object, gate: Path | None = None) -> subprocess.Popen[str]:
+    """Run a command with a slow inspector, which waits for the file `gate` if one is named."""
+    code = SLOW.format(folder=str(Path(__file__).parent), gate=str(gate or ""))
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -243,3 +248,41 @@ def test_ctrl_c_ends_cleanly(parts: Path, out: Path) -> None:
     assert "--resume" in stderr
     assert "Traceback" not in stderr
     assert all(json.loads(line) for line in out.read_text().splitlines())
+
+
+def test_of_two_that_resume_one_file_one_goes_on_and_the_other_says_why_not(
+    run: Run, parts: Path, out: Path, tmp_path: Path
+) -> None:
+    run("inspect", parts, "--json", out)
+    whole = out.read_text()
+    out.write_text("".join(whole.splitlines(keepends=True)[:2]))
+    both = [start("inspect", parts, "--json", out, "--resume", gate=tmp_path / "gate") for _ in range(2)]
+    end = time.monotonic() + 120
+    while all(process.poll() is None for process in both):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    (tmp_path / "gate").touch()
+    said = {process.wait(): process.communicate()[1] for process in both}
+    assert sorted(said) == [1, 2], said  # one found the defect that is in the file, one was refused
+    assert f"is writing '{out}'; wait until it has ended, or choose another file." in said[2]
+    assert out.read_text() == whole
+    assert not list(tmp_path.glob(".*")), "no lock is left"
+
+
+@pytest.mark.parametrize("how", ["--overwrite", "--resume"])
+def test_a_file_that_is_being_written_is_left_alone(how: str, run: Run, parts: Path, out: Path) -> None:
+    run("inspect", parts, "--json", out)
+    whole = out.read_text()
+    with Log.resume(out):
+        result = run("inspect", parts, "--json", out, how)
+        assert result.exit_code == 2 and f"is writing '{out}'" in result.stderr
+    assert out.read_text() == whole
+    assert run("inspect", parts, "--json", out, how).exit_code == 1
+    assert out.read_text() == whole
+
+
+def test_a_command_that_is_refused_holds_nothing(run: Run, parts: Path, out: Path) -> None:
+    run("inspect", parts, "--json", out)
+    for words in (["--resume", "--seed", "1"], []):
+        assert run("inspect", parts, "--json", out, *words).exit_code == 2
+        Log.resume(out).close()

@@ -501,9 +501,9 @@ def test_arrays_that_are_no_image_are_refused(array: np.ndarray, reason: str) ->
     assert reason in refusal(array)
 
 
-@pytest.mark.parametrize("source", [None, 7, b"bytes", ["part.png"]])
+@pytest.mark.parametrize("source", [None, 7, {}, ["part.png"]])
 def test_other_types_are_refused(source: object) -> None:
-    assert "must be a path, a PIL image or a numpy array" in refusal(source)
+    assert "give a path, a PIL image, a NumPy array, or the bytes of an image file" in refusal(source)
 
 
 # Finding images

@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from reason_iad.backbones import Backbone, load_backbone
-from reason_iad.backbones.base import Prefix, SuffixQuery
-from reason_iad.config import METHODS, ReasoningConfig
+from reason_iad.backbones.base import ImageTokens, Prefix, SuffixQuery
+from reason_iad.config import METHODS, ReasoningConfig, suffix_positions
+from reason_iad.errors import PromptError
 from reason_iad.inspection import answering
 from reason_iad.inspection.answering import Scene, answer_question
 from reason_iad.inspection.prompts import build_head, build_prompt
-from reason_iad.inspection.questions import NEUTRAL_QUESTION, detection_question, explanation_question
+from reason_iad.inspection.questions import NEUTRAL_QUESTION, Question, detection_question, explanation_question
 from reason_iad.reasoning import Problem, Thought, assemble, reason
 
 sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("backbones", "reasoning")]
@@ -147,3 +148,66 @@ def test_a_map_changes_what_is_looked_at(scene: Scene) -> None:
         for prior in (first, last)
     ]  # fmt: skip
     assert looked[0] != looked[1]
+
+
+# -- room in the context window ------------------------------------------------------------------------------------
+
+MANY = ReasoningConfig(
+    latents=8, steps=3, patches_per_step=10, max_patches=30, patience=None, reward_threshold=None
+)
+
+
+def exact_room(scene: Scene, question: Question, written: int) -> int:
+    """Positions of the head, the question, eight think tokens with 30 patches each, the cue, and the answer."""
+    prompt = build_prompt(scene.parts, question, latents=True)
+    asked = len(scene.backbone.question_rows(scene.head, prompt, reserve=0))
+    return scene.head.length + asked + 8 * 31 + len(scene.backbone.cue(prompt)) + written
+
+
+@pytest.mark.parametrize("question", [detection_question(), explanation_question("It is")], ids=["options", "open"])
+def test_a_configuration_that_just_fits_runs_to_its_end(
+    scene: Scene, question: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = 1 if question.options else scene.backbone.count_tokens("It is") + 8
+    monkeypatch.setattr(scene.backbone, "context_length", exact_room(scene, question, written))
+    answer = answer_question(scene, question, METHODS["full"], MANY, 0, 8).answer
+    assert len(answer.steps) == MANY.steps + 1
+    assert answer.text
+
+
+@pytest.mark.parametrize("question", [detection_question(), explanation_question("It is")], ids=["options", "open"])
+def test_one_position_less_is_refused_before_anything_runs(
+    scene: Scene, question: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = 1 if question.options else scene.backbone.count_tokens("It is") + 8
+    room = exact_room(scene, question, written) - 1
+    monkeypatch.setattr(scene.backbone, "context_length", room)
+    monkeypatch.setattr(scene.backbone, "evaluate", None)
+    with pytest.raises(
+        PromptError, match=f"reads at most {room}. Use fewer references.*fewer think tokens"
+    ) as caught:
+        answer_question(scene, question, METHODS["full"], MANY, 0, 8)
+    reserve = 8 * 31 + len(scene.backbone.cue(build_prompt(scene.parts, question, latents=True))) + written
+    assert f"needs {reserve} more" in str(caught.value)
+
+
+def test_the_head_is_refused_when_no_question_could_be_answered(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [ImageTokens(scene.query.tokens, scene.query.rows, scene.query.columns)] * 2
+    prompt = build_prompt(scene.parts, detection_question(), latents=True)
+    room = answering.room_for_answers(MANY, 96)
+    assert room == 8 * 31 + 96
+    assert answering.room_for_answers(None, 96) == 96
+    length = scene.backbone.head(prompt, images).length
+    monkeypatch.setattr(scene.backbone, "context_length", length + room)
+    scene.backbone.head(prompt, images, reserve=room)
+    with pytest.raises(PromptError, match=f"takes {length} tokens and needs {room + 1} more"):
+        scene.backbone.head(prompt, images, reserve=room + 1)
+
+
+def test_positions_of_a_configuration() -> None:
+    assert suffix_positions(None) == 0
+    assert suffix_positions(ReasoningConfig()) == 4 * 17
+    assert suffix_positions(ReasoningConfig(inject=False)) == 4
+    assert suffix_positions(ReasoningConfig(steps=3, patches_per_step=2)) == 4 * 7, "no more than the steps propose"

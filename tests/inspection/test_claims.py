@@ -104,7 +104,7 @@ def test_names_are_joined_as_people_do(names: tuple[str, ...], words: str) -> No
 def test_an_explanation_opens_with_what_was_decided() -> None:
     assert explanation_opening(False) == "No defect found."
     assert explanation_opening(True) == "Defect: type not clear."
-    assert explanation_opening(True, types_known=False) == "Defect:", "what to say is left to the model"
+    assert explanation_opening(True, types_known=False) == "Defect."
     place = Claim(fact="place", names=("top left", "center"), probability=0.9)
     assert explanation_opening(True, [place]) == "Defect: type not clear at top left or center."
-    assert explanation_opening(True, [place], types_known=False) == "Defect:"
+    assert explanation_opening(True, [place], types_known=False) == "Defect at top left or center."

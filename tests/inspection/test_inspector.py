@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from reason_iad.backbones.fake import FakeBackbone
 from reason_iad.config import METHODS
 from reason_iad.errors import ImageError, KnowledgeError, PromptError
 from reason_iad.expert.embedding import image_embedding
-from reason_iad.inspection.examination import Examination
+from reason_iad.inspection.clock import Clock
+from reason_iad.inspection.deciding import Case, ask_by_change, ask_closer, decide
 from reason_iad.inspection.fusion import (
     FILE,
     DetectionWeights,
@@ -25,8 +27,11 @@ from reason_iad.inspection.fusion import (
     SizeWeights,
     TypeWeights,
 )
-from reason_iad.inspection.questions import Question
-from reason_iad.inspection.workbench import Workbench
+from reason_iad.inspection.intents import of_benchmark
+from reason_iad.inspection.lookup import look_up
+from reason_iad.inspection.questions import Question, type_question
+from reason_iad.inspection.scenes import closer_looks, set_scene
+from reason_iad.inspection.subject import compare, load_subject
 from reason_iad.knowledge import Gallery, open_knowledge
 from reason_iad.schema import size_of
 from reason_iad.schema.verdict import OperatingPoint
@@ -121,7 +126,9 @@ def test_the_explanation_does_not_contradict_the_verdict(part: Path, knowledge: 
     place = defect.region.place if defect.region else ""
     assert defect.explanation.startswith(f"Defect: {defect.defect_type} at {place}.")
     assert inspector("full", threshold=1.0).inspect(part).explanation.startswith("No defect found.")
-    assert inspector("direct").inspect(part).explanation.startswith("Defect:")
+    unknown = inspector("direct").inspect(part)
+    assert unknown.region is not None
+    assert unknown.explanation.startswith(f"Defect at {unknown.region.place}.")
 
 
 def test_path_pil_and_array_give_the_same_answer(part: Path) -> None:
@@ -268,8 +275,8 @@ def test_a_reference_that_lies_off_is_laid_as_the_part_and_the_evidence_says_so(
     assert as_given.references[0].motion is None
     maps = []
     for align in (True, False):
-        bench = Workbench(load_backbone("fake"), None, InspectorConfig(align=align), None)
-        maps.append(Examination(bench, part, [good], None).map)
+        setup = Inspector(load_backbone("fake"), config=InspectorConfig(align=align))._setup
+        maps.append(compare(setup, load_subject(setup, part, [good], Clock()), Clock()))
     assert maps[0] is not None and maps[1] is not None
     assert maps[0].distances.mean() < 0.5 * maps[1].distances.mean()
     lies_right = inspector().inspect(good, references=[good]).evidence
@@ -312,6 +319,16 @@ def weighing(tmp_path: Path, knowledge: Path) -> Callable[..., Inspector]:
         return Inspector(backbone, open_knowledge(knowledge), InspectorConfig(**options))  # type: ignore[arg-type]
 
     return make
+
+
+def _opened(inspector: Inspector, image: Any, references: Sequence[Any], category: str | None) -> Case:
+    """What an inspector has before the first question."""
+    setup, clock = inspector._setup, Clock()
+    subject = load_subject(setup, image, references, clock)
+    known = look_up(setup, subject.image, category, "", clock)
+    difference = compare(setup, subject, clock)
+    scene = set_scene(setup, subject, known, difference, clock)
+    return Case(setup, subject, known, difference, scene, closer_looks(subject, scene, difference), clock)
 
 
 def _plate() -> Image.Image:
@@ -393,11 +410,12 @@ def test_it_reads_which_type_fits_what_the_pixels_say_changed(weighing: Callable
     (asked, _) = [answer for answer in result.evidence.answers if answer.key == "type" and not answer.described]
     assert read.question == f"Which defect looks like this? {result.evidence.change}"
     assert (read.key, read.options, read.steps) == ("type", asked.options, ())
-    look = Examination(weighing()._bench, bridged, [_traces()], "bracket")
-    known = [found.entry.name for found in look.knowledge if found.entry.kind == "defect"]
-    worded = Question("q", "Which defect is it?", tuple(f"A {name.upper()}: however I call it." for name in known))
-    weighed = look.weighed(worded, look.ask(worded))
-    whole, *glances = look.answers
+    case = _opened(weighing(), bridged, [_traces()], "bracket")
+    known = [found.entry.name for found in case.known.shown if found.entry.kind == "defect"]
+    options = tuple(f"A {name.upper()}: however I call it." for name in known)
+    worded = of_benchmark(Question("q", "Which defect is it?", options))
+    decision = decide(case, worded)
+    weighed, (whole, *glances) = decision.answer, decision.looks
     assert whole.options == weighed.options == worded.lettered and weighed.text in worded.options
     assert len(known) > 1 and len(glances) == 2
     assert all(tuple(each.options.values()) == tuple(known) for each in glances), "by the names that are described"
@@ -405,8 +423,8 @@ def test_it_reads_which_type_fits_what_the_pixels_say_changed(weighing: Callable
     assert blotch.evidence.change is None and not any(answer.described for answer in blotch.evidence.answers)
     same = weighing().inspect(_traces(), references=[_traces()], category="bracket")
     assert same.verdict == "defect" and same.evidence.change is None, "these weights call everything a defect"
-    unknown = Examination(weighing()._bench, bridged, [_traces()], None)
-    assert not unknown.knowledge and unknown.describe(Question("type", "?", ("dent", "burr"))) is None
+    unknown = _opened(weighing(), bridged, [_traces()], None)
+    assert not unknown.known.shown and ask_by_change(unknown, type_question(("dent", "burr"))) is None
 
 
 @pytest.mark.parametrize("shift", [5, 11])
@@ -414,11 +432,11 @@ def test_the_border_of_a_moved_reference_is_no_defect(weighing: Callable[..., In
     wide = np.random.default_rng(5).normal(128, 30, (25, 40, 3)).clip(0, 255).astype(np.uint8)
     plate = Image.fromarray(wide).resize((320, 200), Image.Resampling.BICUBIC)
     part, good = plate.crop((0, 0, 240, 200)), plate.crop((shift, 0, 240 + shift, 200))
-    look = Examination(weighing()._bench, part, [good], None)
-    assert len(look.moved) == 1 and look.map is not None and look.map.pixels is not None
-    assert look.map.pixels.max() < 5
+    case = _opened(weighing(), part, [good], None)
+    assert len(case.subject.moved) == 1 and case.difference is not None and case.difference.pixels is not None
+    assert case.difference.pixels.max() < 5
     like = Image.fromarray(np.asarray(part) // 2 * 2)
-    several = Examination(weighing()._bench, part, [like, good], None).map
+    several = _opened(weighing(), part, [like, good], None).difference
     assert several is not None and several.normal_pixels is not None and several.normal_pixels < 5
 
 
@@ -438,23 +456,21 @@ def test_without_references_or_weights_nobody_looks_again(weighing: Callable[...
 
 
 def test_a_question_about_a_place_is_looked_at_there(weighing: Callable[..., Inspector]) -> None:
-    bench = weighing(method="direct")._bench
-    look = Examination(bench, _blotched(), [_plate()], "bracket")
+    setup = weighing(method="direct")._setup
+    case = _opened(weighing(method="direct"), _blotched(), [_plate()], "bracket")
     seen: list[tuple[int, int]] = []
-    embed = bench.local.embed_image
+    embed = setup.local.embed_image
 
     def noted(picture: Image.Image) -> object:
         seen.append(picture.getpixel((0, 0)))  # type: ignore[arg-type]
         return embed(picture)
 
-    bench.local.embed_image = noted  # type: ignore[assignment,method-assign]
+    setup.local.embed_image = noted  # type: ignore[assignment,method-assign]
     for text in ("Which defect is it?", "Which defect is in the top left part?", "Which defect is it?"):
-        look.look_closer(Question("question", text, ("dent", "burr")))
+        ask_closer(case, of_benchmark(Question("question", text, ("dent", "burr"))))
     assert len(seen) == 4, "the same part is looked at once"
-    part, corner = _blotched(), look.closer
-    assert (
-        corner is not None and seen[1] == part.getpixel((corner.x1, corner.y1)) and seen[3] == part.getpixel((0, 0))
-    )
+    part, corner = _blotched(), case.closer(None).box
+    assert seen[1] == part.getpixel((corner.x1, corner.y1)) and seen[3] == part.getpixel((0, 0))
 
 
 def test_good_parts_take_the_place_of_the_threshold(part: Path, good: list[Path], knowledge: Path) -> None:
@@ -464,8 +480,7 @@ def test_good_parts_take_the_place_of_the_threshold(part: Path, good: list[Path]
     verdicts = []
     for threshold in (before.probability, before.probability + 1e-6):
         point = OperatingPoint(false_alarms=0.1, good_parts=9, pass_below=threshold, threshold=threshold)
-        inspector.operating_point = point
-        found = inspector.inspect(part, references=good, category="bracket")
+        found = inspector.at(point).inspect(part, references=good, category="bracket")
         assert (found.probability, found.threshold, found.operating_point) == (before.probability, threshold, point)
         verdicts.append(found.verdict)
     assert verdicts == ["defect", "pass"]
@@ -476,10 +491,10 @@ def test_where_a_person_has_to_decide_what_is_suspected_is_said(
 ) -> None:
     inspector = Inspector(FakeBackbone(), open_knowledge(knowledge), InspectorConfig(method="direct"))
     before = inspector.inspect(part, references=good, category="bracket").probability
-    inspector.operating_point = OperatingPoint(
+    point = OperatingPoint(
         false_alarms=0.1, good_parts=9, missed=0.1, defective_parts=9, pass_below=before, threshold=before + 1e-6
     )
-    found = inspector.inspect(part, references=good, category="bracket")
+    found = inspector.at(point).inspect(part, references=good, category="bracket")
     assert found.verdict == "review"
     assert found.defect_type in ("dent", "burr") and found.region is not None and found.claims is not None
     assert found.explanation.startswith("Not certain: a person has to decide. Suspected: ")

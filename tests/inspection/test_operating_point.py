@@ -114,7 +114,9 @@ def test_a_picture_inspected_twice_counts_once() -> None:
     point = operating_point([*parts, *(part(number, 0.9) for number in range(9))], 0.1)
     assert (point.good_parts, point.false_alarms) == (19, 0.1)
     assert point.threshold == operating_point(parts, 0.1).threshold == pytest.approx(0.17)
-    assert point.in_words() == "set by 19 good parts: on average at most 10 % of good ones are called defective"
+    assert point.in_words() == (
+        "The limit was set with 19 good parts. On average, at most 10 % of good parts are called defective."
+    )
 
 
 def test_results_are_read_from_a_file(tmp_path: Path) -> None:
@@ -156,8 +158,9 @@ def test_between_both_bounds_a_person_decides() -> None:
     assert (point.pass_below, point.threshold) == (pytest.approx(0.41), pytest.approx(0.47))
     assert [point.verdict(p) for p in (0.4, 0.41, 0.47, 0.4701)] == ["pass", "review", "review", "defect"]
     assert point.in_words() == (
-        "set by 19 good and 19 defective parts: on average at most 10 % of good ones are called defective, on "
-        "average at most 10 % of defective ones pass; from 0.41 to 0.47 a person decides"
+        "The limits were set with 19 good and 19 defective parts. On average, at most 10 % of good parts are "
+        "called defective and at most 10 % of defective parts pass. Parts between the two limits, 0.41 and 0.47, "
+        "are handed to a person."
     )
 
 
@@ -173,7 +176,9 @@ def test_one_bound_alone_needs_nobody() -> None:
     bad = [part(number, number / 100) for number in range(70, 89)]
     point = operating_point(defective=bad, missed=0.1)
     assert (point.pass_below, point.threshold, point.good_parts) == (pytest.approx(0.71), pytest.approx(0.71), 0)
-    assert point.in_words() == "set by 19 defective parts: on average at most 10 % of defective ones pass"
+    assert point.in_words() == (
+        "The limit was set with 19 defective parts. On average, at most 10 % of defective parts pass."
+    )
     with pytest.raises(ConfigError, match="Nothing is promised"):
         operating_point(bad)
 

@@ -109,7 +109,7 @@ def test_check_lists_every_problem_of_every_file(cli: Callable[..., Result], wri
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["list", "--category", "wod"], "did you mean: wood"),
+        (["list", "--category", "wod"], "Did you mean 'wood'"),
         (["list", "--store", "/nonexistent"], "does not exist"),
         (["remove", "wood"], "does not exist"),
         (["search", "x", "--dense", "/nonexistent"], "model2vec|reason-iad\\[dense\\]"),

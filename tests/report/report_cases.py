@@ -118,7 +118,7 @@ def answers(*, reasoned: bool = True) -> tuple[Answer, ...]:
             [0.01, 0.06, 0.81, 0.01, 0.04, 0.05, 0.005, 0.005, 0.01],
             [0.06, 0.16, 0.38, 0.06, 0.12, 0.13, 0.03, 0.03, 0.03],
         ),
-        Answer(key="explanation", question="Explain the verdict.", text="(shown above)"),
+        Answer(key="explanation", question="Explain the verdict.", text=""),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -239,7 +240,7 @@ def test_of_many_references_the_used_ones_are_shown() -> None:
     (reference,) = evidence.references
     left = reference.model_copy(update={"used": False, "name": "left out.png"})
     many = cases.defect(evidence=evidence.model_copy(update={"references": (left, reference, left)}))
-    shown = page(many, references=(None, cases.plate(False, 1), None)).text
+    shown = page(many, references=("gone.png", cases.plate(False, 1), "gone.png")).text
     assert "1 of 3 good parts that were given were used" in shown and "left out.png" not in shown
     assert page(many, references=(cases.plate(False, 1),)).text == shown
     assert (
@@ -312,6 +313,13 @@ def test_saving_is_atomic(tmp_path: Path) -> None:
         save_report(cases.defect(), tmp_path / "gone" / "out.html", image=cases.plate(True))
 
 
-def test_inspection_save_report_is_the_same(tmp_path: Path) -> None:
-    path = cases.defect().save_report(tmp_path / "a.html", cases.plate(True).pixels)
-    assert "Defect found" in path.read_text(encoding="utf-8")
+def test_the_inspected_picture_may_be_given_in_any_form(tmp_path: Path) -> None:
+    import reason_iad
+
+    pixels, file = cases.plate(True).pixels, tmp_path / "plate.png"
+    pixels.save(file)
+    for image in (pixels, np.asarray(pixels), file, str(file), file.read_bytes()):
+        path = reason_iad.save_report(cases.defect(), tmp_path / "a.html", image=image, references=file)
+        assert "Defect found" in path.read_text(encoding="utf-8")
+    with pytest.raises(ImageError, match="The image was given as None"):
+        reason_iad.save_report(cases.defect(), tmp_path / "a.html", image=None)  # type: ignore[arg-type]

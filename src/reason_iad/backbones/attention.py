@@ -6,11 +6,15 @@ Several such steps, each on a prefix of its own, can run together: everything bu
 
 Without a plan the function is ordinary causal attention, which is what the prefill of a prompt needs. Sliding
 windows and blocks that see themselves whole are applied exactly; sinks and capped scores are refused.
+
+The plan says which attention a pass gets, and every pass brings its own. So the model itself never changes, and
+many threads can use it at once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -73,6 +77,41 @@ class BatchPlan:
     members: tuple[Member, ...]
 
 
+@dataclass(slots=True)
+class OwnPlan:
+    """A whole sequence, run by the attention of the model's own code: slow, and obviously right.
+
+    Attributes:
+        rows: positions whose attention over the image is wanted.
+        image: half-open range of the image tokens.
+        capture_layers: decoder layers whose attention is kept.
+        seen: for each of those layers, the weights (heads, len(rows), n).
+    """
+
+    rows: tuple[int, ...] = ()
+    image: tuple[int, int] = (0, 0)
+    capture_layers: frozenset[int] = frozenset()
+    seen: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    def attend(
+        self,
+        module: torch.nn.Module,
+        qkv: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+        hidden: torch.Tensor,
+        **kwargs: Any,
+    ) -> torch.Tensor:
+        """(1, T, heads, head size) of one layer; `hidden` (T, T) is true where a token does not see another."""
+        eager = sys.modules[type(module).__module__].eager_attention_forward
+        dtype = qkv[0].dtype
+        mask = hidden.to(dtype) * torch.finfo(dtype).min
+        out: torch.Tensor
+        out, weights = eager(module, *qkv, mask[None, None], **kwargs)
+        layer = int(module.layer_idx)  # type: ignore[arg-type]
+        if layer in self.capture_layers:
+            self.seen[layer] = weights[0, :, list(self.rows), self.image[0] : self.image[1]].float()
+        return out
+
+
 def suffix_attention(
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -81,7 +120,7 @@ def suffix_attention(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    plan: SuffixPlan | BatchPlan | None = None,
+    plan: SuffixPlan | BatchPlan | OwnPlan | None = None,
     sliding_window: int | None = None,
     blocks: tuple[tuple[int, int], ...] = (),
     unread: int | None = None,
@@ -96,9 +135,11 @@ def suffix_attention(
         attention_mask: must be None: causality is applied here.
         scaling: factor on the scores; None: one over the root of the head size.
         dropout: ignored (the model is frozen).
-        plan: the prefix, or the prefixes of a batch; None: there is none.
+        plan: the prefix, or the prefixes of a batch; None: there is none. With an `OwnPlan`, the model's own code
+            does everything.
         sliding_window: a token sees itself and the `sliding_window - 1` tokens before it; None: all.
-        blocks: half-open ranges (images) whose tokens also see the later tokens of their range; prefill only.
+        blocks: half-open ranges (images) whose tokens also see the later tokens of their range; only where the
+            rows are a prompt from its beginning.
         unread: layer after which nothing is read; without a plan, its attention is left at zero.
         kwargs: refused where they would change the result.
 
@@ -112,6 +153,9 @@ def suffix_attention(
     batch, heads, length, size = query.shape
     scale = size**-0.5 if scaling is None else scaling
     layer = int(module.layer_idx)  # type: ignore[arg-type]
+    if isinstance(plan, OwnPlan):
+        hidden = ~visible(length, query.device, sliding_window, blocks)
+        return plan.attend(module, (query, key, value), hidden, scaling=scale, **kwargs), None
     if plan is None and layer == unread:
         return query.new_zeros(batch, length, heads, size), None
     if plan is None:

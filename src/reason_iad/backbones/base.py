@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+from reason_iad.backbones.prompt import RESERVED
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -146,15 +148,22 @@ class Backbone(Protocol):
         """Number of tokens of a text as content."""
         ...
 
-    def head(self, prompt: Prompt, images: Sequence[ImageTokens]) -> Prefix:
+    def head(self, prompt: Prompt, images: Sequence[ImageTokens], *, reserve: int = RESERVED) -> Prefix:
         """Everything up to and including the query image: computed once for all questions of an image.
+
+        Args:
+            prompt: its head is run; its tail is the question's.
+            images: tokens of the pictures, in the order of the prompt's slots.
+            reserve: positions that must stay free after it, checked before anything runs. `head` does not count
+                the question; `question` and `question_rows` do, so there the reserve is what follows the question:
+                think tokens with their patches, the answer cue, and the tokens to be written (one for options).
 
         Raises:
             PromptError: it does not fit the context window.
         """
         ...
 
-    def question(self, head: Prefix, prompt: Prompt) -> Prefix:
+    def question(self, head: Prefix, prompt: Prompt, *, reserve: int = RESERVED) -> Prefix:
         """The head extended by the question, up to the first latent position (or the answer cue).
 
         Raises:
@@ -162,7 +171,7 @@ class Backbone(Protocol):
         """
         ...
 
-    def question_rows(self, head: Prefix, prompt: Prompt) -> torch.Tensor:
+    def question_rows(self, head: Prefix, prompt: Prompt, *, reserve: int = RESERVED) -> torch.Tensor:
         """(Q, d) embeddings by which `question` extends the head; as the start of a suffix they do the same.
 
         Raises:

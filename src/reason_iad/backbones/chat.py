@@ -8,6 +8,7 @@ special tokens split into ordinary ones, so `<|im_end|>` in a document is seven 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from reason_iad.errors import ModelError
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _SENTINEL = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+_TOKENIZING = threading.Lock()
+"""Held while one text is tokenised: a fast tokenizer keeps in itself whether it splits control tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def encode_content(tokenizer: Any, text: str) -> tuple[int, ...]:
     clean = text.replace(_OPEN, " ").replace(_CLOSE, " ")
     ids: list[int] = []
     for piece in _cut(clean, _added_tokens(tokenizer)):
-        ids += tokenizer(piece, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        ids += _encode(tokenizer, piece, split=True)
     return tuple(ids)
 
 
@@ -90,7 +93,20 @@ def _cut(text: str, tokens: list[str]) -> list[str]:
 
 def encode_control(tokenizer: Any, text: str) -> tuple[int, ...]:
     """Token ids of the chat template's own text: control tokens count."""
-    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return tuple(_encode(tokenizer, text, split=False))
+
+
+def decode_text(tokenizer: Any, ids: Sequence[int]) -> str:
+    """The text of token ids, without control tokens and without white space around it."""
+    with _TOKENIZING:
+        return str(tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
+
+def _encode(tokenizer: Any, text: str, *, split: bool) -> list[int]:
+    """Token ids of a text; with `split`, control tokens in it become ordinary pieces."""
+    with _TOKENIZING:
+        ids: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=split)["input_ids"]
+    return ids
 
 
 def _template_text(tokenizer: Any, system: str, contents: Sequence[Part], markup: ImageMarkup) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from reason_iad.backbones.base import Decoded, ImageTokens, Prefix, Span, SuffixOutput, SuffixQuery
-from reason_iad.backbones.prompt import Data, ImageSlot, LatentSlot
+from reason_iad.backbones.prompt import RESERVED, Data, ImageSlot, LatentSlot, check_window
 from reason_iad.errors import PromptError
 from reason_iad.expert.encoders.base import FeatureMap
 from reason_iad.schema import ModelVersion
@@ -56,7 +56,7 @@ class FakeBackbone:
         """One token per byte."""
         return len(text.encode())
 
-    def head(self, prompt: Prompt, images: Sequence[ImageTokens]) -> Prefix:
+    def head(self, prompt: Prompt, images: Sequence[ImageTokens], *, reserve: int = RESERVED) -> Prefix:
         """System, knowledge and images."""
         rows = [self._bytes(prompt.system)]
         spans: dict[int, Span] = {}
@@ -67,16 +67,17 @@ class FakeBackbone:
                 spans[part.index] = Span(at, at + len(rows[-1]))
             elif isinstance(part, Data):
                 rows.append(self._bytes(part.text))
-        return self._prefix(torch.cat(rows), tuple(spans[i] for i in sorted(spans)))
+        return self._prefix(torch.cat(rows), tuple(spans[i] for i in sorted(spans)), reserve)
 
-    def question(self, head: Prefix, prompt: Prompt) -> Prefix:
+    def question(self, head: Prefix, prompt: Prompt, *, reserve: int = RESERVED) -> Prefix:
         """The head and the question."""
-        return self._prefix(torch.cat((head.embeddings, self.question_rows(head, prompt))), head.images)
+        rows = self.question_rows(head, prompt, reserve=reserve)
+        return self._prefix(torch.cat((head.embeddings, rows)), head.images, reserve)
 
-    def question_rows(self, head: Prefix, prompt: Prompt) -> torch.Tensor:
+    def question_rows(self, head: Prefix, prompt: Prompt, *, reserve: int = RESERVED) -> torch.Tensor:
         """The bytes of the question."""
         rows = self.embed_text(prompt.tail)
-        self._check_window(head.length + len(rows))
+        check_window(self.version.name, head.length + len(rows), reserve, self.context_length)
         return rows
 
     def cue(self, prompt: Prompt) -> torch.Tensor:
@@ -155,16 +156,9 @@ class FakeBackbone:
         logits: torch.Tensor = states @ self._table.T / self.hidden_size**0.5
         return logits
 
-    def _prefix(self, rows: torch.Tensor, images: tuple[Span, ...]) -> Prefix:
-        self._check_window(len(rows))
+    def _prefix(self, rows: torch.Tensor, images: tuple[Span, ...], reserve: int) -> Prefix:
+        check_window(self.version.name, len(rows), reserve, self.context_length)
         return Prefix((), len(rows), len(rows), images, rows, torch.arange(len(rows))[None])
-
-    def _check_window(self, length: int) -> None:
-        if length >= self.context_length:
-            raise PromptError(
-                f"The prompt has {length} tokens but 'fake' reads at most {self.context_length}; "
-                "use fewer references, less knowledge or a shorter question."
-            )
 
     def _bytes(self, text: str) -> torch.Tensor:
         return self._table[list(text.encode())]

@@ -11,9 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from reason_iad.backbones.attention import visible
 from reason_iad.backbones.base import ImageTokens, Prefix, Span
 from reason_iad.backbones.chat import ImageMarkup
 from reason_iad.backbones.tile import TileBackbone
@@ -43,12 +40,5 @@ class Gemma3(TileBackbone):
         return {"blocks": tuple((start, stop) for start, stop in spans)}
 
     def plain_inputs(self, prefix: Prefix, length: int) -> dict[str, Any]:
-        """The masks that the model makes of its token types, in the form its eager attention adds to the scores."""
-        window = int(self.model.config.get_text_config().sliding_window)
-        dtype = self.model.dtype
-        kinds = {"full_attention": None, "sliding_attention": window}
-        masks = {
-            kind: (~visible(length, self.device, limit, prefix.images)).to(dtype) * torch.finfo(dtype).min
-            for kind, limit in kinds.items()
-        }
-        return {"attention_mask": {kind: mask[None, None] for kind, mask in masks.items()}}
+        """The same blocks."""
+        return self.head_inputs((), prefix.images, length)

@@ -6,11 +6,19 @@ over a prompt for all of them, in a step for every row but the latents and the a
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+
+class _Pass(threading.local):
+    """The pass that this thread is running. Every thread has its own, so passes do not disturb each other."""
+
+    rows: torch.Tensor | None = None
+    shape = torch.Size()
 
 
 class LastLayer:
@@ -22,31 +30,35 @@ class LastLayer:
 
     def __init__(self, layers: Any) -> None:
         self.index = len(layers) - 1
-        self._rows: torch.Tensor | None = None
-        self._shape = torch.Size()
+        self._pass = _Pass()
         layers[self.index].mlp.register_forward_pre_hook(self._before)
         layers[self.index].mlp.register_forward_hook(self._after)
 
     @contextmanager
     def reading(self, rows: Sequence[int], embeddings: torch.Tensor) -> Iterator[None]:
-        """While this lasts, only these rows of (B, T, d) are run, counted through the batch; the others give 0."""
+        """While this lasts, this thread runs only these rows of (B, T, d), counted through the batch.
+
+        The others give 0.
+        """
         if len(rows) < embeddings.shape[:2].numel():
-            self._rows = torch.tensor(rows, dtype=torch.long, device=embeddings.device)
+            self._pass.rows = torch.tensor(rows, dtype=torch.long, device=embeddings.device)
         try:
             yield
         finally:
-            self._rows = None
+            self._pass.rows = None
 
     def _before(self, module: Any, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
         del module
-        if self._rows is None:
+        rows = self._pass.rows
+        if rows is None:
             return None
-        self._shape = args[0].shape
-        return (args[0].flatten(0, 1)[self._rows],)
+        self._pass.shape = args[0].shape
+        return (args[0].flatten(0, 1)[rows],)
 
     def _after(self, module: Any, args: Any, out: torch.Tensor) -> torch.Tensor | None:
         del module, args
-        if self._rows is None:
+        rows, shape = self._pass.rows, self._pass.shape
+        if rows is None:
             return None
-        full = out.new_zeros(self._shape[:2].numel(), self._shape[2])
-        return full.index_copy(0, self._rows, out).view(self._shape)
+        full = out.new_zeros(shape[:2].numel(), shape[2])
+        return full.index_copy(0, rows, out).view(shape)

@@ -7,12 +7,12 @@ A model directory is hostile input: only safetensors are read, no code from it r
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reason_iad.errors import ConfigError, ModelError
+from reason_iad.registry import BuiltIn, Registry
 
 if TYPE_CHECKING:
     import torch
@@ -20,18 +20,22 @@ if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
     from reason_iad.backbones.transformers_base import TransformersBackbone
 
-FAMILIES: dict[str, str] = {
-    "qwen2_5_vl": "reason_iad.backbones.qwen2_5_vl:Qwen25VL",
-    "qwen2_vl": "reason_iad.backbones.qwen2_vl:Qwen2VL",
-    "qwen3_vl": "reason_iad.backbones.qwen3_vl:Qwen3VL",
-    "qwen3_5": "reason_iad.backbones.qwen3_5:Qwen35",
-    "internvl": "reason_iad.backbones.internvl:InternVL",
-    "llava_onevision": "reason_iad.backbones.llava_onevision:LlavaOnevision",
-    "idefics3": "reason_iad.backbones.idefics3:Idefics3",
-    "smolvlm": "reason_iad.backbones.idefics3:SmolVLM",
-    "gemma3": "reason_iad.backbones.gemma3:Gemma3",
-    "glm4v": "reason_iad.backbones.glm4v:Glm4V",
-}
+FAMILIES: Registry[type[TransformersBackbone]] = Registry(
+    "backbone",
+    {
+        "qwen2_5_vl": BuiltIn("reason_iad.backbones.qwen2_5_vl:Qwen25VL", "Qwen2.5-VL, and the embedded model"),
+        "qwen2_vl": BuiltIn("reason_iad.backbones.qwen2_vl:Qwen2VL", "Qwen2-VL"),
+        "qwen3_vl": BuiltIn("reason_iad.backbones.qwen3_vl:Qwen3VL", "Qwen3-VL"),
+        "qwen3_5": BuiltIn("reason_iad.backbones.qwen3_5:Qwen35", "Qwen3.5"),
+        "internvl": BuiltIn("reason_iad.backbones.internvl:InternVL", "InternVL 2.5 and later"),
+        "llava_onevision": BuiltIn("reason_iad.backbones.llava_onevision:LlavaOnevision", "LLaVA-OneVision"),
+        "idefics3": BuiltIn("reason_iad.backbones.idefics3:Idefics3", "Idefics3"),
+        "smolvlm": BuiltIn("reason_iad.backbones.idefics3:SmolVLM", "SmolVLM"),
+        "gemma3": BuiltIn("reason_iad.backbones.gemma3:Gemma3", "Gemma 3"),
+        "glm4v": BuiltIn("reason_iad.backbones.glm4v:Glm4V", "GLM-4V"),
+    },
+    ModelError,
+)
 """`model_type` of config.json to the class that supports it exactly."""
 
 _QUERIES = "its image tokens are learned queries, so a token has no place in the image"
@@ -199,8 +203,7 @@ def _device(device: str) -> torch.device:
 
 
 def _family_class(directory: Path, config: dict[str, Any]) -> Any:
-    module, _, attribute = FAMILIES[config["model_type"]].partition(":")
-    family = getattr(importlib.import_module(module), attribute)
+    family = FAMILIES.get(str(config["model_type"]))
     text = config.get("text_config")
     if (why := family.unsupported(text if isinstance(text, dict) else config)) is not None:
         raise ModelError(f"The model in '{directory.name}' cannot be supported: {why}; use another model.")

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from reason_iad.backbones import attention
-from reason_iad.backbones.attention import BatchPlan, KeyValues, Member
+from reason_iad.backbones.attention import BatchPlan, KeyValues, Member, OwnPlan
 from reason_iad.backbones.base import Decoded, Prefix, SuffixOutput, SuffixQuery
+from reason_iad.backbones.chat import decode_text
 from reason_iad.backbones.compiling import compiled
 from reason_iad.backbones.last_layer import LastLayer
 from reason_iad.backbones.shared_prefix import SuffixPlan
@@ -35,7 +36,11 @@ TURN_ENDS = ("<|im_end|>", "<|endoftext|>", "<end_of_turn>", "<end_of_utterance>
 
 
 class SuffixRunner(ABC):
-    """The half of a backbone that runs suffixes; the other half makes prefixes (`transformers_base.py`)."""
+    """The half of a backbone that runs suffixes; the other half makes prefixes (`transformers_base.py`).
+
+    Nothing here changes after the model was loaded: what a pass needs goes down with its call. So one backbone
+    serves many threads at once, without a lock around a pass.
+    """
 
     packs = True
     """Whether the rows of several evaluations may stand in one row of the batch."""
@@ -117,27 +122,26 @@ class SuffixRunner(ABC):
         axes = torch.cat((prefix.positions, self.text_positions(prefix.next_position, suffix.shape[1])), -1)
         logits, rows = [], []
         extra = self.plain_inputs(prefix, axes.shape[1])
-        self.model.set_attn_implementation({"text_config": "eager"})
-        try:
-            for candidate in suffix:
-                out = self.decoder(
-                    inputs_embeds=torch.cat((prefix.embeddings, candidate))[None],
-                    position_ids=_position_ids(axes[:, None]),
-                    use_cache=False,
-                    output_attentions=True,
-                    **extra,
-                )
-                states = out.last_hidden_state[0, prefix.length :]
-                logits.append(self._logits(states[list(query.logits_at)]))
-                if query.attention_at and query.image is not None:
-                    at = [prefix.length + i for i in query.attention_at]
-                    layers = [self.attention_layers.index(i) for i in sorted(self._capture_layers(query))]
-                    chosen = torch.stack([out.attentions[i][0].float() for i in layers])
-                    heads = self._capture_heads(query)
-                    full = chosen[:, slice(None) if heads is None else list(heads)].mean((0, 1))  # (S, S)
-                    rows.append(full[at, query.image.start : query.image.stop])
-        finally:
-            self._use_suffix_attention()
+        for candidate in suffix:
+            plan = OwnPlan()
+            if query.attention_at and query.image is not None:
+                plan.rows = tuple(prefix.length + i for i in query.attention_at)
+                plan.image = (query.image.start, query.image.stop)
+                plan.capture_layers = self._capture_layers(query)
+            out = self.decoder(
+                inputs_embeds=torch.cat((prefix.embeddings, candidate))[None],
+                position_ids=_position_ids(axes[:, None]),
+                attention_mask=None,  # the plan applies causality
+                use_cache=False,
+                plan=plan,
+                **extra,
+            )
+            states = out.last_hidden_state[0, prefix.length :]
+            logits.append(self._logits(states[list(query.logits_at)]))
+            if plan.seen:
+                chosen = torch.stack([plan.seen[layer] for layer in sorted(plan.seen)])  # (layers, heads, rows, n)
+                heads = self._capture_heads(query)
+                rows.append(chosen[:, slice(None) if heads is None else list(heads)].mean((0, 1)))
         return SuffixOutput(torch.stack(logits), torch.stack(rows) if rows else None)
 
     # -- decoding ----------------------------------------------------------------------------------------------
@@ -310,8 +314,7 @@ class _Text:
     def decoded(self, tokenizer: Any) -> Decoded:
         if self.first is None:
             raise RuntimeError("the text was never begun")
-        text = tokenizer.decode(self.tokens, skip_special_tokens=True).strip()
-        return Decoded(text, tuple(self.tokens), self.first)
+        return Decoded(decode_text(tokenizer, self.tokens), tuple(self.tokens), self.first)
 
 
 def _position_ids(axes: torch.Tensor) -> torch.Tensor:

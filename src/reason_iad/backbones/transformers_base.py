@@ -8,7 +8,8 @@ suffixes (one-dimensional positions, stale `rope_deltas`).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,10 @@ import torch
 from reason_iad.backbones.attention import KeyValues
 from reason_iad.backbones.base import ImageTokens, Prefix, Span
 from reason_iad.backbones.chat import ImageMarkup, Piece, RenderedPrompt, Tokens, encode_content, render
-from reason_iad.backbones.prompt import Data, ImageSlot
+from reason_iad.backbones.prompt import RESERVED, Data, ImageSlot, check_window
 from reason_iad.backbones.shared_prefix import SuffixPlan
 from reason_iad.backbones.suffixes import SuffixRunner
-from reason_iad.errors import ModelError, PromptError
+from reason_iad.errors import ModelError
 from reason_iad.expert.encoders.base import FeatureMap
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from reason_iad.backbones.prompt import Part, Prompt
     from reason_iad.schema import ModelVersion
 
-RESERVED = 192
-"""Positions that every prompt leaves free: four latents with 16 patches each, the cue, and a written answer."""
 THINK_TOKENS = ("<|think|>", "<think>")
 """Tokens from whose embedding latents start, the first one the tokenizer knows; else the words ' think'."""
 
@@ -46,7 +45,10 @@ class TransformersBackbone(SuffixRunner):
         self.hidden_size = int(weight.shape[1])
         scale = float(getattr(self._embed, "embed_scale", 1.0))  # some families scale what they look up
         self.embedding_rms = scale * float(weight.float().pow(2).mean().sqrt())
-        self._rendered: dict[Prompt, RenderedPrompt] = {}
+        # A cache that many threads may use at once.
+        self._render: Callable[[Prompt], RenderedPrompt] = lru_cache(maxsize=64)(
+            lambda prompt: render(self.tokenizer, prompt, self.markup)
+        )
 
     # -- what a family adds -----------------------------------------------------------------------------------
 
@@ -130,7 +132,7 @@ class TransformersBackbone(SuffixRunner):
 
     # -- prefix ------------------------------------------------------------------------------------------------
 
-    def head(self, prompt: Prompt, images: Sequence[ImageTokens]) -> Prefix:
+    def head(self, prompt: Prompt, images: Sequence[ImageTokens], *, reserve: int = RESERVED) -> Prefix:
         """Everything up to and including the query image."""
         rows: list[torch.Tensor] = []
         positions: list[torch.Tensor] = []
@@ -147,7 +149,7 @@ class TransformersBackbone(SuffixRunner):
                 axes, after = self.text_positions(at, len(rows[-1])), at + len(rows[-1])
             positions.append(axes)
             at, length = after, length + len(rows[-1])
-        self._check_window(length)
+        check_window(self.version.name, length, reserve, self.context_length)
         embeddings, axes = torch.cat(rows), torch.cat(positions, -1)
         ordered = tuple(spans[i] for i in sorted(spans))
         extra = self.head_inputs([images[i] for i in sorted(spans)], ordered, length)
@@ -157,14 +159,14 @@ class TransformersBackbone(SuffixRunner):
         state = self.state_after(store, extra or None)
         return Prefix(store.all_layers(), length, at, ordered, embeddings, axes, state)
 
-    def question(self, head: Prefix, prompt: Prompt) -> Prefix:
+    def question(self, head: Prefix, prompt: Prompt, *, reserve: int = RESERVED) -> Prefix:
         """The head extended by the question, up to the first latent position or the answer cue."""
-        return self._extend(head, self.question_rows(head, prompt))
+        return self._extend(head, self.question_rows(head, prompt, reserve=reserve))
 
-    def question_rows(self, head: Prefix, prompt: Prompt) -> torch.Tensor:
+    def question_rows(self, head: Prefix, prompt: Prompt, *, reserve: int = RESERVED) -> torch.Tensor:
         """(Q, d) embeddings of the question, up to the first latent position or the answer cue."""
         ids = [i for tokens in self._render(prompt).question for i in tokens.ids]
-        self._check_window(head.length + len(ids))
+        check_window(self.version.name, head.length + len(ids), reserve, self.context_length)
         return self._embed_ids(ids)
 
     def _extend(self, prefix: Prefix, rows: torch.Tensor) -> Prefix:
@@ -188,23 +190,6 @@ class TransformersBackbone(SuffixRunner):
             torch.cat((prefix.positions, axes), -1),
             self.state_after(store, prefix.state),
         )
-
-    # -- inside ------------------------------------------------------------------------------------------------
-
-    def _render(self, prompt: Prompt) -> RenderedPrompt:
-        if prompt not in self._rendered:
-            if len(self._rendered) > 64:
-                self._rendered.clear()
-            self._rendered[prompt] = render(self.tokenizer, prompt, self.markup)
-        return self._rendered[prompt]
-
-    def _check_window(self, length: int) -> None:
-        if length + RESERVED > self.context_length:
-            raise PromptError(
-                f"The prompt has {length} tokens, but '{self.version.name}' reads at most {self.context_length}, "
-                f"{RESERVED} of them for the answer; "
-                "use fewer references, less knowledge or a shorter question."
-            )
 
 
 def _ids(piece: Piece) -> tuple[int, ...]:

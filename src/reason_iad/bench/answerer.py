@@ -7,12 +7,11 @@ goes wrong with an image or a question becomes a failed answer, and the run goes
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reason_iad.bench.conditions import Settings
@@ -24,14 +23,18 @@ from reason_iad.bench.subtasks import NAMING_SUBTASKS, subtask_of
 from reason_iad.bench.tools import Pictures, Tools, known_category, load_tools, peak_mb
 from reason_iad.bench.work import Answered, BenchQuestion, Unit
 from reason_iad.errors import ImageError, ReasonIADError
-from reason_iad.images import LoadedImage
-from reason_iad.inspection.examination import Examination
+from reason_iad.inspection.answering import RemoteScene, Scene
+from reason_iad.inspection.clock import Clock
+from reason_iad.inspection.deciding import Case, Decision, ask, decide
+from reason_iad.inspection.intents import of_benchmark
+from reason_iad.inspection.lookup import Known, look_up
 from reason_iad.inspection.questions import LETTERS, Question, best_choice
-from reason_iad.inspection.workbench import Workbench
+from reason_iad.inspection.scenes import closer_looks, set_scene
+from reason_iad.inspection.setup import make_setup
+from reason_iad.inspection.subject import Subject, compare, load_subject
 from reason_iad.schema import Answer
 
 if TYPE_CHECKING:
-    from reason_iad.backbones.base import Backbone
     from reason_iad.expert import AnomalyMap
 
 log = logging.getLogger(__name__)
@@ -67,9 +70,11 @@ class QuestionAnswerer:
 
     def __init__(self, tools: Tools, settings: Settings, method: str) -> None:
         self._settings, self._knowledge = settings, tools.knowledge
-        self._told = Workbench(tools.backbone, tools.knowledge, settings.config(method), None)
-        self._untold = copy.copy(self._told)  # shares what is computed from images
-        self._untold.knowledge = None
+        self._told = make_setup(tools.backbone, tools.knowledge, settings.config(method))
+        self._untold = replace(self._told, knowledge=None)  # shares what is computed from images
+        reasoning = self._told.reasoning
+        injects = reasoning is not None and reasoning.inject and reasoning.map_prior
+        self._compares = injects or self._told.fusion is not None
         self._known: dict[tuple[str, str], str | None] = {}
         self._pictures = Pictures(settings.images)
         self._files = Fingerprints(settings.images)
@@ -91,7 +96,8 @@ class QuestionAnswerer:
         results: dict[int, Answered] = {}
         clock = _Clock(len(unit.questions))
         try:
-            shown = _Shown(self._pictures.load(unit.image), [*map(self._pictures.template, unit.templates)])
+            subject = self._subject(unit)
+            difference = compare(self._told, subject, Clock()) if self._compares else None
         except Exception as error:
             return [self._failed(unit, question, error, clock.stop()) for question in unit.questions]
         spent = clock.stop()
@@ -100,25 +106,31 @@ class QuestionAnswerer:
                 continue
             clock = _Clock(len(asked), spent)
             try:
-                look = self._look(unit, shown, withheld)
-                grid = self._grid(unit, look)
+                case = self._case(unit, subject, difference, withheld)
+                grid = self._grid(unit, case.scene)
             except Exception as error:
                 results |= {each.index: self._failed(unit, each, error, clock.stop()) for each in asked}
                 continue
             each_spent = clock.stop()
             for question in asked:
-                results[question.index] = self._answer(unit, question, look, grid, _Clock(1, each_spent))
+                results[question.index] = self._answer(unit, question, case, grid, _Clock(1, each_spent))
         return [results[question.index] for question in unit.questions]
 
-    def _look(self, unit: Unit, shown: _Shown, withheld: bool) -> _Look:
-        """Set a scene.
+    def _subject(self, unit: Unit) -> Subject:
+        image, templates = self._pictures.load(unit.image), map(self._pictures.template, unit.templates)
+        return load_subject(self._told, image, templates, Clock())
+
+    def _case(self, unit: Unit, subject: Subject, difference: AnomalyMap | None, withheld: bool) -> Case:
+        """Look up what is known and set the scene.
 
         Args:
             withheld: whether the category's name and its knowledge are.
         """
         known = None if withheld else self._category(unit.dataset, unit.category)
-        bench = self._told if known is not None else self._untold
-        return _Look(bench, shown, None if withheld else known or unit.category)
+        setup, clock = self._told if known is not None else self._untold, Clock()
+        told = look_up(setup, subject.image, None if withheld else known or unit.category, "", clock)
+        scene = set_scene(setup, subject, told, difference, clock)
+        return Case(setup, subject, told, difference, scene, closer_looks(subject, scene, difference), clock)
 
     def _category(self, dataset: str, category: str) -> str | None:
         names = (dataset, category)
@@ -127,36 +139,41 @@ class QuestionAnswerer:
         return self._known[names]
 
     def _answer(
-        self, unit: Unit, question: BenchQuestion, look: _Look, grid: MaskedGrid | None, clock: _Clock
+        self, unit: Unit, question: BenchQuestion, case: Case, grid: MaskedGrid | None, clock: _Clock
     ) -> Answered:
         try:
-            found = self._ask(look, question, _key(unit, question)) | _evidence(look, grid, _key(unit, question))
+            found = self._ask(case, question, _key(unit, question), grid)
         except Exception as error:
             return self._failed(unit, question, error, clock.stop())
         return self._result(unit, question, clock.stop(), **found)
 
-    def _ask(self, look: _Look, asked: BenchQuestion, key: str) -> dict[str, Any]:
+    def _ask(self, case: Case, asked: BenchQuestion, key: str, grid: MaskedGrid | None) -> dict[str, Any]:
         """Ask one question; fields of its record. Options are lettered anew, in order: files have gaps."""
         letters = list(asked.options)
-        question = Question(key, asked.text, tuple(asked.options.values()))
+        question = of_benchmark(Question(key, asked.text, tuple(asked.options.values())))
         if self._settings.answers == "text":
-            return self._ask_for_text(look, question, letters)
-        answer = look.weighed(question, look.ask(question))
+            return self._ask_for_text(case, question, letters, grid)
+        decision = decide(case, question)
+        answer = decision.answer
         by_letter = {letter: answer.probabilities[shown] for shown, letter in zip(LETTERS, letters, strict=False)}
         return {
             "choice": None if answer.choice is None else letters[LETTERS.index(answer.choice)],
             "probabilities": {letter: round(value, 6) for letter, value in by_letter.items()},
             **_reasoning(answer, letters),
+            **_evidence(case.known, decision, grid),
         }
 
-    def _ask_for_text(self, look: _Look, question: Question, letters: list[str]) -> dict[str, Any]:
+    def _ask_for_text(
+        self, case: Case, question: Question, letters: list[str], grid: MaskedGrid | None
+    ) -> dict[str, Any]:
         """Have the model write its answer after the same prompt, and read the letter from it."""
         lines = [question.text.strip(), *(f"{letter}) {text}" for letter, text in question.lettered.items())]
         thoughts = ""
         if self._told.method.chain_of_thought:
             lines.append(THINK)
-            thoughts = look.ask(Question(question.key, "\n".join(lines))).text + CONCLUDE
-        answer = look.ask(Question(question.key, "\n".join(lines), opening=thoughts))
+            thoughts = ask(case, Question(question.key, "\n".join(lines))).answer.text + CONCLUDE
+        decision = ask(case, Question(question.key, "\n".join(lines), opening=thoughts))
+        answer = decision.answer
         reply = answer.text.removeprefix(thoughts).strip()
         shown = parse_reply(reply, question.options)
         unclear = {} if shown else {"failure": "unparsable", "error": "The reply names no option, or several."}
@@ -165,12 +182,13 @@ class QuestionAnswerer:
             "reply": f"{thoughts} {reply}" if thoughts else reply,
             **unclear,
             **_reasoning(answer, letters),
+            **_evidence(case.known, decision, grid),
         }
 
-    def _grid(self, unit: Unit, look: _Look) -> MaskedGrid | None:
+    def _grid(self, unit: Unit, scene: Scene | RemoteScene) -> MaskedGrid | None:
         """The mask on the grid of the query's tokens, for methods that inject patches."""
         reasoning = self._told.reasoning
-        query = getattr(look.scene, "query", None)  # only a local model has tokens
+        query = scene.query if isinstance(scene, Scene) else None  # only a local model has tokens
         if unit.mask is None or reasoning is None or not reasoning.inject or query is None:
             return None
         try:
@@ -203,32 +221,6 @@ class QuestionAnswerer:
         return Answered(answer, TimingRecord(question=answer.question, ms=ms, peak_mb=peak_mb()))
 
 
-@dataclass(slots=True)
-class _Shown:
-    """The images of a unit, and the map that compares them once it is computed."""
-
-    image: LoadedImage
-    templates: list[LoadedImage]
-    map: AnomalyMap | None = None
-
-
-class _Look(Examination):
-    """An examination whose map is computed only if something uses it, and once for all looks at an image."""
-
-    def __init__(self, bench: Workbench, shown: _Shown, category: str | None) -> None:
-        self._pictures = shown
-        super().__init__(bench, shown.image.pixels, [each.pixels for each in shown.templates], category)
-
-    def _anomaly_map(self, model: Backbone) -> AnomalyMap | None:
-        reasoning = self.bench.reasoning
-        injects = reasoning is not None and reasoning.inject and reasoning.map_prior
-        if not injects and self.bench.fusion is None:
-            return None
-        if self._pictures.map is None:
-            self._pictures.map = super()._anomaly_map(model)
-        return self._pictures.map
-
-
 class _Clock:
     """Seconds of work shared by so many questions, on top of what each has taken before."""
 
@@ -256,10 +248,9 @@ def _reasoning(answer: Answer, letters: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _evidence(look: _Look, grid: MaskedGrid | None, key: str) -> dict[str, Any]:
+def _evidence(known: Known, decision: Decision, grid: MaskedGrid | None) -> dict[str, Any]:
     """Knowledge in the prompt, and where the patches of this question lie."""
-    found: dict[str, Any] = {"knowledge": tuple(each.entry.id for each in look.knowledge)}
-    patches = [patch for patch in look.patches if patch.question == key]
-    if grid is not None and patches:
-        found |= {"inside": grid.inside(patches), "chance": grid.chance}
+    found: dict[str, Any] = {"knowledge": tuple(each.entry.id for each in known.shown)}
+    if grid is not None and decision.patches:
+        found |= {"inside": grid.inside(decision.patches), "chance": grid.chance}
     return found

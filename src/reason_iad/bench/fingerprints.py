@@ -10,8 +10,7 @@ import hashlib
 from pathlib import Path
 
 from reason_iad.bench.work import Unit
-
-_BLOCK = 2**20
+from reason_iad.files import file_sha256
 
 
 class Fingerprints:
@@ -33,16 +32,5 @@ class Fingerprints:
 
     def _file(self, path: str) -> str | None:
         if path not in self._known:
-            self._known[path] = _sha256(self._images / path)
+            self._known[path] = file_sha256(self._images / path)
         return self._known[path]
-
-
-def _sha256(path: Path) -> str | None:
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    except OSError:
-        return None
-    return digest.hexdigest()

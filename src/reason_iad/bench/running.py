@@ -18,10 +18,11 @@ from reason_iad.bench.conditions import Settings, conditions
 from reason_iad.bench.fingerprints import Fingerprints
 from reason_iad.bench.ray_worker import limit_threads
 from reason_iad.bench.records import AnswerRecord
-from reason_iad.bench.storage import RunFolder, held
+from reason_iad.bench.storage import RunFolder
 from reason_iad.bench.tools import Tools, known_category, load_tools
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.config import PRESETS
+from reason_iad.inspection.many import run_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,8 @@ def run_methods(
             number may move the last bits of a sum.
 
     Raises:
-        DatasetError: results are in the way, were made under other conditions, or another process writes there.
-        OutputError: a result cannot be written; what was written before stays.
+        DatasetError: results are in the way, or were made under other conditions.
+        OutputError: another process writes there, or a result cannot be written; what was written before stays.
         ModelError, KnowledgeError, ConfigError, MissingExtraError: the model or the knowledge cannot be loaded.
     """
     from reason_iad.knowledge import open_knowledge
@@ -105,9 +106,10 @@ def run_methods(
         folders: dict[str, RunFolder] = {}
         files = Fingerprints(settings.images)
         for method in methods:
-            stack.enter_context(held(out / method))
             known = conditions(settings, method, units, sha256, threads)
-            folders[method] = RunFolder(out / method, units, known, resume=resume, overwrite=overwrite)
+            folders[method] = stack.enter_context(
+                RunFolder(out / method, units, known, resume=resume, overwrite=overwrite)
+            )
             folders[method].require_files(files)
         if ray is not None and any(folder.pending for folder in folders.values()):
             from reason_iad.bench.ray_session import session
@@ -132,8 +134,9 @@ def _here(tools: Tools, settings: Settings, method: str, folder: RunFolder) -> _
     """The answers to each unit, by the model in this process."""
     folder.begin(tools.backbone.version)
     answerer = QuestionAnswerer(tools, settings, method)
-    for unit in folder.pending:
-        yield answerer.answer(unit)
+    with closing(run_many(folder.pending, answerer.answer)) as units:
+        for unit in units:
+            yield unit.result
 
 
 def _on_ray(ray: OnRay, threads: int | None, settings: Settings, method: str, folder: RunFolder) -> _Results:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from reason_iad.bench.records import RUN_VERSION, AnswerRecord, Manifest, TimingRecord
 from reason_iad.errors import DatasetError
-from reason_iad.files import read_lines_tolerant
+from reason_iad.files import read_lines
 from reason_iad.images import printable
 from reason_iad.schema import Record
 
@@ -97,7 +97,9 @@ def read_records(path: Path, record: type[R]) -> Iterable[R]:
     Raises:
         DatasetError: a line is not such a record.
     """
-    for number, line in enumerate(read_lines_tolerant(path), 1):
+    if not path.exists():
+        return
+    for number, line in enumerate(read_lines(path), 1):
         try:
             yield record.model_validate_json(line)
         except ValidationError as error:

@@ -7,62 +7,30 @@ finished files are put in the order of the plan, so how often a run was cut off 
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from reason_iad.bench.conditions import differences
 from reason_iad.bench.fingerprints import Fingerprints
 from reason_iad.bench.records import RETRIED, AnswerRecord, Manifest
 from reason_iad.bench.runs import ANSWERS, MANIFEST, TIMINGS, read_run
 from reason_iad.bench.work import Answered, Unit
-from reason_iad.errors import DatasetError, OutputError
-from reason_iad.files import write_atomic
+from reason_iad.errors import DatasetError
+from reason_iad.files import Log, made_folder, write_atomic
 from reason_iad.images import printable
 from reason_iad.schema import ModelVersion
 
-LOCK = ".lock"
-
-
-@contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Make a run's folder and keep every other process out of it, until the end of the block or of this process.
-
-    A folder in which nothing was written is removed again, if it was made here.
-
-    Raises:
-        OutputError: it cannot be made.
-        DatasetError: another process has it.
-    """
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / LOCK)
-        lock.acquire(timeout=0)  # by the kernel: gone with the process, however it ends
-    except Timeout:
-        raise DatasetError(
-            f"Another process is working on '{printable(path)}'; wait for it, or choose another --out."
-        ) from None
-    except OSError as error:
-        raise OutputError(
-            f"The folder '{printable(path)}' cannot be used ({error.strerror}); choose another --out."
-        ) from None
-    try:
-        yield
-    finally:
-        _unlock(path, lock)
-        for folder in made:
-            with contextlib.suppress(OSError):  # there is something in it
-                folder.rmdir()
+ELSEWHERE = "another --out"
 
 
 class RunFolder:
-    """The run of one method: what is answered already, and room for the rest. Use within `held`.
+    """The run of one method: what is answered already, and room for the rest.
+
+    A context manager: until the end of its block no other process can write there. A folder in which nothing was
+    written is removed again, if it was made here.
 
     Args:
         path: the folder.
@@ -73,6 +41,7 @@ class RunFolder:
 
     Raises:
         DatasetError: there is something and neither was asked for, or it was made under other conditions.
+        OutputError: another process writes there, or the folder cannot be made.
     """
 
     def __init__(
@@ -84,14 +53,27 @@ class RunFolder:
         self._done: dict[str, list[Answered]] = {}
         self._made: Manifest | None = None
         self._running: Manifest | None = None
-        if overwrite or not _holds_results(path):
-            return
-        if not resume:
-            raise DatasetError(
-                f"'{printable(path)}' already holds results; continue them with --resume, replace them with "
-                "--overwrite, or choose another --out."
-            )
-        self._take_up()
+        with ExitStack() as opening:
+            opening.enter_context(made_folder(path, ELSEWHERE))
+            self._answers = opening.enter_context(Log.resume(path / ANSWERS, instead=ELSEWHERE))
+            self._timings = opening.enter_context(Log.resume(path / TIMINGS, instead=ELSEWHERE))
+            if not overwrite and _holds_results(path):
+                if not resume:
+                    raise in_the_way(path)
+                self._take_up()
+            self._opened = opening.pop_all()
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others write."""
+        self._opened.close()
 
     @property
     def answers(self) -> list[AnswerRecord]:
@@ -147,8 +129,8 @@ class RunFolder:
             return False
         if not _whole(self._units[image], results):
             raise ValueError(f"not the answers to the questions of {image}")
-        _append(self.path / TIMINGS, [result.timing.model_dump_json() for result in results])
-        _append(self.path / ANSWERS, [result.answer.model_dump_json() for result in results])
+        self._timings.append(*(result.timing.model_dump_json() for result in results))
+        self._answers.append(*(result.answer.model_dump_json() for result in results))
         self._done[image] = list(results)
         return True
 
@@ -186,19 +168,19 @@ class RunFolder:
 
     def _write(self) -> None:
         results = [each for unit in self._units.values() for each in self._done.get(unit.image, ())]
-        write_atomic(self.path / ANSWERS, "".join(f"{each.answer.model_dump_json()}\n" for each in results))
-        write_atomic(self.path / TIMINGS, "".join(f"{each.timing.model_dump_json()}\n" for each in results))
+        self._answers.replace(each.answer.model_dump_json() for each in results)
+        self._timings.replace(each.timing.model_dump_json() for each in results)
 
     def _write_manifest(self, manifest: Manifest) -> None:
         write_atomic(self.path / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
 
 
-def _unlock(path: Path, lock: FileLock) -> None:
-    """Release a lock, and remove its file if that is all there is."""
-    with contextlib.suppress(OSError):  # Windows: removed by the release
-        if [each.name for each in path.iterdir()] == [LOCK]:
-            (path / LOCK).unlink()  # before the release, as afterwards it may be another's
-    lock.release()
+def in_the_way(path: Path) -> DatasetError:
+    """What is said of a folder with results, if nobody said what to do with them."""
+    return DatasetError(
+        f"'{printable(path)}' already holds results; continue them with --resume, replace them with "
+        f"--overwrite, or choose {ELSEWHERE}."
+    )
 
 
 def _holds_results(path: Path) -> bool:
@@ -209,23 +191,3 @@ def _holds_results(path: Path) -> bool:
 def _whole(unit: Unit, results: Sequence[Answered]) -> bool:
     """Whether these are the answers to all questions of a unit, in order."""
     return [each.answer.index for each in results] == [question.index for question in unit.questions]
-
-
-def _append(path: Path, lines: Sequence[str]) -> None:
-    """Append lines in one write and wait until they are on the disk; the file is as before if that fails."""
-    content = memoryview("".join(f"{line}\n" for line in lines).encode())
-    try:
-        with path.open("ab", buffering=0) as file:
-            end = file.seek(0, os.SEEK_END)
-            try:
-                while content:  # a write is short when the disk fills up; the next one then says so
-                    content = content[file.write(content) :]
-                os.fsync(file.fileno())
-            except BaseException:  # also when interrupted
-                with contextlib.suppress(OSError):
-                    file.truncate(end)
-                raise
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write '{printable(path)}': {error.strerror}; make room, then go on with --resume."
-        ) from None

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from reason_iad import __version__
+from reason_iad.cli.headings import SuggestingGroup
 from reason_iad.errors import ReasonIADError
 
 EXIT_DEFECT = 1
@@ -29,18 +30,18 @@ EXIT_PIPE_CLOSED = 141
 
 COMMANDS: dict[str, str] = {
     "inspect": "Inspect parts: pass or defect, what, where and why.",
-    "ask": "Ask any question about an image.",
-    "demo": "Inspect images made on the spot; no downloads.",
-    "doctor": "Check the installation and say how to mend it.",
-    "knowledge": "Write, import, search and check knowledge.",
-    "bench": "Measure: MMAD questions, detection sets, retrieval.",
-    "nano": "Make and train the embedded model.",
-    "schema": "Print or write the JSON schemas of the results.",
+    "ask": "Ask a question about an image.",
+    "demo": "Inspect drawn parts to see how it works. Nothing is downloaded.",
+    "doctor": "Check the installation, and say how to repair what is missing.",
+    "knowledge": "Write, import, search and check knowledge about products.",
+    "bench": "Measure how well models and methods work.",
+    "nano": "Train and measure the embedded model.",
+    "schema": "Print the JSON schemas of the results.",
 }
 """Sub-command, and the line `--help` shows. 'name' is the click command `name` in `reason_iad.cli.name`."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SuggestingGroup):
     """Imports a sub-command when it is called, and is the one place where errors become exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -76,8 +77,8 @@ class LazyGroup(click.Group):
             fail(str(error), EXIT_INPUT)
         except Exception as error:
             fail(
-                f"This is a bug: {type(error).__name__}: {error} (run again with --debug before the command "
-                "for the place, and please report it).",
+                f"The program has a bug: {type(error).__name__}: {error}. Please report it. To see where it "
+                "happened, write --debug before the command and run it again.",
                 EXIT_BUG,
             )
 
@@ -92,15 +93,17 @@ def fail(message: str, code: int) -> None:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.option("--debug", is_flag=True, help="Show details of errors, for bug reports.")
 @click.version_option(__version__, prog_name="reason-iad")
 def main(debug: bool) -> None:
-    """Inspect industrial parts from images, with reasons.
+    """Inspect industrial parts from photos: pass or defect, what, where and why.
 
     \b
     reason-iad demo
     reason-iad inspect part.png --reference good.png --report out.html
     reason-iad ask part.png "How many pins are there?" --options "A) 4" "B) 8"
+
+    To see the options of a command, write --help after it: reason-iad inspect --help
     """
     if debug:
         import logging

@@ -6,51 +6,49 @@ from pathlib import Path
 
 import click
 
-from reason_iad.cli.common import Engine, check_output, engine_options, fuse_option
+from reason_iad.cli.checks import check_output
+from reason_iad.cli.engine import Engine
+from reason_iad.cli.headings import INPUT, OUTPUT, option
 from reason_iad.cli.inspect import STDOUT
+from reason_iad.cli.options import category_option, engine_options, reference_option
 from reason_iad.cli.values import ManyValues
 
 
 @click.command(cls=ManyValues)
 @click.argument("part", metavar="PART", type=click.Path(path_type=Path))
 @click.argument("question", metavar="QUESTION")
-@click.option(
+@option(
+    INPUT,
     "--options",
     multiple=True,
-    metavar="OPTION...",
-    help="Answers to choose from, 'A) yes' or just 'yes'; without them the answer is free text.",
+    metavar="ANSWER...",
+    help="Answers to choose from, such as 'A) yes' or just 'yes'. Without them, the model answers in its own "
+    "words.",
 )
-@click.option(
-    "--reference",
-    "references",
-    multiple=True,
-    metavar="GOOD...",
-    type=click.Path(path_type=Path),
-    help="Good parts of the same product: images or folders.",
-)
-@click.option("--category", help="Name of the product; found from the gallery if left out.")
+@category_option
+@reference_option
 @engine_options
-@fuse_option
-@click.option(
+@option(
+    OUTPUT,
     "--json",
     "json",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="OUT.json",
-    help="Write the answer with its evidence as JSON ('-': to standard output).",
+    help="Write the answer and what it is based on as JSON. With '-', the JSON is printed.",
 )
-@click.option("--quiet", is_flag=True, help="Print nothing but what --json asks for.")
+@option(OUTPUT, "--quiet", is_flag=True, help="Print nothing but the JSON of '--json -'.")
 def ask(
     engine: Engine, part: Path, question: str, options: tuple[str, ...], references: tuple[Path, ...],
     category: str | None, json: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """Ask QUESTION about the image PART.
+    """Ask a QUESTION about PART, an image.
 
     \b
     reason-iad ask part.png "How many pins are there?" --options "A) 4" "B) 8"
     reason-iad ask part.png "Is there any defect?" --options yes no --reference good.png
 
-    The second is weighed like a verdict: with references and options to choose from, questions that plainly ask
-    whether there is a defect (yes, no), or which, where ("top left") or how large it is.
+    Good parts help with questions that offer answers to choose from and ask about a defect: whether there is
+    one, which it is, where it is, or how large it is.
     """
     from reason_iad.cli.show import show_reply
     from reason_iad.files import write_atomic

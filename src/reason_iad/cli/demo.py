@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reason_iad.cli.common import Engine, engine_options, make_folder
+from reason_iad.cli.checks import make_folder
+from reason_iad.cli.engine import Engine
+from reason_iad.cli.headings import INPUT, OUTPUT, HeadedCommand, option
+from reason_iad.cli.options import engine_options
 from reason_iad.errors import KnowledgeError
 
 if TYPE_CHECKING:
@@ -39,8 +42,9 @@ class Drawn:
     good: Path
 
 
-@click.command()
-@click.option(
+@click.command(cls=HeadedCommand)
+@option(
+    OUTPUT,
     "--out",
     type=click.Path(path_type=Path),
     default="demo-out",
@@ -48,8 +52,11 @@ class Drawn:
     metavar="DIR",
     help="Folder for the images, reports and results.",
 )
-@click.option("--count", type=click.IntRange(1, 1000), default=6, show_default=True, help="How many parts to draw.")
-@click.option(
+@option(
+    INPUT, "--count", type=click.IntRange(1, 1000), default=6, show_default=True, help="How many parts to draw."
+)
+@option(
+    INPUT,
     "--first",
     type=click.IntRange(0, 10**6),
     default=0,
@@ -65,6 +72,7 @@ def demo(engine: Engine, out: Path, count: int, first: int) -> None:  # fmt: ski
     """
     from reason_iad.files import write_atomic
     from reason_iad.knowledge import open_knowledge
+    from reason_iad.report import save_report
 
     make_folder(out, "--out")
     click.echo("Loading the model ...", err=True)
@@ -73,7 +81,7 @@ def demo(engine: Engine, out: Path, count: int, first: int) -> None:  # fmt: ski
     results, right = [], 0
     for drawn in _draw(out, first, count):
         result = inspector.inspect(drawn.part, references=[drawn.good], category=_category(store, drawn.sample))
-        result.save_report(out / f"{drawn.name}.html", image=drawn.part, references=(drawn.good,))
+        save_report(result, out / f"{drawn.name}.html", image=drawn.part, references=(drawn.good,))
         results.append(result)
         agrees = (result.verdict == "defect") == bool(drawn.sample.defects)
         right += agrees

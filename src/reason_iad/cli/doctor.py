@@ -7,19 +7,24 @@ from pathlib import Path
 import click
 
 from reason_iad.cli import EXIT_INPUT
+from reason_iad.cli.headings import OUTPUT, HeadedCommand, option
+from reason_iad.cli.options import device_option, knowledge_option, model_option, threads_option
 
 _COLOURS = {"ok": "green", "note": "yellow", "error": "red"}
 
 
-@click.command()
-@click.option("--model", default="nano", show_default=True, metavar="nano|DIR|HUB_ID", help="Check this model.")
-@click.option("--knowledge", type=click.Path(path_type=Path), metavar="DIR_OR_STORE", help="Check this knowledge.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where to compute.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(model: str, knowledge: Path | None, device: str, as_json: bool) -> None:
-    """Check versions, devices, models and knowledge, and say how to mend what is missing.
+@click.command(cls=HeadedCommand)
+@knowledge_option
+@model_option
+@device_option
+@threads_option
+@option(OUTPUT, "--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(model: str, knowledge: Path | None, device: str, threads: int | None, as_json: bool) -> None:
+    """Check the installation, and say how to repair what is missing.
 
-    Exit code: 0 everything needed works, 2 otherwise.
+    The last check loads the model and inspects a small image.
+
+    The exit code is 0 if everything that an inspection needs works, and 2 otherwise.
     """
     import json
     from dataclasses import asdict

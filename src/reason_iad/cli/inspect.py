@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +10,20 @@ from typing import TYPE_CHECKING
 import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, fail
-from reason_iad.cli.common import Engine, check_output, check_resume, engine_options, fuse_option, make_folder
+from reason_iad.cli.checks import check_output, check_resume, make_folder
+from reason_iad.cli.engine import Engine
+from reason_iad.cli.headings import INPUT, OUTPUT, VERDICT, option
+from reason_iad.cli.listing import Listing
+from reason_iad.cli.options import category_option, engine_options, reference_option
 from reason_iad.cli.promises import Promised, promise_options
 from reason_iad.cli.values import ManyValues
 from reason_iad.errors import ConfigError, OutputError, ReasonIADError
 
 if TYPE_CHECKING:
-    from reason_iad.inspection.batch import Conditions, Outcome, ResultLog
+    from reason_iad.inspection.conditions import Conditions
+    from reason_iad.inspection.many import Outcome
     from reason_iad.inspection.operating_point import KnownParts
+    from reason_iad.inspection.results import ResultLog
     from reason_iad.schema import Inspection
 
 STDOUT = Path("-")
@@ -38,7 +41,7 @@ class Job:
         known: results of known parts that set the threshold.
         single: one image, given as a file: its result is shown to people.
         lines: results are JSON lines (else one document).
-        json: where JSON goes; `STDOUT`, or None for nowhere.
+        json: where JSON goes; `STDOUT`, or None for nowhere: then people read the results.
         report: the HTML file of a single image, the folder of several; or None.
         root: folder that the paths of several reports are relative to.
     """
@@ -60,50 +63,66 @@ class Job:
 
 @click.command(cls=ManyValues)
 @click.argument("parts", nargs=-1, required=True, metavar="PART...", type=click.Path(path_type=Path))
-@click.option(
-    "--reference",
-    "references",
-    multiple=True,
-    metavar="GOOD...",
-    type=click.Path(path_type=Path),
-    help="Good parts of the same product: images or folders.",
-)
-@click.option("--category", help="Name of the product; found from the gallery if left out.")
-@click.option("--question", help="Ask this, too.")
+@category_option
+@option(INPUT, "--question", help="Also answer this question about each part.")
+@reference_option
 @engine_options
-@click.option("--threshold", type=float, help="'defect' at or above this probability (default: 0.5).")
+@option(
+    VERDICT,
+    "--threshold",
+    type=float,
+    metavar="PROBABILITY",
+    help="Call a part defective if its defect probability is at least this number.  [default: 0.5]",
+)
 @promise_options
-@fuse_option
-@click.option(
+@option(
+    OUTPUT,
     "--report",
     type=click.Path(path_type=Path),
     metavar="OUT.html",
-    help="Write an HTML report; with several images, a folder of them.",
+    help="Write a report that any browser shows. For several parts, give the name of a folder.",
 )
-@click.option(
+@option(
+    OUTPUT,
     "--json",
     "json",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="OUT.json",
-    help="Write the result as JSON ('-': to standard output); with several images, or as "
-    "OUT.jsonl, one line per image.",
+    help="Write the result as JSON. For several parts, and in a file named OUT.jsonl, each line holds one result. "
+    "With '-', the JSON is printed.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the lines in --json; failed images are tried again.")
-@click.option("--overwrite", is_flag=True, help="Replace the lines in --json.")
-@click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+@option(
+    OUTPUT,
+    "--resume",
+    is_flag=True,
+    help="Continue with the results in the --json file. Parts that failed are tried again.",
+)
+@option(OUTPUT, "--overwrite", is_flag=True, help="Replace the results in the --json file.")
+@option(OUTPUT, "--quiet", is_flag=True, help="Print no result, no progress bar and no summary.")
 def inspect(
     engine: Engine, parts: tuple[Path, ...], references: tuple[Path, ...], category: str | None,
     question: str | None, report: Path | None, json: Path | None, resume: bool, overwrite: bool, quiet: bool,
     promised: Promised,
 ) -> None:  # fmt: skip
-    """Inspect PART..., images or folders of images.
+    """Inspect parts: pass or defect, what, where and why.
+
+    PART is an image, or a folder of images. With several images, one line is printed per part. An image that
+    cannot be read does not stop the others.
 
     \b
-    Exit code: 0 all pass, 1 a defect was found, 2 usage or input error, 3 some images failed, 4 some parts need
-    a person, and none was called defective.
+    reason-iad inspect part.png --reference good.png --report out.html
+    reason-iad inspect photos/ --reference good/ --json results.jsonl
 
-    Several images: one JSON line per image, to --json as soon as it is done, else to standard output; a
-    failed image never stops the others.
+    The exit code tells other programs the result:
+
+    \b
+      0  All parts pass.
+      1  At least one part has a defect.
+      2  An option or an input is wrong. The message says what to change.
+      3  At least one image could not be inspected.
+      4  At least one part needs a person to decide, and no part has a defect.
+     70  The program has a bug. Please report it.
+    130  The inspection was interrupted.
     """
     from reason_iad.images import find_images, load_image
 
@@ -116,7 +135,7 @@ def inspect(
         question=question,
         single=single,
         lines=not single or resume or (json is not None and json.suffix == ".jsonl"),
-        json=json if json is not None or single else STDOUT,
+        json=json,
         report=report,
         root=Path(os.path.commonpath([normal_path(path).parent for path in paths])),
         resume=resume,
@@ -137,7 +156,7 @@ def _check_outputs(job: Job, promised: Promised) -> None:
     inputs = (*job.paths, *job.references, *promised.files)
     to_file = job.json is not None and job.json != STDOUT
     if job.resume and not to_file:
-        raise OutputError("--resume needs the file to go on with; name it with --json.")
+        raise OutputError("--resume needs a file to continue. Name it with --json.")
     check_resume(job.resume, job.overwrite)
     if job.json is not None and to_file:
         check_output(job.json, inputs)
@@ -146,7 +165,9 @@ def _check_outputs(job: Job, promised: Promised) -> None:
     if job.single:
         check_output(job.report, inputs)
     elif job.report.is_file() or job.report.suffix.lower() in (".html", ".htm"):
-        raise OutputError(f"--report '{job.report}' is one file; give a folder for several reports.")
+        raise OutputError(
+            f"--report '{job.report}' is one file, but there are several parts. Give the name of a folder."
+        )
     else:
         make_folder(job.report, "--report")
 
@@ -162,7 +183,10 @@ def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, J
 
     source = click.get_current_context().get_parameter_source("threshold")
     if source is not None and source.name != "DEFAULT":
-        raise ConfigError("--threshold and results of known parts exclude each other; choose one.")
+        raise ConfigError(
+            "--threshold and the results of known parts exclude each other. Leave out --threshold, or leave out "
+            "--good-results and --defect-results."
+        )
     good, defective = promised.read()
     conditions = _conditions(engine, job)
     for known in filter(None, (good, defective)):
@@ -176,7 +200,8 @@ def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, J
 
 def _conditions(engine: Engine, job: Job) -> Conditions:
     """What is known of the results to come before the model is loaded."""
-    from reason_iad.inspection.batch import Conditions, file_sha256
+    from reason_iad.files import file_sha256
+    from reason_iad.inspection.conditions import Conditions
 
     return Conditions(
         method=engine.config.method,
@@ -184,7 +209,7 @@ def _conditions(engine: Engine, job: Job) -> Conditions:
         bounds="" if engine.operating_point is None else engine.operating_point.model_dump_json(),
         seed=engine.config.seed,
         config=engine.config.sha256(),
-        references=tuple(file_sha256(reference) for reference in job.references),
+        references=tuple(file_sha256(reference) or "" for reference in job.references),
         question=job.question or "",
         model=engine.model_name,
         category=None if job.category else "",  # a given one may be an alias
@@ -197,7 +222,7 @@ def _admit(job: Job, result: Inspection) -> None:
     Raises:
         OutputError: they were not.
     """
-    from reason_iad.inspection.batch import Conditions
+    from reason_iad.inspection.conditions import Conditions
 
     for known in job.known:
         known.require(Conditions.of(result))
@@ -206,7 +231,8 @@ def _admit(job: Job, result: Inspection) -> None:
 def _inspect_one(engine: Engine, job: Job) -> int:
     from reason_iad.cli.show import show_inspection
     from reason_iad.files import write_atomic
-    from reason_iad.inspection.batch import named
+    from reason_iad.inspection.many import named
+    from reason_iad.report import save_report
 
     path = job.paths[0]
     result = engine.load().inspect(path, references=job.references, category=job.category, question=job.question)
@@ -217,7 +243,7 @@ def _inspect_one(engine: Engine, job: Job) -> int:
     elif job.json is not None:
         write_atomic(job.json, result.to_json(indent=2) + "\n")
     if job.report is not None:
-        result.save_report(job.report, image=path, references=job.references)
+        save_report(result, job.report, image=path, references=job.references)
     if not job.quiet:
         to_stderr = job.json == STDOUT
         show_inspection(result, err=to_stderr)
@@ -227,64 +253,67 @@ def _inspect_one(engine: Engine, job: Job) -> int:
 
 
 def _inspect_many(engine: Engine, job: Job) -> int:
-    from reason_iad.inspection.batch import Failure, inspect_many
+    from reason_iad.inspection.many import inspect_many
     from reason_iad.schema import Inspection
 
     log = _open_log(engine, job)
     verdicts = {path: log.verdict(path) for path in job.paths} if log else {}
     pending = [path for path in job.paths if not verdicts.get(path)]
-    counts = Counter[str](verdict for verdict in verdicts.values() if verdict)
+    listing = Listing(quiet=job.quiet, lines=job.json is None)
+    listing.counts.update(verdict for verdict in verdicts.values() if verdict)
     if done := len(job.paths) - len(pending):
-        _say(job, f"{done} of {len(job.paths)} images are already in '{job.json}'.")
+        listing.say(f"The results of {done} of {len(job.paths)} images are already in '{job.json}'.")
     try:
         if pending:
             inspector = engine.load()
             outcomes = inspect_many(
                 inspector, pending, references=job.references, category=job.category, question=job.question
             )
-            with _progress(len(pending), job.quiet) as advance:
+            with listing.progress(len(pending)):
                 for path, outcome in zip(pending, outcomes, strict=True):
                     if isinstance(outcome, Inspection):
                         _admit(job, outcome)
                         outcome = _reported(job, path, outcome)  # first: a line in the log means all is done
-                    _write_line(log, outcome)
-                    counts["failed" if isinstance(outcome, Failure) else outcome.verdict] += 1
-                    advance(outcome)
+                    _write_line(log, job, outcome)
+                    listing.add(outcome)
     except KeyboardInterrupt:
-        kept = ""
-        if log:
-            there = f"{sum(counts.values())} images are in '{job.json}', go on with --resume"
-            kept = f"; '{job.json}' is as it was" if log.waits else f"; {there}"
-        fail(f"Interrupted{kept}.", EXIT_INTERRUPTED)
+        fail(f"Interrupted.{_kept(log, job, listing)}", EXIT_INTERRUPTED)
     if log:
         log.close()
-    noun = "image" if len(job.paths) == 1 else "images"
-    _say(job, f"{len(job.paths)} {noun}: " + ", ".join(_counted(counts)))
-    return next((code for kind, code in _CODES.items() if counts[kind]), 0)
+    listing.sum_up(job.json if log else None, job.report)
+    return next((code for kind, code in _CODES.items() if listing.counts[kind]), 0)
 
 
-def _counted(counts: Counter[str]) -> Iterator[str]:
-    """How many of each kind; that a person is needed is said only if one is."""
-    for kind in ("pass", "defect", "failed"):
-        yield f"{counts[kind]} {kind}"
-    if counts["review"]:
-        yield f"{counts['review']} for a person"
+def _kept(log: ResultLog | None, job: Job, listing: Listing) -> str:
+    """What an interrupted run leaves behind."""
+    if log is None:
+        return ""
+    if log.waits:
+        return f" '{job.json}' is as it was."
+    count = listing.counts.total()
+    return (
+        f" The results of {count} of {len(job.paths)} images are in '{job.json}'. "
+        "Run the same command with --resume to continue."
+    )
 
 
 def _open_log(engine: Engine, job: Job) -> ResultLog | None:
-    from reason_iad.inspection.batch import ResultLog
+    from reason_iad.inspection.results import ResultLog
 
     if job.json is None or job.json == STDOUT:
         return None
-    if not job.resume:
-        return ResultLog.create(job.json, overwrite=job.overwrite)
-    return ResultLog.resume(job.json, job.paths, _conditions(engine, job))
+    if job.resume:
+        log = ResultLog.resume(job.json, job.paths, _conditions(engine, job))
+    else:
+        log = ResultLog.create(job.json, overwrite=job.overwrite)
+    click.get_current_context().call_on_close(log.release)  # however the command ends
+    return log
 
 
-def _write_line(log: ResultLog | None, outcome: Outcome) -> None:
+def _write_line(log: ResultLog | None, job: Job, outcome: Outcome) -> None:
     if log:
         log.append(outcome)
-    else:
+    elif job.json == STDOUT:
         click.echo(outcome.model_dump_json())
 
 
@@ -293,7 +322,8 @@ def _reported(job: Job, path: Path, result: Inspection) -> Outcome:
 
     Returns the result, or a failure if its report cannot be written: the other images go on.
     """
-    from reason_iad.inspection.batch import Failure
+    from reason_iad.inspection.many import Failure
+    from reason_iad.report import save_report
 
     if job.report is None:
         return result
@@ -301,7 +331,7 @@ def _reported(job: Job, path: Path, result: Inspection) -> Outcome:
     target = job.report / relative.with_name(relative.name + ".html")
     try:
         make_folder(target.parent, "--report")
-        result.save_report(target, image=path, references=job.references)
+        save_report(result, target, image=path, references=job.references)
     except ReasonIADError as error:
         return Failure(image=str(path), error=str(error))
     return result
@@ -310,30 +340,3 @@ def _reported(job: Job, path: Path, result: Inspection) -> Outcome:
 def normal_path(path: Path) -> Path:
     """The absolute path without '..', so that nothing is written above the folder asked for."""
     return Path(os.path.abspath(path))  # noqa: PTH100 (resolve() would follow links)
-
-
-@contextmanager
-def _progress(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
-    """A progress bar on stderr (on a terminal), with the errors of failed images above it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from reason_iad.inspection.batch import Failure
-
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    columns = (TextColumn("inspecting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
-        task = progress.add_task("inspecting", total=total)
-
-        def advance(outcome: Outcome) -> None:
-            if isinstance(outcome, Failure):
-                named = "" if outcome.image in outcome.error else f"{outcome.image}: "
-                console.print(f"{named}{outcome.error}", style="red", markup=False)
-            progress.advance(task)
-
-        yield advance
-
-
-def _say(job: Job, message: str) -> None:
-    if not job.quiet:
-        click.echo(message, err=True)

@@ -1,21 +1,18 @@
-"""Options that let known parts set the threshold, and what they promise."""
+"""Options that let known parts set the threshold: how many false alarms and missed defects there may be."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import click
-
+from reason_iad.cli.headings import VERDICT, F, option
+from reason_iad.cli.values import ExistingPath
 from reason_iad.errors import ConfigError
 
 if TYPE_CHECKING:
     from reason_iad.inspection.operating_point import KnownParts
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +29,12 @@ class Promised:
     missed: float | None
 
     def __post_init__(self) -> None:
-        for option, results, bound, share in (
+        for file, results, bound, share in (
             ("--good-results", self.good_results, "--false-alarms", self.false_alarms),
             ("--defect-results", self.defect_results, "--missed", self.missed),
         ):
             if (results is None) != (share is None):
-                raise ConfigError(f"{option} and {bound} go together; give both, or neither.")
+                raise ConfigError(f"{file} and {bound} go together. Give both, or neither.")
 
     def __bool__(self) -> bool:
         return bool(self.files)
@@ -67,18 +64,21 @@ def promise_options(command: F) -> F:
         names = ("good_results", "false_alarms", "defect_results", "missed")
         return command(promised=Promised(**{name: options.pop(name) for name in names}), **options)
 
-    lines = click.Path(path_type=Path, exists=True, dir_okay=False)
-    for option in reversed(
+    lines = ExistingPath(dir_okay=False)
+    for each in reversed(
         (
-            click.option("--good-results", type=lines, metavar="GOOD.jsonl",
-                         help="Results of good parts, inspected alike: they set the threshold."),
-            click.option("--false-alarms", type=float, metavar="SHARE",
-                         help="With --good-results: share of good parts that may be called defective: 0.1, say."),
-            click.option("--defect-results", type=lines, metavar="BAD.jsonl",
-                         help="Results of defective parts: they say what may pass; between, a person decides."),
-            click.option("--missed", type=float, metavar="SHARE",
-                         help="With --defect-results: share of defective parts that may pass: 0.05, say."),
+            option(VERDICT, "--good-results", type=lines, metavar="GOOD.jsonl",
+                   help="Results of good parts, written earlier with --json. They set the threshold."),
+            option(VERDICT, "--false-alarms", type=float, metavar="SHARE",
+                   help="At most this share of good parts may be called defective, for example 0.1. Give it "
+                   "together with --good-results."),
+            option(VERDICT, "--defect-results", type=lines, metavar="BAD.jsonl",
+                   help="Results of defective parts, written earlier with --json. They set below which probability "
+                   "a part passes. Parts between the two limits are handed to a person."),
+            option(VERDICT, "--missed", type=float, metavar="SHARE",
+                   help="At most this share of defective parts may be passed, for example 0.05. Give it together "
+                   "with --defect-results."),
         )
     ):  # fmt: skip
-        wrapper = option(wrapper)
+        wrapper = each(wrapper)
     return wrapper  # type: ignore[return-value]

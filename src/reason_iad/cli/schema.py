@@ -6,14 +6,17 @@ from pathlib import Path
 
 import click
 
-NAMES = ("inspection", "failure", "reply")
+NAMES = ("inspection", "summary", "failure", "reply")
 
 
 @click.command()
 @click.argument("name", type=click.Choice(NAMES), default="inspection")
 @click.option("--out", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Write all into DIR.")
 def schema(name: str, out: Path | None) -> None:
-    """Print a JSON schema: of one `inspection`, of the line of a `failure`, of the `reply` to a question."""
+    """Print a JSON schema.
+
+    Of one `inspection`, of its `summary`, of the line of a `failure`, or of the `reply` to a question.
+    """
     from reason_iad.files import write_atomic
 
     if out is None:
@@ -28,10 +31,15 @@ def schema_text(name: str) -> str:
     """One schema as it is published: two spaces of indent, one newline at the end."""
     import json
 
-    from reason_iad.inspection.batch import Failure
-    from reason_iad.schema import SCHEMA_VERSION, Inspection, Record, Reply
+    from reason_iad.inspection.many import Failure
+    from reason_iad.schema import SCHEMA_VERSION, Inspection, Record, Reply, Summary
 
-    models: dict[str, type[Record]] = {"inspection": Inspection, "failure": Failure, "reply": Reply}
+    models: dict[str, type[Record]] = {
+        "inspection": Inspection,
+        "summary": Summary,
+        "failure": Failure,
+        "reply": Reply,
+    }
     content = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:reason-iad:{name}:{SCHEMA_VERSION}",

@@ -1,17 +1,55 @@
-"""Options that take several values, as in `inspect PART.png --reference GOOD1.png GOOD2.png`; click has none.
+"""What options take: one of several choices, a path that exists, or several values.
 
-The rule: once an argument has been given, such an option takes every value up to the next option; before that
-it takes one, so that `--reference GOOD.png PART.png` means what it says. It can always be repeated instead.
+`inspect PART.png --reference GOOD1.png GOOD2.png` gives several values to one option, which click does not have.
+The rule is: once an argument has been given, such an option takes every value up to the next option. Before that it
+takes one value, so that `--reference GOOD.png PART.png` means what it says. It can always be repeated instead.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import click
 
+from reason_iad.cli.headings import HeadedCommand
+from reason_iad.errors import did_you_mean, nearest_file
 
-class ManyValues(click.Command):
+
+class Choice(click.Choice[str]):
+    """One of several words; for another word, the message suggests the one that was meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word, if it is one of the choices."""
+        if value not in self.choices:
+            self.fail(
+                f"'{value}' is not possible here.{did_you_mean(str(value), self.choices)} "
+                f"Choose one of: {', '.join(self.choices)}.",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
+class ExistingPath(click.Path):
+    """A path of something that exists; for another path, the message suggests a similar name in its folder."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(exists=True, path_type=Path, **settings)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, if it exists."""
+        path = Path(value)
+        try:
+            missing = not path.exists()
+        except (OSError, ValueError):
+            missing = True
+        if missing:
+            self.fail(f"'{value}' does not exist.{nearest_file(path) or ' Check the path.'}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class ManyValues(HeadedCommand):
     """A command some of whose options take several values."""
 
     many: ClassVar[frozenset[str]] = frozenset({"--reference", "--options"})

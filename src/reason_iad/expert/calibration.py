@@ -84,19 +84,29 @@ class Expert:
 
     def inspect(self, query: FeatureMap) -> AnomalyMap:
         """The calibrated map of a query image."""
-        raw = residual_map(query, self.normals, RADIUS)
-        normal = torch.cat([residual.flatten() for residual in self.residuals])
-        scale = 1.0
-        if self.calibrated_on == 1:
-            scale = max(1.0, float(raw.median()) / max(float(normal.median()), 1e-6)) ** ONE_REFERENCE
-        low = max(float(normal.quantile(QUANTILE)) * scale, LEAST_RESIDUAL)
-        high = low + max(3 * (low - float(normal.median()) * scale), LEAST_RESIDUAL)
-        values = ((raw - low) / (high - low)).clamp(0, 1).cpu()
-        area = largest_region(values > 0)
-        normal_areas = torch.tensor([largest_region(residual * scale > low) for residual in self.residuals])
-        gate = area > float(normal_areas.quantile(QUANTILE)) + AREA_SLACK
-        peak = sum(float(residual.max()) for residual in self.residuals) / len(self.residuals)
-        return AnomalyMap(values, raw.cpu(), peak, gate, area, self.calibrated_on)
+        return calibrated(residual_map(query, self.normals, RADIUS), self.residuals, self.calibrated_on)
+
+
+def calibrated(raw: torch.Tensor, residuals: Sequence[torch.Tensor], calibrated_on: int) -> AnomalyMap:
+    """A map against what is usual.
+
+    Args:
+        raw: (rows, columns), at least 0: how far each place is from normal.
+        residuals: the same of normals against normals, at least one.
+        calibrated_on: number of real references among them.
+    """
+    normal = torch.cat([residual.flatten() for residual in residuals])
+    scale = 1.0
+    if calibrated_on == 1:
+        scale = max(1.0, float(raw.median()) / max(float(normal.median()), 1e-6)) ** ONE_REFERENCE
+    low = max(float(normal.quantile(QUANTILE)) * scale, LEAST_RESIDUAL)
+    high = low + max(3 * (low - float(normal.median()) * scale), LEAST_RESIDUAL)
+    values = ((raw - low) / (high - low)).clamp(0, 1).cpu()
+    area = largest_region(values > 0)
+    normal_areas = torch.tensor([largest_region(residual * scale > low) for residual in residuals])
+    gate = area > float(normal_areas.quantile(QUANTILE)) + AREA_SLACK
+    peak = sum(float(residual.max()) for residual in residuals) / len(residuals)
+    return AnomalyMap(values, raw.cpu(), peak, gate, area, calibrated_on)
 
 
 def build_expert(

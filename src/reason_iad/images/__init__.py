@@ -15,6 +15,7 @@ from reason_iad.images.loading import (
     load_image,
     printable,
 )
+from reason_iad.images.sources import Picture, as_pictures
 
 __all__ = [
     "FORMATS",
@@ -24,6 +25,8 @@ __all__ = [
     "MAX_PIXELS",
     "MIN_SIDE",
     "LoadedImage",
+    "Picture",
+    "as_pictures",
     "check_header",
     "find_images",
     "load_image",

@@ -1,4 +1,4 @@
-"""Images in: any file, PIL image or array becomes 8-bit RGB, or one sentence says why it cannot.
+"""Images in: any file, bytes, PIL image or array becomes 8-bit RGB, or one sentence says why it cannot.
 
 Files are hostile until proven otherwise. A file is opened without blocking and must be a regular one (a pipe
 or a device would hang), is read once (so that the hash is the hash of what was decoded), is decoded only by
@@ -21,13 +21,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from reason_iad.errors import ImageError
+from reason_iad.errors import ImageError, nearest_file
+
+if TYPE_CHECKING:
+    from reason_iad.images.sources import Picture
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 """Pillow's names of the formats that may be decoded; a hostile file reaches no other decoder."""
@@ -55,6 +58,8 @@ MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 512 * 2**20
 MIN_SIDE = 8
 MAX_ASPECT = 200  # Qwen's smart resize refuses more
+ACCEPTED = "a path, a PIL image, a NumPy array, or the bytes of an image file"
+"""What may be given as a picture, as messages say it."""
 
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -66,7 +71,8 @@ class LoadedImage:
     Attributes:
         pixels: 8-bit RGB, upright.
         name: file name without folders, or 'image' / 'array'; always printable.
-        sha256: of the file's bytes; of the RGB pixels and their shape if there was no file.
+        sha256: of the file's bytes, also where they were given as bytes; of the RGB pixels and their shape if
+            there was no file.
         width: of `pixels`, after rotation.
         height: of `pixels`, after rotation.
         notes: what was done that the user may want to know, one sentence each.
@@ -80,16 +86,20 @@ class LoadedImage:
     notes: tuple[str, ...] = ()
 
 
-def load_image(source: str | Path | Image.Image | NDArray[Any]) -> LoadedImage:
+def load_image(source: Picture) -> LoadedImage:
     """Load one image as 8-bit RGB.
 
     Args:
-        source: a file, a PIL image, or an array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with dtype
-            uint8, uint16, or float in [0, 1].
+        source: a file, the bytes of a file, a PIL image, or an array of shape (H, W), (H, W, 1), (H, W, 3) or
+            (H, W, 4) with dtype uint8, uint16, or float in [0, 1]. Colours are in the order red, green, blue. What
+            is already loaded is returned as it is.
 
     Raises:
-        ImageError: it is missing, unreadable, not an image of `FORMATS`, damaged, or outside the size limits.
+        ImageError: it is missing, unreadable, not an image of `FORMATS`, damaged, outside the size limits, or
+            of a type that is no picture.
     """
+    if isinstance(source, LoadedImage):
+        return source
     if isinstance(source, Image.Image):
         name = printable(Path(str(getattr(source, "filename", "") or "image")).name)
         _check_size(source.size, f"The image '{name}'")
@@ -98,9 +108,17 @@ def load_image(source: str | Path | Image.Image | NDArray[Any]) -> LoadedImage:
         return _without_file(*_array_to_rgb(source), "array")
     if isinstance(source, (str, os.PathLike)):
         return _load_file(Path(source))
-    raise ImageError(
-        f"An image must be a path, a PIL image or a numpy array; convert this {type(source).__name__}."
-    )
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _decode(bytes(source), "The image given as bytes", "image")
+    raise ImageError(f"The image was given as {given_type(source)}; give {ACCEPTED}.")
+
+
+def given_type(value: object) -> str:
+    """The type of a value, as a message names it: 'None', 'a dict', 'an int'."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
 
 
 def check_header(path: Path) -> None:
@@ -156,12 +174,18 @@ def _walk(folder: Path) -> list[Path]:
 
 def _load_file(path: Path) -> LoadedImage:
     what = f"The image '{printable(path)}'"
-    data = _read(path, what)
+    return _decode(_read(path, what), what, printable(path.name))
+
+
+def _decode(data: bytes, what: str, name: str) -> LoadedImage:
+    """The content of an image file, under the same limits wherever it comes from."""
+    if not data:
+        raise ImageError(f"{what} is empty (zero bytes); copy or export it again.")
+    if len(data) > MAX_FILE_BYTES:
+        raise ImageError(f"{what} is larger than {MAX_FILE_BYTES // 2**20} MiB; crop it or save it compressed.")
     with _opened(io.BytesIO(data), what) as image:
         pixels, notes = _to_rgb(image, what)
-    return LoadedImage(
-        pixels, printable(path.name), hashlib.sha256(data).hexdigest(), pixels.width, pixels.height, notes
-    )
+    return LoadedImage(pixels, name, hashlib.sha256(data).hexdigest(), pixels.width, pixels.height, notes)
 
 
 @contextmanager
@@ -193,18 +217,13 @@ def _file(path: Path, what: str) -> Iterator[BinaryIO]:
                 raise ImageError(f"{what} is a pipe or a device; save the image to an ordinary file first.")
             yield file
     except (OSError, ValueError) as error:
-        raise ImageError(f"{what} {_reason(error)}.") from None
+        raise ImageError(f"{what} {_reason(error)}.{_near(path, error)}") from None
 
 
 def _read(path: Path, what: str) -> bytes:
     """Read a regular file, once."""
     with _file(path, what) as file:
-        data = file.read(MAX_FILE_BYTES + 1)
-    if not data:
-        raise ImageError(f"{what} is empty (zero bytes); copy or export it again.")
-    if len(data) > MAX_FILE_BYTES:
-        raise ImageError(f"{what} is larger than {MAX_FILE_BYTES // 2**20} MiB; crop it or save it compressed.")
-    return data
+        return file.read(MAX_FILE_BYTES + 1)
 
 
 def _reason(error: OSError | ValueError) -> str:
@@ -222,6 +241,11 @@ def _reason(error: OSError | ValueError) -> str:
         return "does not exist, because a part of its path is a file; check the path"
     detail = error.strerror if isinstance(error, OSError) else str(error)
     return f"cannot be read ({detail}); check the path and the disk"
+
+
+def _near(path: Path, error: OSError | ValueError) -> str:
+    """Names in the folder that the name of a missing file is close to."""
+    return nearest_file(path) if isinstance(error, FileNotFoundError) else ""
 
 
 def _too_large(what: str) -> str:

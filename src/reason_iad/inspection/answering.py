@@ -20,7 +20,7 @@ import torch
 
 from reason_iad.backbones.base import Backbone, ChatModel, ImageTokens, Prefix
 from reason_iad.backbones.prompt import Data, Part, Prompt
-from reason_iad.config import Method, Orders, ReasoningConfig
+from reason_iad.config import Method, Orders, ReasoningConfig, suffix_positions
 from reason_iad.inspection.option_orders import averaged, ordered, read_options
 from reason_iad.inspection.prompts import build_prompt
 from reason_iad.inspection.questions import LETTERS, NEUTRAL_QUESTION, Question, best_choice
@@ -113,6 +113,18 @@ def answer_question(
     return _directly(scene, orders, max_tokens)
 
 
+def room_for_answers(reasoning: ReasoningConfig | None, max_tokens: int) -> int:
+    """Positions that the head of a prompt must leave free, so that its questions can be answered.
+
+    What a question itself takes comes on top; it is checked when it is asked.
+
+    Args:
+        reasoning: configuration of the latent loop, if there is one.
+        max_tokens: longest text that will be generated.
+    """
+    return suffix_positions(reasoning) + max_tokens
+
+
 def question_seed(seed: int, key: str) -> int:
     """A seed for one question: the same whatever other questions are asked."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{key}".encode()).digest()[:7], "big")
@@ -123,7 +135,8 @@ def _directly(scene: Scene, orders: Sequence[Question], max_tokens: int) -> Answ
     prompts = [build_prompt(scene.parts, each, latents=False) for each in orders]
     cue = backbone.cue(prompts[0])
     if not question.options:
-        prefix = backbone.question(scene.head, prompts[0])
+        reserve = len(cue) + _written(backbone, question, max_tokens)
+        prefix = backbone.question(scene.head, prompts[0], reserve=reserve)
         return Answered(_open_answer(question, _write(backbone, prefix, cue, question, max_tokens)))
     (probabilities,) = read_options(backbone, scene.head, prompts, [cue], _letters(backbone, question))
     return Answered(_answer(question, probabilities))
@@ -136,7 +149,10 @@ def _by_thinking_aloud(scene: Scene, orders: Sequence[Question], max_tokens: int
     for question in orders:
         prompt = _followed(build_prompt(scene.parts, question, latents=False), THINK_ALOUD)
         cue = backbone.cue(prompt)
-        thoughts.append(backbone.decode(backbone.question(scene.head, prompt), cue, max_tokens).text)
+        # The thought, and after it the words that lead to the letter.
+        reserve = len(cue) + max_tokens + backbone.count_tokens(CONCLUDE) + 1
+        prefix = backbone.question(scene.head, prompt, reserve=reserve)
+        thoughts.append(backbone.decode(prefix, cue, max_tokens).text)
         rows = torch.cat((cue, backbone.embed_text([Data(thoughts[-1] + CONCLUDE)])))
         distributions += read_options(backbone, scene.head, [prompt], [rows], _letters(backbone, question))
     return _aloud(orders[0], distributions, thoughts)
@@ -177,13 +193,18 @@ def _in_latent_space(
     """Optimise the think tokens, then answer from the best state."""
     backbone, question = scene.backbone, orders[0]
     prompts = [build_prompt(scene.parts, each, latents=True) for each in orders]
+    cue = backbone.cue(prompts[0])
+    reserve = suffix_positions(config) + len(cue) + _written(backbone, question, max_tokens)
+    for prompt in prompts[1:]:  # refused now rather than after the search
+        backbone.question_rows(scene.head, prompt, reserve=reserve)
+    prefix = backbone.question(scene.head, prompts[0], reserve=reserve)
     neutral = None
     if config.inject and config.attention_correction == "neutral":
         asked = build_prompt(scene.parts, Question("neutral", NEUTRAL_QUESTION), latents=True)
-        neutral = backbone.question(scene.head, asked)
+        neutral = backbone.question(scene.head, asked, reserve=config.latents)  # read before there are patches
     problem = Problem(
-        prefix=backbone.question(scene.head, prompts[0]),
-        cue=backbone.cue(prompts[0]),
+        prefix=prefix,
+        cue=cue,
         tokens=scene.query.tokens,
         image=scene.head.images[-1],
         option_tokens=_letters(backbone, question),
@@ -207,6 +228,11 @@ def _in_latent_space(
 def _letters(backbone: Backbone, question: Question) -> tuple[int, ...]:
     """The token of each option letter; none for an open question."""
     return tuple(backbone.option_tokens(LETTERS[: len(question.options)])) if question.options else ()
+
+
+def _written(backbone: Backbone, question: Question, max_tokens: int) -> int:
+    """Positions that the answer takes after the cue: one letter, or an opening and a text."""
+    return 1 if question.options else backbone.count_tokens(question.opening) + max_tokens
 
 
 def _rows(problem: Problem, state: State) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 A model sees a picture through a fixed number of tokens, and a small defect fills a corner of one of them. Asked
 again about a crop around the place where most differs from good parts, the same model sees it larger. What the part
-is and where on it something is, only the whole picture tells; both looks are weighed (`expert/fusion.py`).
+is and where on it something is, only the whole picture tells; both looks are weighed (`inspection/fusion.py`).
 """
 
 from __future__ import annotations

@@ -1,53 +1,63 @@
-"""One inspection, top to bottom: retrieve, prompt, reason, answer, report (METHOD section 1).
+"""One inspection, top to bottom: load, look up, compare, set the scene, decide, explain (METHOD section 1).
 
     inspector = Inspector.from_pretrained("nano")
     inspection = inspector.inspect("part.png", references=["good.png"], category="pcb")
 
-Each step below is one call into one room; what moves between them is named in `schema.py`.
+Each step below is one call into one file of this room; what moves between the steps is an immutable value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reason_iad.backbones.base import ChatModel
 from reason_iad.backbones.chat_use import TIMEOUT, check_abilities, check_use, is_api
 from reason_iad.config import InspectorConfig
-from reason_iad.inspection.examination import Examination
+from reason_iad.expert.good_parts import described
+from reason_iad.images import Picture, as_pictures
+from reason_iad.inspection.clock import Clock
+from reason_iad.inspection.deciding import Case, ask, decide
+from reason_iad.inspection.evidence import gather
+from reason_iad.inspection.explaining import explain
+from reason_iad.inspection.findings import find_defect
 from reason_iad.inspection.galleries import open_gallery
-from reason_iad.inspection.prompts import explanation_opening, only_suspected
-from reason_iad.inspection.questions import Question, explanation_question, parse_options
-from reason_iad.inspection.workbench import Workbench
-from reason_iad.schema import (
-    Claim,
-    Inspection,
-    Reply,
-    Versions,
-)
+from reason_iad.inspection.intents import advice, of_person
+from reason_iad.inspection.lookup import look_up
+from reason_iad.inspection.questions import Question, detection_question, parse_options
+from reason_iad.inspection.scenes import closer_looks, set_scene
+from reason_iad.inspection.setup import make_setup
+from reason_iad.inspection.subject import compare, load_subject
+from reason_iad.schema import Inspection, Reply, Versions
 from reason_iad.schema.verdict import OperatingPoint, Verdict
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
+    from reason_iad.inspection.deciding import Decision
+    from reason_iad.inspection.explaining import Explanation
+    from reason_iad.inspection.findings import Finding
+    from reason_iad.inspection.fusion import LateFusion
     from reason_iad.knowledge import Gallery, KnowledgeStore
 
 
 class Inspector:
     """Inspects images with a frozen multimodal LLM, knowledge and normal references.
 
-    Keeps what it computed from references between calls; use one inspector per thread.
+    It keeps what it computed from references. Threads may share it: each gets the same results as alone.
 
-    Attributes:
+    Args:
         backbone: the frozen model; behind an API, a `ChatModel`.
         knowledge: the knowledge store, or None.
         config: the configuration in force.
-        fusion: how both looks and what differs are weighed, or None.
-        operating_point: thresholds set by known parts, which take the place of `config.threshold`; None at first.
+        gallery: normal images from which the category is found when it is not given, or None.
+        operating_point: thresholds set by known parts, which take the place of `config.threshold`.
 
     Raises:
         ModelError: the model is behind an API, and the method or a gallery takes more than text and images.
     """
+
+    __slots__ = ("_point", "_setup")
 
     def __init__(
         self,
@@ -55,14 +65,14 @@ class Inspector:
         knowledge: KnowledgeStore | None = None,
         config: InspectorConfig | None = None,
         gallery: Gallery | None = None,
+        *,
+        operating_point: OperatingPoint | None = None,
     ) -> None:
-        self.backbone, self.knowledge = backbone, knowledge
-        self.config = config if config is not None else InspectorConfig()
+        config = config if config is not None else InspectorConfig()
         if isinstance(backbone, ChatModel):
-            check_abilities(self.config.method, gallery is not None)
-        self._bench = Workbench(backbone, knowledge, self.config, gallery)
-        self.fusion = self._bench.fusion
-        self.operating_point: OperatingPoint | None = None
+            check_abilities(config.method, gallery is not None)
+        self._setup = make_setup(backbone, knowledge, config, gallery)
+        self._point = operating_point
 
     @classmethod
     def from_pretrained(
@@ -112,19 +122,50 @@ class Inspector:
         backbone = load_backbone(model, device=device, dtype=dtype, compile_steps=compile_steps)
         return cls(backbone, store, config, None if gallery is None else open_gallery(gallery, backbone))
 
+    @property
+    def backbone(self) -> Backbone | ChatModel:
+        """The frozen model."""
+        return self._setup.model
+
+    @property
+    def knowledge(self) -> KnowledgeStore | None:
+        """The knowledge store."""
+        return self._setup.knowledge
+
+    @property
+    def config(self) -> InspectorConfig:
+        """The configuration in force."""
+        return self._setup.config
+
+    @property
+    def fusion(self) -> LateFusion | None:
+        """How the model's looks and the comparison are weighed; None where the model answers alone."""
+        return self._setup.fusion
+
+    @property
+    def operating_point(self) -> OperatingPoint | None:
+        """Thresholds set by known parts, or None if `config.threshold` decides."""
+        return self._point
+
+    def at(self, operating_point: OperatingPoint | None) -> Inspector:
+        """The same inspector with other thresholds. It shares the model and what was computed from references."""
+        other = Inspector.__new__(Inspector)
+        other._setup, other._point = self._setup, operating_point
+        return other
+
     def inspect(
         self,
-        image: Any,
+        image: Picture,
         *,
-        references: Sequence[Any] = (),
+        references: Picture | Sequence[Picture] = (),
         category: str | None = None,
         question: str | Question | None = None,
     ) -> Inspection:
         """Inspect one image.
 
         Args:
-            image: path, PIL image or array.
-            references: normal images of the same product, best first.
+            image: a path, the bytes of an image file, a PIL image, or a NumPy array (see `images.load_image`).
+            references: normal images of the same product, best first; one alone counts as a list of one.
             category: name or alias of the product in the knowledge; found from the gallery if not given.
             question: a further question, answered beside the standard ones by the model alone (key 'question').
 
@@ -134,60 +175,38 @@ class Inspector:
             PromptError: the prompt does not fit the model's window.
         """
         extra = Question("question", question) if isinstance(question, str) else question
-        look = Examination(self._bench, image, references, category, about=extra.text if extra else "")
-        probability = look.defect_probability()
-        point = self.operating_point
-        threshold = self.config.threshold if point is None else point.threshold
-        verdict: Verdict = "defect" if probability >= threshold else "pass"
-        if point is not None:
-            verdict = point.verdict(probability)
-        known = look.known_defects()
-        kind, region = None, None
-        claims: tuple[Claim, ...] | None = None
-        if verdict != "pass":
-            kind = look.defect_type(known)
-            region = look.region()
-            claims = look.claims(kind, region)
-        opening = explanation_opening(verdict != "pass", claims or (), types_known=bool(known))
-        explanation = look.ask(explanation_question(opening)).text
-        if verdict == "review":
-            explanation = only_suspected(explanation)
-        if extra is not None:
-            look.ask(extra)
-        return Inspection(
-            image=look.input_image(),
-            verdict=verdict,
-            probability=probability,
-            threshold=threshold,
-            operating_point=point,
-            method=self.config.method,
-            seed=self.config.seed,
-            defect_type=None if kind is None else kind.name,
-            severity=None if kind is None else kind.severity,
-            region=region,
-            claims=claims,
-            explanation=explanation,
-            evidence=look.evidence(),
-            timings_ms=look.clock.finish(),
-            versions=self.versions(),
-        )
+        setup, clock = self._setup, Clock()
+        subject = load_subject(setup, image, as_pictures(references), clock)
+        known = look_up(setup, subject.image, category, extra.text if extra else "", clock)
+        difference = compare(setup, subject, clock)
+        scene = set_scene(setup, subject, known, difference, clock)
+        closer = closer_looks(subject, scene, difference)
+        case = Case(setup, subject, known, difference, scene, closer, clock)
+
+        whether = decide(case, detection_question())
+        verdict = self._verdict(whether.answer.probabilities["A"])
+        finding = None if verdict == "pass" else find_defect(case)
+        explanation = explain(case, verdict, finding)
+        further = () if extra is None else (ask(case, extra),)
+        return self._inspection(case, verdict, whether, finding, explanation, further)
 
     def ask(
         self,
-        image: Any,
+        image: Picture,
         question: str,
         *,
         options: Sequence[str] = (),
-        references: Sequence[Any] = (),
+        references: Picture | Sequence[Picture] = (),
         category: str | None = None,
     ) -> Reply:
         """Answer any question about an image with the same engine.
 
-        Where it plainly asks whether there is a defect, or which, where or how large it is (`plain_questions.py`),
-        with options to choose from and references, the answer is weighed as in `inspect`.
+        Where it plainly asks whether there is a defect, or which, where or how large it is, with options to choose
+        from and references, the answer is weighed as in `inspect`. Where it does not, the reply says so and
+        suggests a wording that does (`Reply.advice`).
 
         Args:
-            image: path, PIL image or array.
+            image: as in `inspect`.
             question: the question.
             options: answers to choose from, 'A) yes' or 'yes'; none: the answer is generated text.
             references, category: as in `inspect`.
@@ -195,17 +214,59 @@ class Inspector:
         Raises:
             ImageError, KnowledgeError, PromptError: as in `inspect`.
         """
-        asked = Question("question", question, parse_options(options))
-        look = Examination(self._bench, image, references, category, about=question)
-        answer, weighed = look.ask_freely(asked)
+        asked = of_person(Question("question", question, parse_options(options)))
+        setup, clock = self._setup, Clock()
+        subject = load_subject(setup, image, as_pictures(references), clock)
+        known = look_up(setup, subject.image, category, question, clock)
+        difference = compare(setup, subject, clock)
+        scene = set_scene(setup, subject, known, difference, clock)
+        case = Case(setup, subject, known, difference, scene, closer_looks(subject, scene, difference), clock)
+        decision = decide(case, asked)
         return Reply(
-            image=look.input_image(),
+            image=described(case.subject.image),
             method=self.config.method,
             seed=self.config.seed,
-            answer=answer,
-            weighed=weighed,
-            evidence=look.evidence(),
-            timings_ms=look.clock.finish(),
+            answer=decision.answer,
+            weighed=decision.weighed,
+            advice=advice(asked) if asked.intent is None and case.difference is not None else None,
+            evidence=gather(case, (decision,)),
+            timings_ms=case.clock.read(),
+            versions=self.versions(),
+        )
+
+    def _verdict(self, probability: float) -> Verdict:
+        """What becomes of a probability of a defect."""
+        if self._point is not None:
+            return self._point.verdict(probability)
+        return "defect" if probability >= self.config.threshold else "pass"
+
+    def _inspection(
+        self,
+        case: Case,
+        verdict: Verdict,
+        whether: Decision,
+        finding: Finding | None,
+        explanation: Explanation,
+        further: tuple[Decision, ...],
+    ) -> Inspection:
+        """The result of all steps."""
+        found = () if finding is None else finding.decisions
+        kind = None if finding is None else finding.kind
+        return Inspection(
+            image=described(case.subject.image),
+            verdict=verdict,
+            probability=whether.answer.probabilities["A"],
+            threshold=self.config.threshold if self._point is None else self._point.threshold,
+            operating_point=self._point,
+            method=self.config.method,
+            seed=self.config.seed,
+            defect_type=None if kind is None else kind.name,
+            severity=None if kind is None else kind.severity,
+            region=None if finding is None else finding.region,
+            claims=None if finding is None else finding.claims,
+            explanation=explanation.text,
+            evidence=gather(case, (whether, *found, explanation.decision, *further)),
+            timings_ms=case.clock.read(),
             versions=self.versions(),
         )
 
@@ -221,6 +282,6 @@ class Inspector:
             torch=torch.__version__,
             transformers=transformers.__version__,
             model=self.backbone.version,
-            knowledge_sha256=self._bench.knowledge_sha256,
+            knowledge_sha256=self._setup.knowledge_sha256,
             config_sha256=self.config.sha256(),
         )

@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import Literal
 
 from reason_iad.errors import ConfigError, OutputError
-from reason_iad.files import stream_lines
+from reason_iad.files import read_lines
 from reason_iad.images import printable
-from reason_iad.inspection.batch import Conditions, Failure, parse_line
+from reason_iad.inspection.conditions import Conditions
+from reason_iad.inspection.many import Failure
+from reason_iad.inspection.results import parse_line
 from reason_iad.schema import Inspection
 from reason_iad.schema.verdict import OperatingPoint
 
@@ -207,7 +209,7 @@ class KnownParts:
         """
         self._name, self._kind = printable(path), kind
         self.parts: list[KnownPart] = []
-        for number, line in enumerate(stream_lines(path, LONGEST_LINE), 1):
+        for number, line in enumerate(read_lines(path, longest=LONGEST_LINE), 1):
             outcome = parse_line(line, f"Line {number} of '{self._name}'")
             if isinstance(outcome, Failure):
                 raise OutputError(

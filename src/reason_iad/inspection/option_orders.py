@@ -66,7 +66,8 @@ def read_options(
     Raises:
         PromptError: the question does not fit the context window.
     """
-    questions = [backbone.question_rows(head, prompt) for prompt in prompts]
+    reserve = max(map(len, endings)) + 1  # the letter of the answer
+    questions = [backbone.question_rows(head, prompt, reserve=reserve) for prompt in prompts]
     rows = [torch.cat((question, ending)) for ending in endings for question in questions]
     lengths = [len(row) for row in rows]
     # Nothing looks ahead, so filling up after the end changes nothing before it.

@@ -59,21 +59,23 @@ def build_prompt(head: tuple[Part, ...], question: Question, *, latents: bool) -
 def explanation_opening(defective: bool, claims: Sequence[Claim] = (), *, types_known: bool = True) -> str:
     """How the explanation of a verdict begins: with what was decided, so that the text cannot deny it.
 
+    What the model writes after it is checked against the same claims (`agreement.py`).
+
     Args:
         defective: the verdict.
         claims: what can be said of the defect.
-        types_known: whether the knowledge lists types; without, what to say is left to the model.
+        types_known: whether the knowledge lists types; without, none is spoken of.
     """
     if not defective:
         return "No defect found."
-    if not types_known:
-        return "Defect:"
     named = {claim.fact: claim.in_words() for claim in claims}
+    what = f"Defect: {named.get('type', TYPE_NOT_CLEAR)}" if types_known else "Defect"
     where = f" at {named['place']}" if "place" in named else ""
     size = f", {named['size']}" if "size" in named else ""
-    return f"Defect: {named.get('type', TYPE_NOT_CLEAR)}{where}{size}."
+    return f"{what}{where}{size}."
 
 
 def only_suspected(explanation: str) -> str:
     """The explanation of a defect where a person has to decide whether it is one."""
-    return f"Not certain: a person has to decide. Suspected:{explanation.removeprefix('Defect:')}"
+    what = explanation.removeprefix("Defect: ") if explanation.startswith("Defect: ") else f"d{explanation[1:]}"
+    return f"Not certain: a person has to decide. Suspected: {what}"

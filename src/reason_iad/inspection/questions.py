@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from reason_iad.errors import PromptError
 from reason_iad.schema import PLACES
@@ -13,6 +14,29 @@ NEUTRAL_QUESTION = "Describe the inspected image."
 """Question of the neutral prompt against which attention is corrected (METHOD section 3, [ours])."""
 
 LETTERS = string.ascii_uppercase
+
+
+Asks = Literal["whether", "type", "place", "size"]
+"""What an inspection can answer of a defect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a question asks for, as data.
+
+    Attributes:
+        asks: whether there is a defect, of which type it is, where it is, or how much of the image it covers.
+        yes: 'whether': the letter of the option that says there is one.
+        places: 'place': for each option, which of the nine `PLACES` it is.
+        ranges: 'size': for each option, the limits of the share of the image that it stands for, in [0, 1].
+        at: the one of `PLACES` that alone is asked about; None: the whole part.
+    """
+
+    asks: Asks
+    yes: str | None = None
+    places: tuple[int, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +48,7 @@ class Question:
         text: the question.
         options: what to choose from.
         opening: words an open answer begins with, so that it cannot contradict what has been decided.
+        intent: what it asks for; None: something else, which the model answers alone.
 
     Raises:
         PromptError: the question is empty or has more options than letters.
@@ -33,6 +58,7 @@ class Question:
     text: str
     options: tuple[str, ...] = ()
     opening: str = ""
+    intent: Intent | None = None
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -50,12 +76,14 @@ class Question:
 
 def detection_question() -> Question:
     """Is there a defect? Option A is 'Yes'."""
-    return Question("detection", "Is there a defect in the inspected image?", ("Yes", "No"))
+    text = "Is there a defect in the inspected image?"
+    return Question("detection", text, ("Yes", "No"), intent=Intent("whether", yes=LETTERS[0]))
 
 
 def type_question(names: Sequence[str]) -> Question:
     """Which of the known defect types is it?"""
-    return Question("type", "Which defect does the inspected image show?", tuple(names))
+    text = "Which defect does the inspected image show?"
+    return Question("type", text, tuple(names), intent=Intent("type"))
 
 
 def described_question(question: Question, change: str) -> Question:
@@ -65,7 +93,9 @@ def described_question(question: Question, change: str) -> Question:
 
 def place_question() -> Question:
     """In which of the nine parts of the image is it?"""
-    return Question("place", "Where is the defect?", PLACES)
+    return Question(
+        "place", "Where is the defect?", PLACES, intent=Intent("place", places=tuple(range(len(PLACES))))
+    )
 
 
 def explanation_question(opening: str = "") -> Question:

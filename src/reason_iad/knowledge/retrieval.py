@@ -83,13 +83,21 @@ def resolve_category(store: KnowledgeStore, name: str) -> str:
         return known[key]
     shown = sanitize(name)[:80]
     if not known:
-        raise KnowledgeError(f"Unknown category '{shown}': the knowledge store '{store.location}' is empty.")
-    nearest = dict.fromkeys(known[match] for match in difflib.get_close_matches(key, known, n=5, cutoff=0.5))
+        raise KnowledgeError(
+            f"The category '{shown}' is not known, because the knowledge in '{store.location}' is empty. "
+            "Add knowledge to it with 'reason-iad knowledge add'."
+        )
+    nearest = dict.fromkeys(known[match] for match in difflib.get_close_matches(key, known, n=3, cutoff=0.6))
     if nearest:
-        raise KnowledgeError(f"Unknown category '{shown}'; did you mean: {', '.join(nearest)}?")
+        *others, last = (f"'{name}'" for name in nearest)
+        names = f"{', '.join(others)} or {last}" if others else last
+        raise KnowledgeError(f"The category '{shown}' is not known. Did you mean {names}?")
     categories = sorted(set(known.values()))
     more = f" and {len(categories) - 12} more" if len(categories) > 12 else ""
-    raise KnowledgeError(f"Unknown category '{shown}'; known are: {', '.join(categories[:12])}{more}.")
+    raise KnowledgeError(
+        f"The category '{shown}' is not known. Choose one of these, or add knowledge about it: "
+        f"{', '.join(categories[:12])}{more}."
+    )
 
 
 def telling_words(question: str, names: Iterable[str] = ()) -> str:

@@ -1,8 +1,8 @@
 """The report of one inspection: one HTML file that a shop-floor person can read, offline, for years.
 
 The file is self-contained (pictures as data URIs, plots as inline SVG, no script) and forbids itself any network
-by a content security policy. `view.py` turns an inspection into what the page shows, in plain words;
-`pictures.py` and `plots.py` draw; `template.html.j2` and `style.css` lay out. All text is escaped: knowledge,
+by a content security policy. `view.py` turns an inspection into what the page shows, in plain words (with
+`compared.py`, `questions.py`, `facts.py` and `details.py`); `pictures.py` and `plots.py` draw; `template.html.j2` and `style.css` lay out. All text is escaped: knowledge,
 questions and file names were written by others.
 """
 
@@ -10,25 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from PIL import Image
 
 from reason_iad.errors import ImageError
 from reason_iad.files import write_atomic
-from reason_iad.images import LoadedImage, load_image
+from reason_iad.images import Picture, as_pictures, load_image
 from reason_iad.schema import Inspection
 
 __all__ = ["render_report", "save_report"]
 
 
-def save_report(inspection: Inspection, path: str | Path, *, image: Any, references: Sequence[Any] = ()) -> Path:
+def save_report(
+    inspection: Inspection, path: str | Path, *, image: Picture, references: Picture | Sequence[Picture] = ()
+) -> Path:
     """Write the report of an inspection.
 
     Args:
         inspection: the result to show; whatever evidence it lacks is left out of the page.
         path: the HTML file to write (replaced atomically).
-        image: the inspected image (path, PIL image, array or `LoadedImage`): results carry hashes, not pixels.
+        image: the inspected image, because results carry hashes and no pixels. As in `Inspector.inspect`.
         references: those of `evidence.references` in order, of which the page shows the used ones; or these alone.
 
     Returns:
@@ -42,13 +41,13 @@ def save_report(inspection: Inspection, path: str | Path, *, image: Any, referen
     return Path(path)
 
 
-def render_report(inspection: Inspection, *, image: Any, references: Sequence[Any] = ()) -> str:
+def render_report(inspection: Inspection, *, image: Picture, references: Picture | Sequence[Picture] = ()) -> str:
     """Return the report of an inspection as HTML; see `save_report`. Same inspection, same text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from reason_iad.report.view import build_view
 
-    picture = _loaded(image)
+    picture = load_image(image)
     if (picture.width, picture.height) != (inspection.image.width, inspection.image.height):
         raise ImageError(
             f"'{picture.name}' has {picture.width}x{picture.height} pixels, but the image inspected had "
@@ -61,12 +60,9 @@ def render_report(inspection: Inspection, *, image: Any, references: Sequence[An
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    given = as_pictures(references)
     recorded = inspection.evidence.references
-    every = len(references) >= len(recorded)
-    used = [each for at, each in enumerate(references) if not every or at >= len(recorded) or recorded[at].used]
-    view = build_view(inspection, picture, [_loaded(reference) for reference in used])
+    every = len(given) >= len(recorded)
+    used = [each for at, each in enumerate(given) if not every or at >= len(recorded) or recorded[at].used]
+    view = build_view(inspection, picture, [load_image(reference) for reference in used])
     return environment.get_template("template.html.j2").render(view=view, inspection=inspection)
-
-
-def _loaded(image: LoadedImage | Image.Image | Any) -> LoadedImage:
-    return image if isinstance(image, LoadedImage) else load_image(image)

@@ -6,7 +6,7 @@ import math
 
 from reason_iad.schema import Inspection
 
-_ORIGINS = {"given": "given by the user", "gallery": "found from the image", "unknown": "not known"}
+_ORIGINS = {"given": "as given", "gallery": "recognised in the picture", "unknown": "not known"}
 
 
 def facts_about(inspection: Inspection) -> tuple[tuple[str, str], ...]:
@@ -15,30 +15,27 @@ def facts_about(inspection: Inspection) -> tuple[tuple[str, str], ...]:
     origin = _ORIGINS[category.origin]
     if category.origin == "gallery" and category.score is not None and category.margin is not None:
         origin += f", similarity {category.score:.2f}, lead {category.margin:.2f}"
-    facts = [("Part", f"{category.name} ({origin})" if category.name else "unknown")]
+    facts = [("Part", f"{category.name} ({origin})" if category.name else "not known")]
     if kind := inspection.in_words("type"):
-        facts.append(("Suspected" if inspection.verdict == "review" else "Defect type", kind))
-    if change := inspection.evidence.change:
-        facts.append(("What changed", change))
-    if inspection.severity:
-        facts.append(("Severity", inspection.severity))
-    if fusion := inspection.evidence.fusion:
-        near = fusion.closer_probability
-        alone = f"The model alone gives {percent(fusion.model_probability)} for a defect"
-        alone += "" if near is None else f", at a closer look {percent(near)}"
-        facts.append(("Weighed", f"{alone}; {fusion.in_words()}."))
+        facts.append(("Suspected type" if inspection.verdict == "review" else "Type of defect", kind))
     if region:
-        place, sure = inspection.in_words("place"), f"probability {percent(region.place_probability)}"
-        facts.append(
-            ("Place", f"{place} ({sure})" if place == region.place else f"{place} ({region.place}: {sure})")
-        )
+        sure = f"{region.place} has a probability of {percent(region.place_probability)}"
+        facts.append(("Place", f"{inspection.in_words('place')} ({sure})"))
     if region and region.share is not None:
-        facts.append(("Size", f"{inspection.in_words('size')}: {percent(region.share)} of the image differs there"))
+        share = f"{percent(region.share)} of the picture differs there"
+        facts.append(("Size", f"{inspection.in_words('size')} ({share})"))
     if region and region.box:
         box = region.box
-        facts.append(("Marked box", f"{box.x2 - box.x1} x {box.y2 - box.y1} px at ({box.x1}, {box.y1})"))
-    facts.append(("Image", f"{inspection.image.name}, {inspection.image.width} x {inspection.image.height} px"))
-    facts.append(("Method", inspection.method))
+        facts.append(("Marked region", f"{box.x2 - box.x1} x {box.y2 - box.y1} pixels at ({box.x1}, {box.y1})"))
+    if fusion := inspection.evidence.fusion:
+        facts.append(("Whole picture", f"the model alone gives {percent(fusion.model_probability)} for a defect"))
+        if fusion.closer_probability is not None:
+            near = f"the model alone gives {percent(fusion.closer_probability)} for a defect"
+            facts.append(("Enlarged part", near))
+        facts.append(("Both, with the difference", f"{percent(inspection.probability)} for a defect"))
+    facts.append(
+        ("Picture", f"{inspection.image.name}, {inspection.image.width} x {inspection.image.height} pixels")
+    )
     return tuple(facts)
 
 
@@ -51,3 +48,13 @@ def percent(value: float) -> str:
     if 0.999 < value < 1:
         return "> 99.9 %"
     return f"{value * 100:.0f} %" if 0.1 <= value <= 0.9 or value in (0, 1) else f"{value * 100:.1f} %"
+
+
+def share_of(value: float | None) -> float:
+    """A length in [0, 1], whatever comes."""
+    return min(max(value, 0.0), 1.0) if value is not None and math.isfinite(value) else 0.0
+
+
+def sentence_case(text: str) -> str:
+    """The text with a capital letter first."""
+    return text[:1].upper() + text[1:]

@@ -15,7 +15,9 @@ from reason_iad.schema import PLACES, Box, Heat, InjectedPatch
 LARGE = 900
 """Longest side of the main pictures, pixels."""
 SMALL = 520
-"""Longest side of the pictures that repeat (patches, further references), pixels."""
+"""Longest side of the pictures that repeat (closer looks, patches), pixels."""
+THUMBNAIL = 320
+"""Longest side of the good parts in a row, pixels."""
 
 SERIES = 6
 """Number of colours for think tokens, in the style sheet and in the plots."""

@@ -28,6 +28,7 @@ from reason_iad.schema.evidence import (
     size_of,
 )
 from reason_iad.schema.inspection import SCHEMA_VERSION, InputImage, Inspection, ModelVersion, Reply, Versions
+from reason_iad.schema.summary import Summary
 from reason_iad.schema.verdict import SHOWN, OperatingPoint, Verdict, in_digits
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "Reply",
     "RetrievedEntry",
     "StepRecord",
+    "Summary",
     "Usual",
     "Verdict",
     "Versions",

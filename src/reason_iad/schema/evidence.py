@@ -54,9 +54,9 @@ class RetrievedEntry(Record):
 
 
 class CategoryEvidence(Record):
-    """How the category of the part was decided."""
+    """What the part is, and how that is known."""
 
-    name: str | None = Field(description="None: the category is unknown.")
+    name: str | None = Field(description="None: it is not known what the part is.")
     origin: Literal["given", "gallery", "unknown"]
     score: float | None = Field(
         default=None, description="Cosine similarity to the nearest gallery entry, in [-1, 1]."
@@ -76,14 +76,15 @@ class Box(Record):
 class Region(Record):
     """Where the defect is."""
 
-    box: Box | None = Field(description="Of what differs most from the references; None without references.")
+    box: Box | None = Field(description="Around what differs most from the references; None without references.")
     place: str = Field(description="One of the nine `PLACES`.")
     place_probability: float = Field(
-        description="Probability of that place, in [0, 1]; weighed with the map where `evidence.fusion` is."
+        description="Probability of that place, in [0, 1]. The difference from the references has a say in it if "
+        "`evidence.fusion` is there."
     )
     share: float | None = Field(
         default=None, ge=0.0, le=1.0,
-        description="Estimated share of the image that differs there; None where it cannot be told.",
+        description="Estimated share of the image that differs there; None if it cannot be told.",
     )  # fmt: skip
 
 
@@ -128,10 +129,10 @@ class ReferenceEvidence(Record):
     height: int
     used: bool = Field(
         default=True,
-        description="False: others that were given look more like the part, or it is a copy, or the part itself.",
+        description="False if other references look more like the part, or if it is a copy or the inspected part.",
     )
     motion: MotionEvidence | None = Field(
-        default=None, description="How it was moved before it was compared; null if it was not."
+        default=None, description="How it was moved before it was compared; null if it was not moved."
     )
 
 
@@ -194,27 +195,32 @@ class Heat(Record):
 
     rows: int
     columns: int
-    values: tuple[float, ...] = Field(description="Row-major, each in [0, 1]; 0 is normal, 1 clearly not.")
+    values: tuple[float, ...] = Field(description="Row by row, each in [0, 1]: 0 is normal, 1 clearly not.")
 
 
 class MapEvidence(Heat):
     """The calibrated anomaly map against the references (METHOD section 4), on the grid of patch features."""
 
     gate_passed: bool = Field(
-        description="False: unless it is weighed (`fusion`), the map may say where, but not whether."
+        description="Whether the part differs more than good parts do. If not, the map may say where a defect is, "
+        "but not whether there is one (unless `fusion` uses it)."
     )
-    calibrated_on: int = Field(description="Number of references the calibration used.")
+    calibrated_on: int = Field(description="Number of references that the map was calibrated with.")
+
+
+DIFFERS_MORE, DIFFERS_FAR_MORE = 1.5, 4.0
+"""How many times what is usual a spot has to differ until people are told that it differs more, and far more."""
 
 
 class FusionEvidence(Record):
-    """What was weighed into the probability (late fusion, docs/method.md section 5)."""
+    """What was combined into the probability of a defect (late fusion, docs/method.md section 5)."""
 
     model_probability: float = Field(
         ge=0.0, le=1.0, description="Probability of a defect that the model gives by itself, in [0, 1]."
     )
     closer_probability: float | None = Field(
         default=None, ge=0.0, le=1.0,
-        description="The same at a closer look, at the part of the image in `closer`.",
+        description="The same for the enlarged part of the image in `closer`, seen alone.",
     )  # fmt: skip
     standing_out: float = Field(
         ge=-20.0, le=20.0, description="How far the most suspicious place stands out: the sum of the next two."
@@ -235,16 +241,21 @@ class FusionEvidence(Record):
         "where that makes a defect certain; the largest in each cell. The closer look is where it is largest.",
     )
 
-    def in_words(self) -> str:
-        """What differs, for people."""
-        usual = "in this picture" if self.usual == "median" else "between good parts"
-        pixels = "" if self.pixels is None else f" and pixels {_times(self.pixels)}"
-        return f"where most differs, patches differ {_times(self.patches)}{pixels} as much as is usual {usual}"
+    def in_words(self, spot: str = "One spot") -> str:
+        """How much it differs there, as a sentence.
 
-
-def _times(logarithm: float) -> str:
-    ratio = math.exp(logarithm)
-    return f"{ratio:.1f} x" if ratio < 10 else f"{ratio:.0f} x"
+        Args:
+            spot: what the place is called, at the beginning of the sentence.
+        """
+        alone = self.usual == "median"
+        good = "the good part" if alone else "the good parts"
+        usual = "the rest of the picture does" if alone else "they differ from one another"
+        sides = (self.patches, self.pixels if self.pixels is not None else self.patches)
+        ratio = math.exp(sum(sides) / len(sides))
+        if ratio < DIFFERS_MORE:
+            return f"No spot differs clearly more from {good} than {usual}."
+        much = "far more" if ratio >= DIFFERS_FAR_MORE else "more"
+        return f"{spot} differs {much} from {good} than {usual}."
 
 
 class Evidence(Record):
@@ -257,13 +268,39 @@ class Evidence(Record):
     anomaly_map: MapEvidence | None = None
     fusion: FusionEvidence | None = Field(
         default=None,
-        description="None: the model answers alone (no map, no weights, switched off), or not about whether.",
+        description="None if the model answered alone: there was no map, the model has no weights for it, or it "
+        "was switched off. Also None for questions that do not ask whether there is a defect.",
     )
     closer: Box | None = Field(
-        default=None, description="The part of the image that was looked at again, enlarged; null if none was."
+        default=None,
+        description="The part of the image that the model looked at again, enlarged; null if there was none.",
     )
     change: str | None = Field(
         default=None,
-        description="What the pixels say changed where most differs, on a part of two tones; null if nothing.",
+        description="What changed there compared with the good parts, as a sentence, on a part of two tones; null "
+        "if nothing could be told.",
     )
-    answers: tuple[Answer, ...] = Field(default=(), description="The model's own, before anything is weighed.")
+    answers: tuple[Answer, ...] = Field(
+        default=(),
+        description="The model's own answers, before they are combined with anything. The explanation is whole "
+        "here; in the result, sentences that contradict it are left out.",
+    )
+    types_left_out: tuple[str, ...] = Field(
+        default=(),
+        description="Names of defect types of the category that the model could not choose, because there are more "
+        "types than letters.",
+    )
+
+    def answer(self, key: str, *, closer: bool = False, described: bool = False) -> Answer | None:
+        """The model's own answer to one question.
+
+        Args:
+            key: 'detection', 'type', 'place', 'explanation', or 'question' for the one that was asked beside them.
+            closer: the answer about the enlarged part of the image alone.
+            described: the answer to which type fits what changed.
+
+        Returns:
+            The answer; None if the question was not asked so.
+        """
+        wanted = (key, closer, described)
+        return next((each for each in self.answers if (each.key, each.closer, each.described) == wanted), None)

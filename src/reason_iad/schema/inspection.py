@@ -7,18 +7,13 @@ anything a reader could trip over raises the major one).
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 from pydantic import Field
 
 from reason_iad.schema.evidence import Answer, Claim, Evidence, Fact, Record, Region, size_of
-from reason_iad.schema.verdict import OperatingPoint, Verdict
+from reason_iad.schema.summary import Summary
+from reason_iad.schema.verdict import OperatingPoint, Verdict, in_digits
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "2.1"
 
 
 class ModelVersion(Record):
@@ -73,7 +68,9 @@ class Inspection(Record):
         default=None,
         description="Name of the defect type, suspected where a person has to decide; None for a pass.",
     )
-    severity: str | None = None
+    severity: str | None = Field(
+        default=None, description="Of `defect_type`, as the knowledge has it, however sure that type is."
+    )
     region: Region | None = None
     claims: tuple[Claim, ...] | None = Field(
         default=None,
@@ -86,7 +83,10 @@ class Inspection(Record):
     versions: Versions
 
     def in_words(self, fact: Fact) -> str | None:
-        """The type, place or size: 'a or b' as claimed, else the best guess and that it is one; None if unknown."""
+        """The type, place or size for people; None if nothing is known of it.
+
+        'scratch or crack' if that is claimed, and 'not clear, perhaps scratch' if nothing is.
+        """
         region = self.region
         share = None if region is None else region.share
         guess = {
@@ -97,28 +97,51 @@ class Inspection(Record):
         if guess is None or self.claims is None:
             return guess
         claimed = (claim.in_words() for claim in self.claims if claim.fact == fact)
-        return next(claimed, f"{guess} (not clear)")
+        return next(claimed, f"not clear, perhaps {guess}")
+
+    def is_clear(self, fact: Fact) -> bool:
+        """Whether exactly one type, place or size is claimed.
+
+        Severity, cause and action belong to one type of defect: they are shown only if the type is clear.
+        """
+        if self.in_words(fact) is None:
+            return False
+        return self.claims is None or any(each.fact == fact and len(each.names) == 1 for each in self.claims)
+
+    @property
+    def good_parts_used(self) -> int:
+        """How many of the references the part was compared with."""
+        return sum(reference.used for reference in self.evidence.references)
+
+    def summary(self) -> Summary:
+        """The compact form: verdict, type, place and explanation, without the evidence."""
+        return Summary(
+            schema_version=self.schema_version,
+            image=self.image.name,
+            verdict=self.verdict,
+            probability=self.probability,
+            threshold=self.threshold,
+            defect_type=self.defect_type,
+            place=None if self.region is None else self.region.place,
+            box=None if self.region is None else self.region.box,
+            explanation=self.explanation,
+            model=self.versions.model.name,
+        )
 
     def to_json(self, indent: int | None = None) -> str:
-        """Return the inspection as JSON text that follows the published schema."""
+        """Return the inspection as JSON text that follows the published schema. `summary` has a short form."""
         return self.model_dump_json(indent=indent)
 
-    def save_report(
-        self, path: str | Path, image: Image.Image | str | Path, references: tuple[Any, ...] = ()
-    ) -> Path:
-        """Write the self-contained HTML report of this inspection.
+    def __repr__(self) -> str:
+        """One line: image, verdict, probability, and what is known of the defect."""
+        said = [repr(self.image.name), self.verdict, f"probability={in_digits(self.probability)}"]
+        if self.defect_type is not None:
+            said.append(f"type={self.defect_type!r}")
+        if self.region is not None:
+            said.append(f"place={self.region.place!r}")
+        return f"Inspection({', '.join(said)})"
 
-        Args:
-            path: the HTML file to write (replaced atomically).
-            image: the inspected image (path, PIL image or array): results carry hashes, not pixels.
-            references: the references in the order of `evidence.references`.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
-        from reason_iad.report import save_report
-
-        return save_report(self, path, image=image, references=references)
+    __str__ = __repr__
 
 
 class Reply(Record):
@@ -130,10 +153,23 @@ class Reply(Record):
     seed: int
     answer: Answer
     weighed: bool = Field(default=False, description="Whether what differs has a say in `answer`.")
+    advice: str | None = Field(
+        default=None,
+        description="What to ask instead, where references were given but the question was not recognised.",
+    )
     evidence: Evidence
     timings_ms: dict[str, float]
     versions: Versions
 
     def to_json(self, indent: int | None = None) -> str:
-        """Return the reply as JSON text."""
+        """Return the reply as JSON text that follows the published schema."""
         return self.model_dump_json(indent=indent)
+
+    def __repr__(self) -> str:
+        """One line: image, question, answer, and the probability of the option that was chosen."""
+        said = [repr(self.image.name), repr(self.answer.question), repr(self.answer.text)]
+        if self.answer.choice is not None:
+            said.append(f"probability={in_digits(self.answer.probabilities[self.answer.choice])}")
+        return f"Reply({', '.join(said)})"
+
+    __str__ = __repr__

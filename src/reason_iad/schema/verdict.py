@@ -1,4 +1,4 @@
-"""How a probability becomes a verdict: pass, defect, or a person has to decide (METHOD section 5)."""
+"""How a probability becomes a verdict: pass, defect, or a person decides (METHOD section 5)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Verdict = Literal["pass", "review", "defect"]
-"""'review': neither bound that was asked for allows to decide; it is shown as "needs a person"."""
+"""'review': the probability lies between the two limits, so a person decides; it is shown as "needs a person"."""
 SHOWN: dict[Verdict, str] = {"pass": "pass", "review": "needs a person", "defect": "defect"}
 
 
@@ -17,16 +17,21 @@ class OperatingPoint(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     false_alarms: float | None = Field(
-        gt=0.0, lt=1.0, description="Share of good parts that may be called defective; null: not bounded."
+        gt=0.0,
+        lt=1.0,
+        description="At most this share of good parts is called defective; null: not asked for.",
     )
-    good_parts: int = Field(ge=0, description="How many were inspected to find the threshold.")
+    good_parts: int = Field(ge=0, description="How many good parts set the limit.")
     missed: float | None = Field(
-        default=None, gt=0.0, lt=1.0, description="Share of defective parts that may pass; null: not bounded."
+        default=None,
+        gt=0.0,
+        lt=1.0,
+        description="At most this share of defective parts passes; null: not asked for.",
     )
-    defective_parts: int = Field(default=0, ge=0, description="How many were inspected for that.")
-    pass_below: float = Field(gt=0.0, le=1.0, description="Verdict is 'pass' below it.")
+    defective_parts: int = Field(default=0, ge=0, description="How many defective parts set the limit.")
+    pass_below: float = Field(gt=0.0, le=1.0, description="The verdict is 'pass' below this limit.")
     threshold: float = Field(
-        gt=0.0, le=1.0, description="Verdict is 'defect' at or above it, and 'review' between both."
+        gt=0.0, le=1.0, description="The verdict is 'defect' at or above this limit, and 'review' between the two."
     )
 
     @model_validator(mode="after")
@@ -42,18 +47,21 @@ class OperatingPoint(BaseModel):
         return "pass" if probability < self.pass_below else "review"
 
     def in_words(self) -> str:
-        """Which parts set it, and what it promises."""
+        """Which parts set the limits, and what is promised, in short sentences."""
         parts, bounds = [], []
         if self.false_alarms is not None:
             parts.append(f"{self.good_parts} good")
-            bounds.append(f"on average at most {100 * self.false_alarms:g} % of good ones are called defective")
+            bounds.append(f"at most {100 * self.false_alarms:g} % of good parts are called defective")
         if self.missed is not None:
             parts.append(f"{self.defective_parts} defective")
-            bounds.append(f"on average at most {100 * self.missed:g} % of defective ones pass")
-        said = f"set by {' and '.join(parts)} parts: {', '.join(bounds)}"
-        if self.pass_below == self.threshold:
+            bounds.append(f"at most {100 * self.missed:g} % of defective parts pass")
+        one = self.pass_below == self.threshold
+        said = f"The {'limit was' if one else 'limits were'} set with {' and '.join(parts)} parts."
+        said += f" On average, {' and '.join(bounds)}."
+        if one:
             return said
-        return f"{said}; from {in_digits(self.pass_below)} to {in_digits(self.threshold)} a person decides"
+        low, high = in_digits(self.pass_below), in_digits(self.threshold)
+        return f"{said} Parts between the two limits, {low} and {high}, are handed to a person."
 
 
 def in_digits(probability: float) -> str:

@@ -20,9 +20,10 @@ from reason_iad.bench.detect.problems import Checked, check
 from reason_iad.bench.detect.readers import read_dataset
 from reason_iad.bench.detect.records import DetectManifest, DetectReport, ScoreRecord
 from reason_iad.bench.detect.running import EXTERNAL, Outcome, Settings, run_detector, score_maps
-from reason_iad.errors import DatasetError, ImageError
+from reason_iad.errors import DatasetError, ImageError, OutputError
 from reason_iad.expert.detectors import DETECTORS, make_detector
 from reason_iad.expert.detectors.base import Detection, Detector
+from reason_iad.files import Log
 from reason_iad.images import LoadedImage
 from reason_iad.schema import ModelVersion
 
@@ -34,7 +35,7 @@ MODEL = ModelVersion(name="stub", family="stub", sha256="0" * 64, device="cpu", 
 class Brightness:
     """Scores by brightness against the mean of the normal images; may fail or be interrupted."""
 
-    statistic = "brightness"
+    name = statistic = "brightness"
 
     def __init__(
         self,
@@ -48,9 +49,10 @@ class Brightness:
         self._stop_after, self._fail, self._value = stop_after, fail, value
         self._error, self._normal = error, 0.0
 
-    def fit(self, normals: Sequence[LoadedImage]) -> None:
+    def fit(self, normals: Sequence[LoadedImage]) -> Brightness:
         self.fitted.append([image.sha256 for image in normals])
         self._normal = float(np.mean([np.asarray(image.pixels).mean() for image in normals]))
+        return self
 
     def score(self, image: LoadedImage) -> Detection:
         if self._stop_after == len(self.seen):
@@ -146,6 +148,19 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(last.seen) == 5 and files(out) == files(tmp_path / "whole")
 
 
+def test_a_run_that_another_one_writes_is_left_alone(tmp_path: Path) -> None:
+    root, out = trees.mvtec(tmp_path / "set"), tmp_path / "run"
+    run(root, out)
+    before = files(out)
+    with Log.resume(out / "scores.jsonl"):
+        for how in ({"resume": True}, {"overwrite": True}, {}):
+            with pytest.raises(OutputError, match=r"is writing '.*scores\.jsonl'; wait .*another --out\."):
+                run(root, out, **how)
+    assert files(out) == before
+    run(root, out, resume=True)
+    assert files(out) == before
+
+
 def test_a_score_whose_map_is_gone_is_made_again(tmp_path: Path) -> None:
     root, out = trees.mvtec(tmp_path / "set"), tmp_path / "run"
     run(root, out)
@@ -206,10 +221,10 @@ def test_whatever_a_detector_raises_costs_one_image(tmp_path: Path) -> None:
     assert outcome.failures[0].error == "RuntimeError: '001.png' is too dark."
 
     class Unfit(Brightness):
-        def fit(self, normals: Sequence[LoadedImage]) -> None:
+        def fit(self, normals: Sequence[LoadedImage]) -> Brightness:
             if self.fitted:
                 raise MemoryError("none left")
-            super().fit(normals)
+            return super().fit(normals)
 
     outcome = run(root, tmp_path / "other", Unfit())
     assert {(one.category, one.error) for one in outcome.failures} == {("tile", "MemoryError: none left")}
@@ -264,8 +279,9 @@ def test_maps_made_elsewhere_are_judged_alike(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", DETECTORS)
 def test_every_detector_finds_a_bright_spot(name: str, tmp_path: Path) -> None:
     from reason_iad.backbones.fake import FakeBackbone
+    from reason_iad.expert.encoders.tower import TowerEncoder
 
-    detector = make_detector(name, FakeBackbone())
+    detector = make_detector(name, TowerEncoder(FakeBackbone()))
     root = trees.mvtec(tmp_path / "set", ("nut",))
     for index, shots in enumerate((1, 3)):
         outcome = run(root, tmp_path / f"run{index}", detector, Settings(detector=name, shots=shots))

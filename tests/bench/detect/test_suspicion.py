@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from reason_iad import InspectorConfig
-from reason_iad.backbones import load_backbone
-from reason_iad.backbones.base import Backbone
-from reason_iad.errors import ConfigError
-from reason_iad.expert.detectors.suspicion import SuspicionDetector
+from reason_iad.backbones.fake import FakeBackbone
+from reason_iad.config import InspectorConfig
+from reason_iad.expert.detectors import make_detector
+from reason_iad.expert.encoders.tower import TowerEncoder
 from reason_iad.expert.suspicion import suspicion
 from reason_iad.images import load_image
-from reason_iad.inspection.examination import Examination
-from reason_iad.inspection.workbench import Workbench
+from reason_iad.inspection.clock import Clock
+from reason_iad.inspection.setup import make_setup
+from reason_iad.inspection.subject import compare, load_subject
 
 
 def plate(shift: int = 0, blotch: bool = False) -> Image.Image:
@@ -27,21 +27,13 @@ def plate(shift: int = 0, blotch: bool = False) -> Image.Image:
 
 @pytest.mark.parametrize("shifts", [(0,), (6,), (0, 6, 6)])
 def test_it_is_what_an_inspection_sees(shifts: tuple[int, ...]) -> None:
-    model = load_backbone("fake")
-    assert isinstance(model, Backbone)
-    detector, part, good = SuspicionDetector(model), plate(blotch=True), [plate(shift) for shift in shifts]
-    detector.fit([load_image(picture) for picture in good])
-    said = detector.score(load_image(part))
-    seen = Examination(Workbench(model, None, InspectorConfig(), None), part, good, None).map
+    model, part, good = FakeBackbone(), plate(blotch=True), [plate(shift) for shift in shifts]
+    fitted = make_detector("suspicion", TowerEncoder(model)).fit([load_image(picture) for picture in good])
+    said = fitted.score(load_image(part))
+    setup = make_setup(model, None, InspectorConfig())
+    seen = compare(setup, load_subject(setup, part, good, Clock()), Clock())
     assert seen is not None and np.array_equal(said.map, suspicion(seen).numpy())
     assert said.score == said.map.max() and said.details == {"moved": float(6 in shifts)}
     row, column = np.unravel_index(said.map.argmax(), said.map.shape)
     assert 55 <= row <= 80 and 145 <= column <= 170
-    assert said.score > detector.score(load_image(plate())).score
-
-
-def test_it_must_be_shown_something_first() -> None:
-    model = load_backbone("fake")
-    assert isinstance(model, Backbone)
-    with pytest.raises(ConfigError, match="call fit first"):
-        SuspicionDetector(model).score(load_image(plate()))
+    assert said.score > fitted.score(load_image(plate())).score

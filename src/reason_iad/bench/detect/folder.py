@@ -7,14 +7,16 @@
     RUN_DIR/metrics.json     `records.DetectReport`
 
 The maps are what pixel metrics are computed from, in a second pass, so a run that was cut off loses nothing, and
-metrics can be computed again without the model. Use within `bench.storage.held`.
+metrics can be computed again without the model.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -34,8 +36,9 @@ from reason_iad.bench.detect.records import (
 )
 from reason_iad.bench.detect.samples import Sample
 from reason_iad.bench.runs import read_records
+from reason_iad.bench.storage import ELSEWHERE, in_the_way
 from reason_iad.errors import DatasetError, OutputError
-from reason_iad.files import append_line, write_atomic
+from reason_iad.files import Log, made_folder, write_atomic
 from reason_iad.images import printable
 
 _OTHER = {"dataset_sha256": "other images or masks", "left_out": "other images left out"}
@@ -44,6 +47,9 @@ _FOLLOWS = frozenset({"status", "images"})  # never compared: they follow from t
 
 class DetectFolder:
     """The folder of a run.
+
+    A context manager: until the end of its block no other process can write there. A folder in which nothing was
+    written is removed again, if it was made here.
 
     Args:
         path: the folder.
@@ -54,6 +60,7 @@ class DetectFolder:
 
     Raises:
         DatasetError: there is something and neither was asked for, or it was made under other conditions.
+        OutputError: another process writes there, or the folder cannot be made.
 
     Attributes:
         scores: what is done, by id. Images that failed are to be tried again, and not among them.
@@ -71,13 +78,25 @@ class DetectFolder:
         self.path, self._manifest = path, manifest
         self._ids = [sample.id for sample in samples]
         self.scores: dict[str, ScoreRecord] = {}
-        require_free(path, resume=resume, overwrite=overwrite)
         self._replaced: list[str] = []
-        if resume and (path / MANIFEST).exists():
-            self._take_up()
-        elif overwrite and (path / MANIFEST).exists():
-            _read_manifest(path / MANIFEST)  # nothing else is overwritten
-            self._replaced = [record.id for record in read_records(path / SCORES, ScoreRecord)]
+        with ExitStack() as opening:
+            opening.enter_context(made_folder(path, ELSEWHERE))
+            self._log = opening.enter_context(Log.resume(path / SCORES, instead=ELSEWHERE))
+            require_free(path, resume=resume, overwrite=overwrite)
+            if resume and (path / MANIFEST).exists():
+                self._take_up()
+            elif overwrite and (path / MANIFEST).exists():
+                _read_manifest(path / MANIFEST)  # nothing else is overwritten
+                self._replaced = [record.id for record in read_records(path / SCORES, ScoreRecord)]
+            self._opened = opening.pop_all()
+
+    def __enter__(self) -> DetectFolder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
 
     def begin(self) -> None:
         """Write the conditions down, and remove what does not belong to them: what is replaced, what was cut off.
@@ -100,7 +119,7 @@ class DetectFolder:
         """
         if values is not None:
             _save(self.map_path(record.id), values)
-        append_line(self.path / SCORES, record.model_dump_json())
+        self._log.append(record.model_dump_json())
         self.scores[record.id] = record
 
     def finish(self, report: DetectReport) -> None:
@@ -157,8 +176,7 @@ class DetectFolder:
                 self.scores[record.id] = record
 
     def _write_scores(self) -> None:
-        lines = (self.scores[name].model_dump_json() for name in self._ids if name in self.scores)
-        write_atomic(self.path / SCORES, "".join(f"{line}\n" for line in lines))
+        self._log.replace(self.scores[name].model_dump_json() for name in self._ids if name in self.scores)
 
     def _write_manifest(self, status: str) -> None:
         manifest = self._manifest.model_copy(update={"status": status})
@@ -172,10 +190,7 @@ def require_free(path: Path, *, resume: bool, overwrite: bool) -> None:
         DatasetError: it does, and it was not.
     """
     if (path / MANIFEST).exists() and not resume and not overwrite:
-        raise DatasetError(
-            f"'{printable(path)}' already holds results; continue them with --resume, replace them with "
-            "--overwrite, or choose another --out."
-        )
+        raise in_the_way(path)
 
 
 def differences(made: DetectManifest, wanted: DetectManifest) -> list[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,12 +22,13 @@ from reason_iad.bench.detect.problems import Checked, References
 from reason_iad.bench.detect.records import DetectManifest, DetectReport, ScoreRecord
 from reason_iad.bench.detect.samples import Sample
 from reason_iad.bench.packages import versions
-from reason_iad.bench.storage import held
 from reason_iad.errors import DatasetError, ReasonIADError
+from reason_iad.expert.cache import Recent
 from reason_iad.images import load_image, printable
+from reason_iad.inspection.many import run_many
 
 if TYPE_CHECKING:
-    from reason_iad.expert.detectors.base import Detection, Detector
+    from reason_iad.expert.detectors.base import Detection, Detector, Fitted
     from reason_iad.schema import ModelVersion
 
 log = logging.getLogger(__name__)
@@ -98,21 +100,21 @@ def run_detector(
         save_maps: also write the maps at the size of the images.
 
     Raises:
-        DatasetError: results are in the way or were made under other conditions, or another process writes there.
-        OutputError: something cannot be written.
+        DatasetError: results are in the way, or were made under other conditions.
+        OutputError: another process writes there, or something cannot be written.
     """
     samples = judged(checked.dataset.samples, settings.limit, settings.seed)
     manifest = _manifest(checked, settings, samples, detector.statistic, model)
-    with held(out):
-        folder = DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite)
+    with DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite) as folder:
         folder.begin()
         step = advance("scoring", len(samples))
         for _ in folder.scores:
             step()
         pending = [sample for sample in samples if sample.id not in folder.scores]
-        for sample, found in _detections(checked, settings, detector, pending):
-            folder.append(*_entry(sample, checked, found))
-            step()
+        with closing(run_many(pending, _Scorer(checked, settings, detector))) as images:
+            for each in images:
+                folder.append(*_entry(each.job, checked, each.outcome))
+                step()
         return _judge(folder, samples, folder.load_map, advance, folder.keep_full if save_maps else None)
 
 
@@ -142,8 +144,7 @@ def score_maps(
     paths = find_maps(maps, samples)
     manifest = _manifest(checked, settings, samples, _EXTERNAL_STATISTIC, None)
     other_size: list[str] = []
-    with held(out):
-        folder = DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite)
+    with DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite) as folder:
         folder.scores.clear()  # nothing says that the maps are still the same; reading them again is cheap
         folder.begin()
         step = advance("reading", len(samples))
@@ -158,40 +159,45 @@ def score_maps(
     return Outcome(outcome.report, outcome.failures, len(other_size))
 
 
-def _detections(
-    checked: Checked, settings: Settings, detector: Detector, pending: Sequence[Sample]
-) -> Iterator[tuple[Sample, Detection | Exception]]:
-    """Each image with what the detector says, or why it cannot: whatever goes wrong, the others go on."""
-    fitted: str | None = None
-    broken: Exception | None = None
-    for sample in pending:
-        found: Detection | Exception
+class _Scorer:
+    """Scores images, each compared with what the settings say. Threads may share it.
+
+    Args:
+        checked: the set.
+        settings: what an image is compared with.
+        detector: is fitted to the normal images of a category, or to the template of an image, before it scores.
+    """
+
+    def __init__(self, checked: Checked, settings: Settings, detector: Detector) -> None:
+        self._samples = checked.dataset.samples
+        self._settings, self._detector = settings, detector
+        self._fits: Recent[Fitted | Exception] = Recent(1)
+
+    def __call__(self, sample: Sample) -> Detection:
+        """What the detector says of an image.
+
+        Raises:
+            Exception: whatever keeps it from a score; what is wrong with the references of a category is found out
+                once, and raised for each of its images.
+        """
+        if self._settings.references == "template":
+            if sample.template is None:
+                raise DatasetError(f"'{printable(sample.id)}' has no template; leave --references template out.")
+            fitted: Fitted | Exception = self._detector.fit([load_image(sample.template)])
+        else:
+            fitted = self._fits.get(sample.category, lambda: self._fit(sample.category))
+        if isinstance(fitted, Exception):
+            raise fitted
+        return fitted.score(load_image(sample.image))
+
+    def _fit(self, category: str) -> Fitted | Exception:
+        """The detector fitted to the normal images of a category, or why that failed."""
+        normals = references(self._samples, category, self._settings.shots, self._settings.seed)
         try:
-            if settings.references == "template":
-                if sample.template is None:
-                    raise DatasetError(
-                        f"'{printable(sample.id)}' has no template; leave --references template out."
-                    )
-                detector.fit([load_image(sample.template)])
-            elif fitted != sample.category:
-                fitted, broken = sample.category, _fit(checked, settings, detector, sample.category)
-            # what is broken is said of each image of the category, found out once
-            found = detector.score(load_image(sample.image)) if broken is None else broken
+            return self._detector.fit([load_image(normal.image) for normal in normals])
         except Exception as error:
-            log.debug("scoring '%s'", printable(sample.id), exc_info=True)
-            found = error
-        yield sample, found
-
-
-def _fit(checked: Checked, settings: Settings, detector: Detector, category: str) -> Exception | None:
-    """Show the detector the normal images of a category; returns why that failed."""
-    normals = references(checked.dataset.samples, category, settings.shots, settings.seed)
-    try:
-        detector.fit([load_image(normal.image) for normal in normals])
-    except Exception as error:
-        log.debug("references of '%s'", printable(category), exc_info=True)
-        return error
-    return None
+            log.debug("references of '%s'", printable(category), exc_info=True)
+            return error
 
 
 def _entry(sample: Sample, checked: Checked, found: Detection | Exception) -> tuple[ScoreRecord, Map | None]:

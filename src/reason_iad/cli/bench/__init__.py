@@ -6,17 +6,19 @@ from importlib import import_module
 
 import click
 
+from reason_iad.cli.headings import SuggestingGroup
+
 COMMANDS: dict[str, str] = {
-    "run": "Ask the questions of a benchmark (MMAD's format).",
-    "report": "Tables and plots of runs.",
+    "run": "Measure how many questions about images are answered right.",
+    "report": "Show the results of runs as tables and plots.",
     "compare": "Compare two runs, question by question.",
-    "detect": "Scores and maps on a detection set, with metrics.",
-    "retrieval": "How often the right knowledge is found.",
+    "detect": "Measure how well defects are found and located.",
+    "retrieval": "Measure how often the right knowledge is found.",
 }
 """Sub-command, and the line `--help` shows. 'name' is the click command `name` in `reason_iad.cli.bench.name`."""
 
 
-class _Lazy(click.Group):
+class _Lazy(SuggestingGroup):
     """Imports a sub-command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -35,7 +37,7 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy)
 def bench() -> None:
-    """Measure: questions, detection sets, retrieval.
+    """Measure how well models and methods work, on benchmarks or on your own images.
 
     \b
     reason-iad bench run --questions questions.json --images DIR --method direct,full --out runs/first

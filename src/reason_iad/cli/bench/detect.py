@@ -11,9 +11,20 @@ import click
 from reason_iad.backbones.chat_use import is_api
 from reason_iad.bench.detect.readers import READERS, read_dataset
 from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
-from reason_iad.cli.common import check_device, check_model, check_resume
+from reason_iad.cli.checks import check_device, check_model, check_resume
+from reason_iad.cli.choices import OneOf
+from reason_iad.cli.headings import INPUT, METHOD, MODEL, OUTPUT, REFERENCES, HeadedCommand, option
+from reason_iad.cli.options import (
+    device_option,
+    dtype_option,
+    model_option,
+    run_options,
+    seed_option,
+    threads_option,
+)
+from reason_iad.cli.values import Choice
 from reason_iad.config import InspectorConfig
-from reason_iad.errors import ConfigError, DatasetError, ModelError
+from reason_iad.errors import ConfigError, DatasetError, ModelError, nearest_file
 from reason_iad.expert.detectors import DETECTORS
 from reason_iad.images import printable
 
@@ -26,96 +37,123 @@ SHOWN = 30
 """Problems of one severity that are printed; the others are counted."""
 
 
-@click.command()
-@click.option(
-    "--dataset", "root", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The detection set."
+@click.command(cls=HeadedCommand)
+@option(
+    INPUT,
+    "--dataset",
+    "root",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of the detection set.",
 )
-@click.option(
-    "--layout", type=click.Choice(list(READERS)), help="How it is laid out; without it, that is found out."
+@option(
+    INPUT,
+    "--layout",
+    type=OneOf(READERS),
+    help="How the folder is organised. Without it, the layout is recognised.",
 )
-@click.option("--category", "categories", multiple=True, metavar="NAME", help="Only this one; can be repeated.")
-@click.option("--normal", metavar="PATTERN", help="Names of the normal files of a flat folder, such as 'ok_*'.")
-@click.option(
+@option(
+    INPUT,
+    "--category",
+    "categories",
+    multiple=True,
+    metavar="NAME",
+    help="Measure only this category. Can be given several times.",
+)
+@option(
+    INPUT,
+    "--normal",
+    metavar="PATTERN",
+    help="Names of the normal images in a folder without subfolders, for example 'ok_*'.",
+)
+@option(
+    INPUT,
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Measure at most this many test images per category, half of them normal.",
+)
+@option(INPUT, "--skip-problems", is_flag=True, help="Leave out images that have a problem, and continue.")
+@option(
+    INPUT,
     "--maps",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Judge maps made elsewhere (.npy, .tiff, .png) instead of making some.",
+    help="Judge anomaly maps that another program made (.npy, .tiff or .png). No model is needed then.",
 )
-@click.option(
-    "--model",
-    default="nano",
-    show_default=True,
-    metavar="nano|DIR|HUB_ID",
-    help="Whose patch features are compared.",
-)
-@click.option(
-    "--detector",
-    type=click.Choice(list(DETECTORS)),
-    default=next(iter(DETECTORS)),
-    show_default=True,
-    help="The expert's patch distances, these with pixels and laid alike, or its calibrated map.",
-)
-@click.option(
+@option(
+    REFERENCES,
     "--references",
-    type=click.Choice(["train", "template"]),
+    type=Choice(["train", "template"]),
     default="train",
     show_default=True,
-    help="Compare with training images of the category, or with each image's own template.",
+    help="Compare with the training images of the category (train), or with each image's own template (template).",
 )
-@click.option(
+@option(
+    REFERENCES,
     "--shots",
     type=click.IntRange(min=1),
     default=InspectorConfig().map_references,
     show_default=True,
     metavar="N",
-    help="Training images compared with, per category.",
+    help="Compare with this many training images per category.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Only so many test images per category, half of them normal.",
-)
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws of --shots and --limit."
-)
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where to compute.")
-@click.option(
-    "--dtype",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
-    default="auto",
+@option(
+    METHOD,
+    "--detector",
+    type=OneOf(DETECTORS),
+    default=next(iter(DETECTORS)),
     show_default=True,
-    help="Number format of the weights.",
+    help="What makes the anomaly maps: the plain distance from the normal images (distance), the comparison that "
+    "an inspection uses in its verdict (suspicion), or the map that an inspection shows (calibrated).",
 )
-@click.option(
-    "--out", required=True, metavar="RUN_DIR", type=click.Path(path_type=Path), help="Scores, maps, metrics."
+@seed_option("Start value of the random choice of images for --shots and --limit.", METHOD)
+@model_option
+@device_option
+@threads_option
+@dtype_option(MODEL)
+@option(
+    OUTPUT,
+    "--out",
+    required=True,
+    metavar="RUN_DIR",
+    type=click.Path(path_type=Path),
+    help="Folder for scores, maps and metrics.",
 )
-@click.option("--save-maps", is_flag=True, help="Also write the maps at the size of the images (float16 .npy).")
-@click.option("--skip-problems", is_flag=True, help="Leave out images that something is wrong with, and go on.")
-@click.option("--resume", is_flag=True, help="Go on with the results in RUN_DIR; failed images are tried again.")
-@click.option("--overwrite", is_flag=True, help="Replace the results in RUN_DIR.")
-@click.option(
+@option(OUTPUT, "--save-maps", is_flag=True, help="Also write the maps at the size of the images, as float16 .npy.")
+@run_options
+@option(
+    OUTPUT,
     "--format",
     "form",
-    type=click.Choice(["md", "csv", "json"]),
+    type=Choice(["md", "csv", "json"]),
     default="md",
     show_default=True,
-    help="Of the table on standard output.",
+    help="Print the table in Markdown (md), as CSV, or as JSON.",
 )
-@click.option("--quiet", is_flag=True, help="Nothing but the table, and errors.")
+@option(OUTPUT, "--quiet", is_flag=True, help="Print only the table and errors.")
 def detect(
     root: Path, layout: str | None, categories: tuple[str, ...], normal: str | None, maps: Path | None, model: str,
     detector: str, references: References, shots: int, limit: int | None, seed: int, device: str, dtype: str,
-    out: Path, save_maps: bool, skip_problems: bool, resume: bool, overwrite: bool, form: str, quiet: bool,
+    threads: int | None, out: Path, save_maps: bool, skip_problems: bool, resume: bool, overwrite: bool, form: str,
+    quiet: bool,
 ) -> None:  # fmt: skip
-    """Score and map every test image of a set, and judge: AUROC, AP, F1-max, AUPRO.
+    """Measure how well defects are found and located in a detection set.
+
+    Every test image gets a score and an anomaly map. The table shows AUROC, AP, F1-max and AUPRO.
 
     \b
     reason-iad bench detect --dataset mvtec/ --out runs/mvtec
     reason-iad bench detect --dataset mvtec/ --maps my_maps/ --out runs/mine
 
-    Whatever is wrong with the set is listed first. A run that was stopped goes on with --resume.
-    Exit code: 0 fine, 2 usage or input error, 3 some images failed.
+    Problems of the set are listed before anything is computed. A run that was stopped continues with --resume.
+
+    \b
+    Exit codes:
+      0  All images were measured.
+      2  An option or an input is wrong. The message says what to change.
+      3  At least one image could not be measured.
     """
     from reason_iad.bench.detect.folder import require_free
     from reason_iad.bench.detect.running import EXTERNAL, Settings
@@ -135,7 +173,10 @@ def detect(
                 outcome = _run(checked, settings, out, (model, device, dtype), save_maps, how)
             console.sum_up(outcome)
     except KeyboardInterrupt:
-        fail(f"Interrupted; what is scored is in '{out}', go on with --resume.", EXIT_INTERRUPTED)
+        fail(
+            f"Interrupted. The results so far are in '{out}'. Run the same command with --resume to continue.",
+            EXIT_INTERRUPTED,
+        )
     click.echo(_rendered(outcome.report, form), nl=False)
     click.get_current_context().exit(EXIT_FAILED if outcome.failures else 0)
 
@@ -144,12 +185,14 @@ def _check_options(model: str, device: str, maps: Path | None, save_maps: bool) 
     """Refuse, before anything is read, what cannot be done."""
     if maps is not None:
         if not maps.is_dir():
-            raise DatasetError(f"The folder of maps '{maps}' does not exist; check the path.")
+            raise DatasetError(
+                f"The folder of maps '{maps}' does not exist.{nearest_file(maps) or ' Check the path.'}"
+            )
         if save_maps:
-            raise ConfigError("--save-maps has no effect with --maps, whose maps are files already; leave it out.")
+            raise ConfigError("--save-maps has no effect with --maps, because those maps are files. Leave it out.")
         return
     if is_api(model):
-        raise ModelError(f"'{model}' gives text only, no features to compare; use a local model.")
+        raise ModelError(f"The model '{model}' gives only text, but maps need its features. Use a local model.")
     check_model(model)
     check_device(device)
 
@@ -176,13 +219,13 @@ def _checked(
     if checked.errors and not skip_problems:
         count = len(checked.errors)
         raise DatasetError(
-            f"{count} {'error' if count == 1 else 'errors'} in '{root}'; mend what is listed, or leave those "
-            "images out with --skip-problems."
+            f"There {'is 1 error' if count == 1 else f'are {count} errors'} in '{root}'. Correct what is listed "
+            "above, or leave those images out with --skip-problems."
         )
     left = without_errors(checked, settings.references)
     if left.left_out:
         console.say(
-            f"{len(left.left_out)} of {len(dataset.samples)} images are left out (listed in manifest.json)."
+            f"{len(left.left_out)} of {len(dataset.samples)} images are left out. manifest.json lists them."
         )
     return left
 
@@ -198,10 +241,11 @@ def _run(
     from reason_iad.backbones import load_backbone
     from reason_iad.bench.detect.running import run_detector
     from reason_iad.expert.detectors import make_detector
+    from reason_iad.expert.encoders.tower import TowerEncoder
 
     model, device, dtype = engine
     backbone = load_backbone(model, device=device, dtype=dtype)
-    detector = make_detector(settings.detector, backbone)
+    detector = make_detector(settings.detector, TowerEncoder(backbone))
     return run_detector(checked, settings, out, detector, backbone.version, save_maps=save_maps, **how)
 
 
@@ -266,4 +310,4 @@ class Console:
         """What the table does not say."""
         self.list([f"failed   {printable(record.id)}: {record.error}" for record in outcome.failures], "failed")
         if outcome.resized:
-            self.say(f"{outcome.resized} maps were resized (bilinearly) to the size of their images.")
+            self.say(f"{outcome.resized} maps were resized to the size of their images (bilinear interpolation).")

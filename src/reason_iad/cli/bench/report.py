@@ -6,25 +6,35 @@ from pathlib import Path
 
 import click
 
-from reason_iad.cli.common import check_output
+from reason_iad.cli.checks import check_output
+from reason_iad.cli.headings import OUTPUT, HeadedCommand, option
+from reason_iad.cli.values import Choice
 
 FORMATS = ("md", "csv", "html", "json")
 
 
-@click.command()
+@click.command(cls=HeadedCommand)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN_DIR...", type=click.Path(path_type=Path))
-@click.option("--format", "format_", type=click.Choice(FORMATS), help="Default: by the name of --out, else md.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write there instead of printing.")
-@click.option(
+@option(
+    OUTPUT,
+    "--format",
+    "format_",
+    type=Choice(FORMATS),
+    help="Format of the tables. Without it, the name of --out decides, and otherwise it is Markdown (md).",
+)
+@option(OUTPUT, "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write a file instead of printing.")
+@option(
+    OUTPUT,
     "--published/--no-published",
     default=None,
-    help="Set published figures of MMAD beside the runs. Default: if they are on MMAD's images.",
+    help="Show published results on MMAD beside the runs. Without it, they are shown if the runs are on the "
+    "images of MMAD.",
 )
 def report(runs: tuple[Path, ...], format_: str | None, out: Path | None, published: bool | None) -> None:
-    """Tables and plots of runs.
+    """Show the results of runs as tables and plots.
 
-    Figures are exact: unreadable answers and failed images count as wrong. What MMAD's public script would print
-    for the same answers is shown beside them. A RUN_DIR is one run, or holds one per method.
+    RUN_DIR is the folder of one run, or a folder with several runs. Answers that cannot be read and images that
+    failed count as wrong. The tables also show what the public script of MMAD would print for the same answers.
 
     \b
     reason-iad bench report runs/first
@@ -53,5 +63,7 @@ def _format_of(out: Path | None) -> str:
     suffix = {"htm": "html", "txt": "md", "": "md"}.get(suffix, suffix)
     if suffix not in FORMATS:
         known = ", .".join(FORMATS)
-        raise click.UsageError(f"'{out.name}' could be of no format; name it .{known}, or give --format.")
+        raise click.UsageError(
+            f"The name '{out.name}' tells no known format. Let it end in .{known}, or give --format."
+        )
     return suffix

@@ -1,4 +1,4 @@
-"""`reason-iad bench retrieval`: how often the right category and entry are found. Thin: parse, call, print."""
+"""`reason-iad bench retrieval`: how often the right category and entry are found."""
 
 from __future__ import annotations
 
@@ -11,37 +11,79 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reason_iad.cli.common import check_device, check_model
+from reason_iad.cli.checks import check_device, check_model
+from reason_iad.cli.headings import INPUT, METHOD, OUTPUT, HeadedCommand, option
+from reason_iad.cli.options import device_option, format_option, model_option, threads_option
 
 if TYPE_CHECKING:
     from reason_iad.bench.retrieval import Found, Hits
     from reason_iad.bench.retrieval_images import Seen
     from reason_iad.bench.work import Unit
 
-_PATH = click.Path(path_type=Path)
 KS = (1, 3, 5)
 
 
-@click.command()
-@click.option(
-    "--knowledge", type=_PATH, metavar="PATH", help="A store, knowledge files, or MMAD's domain_knowledge.json."
+@click.command(cls=HeadedCommand)
+@option(
+    INPUT,
+    "--knowledge",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A folder of knowledge files, a store, or MMAD's domain_knowledge.json. Without it, the knowledge that "
+    "comes with the package is used.",
 )
-@click.option(
-    "--questions", type=_PATH, multiple=True, metavar="FILE", help="Questions in MMAD's format; else made up."
+@option(
+    INPUT,
+    "--questions",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="File of questions in the format of MMAD. Without it, questions are made from the knowledge.",
 )
-@click.option("--images", type=_PATH, metavar="DIR", help="The images that the questions are about.")
-@click.option(
-    "--name", "names", multiple=True, metavar="A=B", help="Category A of the questions is B in the knowledge."
+@option(
+    INPUT,
+    "--images",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the images. The names in the questions are relative to it.",
 )
-@click.option(
-    "--by-image", is_flag=True, help="Also find the category by the image, among the questions' templates."
+@option(
+    INPUT,
+    "--name",
+    "names",
+    multiple=True,
+    metavar="A=B",
+    help="Category A of the questions is called B in the knowledge. Can be given several times.",
 )
-@click.option("--each", type=click.IntRange(min=1), default=8, show_default=True, help="Templates per category.")
-@click.option("--model", default="nano", show_default=True, help="Whose vision tower compares images.")
-@click.option("--device", default="auto", show_default=True)
-@click.option("--limit", type=click.IntRange(min=1), help="Only so many images.")
-@click.option("--failures", type=click.IntRange(min=0), default=10, show_default=True, help="How many to list.")
-@click.option("--format", "style", type=click.Choice(["md", "json"]), default="md", show_default=True)
+@option(INPUT, "--limit", type=click.IntRange(min=1), metavar="N", help="Use at most this many images.")
+@option(
+    METHOD,
+    "--by-image",
+    is_flag=True,
+    help="Also recognise the category by the image. It is compared with the templates of the questions.",
+)
+@option(
+    METHOD,
+    "--each",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Compare with this many templates per category.",
+)
+@model_option
+@device_option
+@threads_option
+@option(
+    OUTPUT,
+    "--failures",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="List at most this many failures.",
+)
+@format_option
 def retrieval(
     knowledge: Path | None,
     questions: tuple[Path, ...],
@@ -52,10 +94,14 @@ def retrieval(
     model: str,
     device: str,
     limit: int | None,
+    threads: int | None,
     failures: int,
-    style: str,
+    format_: str,
 ) -> None:
-    """How often the right category and the right entry are found without being told the category.
+    """Measure how often the right knowledge is found.
+
+    Nobody says which category a question or an image belongs to. The tables show how often the right category, and
+    the right entry of it, is the first result, and among the first three and five.
 
     \b
     reason-iad bench retrieval --knowledge domain_knowledge.json
@@ -69,9 +115,9 @@ def retrieval(
     check_model(model)
     check_device(device)
     if bool(questions) != (images is not None):
-        raise click.UsageError("--questions and --images belong together; give both or none.")
+        raise click.UsageError("--questions and --images go together. Give both, or neither.")
     if by_image and not questions:
-        raise click.UsageError("--by-image needs images; give --questions and --images.")
+        raise click.UsageError("--by-image needs images. Give --questions and --images, too.")
     units: Sequence[Unit] = ()
     if images is not None:
         units = read_units(questions, images, shots=int(by_image), limit=limit)
@@ -79,7 +125,7 @@ def retrieval(
     probes, unknown = probes_of(units, store, renamed) if units else (generated_probes(store), [])
     found = look(store, probes)
     seen, left_out = _by_image(units, images, model, device, each) if by_image and images is not None else ([], 0)
-    if style == "json":
+    if format_ == "json":
         _print_json(found, unknown, seen, left_out)
     else:
         _print_md(found, unknown, seen, left_out, failures)
@@ -89,7 +135,9 @@ def _renamed(names: Sequence[str]) -> dict[str, str]:
     pairs = [name.partition("=") for name in names]
     for (left, equals, right), text in zip(pairs, names, strict=True):
         if not (left and equals and right):
-            raise click.UsageError(f"--name '{text}' must be written A=B.")
+            raise click.UsageError(
+                f"--name '{text}' is not of the form A=B. A is its name in the questions, B in the knowledge."
+            )
     return {left: right for left, _, right in pairs}
 
 

@@ -10,11 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reason_iad.backbones.chat_use import TIMEOUT
 from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
-from reason_iad.cli.common import check_device, check_model, check_resume
+from reason_iad.cli.checks import check_device, check_model, check_resume
+from reason_iad.cli.headings import INPUT, MACHINES, METHOD, MODEL, OUTPUT, REFERENCES, HeadedCommand, option
+from reason_iad.cli.options import (
+    base_url_option,
+    device_option,
+    dtype_option,
+    knowledge_option,
+    model_option,
+    run_options,
+    seed_option,
+    threads_option,
+    timeout_option,
+)
+from reason_iad.cli.values import Choice
 from reason_iad.config import ABLATIONS, METHODS, PRESETS
-from reason_iad.errors import ConfigError
+from reason_iad.errors import ConfigError, did_you_mean
 from reason_iad.images import printable
 
 if TYPE_CHECKING:
@@ -39,151 +51,167 @@ class MethodList(click.ParamType[tuple[str, ...]]):
         names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",")))
         for name in names:
             if name not in PRESETS:
-                self.fail(f"'{name}' is no method; choose from: {', '.join(PRESETS)}.", param, ctx)
+                self.fail(
+                    f"There is no method '{name}'.{did_you_mean(name, PRESETS)} Choose from: {', '.join(PRESETS)}.",
+                    param,
+                    ctx,
+                )
         return names
 
 
-@click.command()
-@click.option(
+@click.command(cls=HeadedCommand)
+@option(
+    INPUT,
     "--questions",
     "files",
     multiple=True,
     required=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Questions in the layout of mmad.json; can be repeated.",
+    help="File of questions in the format of MMAD (mmad.json). Can be given several times.",
 )
-@click.option(
+@option(
+    INPUT,
     "--images",
     required=True,
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="The folder that the keys of the questions are relative to.",
+    help="Folder of the images. The names in the questions are relative to it.",
 )
-@click.option(
-    "--out", required=True, metavar="RUN_DIR", type=click.Path(path_type=Path), help="Results go to RUN_DIR/METHOD."
+@option(
+    INPUT,
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Ask about at most this many images. Data sets and categories keep their proportions.",
 )
-@click.option(
+@knowledge_option
+@option(
+    REFERENCES,
+    "--shots",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Give this many normal images (templates) with each image.",
+)
+@option(
+    REFERENCES,
+    "--shown",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Show only this many of them to the model. The anomaly map still uses all of them. 'inspect' shows 1.  "
+    "[default: all]",
+)
+@option(
+    REFERENCES,
+    "--templates",
+    type=Choice(["random", "similar"]),
+    default="random",
+    show_default=True,
+    help="Take them from this list of the file of questions.",
+)
+@option(
+    REFERENCES,
+    "--align",
+    is_flag=True,
+    help="Shift and turn templates so that they lie like the image, as 'inspect' does.",
+)
+@option(
+    METHOD,
     "--method",
     "methods",
     type=MethodList(),
     default="full",
     show_default=True,
-    help=f"Any of: {', '.join(METHODS)}; or 'full' minus a part: {', '.join(ABLATIONS)}.",
+    metavar="NAME[,NAME...]",
+    help=f"One or several of: {', '.join(METHODS)}; or 'full' without one of its parts: {', '.join(ABLATIONS)}.",
 )
-@click.option(
-    "--model",
-    default="nano",
-    show_default=True,
-    metavar="nano|DIR|HUB_ID|openai:NAME",
-    help="The embedded model, a local model directory, a hub id, or a model behind an API.",
-)
-@click.option("--base-url", metavar="URL", help="Address of the API, such as http://localhost:8000/v1.")
-@click.option(
-    "--timeout",
-    type=float,
-    default=TIMEOUT,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait for the API, per attempt.",
-)
-@click.option(
-    "--knowledge",
-    type=click.Path(exists=True, path_type=Path),
-    metavar="DIR_OR_STORE",
-    help="Your knowledge base; without it, what the package ships.",
-)
-@click.option(
-    "--shots",
-    type=click.IntRange(min=0),
-    default=1,
-    show_default=True,
-    help="Normal templates given with every image.",
-)
-@click.option(
-    "--shown",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="How many of them the model sees (the map compares with all); 'inspect' shows 1.  [default: all]",
-)
-@click.option(
-    "--templates",
-    type=click.Choice(["random", "similar"]),
-    default="random",
-    show_default=True,
-    help="Which list of the file they come from.",
-)
-@click.option(
+@option(
+    METHOD,
     "--answers",
-    type=click.Choice(["likelihood", "text"]),
+    type=Choice(["likelihood", "text"]),
     default="likelihood",
     show_default=True,
-    help="The most probable letter, or the letter in generated text.",
+    help="Take the most probable letter (likelihood), or the letter in the text that the model writes (text).",
 )
-@click.option(
+@option(
+    METHOD,
     "--option-orders",
-    type=click.Choice(["given", "cyclic"]),
+    type=Choice(["given", "cyclic"]),
     default="given",
     show_default=True,
-    help="Read options as given, or the mean over all their rotations.",
+    help="Ask with the options in every order and average the answers: never (given), or always (cyclic).",
 )
-@click.option(
-    "--align", is_flag=True, help="Lay templates as the image lies, where both then agree, as 'inspect' does."
+@option(
+    METHOD, "--fuse", is_flag=True, help="Use the difference from the templates in the answers, as 'inspect' does."
 )
-@click.option("--fuse", is_flag=True, help="Look again and weigh what differs into the answers, as 'inspect' does.")
-@click.option(
+@option(
+    METHOD,
     "--set",
     "overrides",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Change an option of the reasoning, such as sigma=0.3; can be repeated.",
+    help="Change a setting of the reasoning, for example sigma=0.3. Can be given several times.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Only so many images, in proportion to data sets and categories.",
-)
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the noise, and of --limit."
-)
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where to compute.")
-@click.option(
-    "--dtype",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
-    default="auto",
-    show_default=True,
-    help="Number format of the weights.",
-)
-@click.option(
+@seed_option("Start value of the random noise, and of the random choice for --limit.", METHOD)
+@model_option
+@base_url_option
+@timeout_option
+@device_option
+@threads_option
+@dtype_option(MODEL)
+@option(
+    MACHINES,
     "--ray",
     is_flag=False,
     flag_value=_HERE,
     metavar="[ADDRESS]",
-    help="Compute on Ray: on this machine, or on the cluster at ADDRESS.",
+    help="Compute with Ray in several processes of this machine, or on the cluster at ADDRESS.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="On Ray: how many workers, each with a model.")
-@click.option(
+@option(
+    MACHINES,
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of processes. Each of them loads the model. --threads then counts per process.",
+)
+@option(
+    MACHINES,
     "--gpus",
     type=click.FloatRange(min=0),
     default=0.0,
     show_default=True,
-    help="On Ray: GPUs per worker; a fraction shares one.",
+    metavar="N",
+    help="Number of graphics cards per process. With 0.5, two processes share one.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of each process that computes (CPU).")
-@click.option("--resume", is_flag=True, help="Go on with the results in RUN_DIR; failed images are tried again.")
-@click.option("--overwrite", is_flag=True, help="Replace the results in RUN_DIR.")
-@click.option("--quiet", is_flag=True, help="No progress bar and no summary; errors only.")
+@option(
+    OUTPUT,
+    "--out",
+    required=True,
+    metavar="RUN_DIR",
+    type=click.Path(path_type=Path),
+    help="Folder for the results. Each method gets a folder of its own in it.",
+)
+@run_options
+@option(OUTPUT, "--quiet", is_flag=True, help="Print only errors.")
 def run(
     files: tuple[Path, ...], images: Path, out: Path, methods: tuple[str, ...], limit: int | None,
     ray: str | None, workers: int | None, gpus: float, threads: int | None, resume: bool, overwrite: bool,
     quiet: bool, **how: Any,
 ) -> None:  # fmt: skip
-    """Ask every question about every image, and write one line per answer.
+    """Measure how many questions about images are answered right.
+
+    Each answer is written as soon as it is there. A run that was stopped continues with --resume.
 
     \b
-    A run that was stopped, however it was stopped, goes on with --resume.
-    Exit code: 0 fine, 2 usage or input error, 3 some images failed.
+    reason-iad bench run --questions mmad.json --images MMAD/ --method direct,full --out runs/first
+
+    \b
+    Exit codes:
+      0  All images were processed.
+      2  An option or an input is wrong. The message says what to change.
+      3  At least one image failed.
     """
     from reason_iad.bench.conditions import Settings
     from reason_iad.bench.questions import read_units, unreadable_images
@@ -191,7 +219,7 @@ def run(
 
     check_resume(resume, overwrite)
     if ray is None and (workers is not None or gpus):
-        raise ConfigError("--workers and --gpus have no effect without --ray; add it.")
+        raise ConfigError("--workers and --gpus have no effect without --ray. Add --ray, or leave them out.")
     check_model(how["model"])
     check_device(how["device"])
     settings = Settings(images=images, limit=limit, **how)
@@ -210,7 +238,10 @@ def run(
                 ray=None if ray is None else OnRay(None if ray == _HERE else ray, workers, gpus),
             )  # fmt: skip
     except KeyboardInterrupt:
-        fail(f"Interrupted; what is answered is in '{out}', go on with --resume.", EXIT_INTERRUPTED)
+        fail(
+            f"Interrupted. The answers so far are in '{out}'. Run the same command with --resume to continue.",
+            EXIT_INTERRUPTED,
+        )
     click.get_current_context().exit(EXIT_FAILED if watcher.failed else 0)
 
 
@@ -287,7 +318,7 @@ class Console:
         failed = {answer.image for answer in failures if answer.failure != "unparsable"}
         if failed and self._quiet:  # an exit code other than 0 never comes without a reason
             images, file = len({answer.image for answer in answers}), self._out / method / ANSWERS
-            click.echo(f"{len(failed)} of {images} images failed; see {printable(file)}", err=True)
+            click.echo(f"{len(failed)} of {images} images failed. The errors are in '{printable(file)}'.", err=True)
         self.failed = self.failed or bool(failed)
         right = sum(answer.right for answer in answers)
         self._say(f"{method}: {right} of {len(answers)} right ({right / len(answers):.1%})")

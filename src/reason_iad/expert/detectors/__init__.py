@@ -1,34 +1,44 @@
 """What scores and maps images: which detectors there are. Each is loaded when it is used.
 
-Adding one is a file with a function `make(backbone)` that returns a `base.Detector`, and a line here.
+Adding one is a file with a function `make(encoder)` that returns a `base.Detector`, and a line here. Another
+package registers its function with an entry point of the group `reason_iad.detectors` (docs/extending.md).
 """
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from reason_iad.errors import ConfigError
+from reason_iad.registry import BuiltIn, Registry
 
 if TYPE_CHECKING:
-    from reason_iad.backbones.base import Backbone
     from reason_iad.expert.detectors.base import Detector
+    from reason_iad.expert.encoders.base import Encoder
 
-DETECTORS: dict[str, str] = {
-    "distance": "the defect expert's distances as they are, uncalibrated and unclipped",
-    "suspicion": "what an inspection weighs: patches and pixels against good parts laid alike",
-    "calibrated": "the defect expert's calibrated map, as an inspection uses it",
-}
-"""Name to what it is. 'name' is the module `name` in this folder."""
+DETECTORS: Registry[Callable[[Encoder], Detector]] = Registry(
+    "detector",
+    {
+        "distance": BuiltIn(
+            "reason_iad.expert.detectors.distance:make",
+            "the defect expert's distances as they are, uncalibrated and unclipped",
+        ),
+        "suspicion": BuiltIn(
+            "reason_iad.expert.detectors.suspicion:make",
+            "what an inspection weighs: patches and pixels against good parts laid alike",
+        ),
+        "calibrated": BuiltIn(
+            "reason_iad.expert.detectors.calibrated:make",
+            "the defect expert's calibrated map, as an inspection uses it",
+        ),
+    },
+)
+"""Name to the function that makes the detector on an encoder."""
 
 
-def make_detector(name: str, backbone: Backbone) -> Detector:
-    """A detector on a model.
+def make_detector(name: str, encoder: Encoder) -> Detector:
+    """A detector on an encoder.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: there is none of that name, or its package cannot be loaded.
     """
-    if name not in DETECTORS:
-        raise ConfigError(f"There is no detector '{name}'; choose one of: {', '.join(DETECTORS)}.")
-    detector: Detector = import_module(f"{__name__}.{name}").make(backbone)
-    return detector
+    return DETECTORS.get(name)(encoder)

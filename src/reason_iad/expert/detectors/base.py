@@ -1,4 +1,8 @@
-"""What a detector is: it sees normal images, then says of others how abnormal they are, and where."""
+"""What a detector is: it sees normal images, then says of others how abnormal they are, and where.
+
+The benchmark measures detectors (`bench detect`), and an inspection can use one for its verdict
+(`InspectorConfig.detector`, `comparing.py`).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,8 @@ class Detection:
 
     Attributes:
         score: larger is less normal; only compared within a category.
-        map: (rows, columns) float32 on the detector's own grid over the whole image, larger is less normal.
+        map: (rows, columns) float32 on the detector's own grid over the whole image, larger is less normal. For
+            verdicts it has to be at least 0, with 0 where nothing differs.
         details: further numbers worth keeping.
     """
 
@@ -27,16 +32,25 @@ class Detection:
     details: dict[str, float] = field(default_factory=dict)
 
 
-class Detector(Protocol):
-    """Scores images against normal ones."""
-
-    statistic: str
-    """What score and map are, in a sentence; it is written down with the run."""
-
-    def fit(self, normals: Sequence[LoadedImage]) -> None:
-        """Learn what is normal, and forget what was normal before. At least one image."""
-        ...
+class Fitted(Protocol):
+    """A detector that has seen normal images. Threads may share it."""
 
     def score(self, image: LoadedImage) -> Detection:
         """How abnormal an image is, and where."""
+        ...
+
+
+class Detector(Protocol):
+    """Scores images against normal ones.
+
+    Attributes:
+        name: what it is called.
+        statistic: what score and map are, in a sentence; it is written down with the run.
+    """
+
+    name: str
+    statistic: str
+
+    def fit(self, normals: Sequence[LoadedImage]) -> Fitted:
+        """Learn what is normal from at least one image. The detector itself does not change."""
         ...

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reason_iad.bench.detect.readers import folder, goodsad, loco, manifest, mvtec, visa
 from reason_iad.bench.detect.readers.tree import is_image
 from reason_iad.bench.detect.samples import Dataset, Reader
 from reason_iad.errors import DatasetError
 from reason_iad.images import printable
+from reason_iad.registry import BuiltIn, Registry
 
-READERS: dict[str, Reader] = {
-    reader.name: reader
-    for reader in (
-        mvtec.READER,
-        visa.READER,
-        loco.READER,
-        goodsad.READER,
-        folder.READER,
-        manifest.READER,
-    )
-}
-"""Layout to reader."""
+_HERE = "reason_iad.bench.detect.readers"
+READERS: Registry[Reader] = Registry(
+    "layout",
+    {
+        "mvtec": BuiltIn(f"{_HERE}.mvtec:READER", "MVTec AD: CATEGORY/train/good and CATEGORY/test/KIND"),
+        "visa": BuiltIn(f"{_HERE}.visa:READER", "VisA: split_csv/1cls.csv lists the images"),
+        "loco": BuiltIn(f"{_HERE}.loco:READER", "MVTec LOCO AD: a folder of masks per image, defects_config.json"),
+        "goodsad": BuiltIn(f"{_HERE}.goodsad:READER", "GoodsAD: as MVTec AD, with masks named as the images"),
+        "folder": BuiltIn(f"{_HERE}.folder:READER", "good/ beside one folder per kind of defect, or a flat folder"),
+        "csv": BuiltIn(f"{_HERE}.manifest:READER", "a table manifest.csv lists the images"),
+    },
+    DatasetError,
+)
+"""Layout to reader. All of them are loaded when a layout is guessed."""
 
 
 def read_dataset(root: str | Path, layout: str | None = None, normal: str | None = None) -> Dataset:
@@ -38,13 +40,11 @@ def read_dataset(root: str | Path, layout: str | None = None, normal: str | None
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"The dataset '{printable(root)}' is not a folder; check the path.")
-    if layout is not None and layout not in READERS:
-        raise DatasetError(f"There is no layout '{layout}'; choose one of: {', '.join(READERS)}.")
     if normal is not None:
-        layout = layout or folder.READER.name
-        if layout != folder.READER.name:
-            raise DatasetError(f"A pattern of normal files belongs to the layout '{folder.READER.name}' only.")
-    reader = READERS[layout] if layout is not None else guess_layout(root)
+        layout = layout or "folder"
+    reader = READERS.get(layout) if layout is not None else guess_layout(root)
+    if normal is not None and layout != "folder":
+        raise DatasetError("A pattern of normal files belongs to the layout 'folder' only.")
     try:
         found = reader.read(root, normal)
     except OSError as error:
@@ -66,8 +66,9 @@ def guess_layout(root: Path) -> Reader:
     Raises:
         DatasetError: there is no image, no such layout, or more than one; the message names the candidates.
     """
+    readers = READERS.load_all().values()
     for index in (True, False):
-        fitting = [reader for reader in READERS.values() if reader.index is index and reader.fits(root)]
+        fitting = [reader for reader in readers if reader.index is index and reader.fits(root)]
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
@@ -75,5 +76,5 @@ def guess_layout(root: Path) -> Reader:
             raise DatasetError(f"The layout of '{printable(root)}' could be {names}; choose one with --layout.")
     if not any(is_image(path) for path in root.rglob("*")):
         raise DatasetError(f"'{printable(root)}' holds no images; check the path.")
-    known = "; ".join(f"{reader.name}: {reader.shape}" for reader in READERS.values())
+    known = "; ".join(f"{reader.name}: {reader.shape}" for reader in readers)
     raise DatasetError(f"'{printable(root)}' has no layout that is known ({known}); choose one with --layout.")

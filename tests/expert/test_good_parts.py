@@ -15,13 +15,14 @@ from PIL import Image
 from reason_iad import Inspector, InspectorConfig
 from reason_iad.backbones import load_backbone
 from reason_iad.errors import ImageError
+from reason_iad.expert import good_parts
 from reason_iad.expert import nearest as expert_nearest
+from reason_iad.expert.cache import Recent
+from reason_iad.expert.comparison import Comparison
 from reason_iad.expert.encoders.base import FeatureMap
+from reason_iad.expert.good_parts import Chooser, GoodParts
 from reason_iad.expert.nearest import GRID, layout, nearest
 from reason_iad.images import load_image
-from reason_iad.inspection import good_parts
-from reason_iad.inspection.good_parts import Given, GoodParts
-from reason_iad.inspection.workbench import Workbench
 from reason_iad_nano.world import make_sample
 
 FAMILIES = ("gear", "wood", "assembly", "panel")
@@ -88,7 +89,7 @@ def test_a_few_are_all_used_as_given(folder: Path) -> None:
     few = [folder / "gear 0.png", folder / "wood 0.png"]
     evidence = inspector().inspect(folder / "wood 2.png", references=few).evidence
     assert all(reference.used for reference in evidence.references)
-    chosen = GoodParts(2, None).choose(load_image(folder / "wood 2.png"), (path for path in few))
+    chosen = Chooser(2, None, Recent(1)).choose(load_image(folder / "wood 2.png"), (path for path in few))
     assert [each.name for each in chosen.pictures] == [each.name for each in chosen.images]
     assert chosen.images[0].name == "gear 0.png" and chosen.numbers == (0, 1)
 
@@ -109,13 +110,13 @@ def test_many_copies_of_one_are_one(folder: Path, part: str) -> None:
 
 
 def test_a_model_that_cannot_compare_is_shown_the_first(folder: Path) -> None:
-    chosen = GoodParts(1, None).choose(load_image(folder / "wood 2.png"), given(folder))
+    chosen = Chooser(1, None, Recent(1)).choose(load_image(folder / "wood 2.png"), given(folder))
     assert (chosen.numbers, len(chosen.images)) == ((0,), len(given(folder)))
 
 
 def test_the_same_set_is_the_same_in_whatever_order_it_was_found(folder: Path) -> None:
     wood, gear, panel = (load_image(folder / f"{family} 0.png") for family in ("wood", "gear", "panel"))
-    found = Given((wood, gear, panel), (7, 2, 4), ())
+    found = GoodParts((wood, gear, panel), (7, 2, 4), ())
     assert found.in_order(3) == [gear, panel, wood] and found.in_order(2) == [gear, wood]
 
 
@@ -154,7 +155,7 @@ def test_a_file_replaced_while_it_is_chosen_is_looked_at_again(
 ) -> None:
     for path in given(folder):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    files, look = [tmp_path / path.name for path in given(folder)], inspector()._bench
+    files, look = [tmp_path / path.name for path in given(folder)], inspector()._setup.chooser
     image = load_image(folder / "wood 2.png")
     nearest_plain = expert_nearest.nearest
 
@@ -163,7 +164,7 @@ def test_a_file_replaced_while_it_is_chosen_is_looked_at_again(
         return nearest_plain(*args)
 
     monkeypatch.setattr(expert_nearest, "nearest", replacing)
-    chosen = look.good_parts.choose(image, files)
+    chosen = look.choose(image, files)
     assert chosen.pictures and all(
         picture.sha256 == chosen.images[at].sha256
         for at, picture in zip(chosen.numbers, chosen.pictures, strict=True)
@@ -201,14 +202,14 @@ def test_a_layout_says_what_lies_where_on_any_grid() -> None:
 
 def test_what_is_usual_is_measured_as_the_part_is_compared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     look = inspector()
-    chosen = look._bench.good_parts.choose(load_image(folder / "wood 2.png"), given(folder))
+    chosen = look._setup.chooser.choose(load_image(folder / "wood 2.png"), given(folder))
     assert len(chosen.alike) == len(chosen.numbers) == 2
     for at, alike in zip(chosen.numbers, chosen.alike, strict=True):
         assert at not in alike and {given(folder)[number].stem.split()[0] for number in alike} == {"wood"}
     apart: list[str] = []
-    plain = Workbench._apart
+    plain = Comparison.apart
     monkeypatch.setattr(
-        Workbench, "_apart", lambda self, good, peers: apart.append(good.name) or plain(self, good, peers)
+        Comparison, "apart", lambda self, good, peers: apart.append(good.name) or plain(self, good, peers)
     )
     first = look.inspect(folder / "wood 2.png", references=given(folder))
     assert sorted(apart) == ["wood 0.png", "wood 1.png"], "each with those most like it"

@@ -1,0 +1,34 @@
+"""An option whose choices stand in a registry, those of other packages included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from reason_iad.registry import Registry
+
+
+class OneOf(click.ParamType[str]):
+    """The name of an entry. Other packages are only looked at for help, and for names that are not built in."""
+
+    name = "name"
+
+    def __init__(self, registry: Registry[Any]) -> None:
+        self.registry = registry
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself, once it is known."""
+        if value not in self.registry:
+            self.fail(str(self.registry.unknown(str(value))), param, ctx)
+        return str(value)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """All choices, as `click.Choice` shows them."""
+        return f"[{'|'.join(self.registry)}]"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so, each with its description."""
+        described = self.registry.describe().items()
+        return [CompletionItem(name, help=text) for name, text in described if name.startswith(incomplete)]

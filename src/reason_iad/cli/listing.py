@@ -1,0 +1,117 @@
+"""How a run over many parts is shown: a progress bar, a line per part, and a summary that names what failed."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from reason_iad.inspection.many import Failure, Outcome
+
+NAMED = 10
+"""Failed parts that the summary names; the others are counted."""
+_COLOURS = {"pass": "green", "review": "yellow", "defect": "red", "failed": "red"}
+
+
+class Listing:
+    """Shows parts as they are inspected.
+
+    Args:
+        quiet: print nothing but failures of a run whose results go elsewhere.
+        lines: print a line per part on standard output.
+
+    Attributes:
+        counts: how many parts there are of each verdict, and how many 'failed'.
+    """
+
+    def __init__(self, *, quiet: bool, lines: bool) -> None:
+        self.counts: Counter[str] = Counter()
+        self._failed: list[str] = []
+        self._quiet, self._lines = quiet, lines
+        self._console: Any = None
+        self._advance: Any = None
+
+    @contextmanager
+    def progress(self, total: int) -> Iterator[None]:
+        """Show a progress bar on standard error while parts are added, if that is a terminal."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True, soft_wrap=True, highlight=False)
+        hidden = self._quiet or not self._console.is_terminal
+        with Progress(
+            TextColumn("inspecting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            console=self._console, transient=True, disable=hidden,
+            redirect_stdout=sys.stdout.isatty(),  # else what is printed would go to standard error with the bar
+        ) as bar:  # fmt: skip
+            task = bar.add_task("inspecting", total=total)
+            self._advance = lambda: bar.advance(task)
+            yield
+
+    def add(self, outcome: Outcome) -> None:
+        """Show the outcome of one part."""
+        from reason_iad.inspection.many import Failure
+
+        if isinstance(outcome, Failure):
+            self.counts["failed"] += 1
+            self._failed.append(outcome.image)
+        else:
+            self.counts[outcome.verdict] += 1
+        if self._lines and not self._quiet:
+            click.echo(part_line(outcome))
+        elif isinstance(outcome, Failure):
+            self._console.print(_failure(outcome), style="red", markup=False)
+        self._advance()
+
+    def sum_up(self, log: Path | None, reports: Path | None) -> None:
+        """Say how many parts pass, which failed, and where results are.
+
+        Args:
+            log: the file of results; None if there is none.
+            reports: the report, or the folder of them; None if there is none.
+        """
+        number = self.counts.total()
+        self.say(f"{number} {'image' if number == 1 else 'images'}: {', '.join(_counted(self.counts))}")
+        if self._failed:
+            more = f" and {len(self._failed) - NAMED} more" if len(self._failed) > NAMED else ""
+            again = " Run the same command with --resume to try them again." if log else ""
+            self.say(f"Failed: {', '.join(self._failed[:NAMED])}{more}.{again}")
+        if reports is not None:
+            self.say(f"Reports: {reports}")
+
+    def say(self, message: str) -> None:
+        """Print something about the run on standard error."""
+        if not self._quiet:
+            click.echo(message, err=True)
+
+
+def part_line(outcome: Outcome) -> str:
+    """One part in one line; the verdict is its first word."""
+    from reason_iad.inspection.many import Failure
+    from reason_iad.schema.verdict import SHOWN
+
+    if isinstance(outcome, Failure):
+        return f"{click.style('FAILED', fg=_COLOURS['failed'], bold=True)}  {_failure(outcome)}"
+    verdict = click.style(SHOWN[outcome.verdict].upper(), fg=_COLOURS[outcome.verdict], bold=True)
+    found = ", ".join(filter(None, (outcome.in_words("type"), outcome.in_words("place"))))
+    what = f"  {found}" if found else ""
+    return f"{verdict}  {outcome.image.name}  (defect probability {outcome.probability:.3f}){what}"
+
+
+def _failure(outcome: Failure) -> str:
+    named = "" if outcome.image in outcome.error else f"{outcome.image}: "
+    return f"{named}{outcome.error}"
+
+
+def _counted(counts: Counter[str]) -> Iterator[str]:
+    """How many of each kind; that a person is needed is said only if one is."""
+    for kind in ("pass", "defect", "failed"):
+        yield f"{counts[kind]} {kind}"
+    if counts["review"]:
+        yield f"{counts['review']} for a person"

@@ -1,0 +1,162 @@
+"""The options that several commands share, each defined once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reason_iad.backbones.chat_use import TIMEOUT
+from reason_iad.cli.checks import check_device, check_model
+from reason_iad.cli.engine import Engine, make_config
+from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, REFERENCES, RESEARCH, F, option
+from reason_iad.cli.threads import use_threads
+from reason_iad.cli.values import Choice, ExistingPath
+from reason_iad.config import METHODS, InspectorConfig
+
+_DEFAULTS = InspectorConfig()
+
+
+def _set_up_threads(ctx: click.Context, param: click.Parameter, threads: int | None) -> int | None:
+    if not ctx.resilient_parsing:
+        use_threads(threads)
+    return threads
+
+
+knowledge_option = option(
+    INPUT, "--knowledge", type=ExistingPath(), metavar="DIR_OR_STORE",
+    help="Your own knowledge about products: a folder of knowledge files, or a store. Without it, the knowledge "
+    "that comes with the package is used.",
+)  # fmt: skip
+category_option = option(
+    INPUT, "--category", metavar="NAME",
+    help="Name of the product, such as pcb. Without it, the product is recognised with --gallery, or stays "
+    "unknown.",
+)  # fmt: skip
+reference_option = option(
+    REFERENCES, "--reference", "references", multiple=True, metavar="GOOD...", type=click.Path(path_type=Path),
+    help="Images of good parts of the same product, or folders of such images.",
+)  # fmt: skip
+model_option = option(
+    MODEL, "--model", default="nano", show_default=True, metavar="MODEL",
+    help="nano (it comes with the package), a model folder, a name on Hugging Face (OWNER/NAME), or openai:NAME "
+    "for a model behind an API.",
+)  # fmt: skip
+base_url_option = option(
+    MODEL, "--base-url", metavar="URL", help="Address of the API, for example http://localhost:8000/v1."
+)
+timeout_option = option(
+    MODEL, "--timeout", type=float, default=TIMEOUT, show_default=True, metavar="SECONDS",
+    help="How long to wait for each reply of the API.",
+)  # fmt: skip
+device_option = option(
+    MODEL, "--device", default="auto", show_default=True, metavar="DEVICE",
+    help="Where to compute: cpu, cuda (a graphics card) or cuda:N (one of several cards). With auto, a graphics "
+    "card is used if there is one.",
+)  # fmt: skip
+threads_option = option(
+    MODEL, "--threads", type=click.IntRange(min=1), metavar="N", callback=_set_up_threads,
+    help="Use this many processor cores. Without it, all of them are used.",
+)  # fmt: skip
+format_option = option(
+    OUTPUT, "--format", "format_", type=Choice(["md", "json"]), default="md", show_default=True,
+    help="Print tables (md) or JSON.",
+)  # fmt: skip
+
+
+def dtype_option(heading: str = RESEARCH) -> Callable[[F], F]:
+    """`--dtype`."""
+    return option(
+        heading, "--dtype", type=Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True,
+        help="Number format of the model's weights.",
+    )  # fmt: skip
+
+
+def seed_option(help_text: str, heading: str = RESEARCH) -> Callable[[F], F]:
+    """`--seed`; every command says what it draws at random."""
+    return option(
+        heading, "--seed", type=click.IntRange(min=0), default=_DEFAULTS.seed, show_default=True, metavar="N",
+        help=help_text,
+    )  # fmt: skip
+
+
+def run_options(command: F) -> F:
+    """`--resume` and `--overwrite` of commands that write into a folder RUN_DIR."""
+    for each in (
+        option(OUTPUT, "--overwrite", is_flag=True, help="Replace the results in RUN_DIR."),
+        option(OUTPUT, "--resume", is_flag=True,
+               help="Continue with the results in RUN_DIR. Images that failed are tried again."),
+    ):  # fmt: skip
+        command = each(command)
+    return command
+
+
+_RESEARCH_OPTIONS = (
+    option(RESEARCH, "--method", type=Choice(list(METHODS)), default=_DEFAULTS.method, show_default=True,
+           help="How the model comes to its answers. docs/method.md describes each method."),
+    option(RESEARCH, "--fuse/--no-fuse", default=_DEFAULTS.fuse, show_default=True,
+           help="Use the difference from the good parts in the verdict."),
+    option(RESEARCH, "--option-orders", type=Choice(["given", "types", "cyclic"]),
+           default=_DEFAULTS.option_orders, show_default=True,
+           help="Ask with the options in every order and average the answers: never (given), for defect types "
+           "only (types), or always (cyclic)."),
+    option(RESEARCH, "--steps", type=int, metavar="N", help="Number of steps that optimise the think tokens."),
+    option(RESEARCH, "--candidates", type=int, metavar="N", help="Number of candidates that each step tries."),
+    option(RESEARCH, "--sigma", type=float, metavar="X",
+           help="Size of the noise, relative to the size of the token embeddings."),
+    option(RESEARCH, "--budget-ms", type=float, metavar="MS",
+           help="Stop optimising after this many milliseconds per question."),
+    seed_option("Start value of the random noise. The same value gives the same result."),
+    dtype_option(),
+    option(RESEARCH, "--compile", "compile_steps", is_flag=True,
+           help="Compile the reasoning steps. This takes minutes at first and helps only in long runs on a GPU."),
+)  # fmt: skip
+
+_ENGINE_OPTIONS = (
+    knowledge_option,
+    option(INPUT, "--gallery", type=ExistingPath(), metavar="DIR",
+           help="Folder with one subfolder of good images per product. The product is recognised by them if "
+           "--category is not given."),
+    option(REFERENCES, "--align/--no-align", default=_DEFAULTS.align, show_default=True,
+           help="Shift and turn the good parts so that they lie like the inspected part. Use --no-align if a "
+           "shifted or turned part is a defect."),
+    model_option,
+    base_url_option,
+    timeout_option,
+    device_option,
+    threads_option,
+    *_RESEARCH_OPTIONS,
+)  # fmt: skip
+
+
+def engine_options(command: F) -> F:
+    """Add the options of `Engine` to a command, which receives them as `engine`.
+
+    An option `threshold` of the command goes into the configuration, too.
+    """
+
+    @functools.wraps(command)
+    def wrapper(**options: Any) -> Any:
+        def take(*names: str) -> dict[str, Any]:
+            return {name: options.pop(name) for name in names}
+
+        options.pop("threads")  # set up when the option was read
+        engine = Engine(
+            model=check_model(options.pop("model")),
+            config=make_config(
+                options.pop("method"),
+                reasoning=take("steps", "candidates", "sigma", "budget_ms"),
+                threshold=options.pop("threshold", None),
+                **take("seed", "option_orders", "align", "fuse"),
+            ),
+            device=check_device(options.pop("device")),
+            **take("knowledge", "gallery", "dtype", "base_url", "timeout", "compile_steps"),
+        )
+        return command(engine=engine, **options)
+
+    for each in reversed(_ENGINE_OPTIONS):
+        wrapper = each(wrapper)
+    return wrapper  # type: ignore[return-value]

@@ -1,0 +1,70 @@
+"""A verdict by any detector: what it says of a picture, against what it says of good parts [ours].
+
+The detector's map takes the place of the patches' distances. What is usual comes from the good parts: each is left
+out and scored by a detector that saw the others. A single good part cannot be left out, so slightly changed copies
+of it are scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from reason_iad.errors import ConfigError
+from reason_iad.expert.calibration import AnomalyMap, Expert, calibrated
+from reason_iad.expert.comparison import Usual
+from reason_iad.expert.jitter import jittered_copies
+from reason_iad.images import load_image
+
+if TYPE_CHECKING:
+    from reason_iad.expert.cache import ReferenceCache
+    from reason_iad.expert.detectors.base import Detector, Fitted
+    from reason_iad.images import LoadedImage
+
+ROUNDING = 1e-4
+"""A value that is so little below 0 is 0: distances are rounded."""
+
+
+def compare_by(
+    detector: Detector, image: LoadedImage, references: Sequence[LoadedImage], cache: ReferenceCache
+) -> AnomalyMap:
+    """How a picture differs from good parts, as a detector sees it.
+
+    Args:
+        detector: any.
+        image: the inspected picture.
+        references: good parts, at least one.
+        cache: keeps what the detector says of the good parts.
+
+    Raises:
+        ConfigError: the detector's map has values below 0, which cannot be compared with what is usual.
+    """
+    key = ":".join([detector.name, *(reference.sha256 for reference in references)])
+    usual = cache.usual.get(key, lambda: _usual(detector, references))
+    raw = _map(detector, detector.fit(references), image)
+    return calibrated(raw, usual.expert.residuals, len(references))
+
+
+def _usual(detector: Detector, references: Sequence[LoadedImage]) -> Usual:
+    """What the detector says of good parts."""
+    if len(references) == 1:
+        fitted = detector.fit(references)
+        copies = [load_image(copy) for copy in jittered_copies(references[0].pixels)]
+        maps = [_map(detector, fitted, copy) for copy in copies]
+    else:
+        maps = [
+            _map(detector, detector.fit([*references[:at], *references[at + 1 :]]), reference)
+            for at, reference in enumerate(references)
+        ]
+    return Usual(Expert((), tuple(maps), len(references)), None)
+
+
+def _map(detector: Detector, fitted: Fitted, image: LoadedImage) -> torch.Tensor:
+    values = torch.from_numpy(fitted.score(image).map).float()
+    if float(values.min()) < -ROUNDING:
+        raise ConfigError(
+            f"The detector '{detector.name}' gives values below 0, so no verdict can rest on it; choose another."
+        )
+    return values.clamp_min(0)

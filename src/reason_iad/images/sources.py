@@ -1,0 +1,44 @@
+"""What people may give as a picture, and as several: decided here for `inspect`, `ask` and `save_report` alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Set
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from reason_iad.errors import ImageError
+from reason_iad.images.loading import ACCEPTED, LoadedImage, given_type
+
+Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[Any] | LoadedImage
+"""A path, the bytes of an image file, a PIL image, a NumPy array (see `load_image`), or an image already loaded."""
+_PICTURE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, np.ndarray, LoadedImage)
+
+
+def as_pictures(value: Picture | Iterable[Picture] | None, what: str = "references") -> tuple[Picture, ...]:
+    """Several pictures, as they were given; none is loaded.
+
+    Args:
+        value: a list of pictures, or any other iterable of them in order. One picture alone counts as a list of
+            one. An array of shape (N, H, W, C) counts as N pictures. None counts as an empty list.
+        what: how a message calls them.
+
+    Raises:
+        ImageError: it is something else, or holds something that is no picture.
+    """
+    if value is None:
+        return ()
+    if isinstance(value, np.ndarray) and value.ndim == 4:
+        return tuple(value)
+    if isinstance(value, _PICTURE):
+        return (value,)
+    if not isinstance(value, Iterable) or isinstance(value, Mapping | Set) or hasattr(value, "read"):
+        raise ImageError(f"The {what} were given as {given_type(value)}; give one picture or a list: {ACCEPTED}.")
+    pictures = tuple(value)
+    for number, each in enumerate(pictures, 1):
+        if not isinstance(each, _PICTURE):
+            raise ImageError(f"Number {number} of the {what} is {given_type(each)}; give {ACCEPTED}.")
+    return pictures

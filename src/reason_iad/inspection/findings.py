@@ -1,0 +1,59 @@
+"""What the defect is: its type, its place, and what an explanation may claim of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reason_iad.expert.extent import covered, region_box
+from reason_iad.inspection.claims import claims_of
+from reason_iad.inspection.deciding import decide
+from reason_iad.inspection.questions import place_question, type_question
+from reason_iad.schema import PLACES, Region
+
+if TYPE_CHECKING:
+    from reason_iad.inspection.deciding import Case, Decision
+    from reason_iad.schema import Claim, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A defect.
+
+    Attributes:
+        kind: its type; None if no type is known.
+        region: where it is.
+        claims: what an explanation may claim.
+        decisions: the questions that were asked to find it.
+    """
+
+    kind: Entry | None
+    region: Region
+    claims: tuple[Claim, ...]
+    decisions: tuple[Decision, ...]
+
+
+def find_defect(case: Case) -> Finding:
+    """Ask which of the known types it is and where it is, and say what of that is sure enough to be claimed."""
+    kinds = case.known.asked
+    typed = None if len(kinds) < 2 else decide(case, type_question([entry.name for entry in kinds]))
+    kind = kinds[0] if kinds else None
+    if typed is not None:
+        kind = next(entry for entry in kinds if entry.name == typed.answer.text)
+    placed = decide(case, place_question())
+    region = _region(case, placed)
+    asked = typed.answer if typed is not None else None if kind is None else kind.name
+    weighed = None if case.difference is None else case.setup.fusion
+    claims = claims_of(asked, placed.answer, region.share, weighed)
+    return Finding(kind, region, claims, (placed,) if typed is None else (typed, placed))
+
+
+def _region(case: Case, placed: Decision) -> Region:
+    """The place that was decided, and there the box of what differs."""
+    answer, image = placed.answer, case.subject.image
+    box, share, place = None, None, PLACES.index(answer.text)
+    if case.difference is not None:
+        box = region_box(case.difference, image.width, image.height, place)
+        share = covered(case.difference, place)
+    probability = answer.probabilities[answer.choice] if answer.choice else 0.0
+    return Region(box=box, place=answer.text, place_probability=probability, share=share)

@@ -1,0 +1,142 @@
+"""The inspected part beside a good one: the same place of both enlarged, the map of differences, all good parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from PIL import Image
+
+from reason_iad.images import LoadedImage
+from reason_iad.report.facts import percent
+from reason_iad.report.pictures import SMALL, THUMBNAIL, Picture, heat_picture, picture, rectangle
+from reason_iad.schema import Box, Inspection, MotionEvidence, ReferenceEvidence
+
+AROUND = 1.0
+"""How much of what lies around a marked region is shown with it, in its longer sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Three pictures to compare; None where there is none.
+
+    Attributes:
+        part, good: the same place of the inspected part and of a good one, enlarged.
+        note: what the model says of the enlarged part alone.
+        heat: the map of differences.
+        map_note: what it means for the verdict.
+    """
+
+    part: Picture | None
+    good: Picture | None
+    note: str
+    heat: Picture | None
+    map_note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceView:
+    """A good part that was used; its picture is None if the pixels were not given."""
+
+    name: str
+    detail: str
+    picture: Picture | None
+
+
+def compare(inspection: Inspection, image: LoadedImage, references: Sequence[LoadedImage]) -> Comparison:
+    """The closer look at the part and at the first good one, and the map.
+
+    Args:
+        inspection: the result.
+        image: the inspected picture.
+        references: the good parts that were used, the most alike first.
+    """
+    evidence = inspection.evidence
+    box = _look(inspection, image)
+    part = good = None
+    if box is not None:
+        part = picture(_crop(image.pixels, box), "The spot that differs most, enlarged.", SMALL)
+    if box is not None and references:
+        motion = next((one.motion for one in evidence.references if one.used), None)
+        laid = _laid(references[0].pixels, motion, (image.width, image.height))
+        good = picture(_crop(laid, box), f"The same place of the good part {references[0].name}.", SMALL)
+    near = evidence.fusion.closer_probability if evidence.fusion else None
+    note = "" if near is None else f"Seeing this alone, the model gives {percent(near)} for a defect."
+    alt = "Map over the inspected picture: where it differs from the good parts."
+    weighed = evidence.fusion.heat if evidence.fusion else None
+    maps = (weighed, evidence.anomaly_map) if evidence.anomaly_map else ()  # the first that is whole
+    heat = next(filter(None, (heat_picture(image.pixels, one, alt) for one in maps if one)), None)
+    return Comparison(part, good, note, heat, _map_note(inspection))
+
+
+def _map_note(inspection: Inspection) -> str:
+    found = inspection.evidence.anomaly_map
+    if found is None:
+        return ""
+    if inspection.evidence.fusion:
+        return "The verdict takes this difference into account."
+    if found.gate_passed:
+        return "The part differs more than good parts do."
+    return "The part differs no more than good parts do, so the map says nothing about whether there is a defect."
+
+
+def _look(inspection: Inspection, image: LoadedImage) -> Box | None:
+    """What is enlarged: what the model looked at again, or else the surroundings of the marked region."""
+    box = inspection.evidence.closer
+    if box is not None:
+        inside = 0 <= box.x1 < box.x2 <= image.width and 0 <= box.y1 < box.y2 <= image.height
+        return box if inside else None
+    marked = rectangle(inspection.region.box, image.width, image.height) if inspection.region else None
+    if marked is None:
+        return None
+    around = AROUND * max(marked.width, marked.height)
+    return Box(
+        x1=int(max(0, marked.x - around)),
+        y1=int(max(0, marked.y - around)),
+        x2=int(min(image.width, marked.x + marked.width + around)),
+        y2=int(min(image.height, marked.y + marked.height + around)),
+    )
+
+
+def _crop(pixels: Image.Image, box: Box) -> Image.Image:
+    return pixels.crop((box.x1, box.y1, box.x2, box.y2))
+
+
+def _laid(pixels: Image.Image, motion: MotionEvidence | None, size: tuple[int, int]) -> Image.Image:
+    """A good part as it lay when it was compared, in the size (width, height) of the inspected picture."""
+    whole = pixels if pixels.size == size else pixels.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    if motion is None:
+        return whole
+    shift = (round(motion.dx * size[0]), round(motion.dy * size[1]))
+    return whole.rotate(-motion.degrees, Image.Resampling.BICUBIC, translate=shift)
+
+
+def reference_views(inspection: Inspection, given: Sequence[LoadedImage]) -> tuple[ReferenceView, ...]:
+    """The used references of the evidence in order, then pictures given beyond them (nothing is hidden)."""
+    recorded = [reference for reference in inspection.evidence.references if reference.used]
+    return tuple(_reference(record, image) for record, image in zip_longest(recorded, given))
+
+
+def _reference(record: ReferenceEvidence | None, image: LoadedImage | None) -> ReferenceView:
+    name = record.name if record else image.name if image else ""
+    if record is None:
+        detail = "It was not used in this inspection."
+    elif image is None:
+        detail = f"Picture not included (sha256 {record.sha256[:12]})."
+    elif image.sha256 != record.sha256:
+        detail = "This is not the picture that was used: its hash differs from the recorded one."
+    else:
+        detail = ""
+    if record and record.motion:
+        detail = f"{detail} {_moved(record.motion)}".strip()
+    small = picture(image.pixels, f"The good part {name}.", THUMBNAIL) if image else None
+    return ReferenceView(name, detail, small)
+
+
+def _moved(motion: MotionEvidence) -> str:
+    """How a reference was laid as the part lies, in one sentence."""
+    across = f"{abs(motion.dx):.1%} to the {'right' if motion.dx > 0 else 'left'}"
+    along = f"{abs(motion.dy):.1%} {'down' if motion.dy > 0 else 'up'}"
+    turned = f"{abs(motion.degrees):.1f}° {'clockwise' if motion.degrees > 0 else 'anticlockwise'}"
+    return f"Compared after moving it {across} and {along} and turning it {turned}."

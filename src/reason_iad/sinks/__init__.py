@@ -1,0 +1,55 @@
+"""Sinks: where the outcomes of inspections go. Each is one file here.
+
+Another package registers its sink with an entry point of the group `reason_iad.sinks` (docs/extending.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
+
+from reason_iad.registry import BuiltIn, Registry
+from reason_iad.sinks.base import Sink
+
+if TYPE_CHECKING:
+    from reason_iad.inspection.many import Outcome
+
+__all__ = ["SINKS", "Sink", "open_sink", "open_sinks"]
+
+SINKS: Registry[Callable[[str], Sink]] = Registry(
+    "sink",
+    {"jsonl": BuiltIn("reason_iad.sinks.jsonl:JsonLines", "one JSON line per image, added to a file: jsonl:FILE")},
+)
+"""Name to the function or class that makes the sink. It is given the text after the colon, '' without one."""
+
+
+def open_sink(spec: str) -> Sink:
+    """Make a sink from its name and its target.
+
+    Args:
+        spec: 'NAME' or 'NAME:TARGET', such as 'jsonl:results.jsonl'. What the target is depends on the sink.
+
+    Raises:
+        ConfigError: there is no sink of that name, its package cannot be loaded, or it cannot use the target.
+        OutputError: the target cannot be written to.
+    """
+    name, _, target = spec.partition(":")
+    return SINKS.get(name)(target)
+
+
+@contextmanager
+def open_sinks(specs: Iterable[str]) -> Iterator[Callable[[Outcome], None]]:
+    """Make several sinks, give a function that sends an outcome to all of them, and close them in the end.
+
+    Raises:
+        ConfigError, OutputError: as `open_sink`.
+    """
+    with ExitStack() as stack:
+        sinks = [stack.enter_context(closing(open_sink(spec))) for spec in specs]
+
+        def send(outcome: Outcome) -> None:
+            for sink in sinks:
+                sink.send(outcome)
+
+        yield send
