@@ -79,7 +79,9 @@ def measure(
     for case in tests:
         found = inspector.inspect(case.image, references=case.references, category=SETS[name])
         scores.append(found.probability)
-        alone.append(found.evidence.answers[0].probabilities["A"])
+        own = found.evidence.answer("detection")
+        assert own is not None
+        alone.append(own.probabilities["A"])
         labels.append(case.defective)
     seconds = time.perf_counter() - started
     defects = [score >= threshold for score in scores]

@@ -6,7 +6,7 @@ Each setting is a process of its own that inspects one drawn part with one good 
 counts. An inspection that takes longer than `--longest` seconds is stopped and counts as that long. The settings
 take turns, so that other work on the machine hits all of them alike. `--busy 2` runs two processes beside it that
 count without a pause. The table shows the median seconds of one inspection, and the same as a multiple of the
-setting 'one thread' under the same load. Only these multiples mean something on a machine that others use.
+first setting under the same load. Only these multiples mean something on a machine that others use.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--busy", type=int, nargs="+", default=[0, 2], help="Numbers of busy processes beside it.")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--settings", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
     parser.add_argument("--longest", type=float, default=60.0, help="Seconds that one inspection may take.")
     parser.add_argument("--child", nargs=2, metavar=("PART", "GOOD"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -101,14 +102,14 @@ def main() -> None:
         for _ in range(options.rounds):
             for count in options.busy:
                 with busy(count):
-                    for name, setting in SETTINGS.items():
-                        seconds = measured(setting, part, good, options.longest)
+                    for name in options.settings:
+                        seconds = measured(SETTINGS[name], part, good, options.longest)
                         taken.setdefault((count, name), []).append(seconds)
                         print(f"busy {count}  {name:<22} {seconds:6.2f}", flush=True)
     print(f"\n{CORES} cores, median of {options.rounds} inspections")
     for (count, name), seconds in taken.items():
-        median, one = statistics.median(seconds), statistics.median(taken[count, "one thread"])
-        print(f"busy {count}  {name:<22} {median:6.2f} s   {median / one:5.2f} x one thread")
+        median, first = statistics.median(seconds), statistics.median(taken[count, options.settings[0]])
+        print(f"busy {count}  {name:<22} {median:6.2f} s   {median / first:5.2f} x {options.settings[0]}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -45,6 +47,15 @@ def test_public_functions_are_typed(name: str) -> None:
             parameters = list(inspect.signature(function).parameters.values())
             assert function.__annotations__.get("return") is not None, function
             assert all(each.name == "self" or each.annotation is not each.empty for each in parameters), function
+
+
+@pytest.mark.parametrize("name", ["InspectorConfig", "KnownPart", "Question", "ReasoningConfig"])
+def test_every_attribute_says_what_it_is(name: str) -> None:
+    value = getattr(reason_iad, name)
+    documented = re.findall(r"^ {4}(\w+(?:, \w+)*): ", inspect.getdoc(value) or "", re.MULTILINE)
+    assert [
+        word for words in documented for word in words.split(", ") if word not in ("ConfigError", "PromptError")
+    ] == [field.name for field in dataclasses.fields(value)]
 
 
 def test_every_error_a_user_can_catch_is_public() -> None:

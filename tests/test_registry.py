@@ -119,3 +119,13 @@ def test_a_layout_of_another_package_that_is_broken_does_not_stop_the_guessing(
         {"reason_iad.layouts": "acme = acme_parts:LAYOUT"},
     )  # fmt: skip
     assert read_dataset(trees.mvtec(tmp_path / "set")).layout == "mvtec"
+
+
+def test_choices_are_completed_with_their_descriptions() -> None:
+    import click
+
+    from reason_iad.cli.choices import OneOf
+
+    command = click.Command("detect")
+    found = OneOf(DETECTORS).shell_complete(click.Context(command), click.Option(["--detector"]), "cal")
+    assert [(each.value, each.help) for each in found] == [("calibrated", DETECTORS.describe()["calibrated"])]

@@ -27,6 +27,31 @@ OptionOrders = Literal["given", "types", "cyclic"]
 class ReasoningConfig:
     """Test-time optimisation of the latent think tokens and the injection of image patches.
 
+    Attributes:
+        latents: number of think tokens; 1 to 64.
+        steps: steps of the optimisation; 0 to 1000.
+        candidates: candidates per step; 1 to 4096.
+        antithetic: whether candidates come in pairs of opposite noise; then their number is even.
+        leave_one_out: whether each candidate is compared with the mean reward of the others; from 2 candidates.
+        sigma: standard deviation of the noise, relative to the root mean square of the token embeddings; above 0.
+        sigma_decay: factor of `sigma` from one step to the next; in (0, 1].
+        learning_rate: step size, relative to the mean square of the token embeddings; from 0.
+        estimator: 'score' needs forward passes only, 'gradient' goes back through the suffix.
+        top_k: number of tokens in the truncated entropy; from 2.
+        latent_weight: weight of the confidence at the think tokens in the reward; from 0.
+        answer_weight: weight of the confidence at the answer; from 0, and not 0 together with `latent_weight`.
+        stability_weight: weight of the stability reward; from 0.
+        reward_threshold: stop when the reward reaches it; None: never.
+        patience: stop after so many steps without a better reward, from 1; None: never.
+        budget_ms: stop after so many milliseconds, above 0, with the best state so far; None: never.
+        inject: whether image patches are put between the think tokens.
+        patches_per_step: patches that each step may add; from 1.
+        max_patches: patches per think token at most; from 0.
+        attention_layers: decoder layers whose attention chooses the patches; None: the upper half.
+        attention_heads: heads of those layers; None: all.
+        attention_correction: 'neutral' divides by the attention under a neutral question, 'none' does not.
+        map_prior: whether the attention is multiplied with the calibrated map of the defect expert.
+
     Raises:
         ConfigError: a value is out of its range.
     """
@@ -154,7 +179,32 @@ PRESETS: dict[str, Method] = METHODS | ABLATIONS
 
 @dataclass(frozen=True, slots=True)
 class InspectorConfig:
-    """Everything around the reasoning loop."""
+    """Everything around the reasoning loop.
+
+    Attributes:
+        method: one of `METHODS`, or one of `ABLATIONS`.
+        threshold: the verdict is 'defect' at this probability or above it; in (0, 1].
+        seed: of the noise.
+        knowledge_share: share of the model's context window that knowledge may fill; in (0, 1).
+        knowledge_entries: at most so many entries of the knowledge are in one prompt; from 0.
+        max_references: so many references are shown to the model; from 0.
+        map_references: with so many references the part is compared; from 1.
+        category_score: cosine similarity from which a category of the gallery is accepted.
+        category_margin: by how much its similarity must lead over the next category.
+        explanation_tokens: longest explanation, in tokens; from 1.
+        thought_tokens: longest chain of thought, in tokens; from 1. Only the method 'cot' writes one.
+        align: whether references are moved to lie as the part lies.
+        fuse: whether the difference from the references counts in the verdict, where the model has weights for it.
+        detector: registered detector that compares with the references; None: the built-in comparison.
+        encoder: registered encoder that makes the features that are compared. The weights that a model has for the
+            verdict were fitted with its own tower.
+        option_orders: in which questions the options are read in all their rotations: in none ('given'), in the
+            one for the defect type ('types'), or in all ('cyclic').
+        reasoning: replaces the settings of the method's think tokens; None keeps them.
+
+    Raises:
+        ConfigError: a value is out of its range.
+    """
 
     method: str = "full"
     threshold: float = 0.5  # verdict 'defect' at or above this probability
@@ -171,6 +221,7 @@ class InspectorConfig:
     fuse: bool = True  # look again and weigh what differs, where the model has weights for it [ours]
     option_orders: OptionOrders = "types"  # the mean over all rotations: only of type names [ours]; papers: given
     detector: str | None = None  # compares with good parts in place of the built-in comparison
+    encoder: str = "tower"  # makes the feature maps that are compared
     reasoning: ReasoningConfig | None = field(default=None)  # overrides the method's own
 
     def __post_init__(self) -> None:
@@ -203,6 +254,7 @@ class InspectorConfig:
         """
         effective = asdict(self) | {"reasoning": asdict(r) if (r := self.reasoning_config()) else None}
         del effective["threshold"]
-        if self.detector is None:  # as before there was a choice, so that older results can be continued
-            del effective["detector"]
+        for name, built_in in (("detector", None), ("encoder", "tower")):
+            if effective[name] == built_in:  # as before there was a choice, so that older results can be continued
+                del effective[name]
         return hashlib.sha256(json.dumps(effective, sort_keys=True).encode()).hexdigest()

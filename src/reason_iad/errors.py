@@ -7,8 +7,11 @@ the one base class. Programming errors stay ordinary exceptions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 
 def did_you_mean(word: str, known: Iterable[str], *, most: int = 3) -> str:

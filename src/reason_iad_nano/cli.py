@@ -135,6 +135,16 @@ def questions(count: int, split: str, invented_names: bool, size: int, out: Path
     click.echo(f"{written} questions about {count} images are in {out}.")
 
 
+@nano.command("demo-parts")
+@click.option("--out", type=_PATH, required=True, metavar="DIR", help="Folder to write to.")
+def demo_parts(out: Path) -> None:
+    """Draw the parts that 'reason-iad demo' inspects."""
+    from reason_iad_nano.demo_parts import write_parts
+
+    write_parts(out)
+    click.echo(f"The parts are in {out}.")
+
+
 @contextmanager
 def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr, on a terminal; the function takes the number that is done."""

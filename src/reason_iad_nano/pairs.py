@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from reason_iad.expert.brushes.types import Size, sides
 from reason_iad_nano.architecture import CELL
 from reason_iad_nano.facts import Facts, facts_of
+from reason_iad_nano.world.types import Size, sides
 
 if TYPE_CHECKING:
     from reason_iad_nano.world import Sample

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reason_iad.expert.brushes.types import Size
 from reason_iad_nano.facts import Facts, facts_of
 from reason_iad_nano.pairs import Purpose, draw, kind_index
 from reason_iad_nano.world.overlay import draw_overlay
+from reason_iad_nano.world.types import Size
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone, ImageTokens

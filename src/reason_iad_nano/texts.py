@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from reason_iad.expert.brushes.types import Size
 from reason_iad.schema import Entry
 from reason_iad_nano.encoding import Encoder
 from reason_iad_nano.facts import Facts
@@ -18,6 +17,7 @@ from reason_iad_nano.questions import make_items, make_lookups
 from reason_iad_nano.scene import SceneOdds, Vocabulary, make_scene
 from reason_iad_nano.tokenizer import load_tokenizer
 from reason_iad_nano.wording import kind_texts
+from reason_iad_nano.world.types import Size
 
 
 @dataclass(frozen=True, slots=True)

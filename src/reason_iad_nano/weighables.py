@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from reason_iad.expert.brushes.types import Size
 from reason_iad.inspection.deciding import ask, ask_by_change, ask_closer
 from reason_iad.inspection.intents import of_benchmark
 from reason_iad.inspection.questions import Question, detection_question, place_question, type_question
@@ -21,6 +20,7 @@ from reason_iad_nano.pairs import Purpose, draw, kind_index
 from reason_iad_nano.questions import how_much
 from reason_iad_nano.scene import Scene, SceneOdds, make_scene
 from reason_iad_nano.texts import world_vocabulary
+from reason_iad_nano.world.types import Size
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone

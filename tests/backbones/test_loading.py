@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-import tiny
-from reason_iad.backbones import load_backbone
-from reason_iad.backbones.loading import hash_weights
+from reason_iad.backbones import Backbone, load_backbone
+from reason_iad.backbones.hashes import FITTED, TOWER_PARTS, encoder_sha256, model_sha256
 from reason_iad.errors import ConfigError, ModelError
+from reason_iad.expert.encoders.tower import TowerEncoder
+from reason_iad.inspection.fusion import FILE, fusion_sha256
 
 
 @pytest.fixture
@@ -128,9 +129,80 @@ def test_devices_and_dtypes_are_checked_first(qwen_directory: Path) -> None:
             load_backbone(str(qwen_directory), device="cuda")
 
 
-def test_the_hash_follows_the_weights(qwen_directory: Path, tmp_path: Path) -> None:
-    assert hash_weights(qwen_directory) == hash_weights(qwen_directory)
-    assert hash_weights(qwen_directory) != hash_weights(tiny.qwen2_5_vl(tmp_path / "b", seed=1))
+# -- hashes ----------------------------------------------------------------------------------------
+
+
+def change_tensor(directory: Path, name: str) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = directory / "model.safetensors"
+    tensors = load_file(path)
+    tensors[name] = tensors[name] + 1
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def change_json(directory: Path, name: str, **changes: object) -> None:
+    path = directory / name
+    known = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(known | changes))
+
+
+@pytest.mark.parametrize(
+    ("change", "model", "encoder"),
+    [
+        (lambda d: change_json(d, "fusion.json", bias=1), False, False),
+        (lambda d: change_tensor(d, "model.layers.1.mlp.up_proj.weight"), True, False),
+        (lambda d: change_json(d, "tokenizer_config.json", model_max_length=77), True, False),
+        (lambda d: change_tensor(d, "visual.blocks.0.mlp.up_proj.weight"), True, True),
+        (lambda d: change_json(d, "preprocessor_config.json", max_pixels=100352), True, True),
+        (lambda d: change_json(d, "config.json", vision_config={}), True, True),
+    ],
+    ids=["fusion", "decoder", "tokenizer", "tower", "image processor", "tower's configuration"],
+)
+def test_each_hash_follows_what_it_is_about(
+    copy: Path, change: Callable[[Path], None], model: bool, encoder: bool
+) -> None:
+    before = model_sha256(copy), encoder_sha256(copy)
+    assert before == (model_sha256(copy), encoder_sha256(copy))
+    change(copy)
+    assert (model_sha256(copy) != before[0], encoder_sha256(copy) != before[1]) == (model, encoder)
+
+
+def test_the_encoders_hash_does_not_depend_on_the_files_of_the_tensors(copy: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    before = encoder_sha256(copy)
+    tensors = load_file(copy / "model.safetensors")
+    (copy / "model.safetensors").unlink()
+    for number in (0, 1):
+        part = {name: tensor for at, (name, tensor) in enumerate(sorted(tensors.items())) if at % 2 == number}
+        save_file(part, copy / f"model-{number}.safetensors", metadata={"format": "pt"})
+    assert encoder_sha256(copy) == before
+
+
+def test_every_family_has_an_encoder_hash(backbone: Backbone, directory: Path) -> None:
+    """No tensor of the tower or the projector is left out, by the names that this family uses."""
+    from safetensors import safe_open
+
+    assert len(backbone.version.encoder_sha256) == 64
+    with safe_open(directory / "model.safetensors", framework="pt") as tensors:
+        names = {name for name in tensors.keys() if not TOWER_PARTS & set(name.split("."))}  # noqa: SIM118
+    tower_words = ("vis", "patch", "projec", "merger", "connector")
+    assert [name for name in names if any(word in name for word in tower_words)] == []
+    assert names, "the decoder does not belong to it"
+
+
+def test_the_fused_numbers_have_a_hash_of_their_own(copy: Path) -> None:
+    assert {FILE} == FITTED
+    assert fusion_sha256(copy) is None
+    change_json(copy, "fusion.json", bias=1)
+    first = fusion_sha256(copy)
+    change_json(copy, "fusion.json", bias=2)
+    assert first is not None and fusion_sha256(copy) not in (None, first)
+
+
+def test_an_encoder_is_known_by_its_own_hash(qwen: Backbone) -> None:
+    assert TowerEncoder(qwen).sha256 == qwen.version.encoder_sha256 != qwen.version.sha256
 
 
 def test_the_embedded_model_loads() -> None:

@@ -203,5 +203,5 @@ def test_a_folder_of_several_runs_is_not_one_run(tmp_path: Path) -> None:
     for run in runs(block("Defect Analysis", "+", "+")):
         write_run(run, tmp_path / run.name)
     result = cli(tmp_path, tmp_path / "full")
-    assert result.exit_code == 2 and "holds 2 runs (direct, full); name one" in result.output
+    assert result.exit_code == 2 and "holds 2 runs (direct, full). Name one of them." in result.output
     assert cli(tmp_path / "full", tmp_path / "full").exit_code == 2

@@ -65,8 +65,9 @@ def test_an_image_whose_mask_is_not_there_is_still_abnormal(questions: Path) -> 
     assert unit.abnormal and unit.mask is None
 
 
-def test_an_image_without_a_mask_is_normal_where_it_need_not_be_told(questions: Path) -> None:
-    key = "toys/pcb/test/Normal/1.png"
+@pytest.mark.parametrize("folder", ["Normal", "OK"])
+def test_an_image_without_a_mask_is_normal_where_it_need_not_be_told(folder: str, questions: Path) -> None:
+    key = f"toys/pcb/test/{folder}/1.png"
     (questions.parent / key).parent.mkdir()
     (questions.parent / KEY).rename(questions.parent / key)
     changed(questions, lambda e: e.update({key: e.pop(KEY) | {"mask_path": None}}))

@@ -25,6 +25,7 @@ from reason_iad.bench.ray_worker import ATTEMPTS, Ledger, described, raised, res
 from reason_iad.bench.records import AnswerRecord
 from reason_iad.bench.running import OnRay, run_methods
 from reason_iad.bench.runs import read_run
+from reason_iad.bench.storage import Destination
 from reason_iad.bench.work import Answered, BenchQuestion, Unit
 from reason_iad.cli.bench.run import Console
 from reason_iad.errors import ConfigError, MissingExtraError, ModelError, PromptError
@@ -108,8 +109,9 @@ def test_the_driver_loads_no_model_and_paths_may_be_relative(
     units = read_units([Path("set/questions.json")], settings.images)
     for _ in range(2):  # the second time, nothing is left to do
         run_methods(
-            settings, ["direct"], units, Path("run"), Console(True, Path("run")), resume=True, ray=OnRay(workers=1)
-        )
+            settings, ["direct"], units, Destination(Path("run"), resume=True), Console(True, Path("run")),
+            ray=OnRay(workers=1),
+        )  # fmt: skip
         made = read_run(Path("run/direct"))
         assert made.manifest.status == "complete" and made.manifest.model.name == "fake"
         assert len(made.answers) == 10 and all(answer.failure is None for answer in made.answers)

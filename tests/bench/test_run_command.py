@@ -89,7 +89,7 @@ def test_killed_three_times_and_resumed_the_answers_are_those_of_an_unbroken_run
         assert process.returncode == -signal.SIGKILL
     last = start(questions, out, *more, "--resume")
     _, said = last.communicate()
-    assert last.returncode == 0 and "answers are there already" in said
+    assert last.returncode == 0 and "answers are already there" in said
     for method in ("full", "direct"):
         broken, whole = (folder / method / "answers.jsonl" for folder in (out, tmp_path / "unbroken"))
         assert broken.read_bytes() == whole.read_bytes()
@@ -152,7 +152,7 @@ def test_even_a_quiet_run_says_that_images_failed(questions: Path, tmp_path: Pat
     (questions.parent / "toys/pcb/test/spot/1.png").write_bytes(b"no image")
     result = run(questions, tmp_path / "run", "--method", "direct", "--quiet")
     answers = tmp_path / "run" / "direct" / "answers.jsonl"
-    assert result.exit_code == 3 and result.stderr == f"1 of 6 images failed; see {answers}\n"
+    assert result.exit_code == 3 and result.stderr == f"1 of 6 images failed. The errors are in '{answers}'.\n"
 
 
 def test_only_the_first_failures_are_listed(questions: Path, tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_results_are_replaced_only_on_demand(questions: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        (("--method", "direct,magic"), "'magic' is no method"),
+        (("--method", "direct,magic"), "There is no method 'magic'"),
         (("--method", "full", "--model", "openai:x", "--base-url", "http://localhost:1/v1"), "think tokens"),
         (("--resume", "--overwrite"), "exclude each other"),
         (("--answers", "text", "--option-orders", "cyclic"), "--option-orders"),
@@ -303,7 +303,7 @@ def test_results_are_replaced_only_on_demand(questions: Path, tmp_path: Path) ->
         (("--workers", "2"), "without --ray"),
         (("--limit", "0"), "--limit"),
         (("--model", "nowhere"), "was not found"),
-        (("--device", "tpu"), "Unknown device"),
+        (("--device", "tpu"), "There is no device"),
         (("--shots", "3"), "lists 2 random templates, --shots asks for 3"),
         (("--shots", "2", "--shown", "3"), "raise --shots"),
     ],

@@ -107,6 +107,8 @@ def test_probabilities_are_shown(run: Run, make_image: Make) -> None:
         (["  "], "question"),
         (["Which?", "--options", "only one"], "two"),
         (["Which?", "--options", "B) one", "A) two"], "order"),
+        (["Which?", "--options", "a", "a"], "The option 'a' is given twice"),
+        (["Which?", "--options", "A) yes", "B) Yes"], "The option 'Yes' is given twice"),
         (["Which?", "--json", "nowhere/out.json"], "nowhere"),
         (["Which?", "--reference", "missing.png"], "missing.png"),
     ],

@@ -38,7 +38,7 @@ def test_good_parts_set_the_threshold(
     assert run("inspect", bright, "--reference", good).exit_code == 0  # .24 is below .5
     shown = run("inspect", bright, *words, "--json", tmp_path / "one.json", "--report", tmp_path / "one.html")
     assert shown.exit_code == 1, shown.output
-    assert "set by 10 good parts: on average at most 10 % of good ones are called defective" in shown.output
+    assert "On average, at most 10 % of good parts are called defective." in shown.output
     found = json.loads((tmp_path / "one.json").read_text())
     point = {"false_alarms": 0.1, "good_parts": 10, "missed": None, "defective_parts": 0}
     assert found["operating_point"] == point | dict.fromkeys(("pass_below", "threshold"), found["threshold"])
@@ -197,8 +197,9 @@ def test_what_neither_bound_decides_needs_a_person(
     assert run("inspect", bright, *words).exit_code == 1
     shown = run("inspect", between, *words, "--json", tmp_path / "one.json", "--report", tmp_path / "one.html")
     assert shown.exit_code == 4 and shown.output.startswith("NEEDS A PERSON")
-    assert "at most 10 % of defective ones pass; from 0.12 to 0.15 a person decides" in " ".join(
-        shown.output.split()
+    assert (
+        "at most 10 % of defective parts pass. Parts between the two limits, 0.12 and 0.15, are handed to a person."
+        in " ".join(shown.output.split())
     )
     found = json.loads((tmp_path / "one.json").read_text())
     assert found["verdict"] == "review" and found["defect_type"] == "glare"

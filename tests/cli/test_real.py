@@ -73,7 +73,7 @@ def test_of_a_folder_of_good_parts_it_says_how_many_were_used(make_image: Make, 
     used = int(result.stdout.split("compared", 1)[1].split()[1])
     assert 1 <= used <= 8 and f"with {used} of 12 good parts" in result.stdout
     page = (tmp_path / "out.html").read_text()
-    assert page.count("A good part: ") == used and f"{used} of 12 good parts that were given were used" in page
+    assert page.count("A good part: ") == used and f"{used} of the 12 good parts that were given were used" in page
 
 
 def test_known_parts_decide_on_the_real_command_line(make_image: Make, tmp_path: Path) -> None:

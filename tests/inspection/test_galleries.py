@@ -45,6 +45,14 @@ def test_a_new_image_makes_a_new_gallery(folder: Path, make_image: Callable[...,
     assert open_gallery(folder, backbone).path != before.path
 
 
+def test_what_systems_leave_is_no_category(folder: Path, make_image: Callable[..., Path]) -> None:
+    backbone = load_backbone("fake")
+    before = open_gallery(folder, backbone)
+    for left in ("@eaDir", "#recycle", "__MACOSX", ".thumbnails", "pcb/@eaDir"):
+        make_image(f"gallery/{left}/0.png", 99)
+    assert open_gallery(folder, backbone).path == before.path
+
+
 def test_what_is_no_gallery_is_refused(tmp_path: Path, folder: Path) -> None:
     backbone = load_backbone("fake")
     with pytest.raises(KnowledgeError):

@@ -141,14 +141,17 @@ def test_options_as_users_write_them(written: list[str], meant: tuple[str, ...])
 
 
 @pytest.mark.parametrize(
-    "written", [["B) yes", "A) no"], ["A) yes", "A) no"], ["A) yes", "no"], ["A) ", "B) no"], ["yes", " "]]
+    "written",
+    [["B) yes", "A) no"], ["A) yes", "A) no"], ["A) yes", "no"], ["A) ", "B) no"], ["yes", " "], ["yes", "Yes"]],
 )
 def test_options_that_cannot_be_meant(written: list[str]) -> None:
     with pytest.raises(PromptError):
         parse_options(written)
 
 
-@given(st.lists(st.text(alphabet="xyz ", min_size=1).filter(str.strip), min_size=2, max_size=26))
+@given(
+    st.lists(st.text(alphabet="xyz ", min_size=1).filter(str.strip), min_size=2, max_size=26, unique_by=str.strip)
+)
 def test_lettered_options_come_back(options: list[str]) -> None:
     written = [f"{letter}) {text}" for letter, text in zip(LETTERS, options, strict=False)]
     assert parse_options(written) == tuple(text.strip() for text in options)

@@ -42,6 +42,24 @@ def test_a_folder_is_indexed_once(write: Write, cache: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.manifest")} == made
 
 
+def test_an_indexed_folder_says_the_same_without_lancedb_and_loads_it_to_search(write: Write, cache: Path) -> None:
+    path = write("board.md", MARKDOWN)
+    built = KnowledgeStore.open(open_knowledge(path).location)
+    code = """
+import sys
+from reason_iad.knowledge import open_knowledge
+store = open_knowledge(sys.argv[1])
+print(store.sha256(), len(store), store.categories(), [e.id for e in store.entries()])
+print("lancedb" in sys.modules, [f.entry.id for f in store.search("joins")], "lancedb" in sys.modules)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, env=environment(), check=True
+    )
+    facts, search = run.stdout.splitlines()
+    assert facts == f"{built.sha256()} {len(built)} {built.categories()} {[e.id for e in built.entries()]}"
+    assert search == "False ['bare-board/defect/short'] True"
+
+
 def test_an_edited_or_renamed_file_is_a_new_index(write: Write, cache: Path) -> None:
     path = write("mine/board.md", MARKDOWN)
     before = open_knowledge(path.parent)

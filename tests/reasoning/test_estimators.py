@@ -10,7 +10,7 @@ import torch
 from reason_iad.backbones import Backbone
 from reason_iad.config import ReasoningConfig
 from reason_iad.reasoning.estimators import baselines, draw_noise, pathwise, score_function
-from reason_iad.reasoning.loop import _drive, _Loop
+from reason_iad.reasoning.loop import _Loop
 from scenes import make_problem
 
 CONFIG = ReasoningConfig(candidates=4096)
@@ -81,7 +81,7 @@ def test_the_gradient_of_the_real_reward_equals_finite_differences(backbone: Bac
     start = loop.latents + 0.1 * backbone.embedding_rms * torch.randn_like(loop.latents)
 
     def reward(latents: torch.Tensor) -> torch.Tensor:
-        return _drive(backbone, [loop._evaluate(latents[None], patches)])[0].scores.reward[0]
+        return loop._evaluate(latents[None], patches).scores.reward[0]
 
     latents = start.clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(reward(latents), latents)

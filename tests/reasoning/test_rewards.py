@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 import torch
 
 from reason_iad.config import ReasoningConfig
 from reason_iad.reasoning.entropy import jensen_shannon, truncated_entropy
-from reason_iad.reasoning.rewards import TERMS, Observation, score
+from reason_iad.reasoning.rewards import Observation, score
 
 CONFIG = ReasoningConfig(latent_weight=1.0, answer_weight=3.0, stability_weight=0.5, top_k=5)
 
@@ -48,9 +47,3 @@ def test_an_open_question_truncates_over_the_vocabulary() -> None:
     observation = Observation(torch.randn(2, 1, 30), torch.randn(2, 30), False, None)
     expected = truncated_entropy(observation.answer_logits, 5)
     assert torch.allclose(score(observation, CONFIG).answer_entropy, expected)
-
-
-def test_a_further_term_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = score(seen(), CONFIG).reward
-    monkeypatch.setitem(TERMS, "bonus", lambda observation, _: torch.full((len(observation.answer_logits),), 2.0))
-    assert torch.allclose(score(seen(), CONFIG).reward, before + 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,12 +12,15 @@ import pytest
 from PIL import Image
 
 import report_cases as cases
+from reason_iad.images import LoadedImage
 from reason_iad.report import save_report
+from reason_iad.schema import Inspection, ReferenceEvidence
+from reason_iad.schema.verdict import OperatingPoint
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH"),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
 ]
 FLAGS = [
     "--headless",
@@ -51,18 +55,77 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_renders_without_network_and_without_complaints(report: Path, tmp_path: Path) -> None:
     done = browse(report, tmp_path / "profile", "--dump-dom")
     assert "Defect found" in done.stdout
-    assert done.stdout.count("<img") == 7
+    assert done.stdout.count("<img") == 8
     complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Refused to" in line]
     assert not complaints
 
 
-@pytest.mark.parametrize("width", [420, 1200])
+@pytest.mark.parametrize("width", [500, 1200])
 def test_it_shows_the_region_where_it_is_and_fits(report: Path, tmp_path: Path, width: int) -> None:
     shot = tmp_path / "shot.png"
-    browse(report, tmp_path / "profile", f"--screenshot={shot}", f"--window-size={max(width, 500)},2600")
+    browse(report, tmp_path / "profile", f"--screenshot={shot}", f"--window-size={width},2600")
     pixels = np.asarray(Image.open(shot).convert("RGB")).astype(int)
-    banner = pixels[60:260].reshape(-1, 3)
-    reddish = (banner[:, 0] - banner[:, 1] > 8) & (banner[:, 0] > 200)
-    assert reddish.mean() > 0.3, "the verdict's banner is red"
+    top = pixels[:200].reshape(-1, 3)
+    reddish = (top[:, 0] - top[:, 1] > 8) & (top[:, 0] > 170)
+    assert reddish.mean() > 0.1, "the verdict is red"
     line = (pixels[..., 0] > 200) & (pixels[..., 1] < 90) & (pixels[..., 2] < 110)
-    assert line[:1400].sum() > 100, "the region is drawn in red"
+    assert line[:800].sum() > 100, "the region is drawn in red"
+
+
+def defect_with_eight_references() -> tuple[Inspection, tuple[LoadedImage, ...]]:
+    """A long first screen: a long explanation, advice, and eight good parts."""
+    good = tuple(cases.plate(False, seed) for seed in range(1, 9))
+    recorded = tuple(
+        ReferenceEvidence(name=f"good_{number}.png", sha256=one.sha256, width=one.width, height=one.height)
+        for number, one in enumerate(good)
+    )
+    evidence = cases.defect().evidence.model_copy(update={"references": recorded})
+    return cases.defect(evidence=evidence), good
+
+
+def results() -> dict[str, tuple[Inspection, LoadedImage, tuple[LoadedImage, ...]]]:
+    """Name to result, picture and references."""
+    part, (defect, good) = cases.plate(True), defect_with_eight_references()
+    point = OperatingPoint(
+        false_alarms=0.1, good_parts=19, missed=0.1, defective_parts=19, pass_below=0.4, threshold=0.98
+    )
+    review = defect.model_copy(update={"verdict": "review", "operating_point": point, "threshold": 0.98})
+    return {
+        "defect": (defect, part, good),
+        "review": (review, part, good),
+        "pass": (cases.good(), cases.plate(False, 1), ()),
+    }
+
+
+MEASURE = """
+<script>
+addEventListener("load", () => {
+  const page = document.querySelector("iframe").contentDocument;
+  const ids = ["outcome", "what", "where", "sure", "marked", "why"];
+  const found = {scroll: page.documentElement.scrollWidth};
+  for (const id of ids) {
+    const box = page.getElementById(id)?.getBoundingClientRect();
+    if (box) found[id] = [box.left, box.top, box.right, box.bottom];
+  }
+  const result = document.createElement("output");
+  result.textContent = "FOUND" + JSON.stringify(found) + "END";
+  document.body.append(result);
+});
+</script>
+"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+@pytest.mark.parametrize("name", ["defect", "review", "pass"])
+def test_the_first_screen_answers_everything(tmp_path: Path, name: str, width: int, height: int) -> None:
+    """On a phone and a desktop, also with eight references. The page runs in a frame of that size."""
+    inspection, image, references = results()[name]
+    save_report(inspection, tmp_path / "out.html", image=image, references=references)
+    frame = f'<iframe src="out.html" style="width:{width}px;height:{height}px;border:0"></iframe>'
+    (tmp_path / "frame.html").write_text(f"<!DOCTYPE html><body>{frame}{MEASURE}</body>")
+    shown = browse(tmp_path / "frame.html", tmp_path / "profile", "--dump-dom", "--allow-file-access-from-files")
+    found = json.loads(shown.stdout.split("<output>FOUND")[1].split("END</output>")[0])
+    assert found.pop("scroll") <= width, "nothing is cut off at the side"
+    assert set(found) == {"outcome", "what", "sure", "marked", "why"} | ({"where"} if name != "pass" else set())
+    for key, (left, top, right, bottom) in found.items():
+        assert 0 <= left < right <= width and 0 <= top < bottom <= height, f"{key} lies outside the first screen"

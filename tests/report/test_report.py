@@ -17,8 +17,9 @@ from reason_iad.errors import ImageError, OutputError
 from reason_iad.report import render_report, save_report
 from reason_iad.report.facts import percent
 from reason_iad.report.pictures import heat_picture
-from reason_iad.report.view import build_view
+from reason_iad.report.view import answers_of, build_view
 from reason_iad.schema import (
+    Box,
     CategoryEvidence,
     Claim,
     Entry,
@@ -69,14 +70,19 @@ def full() -> Page:
 
 def test_the_verdict_and_its_reasons_are_said(full: Page) -> None:
     for said in (
-        "Defect found", "Scratch · severity: major · top right", "96.2 %", "from 50 %", "not calibrated",
-        "by model and map", "The model alone gives 93.7 % for a defect, at a closer look 98.4 %",
-        "patches differ 3.4 x and pixels 7.0 x as much as is usual between good parts",
-        "seeing this alone, the model gives 98.4 % for a defect", "Is there a defect? At a closer look",
-        "A thin bright line runs across", "metal plate (found from the image, similarity 0.93, lead 0.21)",
-        "132 x 92 px at (428, 66)", "metal_plate/defect/scratch", "text match 7.42", "source: metal_plate.md",
-        "Parts sliding over each other", "good_001.png", "calibrated on 3", "Is there a defect?",
-        "71 % →", "the reward no longer improved", "9 image patches injected", "1.73 s", "ab" * 32,
+        "Defect found", "Scratch, severity: major", "Where Top right",
+        "How sure Very sure. Probability of a defect:",
+        "96.2 %", "Counts as defective from 50 %.", "not calibrated",
+        "by the model and the comparison with good parts",
+        "the model alone gives 93.7 % for a defect", "the model alone gives 98.4 % for a defect",
+        "The marked spot differs far more from the good parts than they differ from one another. Compared with "
+        "1 good part.", "Seeing this alone, the model gives 98.4 % for a defect.",
+        "Is there a defect? Asked about the enlarged part alone", "A good part. The same place, enlarged.",
+        "A thin bright line runs across", "metal plate (recognised in the picture, similarity 0.93, lead 0.21)",
+        "132 x 92 pixels at (428, 66)", "metal_plate/defect/scratch", "found by its words (score 7.42)",
+        "source: metal_plate.md", "Likely cause Parts sliding over each other", "What to do Set the part aside",
+        "good_001.png", "Is there a defect?", "71 % →", "It ended because the reward no longer improved.",
+        "9 image patches were looked at again.", "1.73 s", "ab" * 32,
     ):  # fmt: skip
         assert said in full.text, said
 
@@ -92,12 +98,14 @@ def test_what_cannot_be_told_apart_is_named_together() -> None:
     unsure = cases.defect(claims=claims, region=region.model_copy(update={"share": 0.02}))
     text = page(unsure, references=(cases.plate(False, 1),)).text
     for said in (
-        "scratch or dent",
-        "top right or top center (top right: probability 81 %)",
-        "Scratch or dent · severity: major · top right or top center",
-        "small: 2.0 % of the image differs",
+        "Scratch or dent",
+        "top right or top center (top right has a probability of 81 %)",
+        "Top right or top center; size: small",
+        "small (2.0 % of the picture differs there)",
     ):
         assert said in text, said
+    for of_one_type in ("severity", "Likely cause", "found here"):
+        assert of_one_type not in text, "severity, cause and action belong to one type"
     changed = unsure.evidence.model_copy(
         update={
             "change": "A gap interrupts a dark line.",
@@ -108,12 +116,13 @@ def test_what_cannot_be_told_apart_is_named_together() -> None:
         }
     )
     told = page(unsure.model_copy(update={"evidence": changed}), references=(cases.plate(False, 1),)).text
-    assert "A gap interrupts a dark line." in told and "Which defect is it? By what changed" in told
+    assert "At the spot that differs most: a gap interrupts a dark line." in told
+    assert "Which defect is it? Asked by what changed" in told
     small = region.model_copy(update={"share": 0.012})
     for kept, said in (
-        (claims[1:], "scratch (not clear)"),
-        ((), "top right (not clear)"),
-        ((), "small (not clear)"),
+        (claims[1:], "not clear, perhaps scratch"),
+        ((), "ot clear, perhaps top right"),
+        ((), "not clear, perhaps small"),
     ):
         guess = unsure.model_copy(update={"claims": kept, "region": small})
         assert said in page(guess, references=(cases.plate(False, 1),)).text
@@ -123,8 +132,8 @@ def test_a_map_that_is_not_weighed_says_whether_it_may_speak() -> None:
     whole = cases.defect()
     alone = whole.model_copy(update={"evidence": whole.evidence.model_copy(update={"fusion": None})})
     text = page(alone, references=(cases.plate(False, 1),)).text
-    assert "by the model" in text and "Beyond what good parts show (calibrated on 3)." in text
-    assert "Weighed" not in text
+    assert "The part differs more than good parts do." in text and "The verdict is the model's own." in text
+    assert "takes this difference into account" not in text
 
 
 def test_the_map_that_is_weighed_is_the_map_that_is_shown() -> None:
@@ -148,11 +157,19 @@ def test_the_map_that_is_weighed_is_the_map_that_is_shown() -> None:
 
 def test_everything_visual_is_there(full: Page) -> None:
     pictures = [value for tag, name, value in full.attributes if (tag, name) == ("img", "src")]
-    assert len(pictures) == 4 + 3, "inspected, reference, closer, heat map, and one with patches per question"
+    assert len(pictures) == 5 + 3, "inspected, closer, good part there, map, reference, patches per question"
     assert all(str(source).startswith("data:image/jpeg;base64,") for source in pictures)
     classes = [value for _, name, value in full.attributes if name == "class"]
-    for shape in ("region", "cell", "patch p1", "plot"):
+    for shape in ("region", "patch p1", "plot"):
         assert shape in classes
+    region = cases.defect().region
+    assert region is not None
+    unmarked = page(cases.defect(region=region.model_copy(update={"box": None})))
+    assert ("rect", "class", "cell") in unmarked.attributes and (
+        "rect",
+        "class",
+        "region",
+    ) not in unmarked.attributes
     boxes = {(n, v) for t, n, v in full.attributes if t == "rect"}
     assert {("x", "428"), ("y", "66"), ("width", "132"), ("height", "92")} <= boxes
 
@@ -207,14 +224,15 @@ def test_hostile_text_stays_text() -> None:
 def test_what_is_missing_is_left_out(make: Any) -> None:
     shown = page(make(), scratched=False)
     assert "Pass" in shown.text
-    for absent in ("Reference", "Difference from the references", "Image patches looked at"):
+    assert "There was no good part to compare with: this is the model's opinion alone." in shown.text
+    for absent in ("Good parts", "Difference from the good parts", "Image patches looked at"):
         assert absent not in shown.text
 
 
 def test_a_defect_without_place_or_type() -> None:
     shown = page(cases.bare(verdict="defect"), scratched=False)
     assert "Defect found" in shown.text
-    assert "Type not known" in shown.text
+    assert "Defect of unknown type" in shown.text
 
 
 def test_odd_evidence_does_not_break_the_page() -> None:
@@ -232,7 +250,7 @@ def test_references_that_changed_are_pointed_out() -> None:
     other = cases.plate(False, 7)
     assert "differs from the recorded one" in page(cases.defect(), references=(other,)).text
     assert "Picture not included" in page(cases.defect()).text
-    assert "Not among the recorded" in page(cases.good(), scratched=False, references=(other,)).text
+    assert "It was not used in this inspection" in page(cases.good(), scratched=False, references=(other,)).text
 
 
 def test_of_many_references_the_used_ones_are_shown() -> None:
@@ -241,7 +259,7 @@ def test_of_many_references_the_used_ones_are_shown() -> None:
     left = reference.model_copy(update={"used": False, "name": "left out.png"})
     many = cases.defect(evidence=evidence.model_copy(update={"references": (left, reference, left)}))
     shown = page(many, references=("gone.png", cases.plate(False, 1), "gone.png")).text
-    assert "1 of 3 good parts that were given were used" in shown and "left out.png" not in shown
+    assert "1 of the 3 good parts that were given were used" in shown and "left out.png" not in shown
     assert page(many, references=(cases.plate(False, 1),)).text == shown
     assert (
         "differs from the recorded" not in shown and "good parts that were given" not in page(cases.defect()).text
@@ -274,22 +292,66 @@ def test_a_picture_of_the_same_size_but_another_hash_is_pointed_out() -> None:
 
 
 def test_a_close_call_asks_for_a_person() -> None:
-    assert build_view(cases.defect(probability=0.55), cases.plate(True), ()).close_call
-    assert not build_view(cases.defect(), cases.plate(True), ()).close_call
+    assert answers_of(cases.defect(probability=0.55)).close_call
+    assert not answers_of(cases.defect()).close_call
     point = OperatingPoint(false_alarms=0.1, good_parts=9, pass_below=0.5, threshold=0.5)
     promised = cases.defect(probability=0.55).model_copy(update={"operating_point": point})
-    assert not build_view(promised, cases.plate(True), ()).close_call  # known parts say what is close
+    assert not answers_of(promised).close_call  # known parts say what is close
 
 
 def test_what_is_only_suspected_is_not_said_to_be_there() -> None:
     point = OperatingPoint(
         false_alarms=0.1, good_parts=9, missed=0.1, defective_parts=9, pass_below=0.4, threshold=0.9
     )
-    suspected = cases.defect(probability=0.55).model_copy(update={"operating_point": point, "verdict": "review"})
+    suspected = cases.defect(probability=0.55).model_copy(
+        update={"operating_point": point, "verdict": "review", "threshold": 0.9}
+    )
     view = build_view(suspected, cases.plate(True), ())
-    assert view.title.startswith("Needs a person: ") and view.subline.startswith("Suspected: ")
+    assert view.title.startswith("Needs a person: ") and view.answers.what.startswith("Suspected: ")
     assert "the suspected defect is at" in view.picture.alt
-    assert dict(view.facts)["Suspected"] and "Defect type" not in dict(view.facts)
+    assert dict(view.facts)["Suspected type"] and "Type of defect" not in dict(view.facts)
+    assert view.answers.limits == "Counts as defective from 0.9, passes below 0.4."
+
+
+@pytest.mark.parametrize(
+    ("verdict", "probability", "said"),
+    [
+        ("pass", 0.02, "Very sure"), ("pass", 0.25, "Fairly sure"), ("pass", 0.45, "Not very sure"),
+        ("defect", 0.55, "Not very sure"), ("defect", 0.75, "Fairly sure"), ("defect", 1.0, "Very sure"),
+    ],
+)  # fmt: skip
+def test_how_sure_is_said_in_words(verdict: Any, probability: float, said: str) -> None:
+    assert answers_of(cases.defect(verdict=verdict, probability=probability)).sure == said
+
+
+def test_a_defect_that_does_not_stand_out_is_the_models_opinion() -> None:
+    evidence = cases.defect().evidence
+    assert evidence.fusion is not None
+    quiet = evidence.fusion.model_copy(update={"patches": 0.0, "pixels": 0.1})
+    *_, differs, seen = answers_of(cases.defect(evidence=evidence.model_copy(update={"fusion": quiet}))).why
+    assert differs.startswith("No spot differs clearly more") and seen.startswith("The model suspects")
+
+
+def test_the_closer_look_shows_the_marked_region() -> None:
+    evidence = cases.defect().evidence
+    elsewhere = evidence.model_copy(update={"closer": Box(x1=0, y1=240, x2=213, y2=480)})
+    good = (cases.plate(False, 1),)
+    looked, marked = (
+        build_view(cases.defect(evidence=one), cases.plate(True), good).comparison for one in (evidence, elsewhere)
+    )
+    assert looked.note.startswith("The spot that differs most.") and looked.part and looked.part.width == 640 - 213
+    assert marked.note == "The marked region and what lies around it." and marked.good is not None
+    assert marked.part is not None and (marked.part.width, marked.part.height) == (640 - 296, 290)
+    assert "The marked spot" not in page(cases.defect(evidence=elsewhere), references=good).text
+
+
+def test_what_was_left_out_of_the_explanation_is_told() -> None:
+    evidence = cases.defect().evidence
+    whole = evidence.answers[-1].model_copy(update={"text": "Defect at center. It lies at the bottom left."})
+    cut = evidence.model_copy(update={"answers": (*evidence.answers[:-1], whole)})
+    told = page(cases.defect(evidence=cut, explanation="Defect at center.")).text
+    assert "Sentences that contradict the result were left out" in told and "It lies at the bottom left." in told
+    assert "Sentences that contradict" not in page(cases.defect()).text
 
 
 @pytest.mark.parametrize(

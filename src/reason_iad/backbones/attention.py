@@ -2,7 +2,6 @@
 
 A registered attention function replaces the decoder's own while a `SuffixPlan` is passed down. The B suffixes of a
 step share one prefix, whose keys are read once for all of them (`shared_prefix.py`); only suffix rows exist.
-Several such steps, each on a prefix of its own, can run together: everything but attention then works on all rows.
 
 Without a plan the function is ordinary causal attention, which is what the prefill of a prompt needs. Sliding
 windows and blocks that see themselves whole are applied exactly; sinks and capped scores are refused.
@@ -54,30 +53,6 @@ class KeyValues:
 
 
 @dataclass(slots=True)
-class Member:
-    """One suffix evaluation of several that run together.
-
-    Attributes:
-        plan: its prefix, and what is wanted of it.
-        store: its own tokens so far.
-        rows: (B, T, d) embeddings.
-        axes: (axes, T) rotary positions.
-    """
-
-    plan: SuffixPlan
-    store: KeyValues
-    rows: torch.Tensor
-    axes: torch.Tensor
-
-
-@dataclass(slots=True)
-class BatchPlan:
-    """Several evaluations in one pass, with prefixes of any lengths; their tokens stand one after another."""
-
-    members: tuple[Member, ...]
-
-
-@dataclass(slots=True)
 class OwnPlan:
     """A whole sequence, run by the attention of the model's own code: slow, and obviously right.
 
@@ -120,7 +95,7 @@ def suffix_attention(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    plan: SuffixPlan | BatchPlan | OwnPlan | None = None,
+    plan: SuffixPlan | OwnPlan | None = None,
     sliding_window: int | None = None,
     blocks: tuple[tuple[int, int], ...] = (),
     unread: int | None = None,
@@ -135,8 +110,7 @@ def suffix_attention(
         attention_mask: must be None: causality is applied here.
         scaling: factor on the scores; None: one over the root of the head size.
         dropout: ignored (the model is frozen).
-        plan: the prefix, or the prefixes of a batch; None: there is none. With an `OwnPlan`, the model's own code
-            does everything.
+        plan: the prefix; None: there is none. With an `OwnPlan`, the model's own code does everything.
         sliding_window: a token sees itself and the `sliding_window - 1` tokens before it; None: all.
         blocks: half-open ranges (images) whose tokens also see the later tokens of their range; only where the
             rows are a prompt from its beginning.
@@ -166,19 +140,7 @@ def suffix_attention(
             enable_gqa=heads != key.shape[1],
         )  # fmt: skip
         return out.transpose(1, 2), None
-    if isinstance(plan, SuffixPlan):
-        return attend(plan, layer, query, (key, value), scale, sliding_window), None
-    flat = [each.transpose(1, 2).reshape(batch * length, -1, size) for each in (query, key, value)]
-    outs, at = [], 0
-    for member in plan.members:  # everything else runs on all rows at once
-        shape = member.rows.shape[:2]
-        stop = at + shape.numel()
-        own_query, new_key, new_value = (each[at:stop].view(*shape, -1, size).transpose(1, 2) for each in flat)
-        own = member.store.update(new_key, new_value, layer)
-        out = attend(member.plan, layer, own_query, own, scale, sliding_window)
-        outs.append(out.flatten(0, 1))
-        at = stop
-    return torch.cat(outs).view(batch, length, heads, size), None
+    return attend(plan, layer, query, (key, value), scale, sliding_window), None
 
 
 def visible(

@@ -209,15 +209,6 @@ class Backbone(Protocol):
         """
         ...
 
-    def evaluate_many(
-        self, prefixes: Sequence[Prefix], suffixes: Sequence[torch.Tensor], queries: Sequence[SuffixQuery]
-    ) -> list[SuffixOutput]:
-        """The same for several prefixes, suffixes (B_i, T_i, d) and queries in one pass.
-
-        Every prefix may have another length, every suffix another shape; nothing is copied or padded.
-        """
-        ...
-
     def evaluate_uncached(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
         """The same numbers from one plain full forward per candidate: slow, obviously right (METHOD section 6)."""
         ...
@@ -227,16 +218,6 @@ class Backbone(Protocol):
 
         Raises:
             PromptError: there is no room for a single token.
-        """
-        ...
-
-    def decode_many(
-        self, prefixes: Sequence[Prefix], suffixes: Sequence[torch.Tensor], max_new_tokens: int
-    ) -> list[Decoded]:
-        """The same from several states in one batch: token for token what each gives alone.
-
-        Raises:
-            PromptError: there is no room for a single token after one of them.
         """
         ...
 

@@ -6,7 +6,7 @@ bytes); its answers depend on both, so everything around the model can be tested
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 
 from reason_iad.backbones.base import Decoded, ImageTokens, Prefix, Span, SuffixOutput, SuffixQuery
 from reason_iad.backbones.prompt import RESERVED, Data, ImageSlot, LatentSlot, check_window
+from reason_iad.backbones.scripted import Script
 from reason_iad.errors import PromptError
 from reason_iad.expert.encoders.base import FeatureMap
 from reason_iad.schema import ModelVersion
@@ -27,12 +28,44 @@ if TYPE_CHECKING:
 
 _VOCABULARY = 258  # bytes, end of turn, think token
 _END, _THINK = 256, 257
+_SURE = 50.0
+"""What a scripted answer is ahead of all others, as a logit."""
 
 
 class FakeBackbone:
-    """See the module's description. Satisfies the `Backbone` protocol."""
+    """See the module's description. Satisfies the `Backbone` protocol.
 
-    def __init__(self, hidden_size: int = 16, context_length: int = 4096, seed: int = 0) -> None:
+    With `answers` it says what it is told to, so that you can test what you build around an inspection:
+
+        model = FakeBackbone(
+            answers={
+                "detection": "Yes",
+                "type": "scratch",
+                "place": "top left",
+                "explanation": "A thin line.",
+                "colour": "red",
+            }
+        )
+        Inspector(model).ask("part.png", "Which colour is it?", options=["red", "blue"])
+
+    Args:
+        hidden_size: d.
+        context_length: positions that it reads.
+        seed: of its random weights.
+        answers: what it answers: under 'detection', 'type', 'place' or 'explanation' to the questions of an
+            inspection, and under words of any other question to that. The answer is the text of an option, or the
+            text to be written. None: its random weights answer. A question without an answer here, or an answer
+            that is no option, raises a `ConfigError` when it is asked. One scripted model serves many threads.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int = 16,
+        context_length: int = 4096,
+        seed: int = 0,
+        answers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._script = None if answers is None else Script(dict(answers))
         draw = torch.Generator().manual_seed(seed)
         self.hidden_size, self.context_length = hidden_size, context_length
         self.directory: Path | None = None
@@ -42,7 +75,9 @@ class FakeBackbone:
         )
         self._pixel = torch.randn(3, hidden_size, generator=draw)
         self.embedding_rms = float(self._table.pow(2).mean().sqrt())
-        self.version = ModelVersion(name="fake", family="fake", sha256="0" * 64, device="cpu", dtype="float32")
+        self.version = ModelVersion(
+            name="fake", family="fake", sha256="0" * 64, encoder_sha256="0" * 64, device="cpu", dtype="float32"
+        )
 
     def embed_image(self, image: Image.Image) -> ImageTokens:
         """A 6 x 6 grid of mean colours, projected."""
@@ -104,7 +139,8 @@ class FakeBackbone:
         rows = None
         if query.attention_at and query.image is not None:
             rows = attention[:, list(query.attention_at), query.image.start : query.image.stop]
-        return SuffixOutput(self._logits(states[:, list(query.logits_at)]), rows)
+        logits = self._logits(states[:, list(query.logits_at)])
+        return SuffixOutput(logits if self._script is None else self._told(prefix, suffix, query, logits), rows)
 
     def evaluate_uncached(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
         """The same, one candidate at a time."""
@@ -113,13 +149,16 @@ class FakeBackbone:
         return SuffixOutput(torch.cat([out.logits for out in outs]), torch.cat(rows) if rows else None)
 
     def decode(self, prefix: Prefix, suffix: torch.Tensor, max_new_tokens: int) -> Decoded:
-        """Greedy bytes."""
+        """Greedy bytes, or the scripted text as far as there is room for it."""
+        script = None if self._script is None else self._script.answer(self._asked(prefix, suffix)).encode()
         tokens: list[int] = []
         first: torch.Tensor | None = None
         for _ in range(max_new_tokens):
             logits = self._logits(self._attend(prefix, suffix[None])[0][0, -1])
             first = logits if first is None else first
             token = int(logits.argmax())
+            if script is not None:
+                token = script[len(tokens)] if len(tokens) < len(script) else _END
             if token >= _END:
                 break
             tokens.append(token)
@@ -128,19 +167,28 @@ class FakeBackbone:
             raise PromptError("max_new_tokens is 0; ask for at least one token.")
         return Decoded(bytes(tokens).decode("utf-8", "replace"), tuple(tokens), first)
 
-    def evaluate_many(
-        self, prefixes: Sequence[Prefix], suffixes: Sequence[torch.Tensor], queries: Sequence[SuffixQuery]
-    ) -> list[SuffixOutput]:
-        """One after another."""
-        return [self.evaluate(*each) for each in zip(prefixes, suffixes, queries, strict=True)]
+    def _told(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery, logits: torch.Tensor) -> torch.Tensor:
+        """The logits with the scripted letter far ahead, wherever the next token is that of an answer."""
+        assert self._script is not None
+        for index, rows in enumerate(suffix):
+            cue = [at for at, token in enumerate(self._tokens(rows)) if token == _END]
+            for place, at in enumerate(query.logits_at):
+                if not cue or at % len(rows) < cue[0]:
+                    continue  # a think token, where nothing is answered
+                if (letter := self._script.letter(self._asked(prefix, rows))) is not None:
+                    logits[index, place, letter.encode()[0]] += _SURE
+        return logits
 
-    def decode_many(
-        self, prefixes: Sequence[Prefix], suffixes: Sequence[torch.Tensor], max_new_tokens: int
-    ) -> list[Decoded]:
-        """One after another."""
-        return [
-            self.decode(prefix, suffix, max_new_tokens) for prefix, suffix in zip(prefixes, suffixes, strict=True)
-        ]
+    def _asked(self, prefix: Prefix, suffix: torch.Tensor) -> str:
+        """The text between the inspected image and the answer cue."""
+        tokens = self._tokens(torch.cat((prefix.embeddings[prefix.images[-1].stop :], suffix)))
+        text = tokens[: tokens.index(_END)] if _END in tokens else tokens
+        return bytes(token for token in text if token is not None and token < _END).decode("utf-8", "replace")
+
+    def _tokens(self, rows: torch.Tensor) -> list[int | None]:
+        """The token of each row (T, d) of embeddings; None for think tokens and patches."""
+        same = (rows.detach()[:, None] == self._table).all(-1)
+        return [int(row.to(torch.int8).argmax()) if bool(row.any()) else None for row in same]
 
     def _attend(self, prefix: Prefix, suffix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """States (B, T, d) and attention (B, T, P + T)."""

@@ -6,11 +6,11 @@ A model directory is hostile input: only safetensors are read, no code from it r
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reason_iad.backbones.hashes import DOWNLOADED, encoder_sha256, model_sha256
 from reason_iad.errors import ConfigError, ModelError
 from reason_iad.registry import BuiltIn, Registry
 
@@ -53,7 +53,6 @@ REFUSED: dict[str, str] = {
 NANO = Path(__file__).parent / "nano"
 """The embedded model, in the layout of a hub directory."""
 
-DOWNLOADED = ("*.json", "*.safetensors", "*.jinja", "merges.txt", "vocab.json")
 _DTYPES = ("auto", "float32", "bfloat16")
 
 
@@ -117,17 +116,6 @@ def check_directory(directory: Path) -> dict[str, Any]:
             raise ModelError(f"'{directory.name}' has no {needed}; copy the whole model directory.")
     _check_weights(directory)
     return config
-
-
-def hash_weights(directory: Path) -> str:
-    """SHA-256 over every byte that decides what the model answers: weights, configuration, tokenizer, templates."""
-    digest = hashlib.sha256()
-    for path in sorted(file for pattern in DOWNLOADED for file in directory.glob(pattern)):
-        digest.update(f"{path.name}:{path.stat().st_size}".encode())
-        with path.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _directory(model: str) -> Path:
@@ -248,7 +236,10 @@ def _build(
         raise ModelError(f"The weights in '{directory.name}' lack '{key}'; copy the model again.")
     _use_chat_template(directory, tokenizer)
     family = str(config["model_type"])
-    version = ModelVersion(name=name, family=family, sha256=hash_weights(directory), device=str(device), dtype=kind)
+    version = ModelVersion(
+        name=name, family=family, sha256=model_sha256(directory), encoder_sha256=encoder_sha256(directory),
+        device=str(device), dtype=kind,
+    )  # fmt: skip
     backbone: TransformersBackbone = backbone_class(model.to(device), tokenizer, processor, version)
     backbone.directory = directory
     return backbone

@@ -8,12 +8,11 @@ image exists, and is read, in the full-attention layers only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 
-from reason_iad.backbones.attention import KeyValues, Member
+from reason_iad.backbones.attention import KeyValues
 from reason_iad.backbones.base import Prefix
 from reason_iad.backbones.mrope import MropeBackbone
 from reason_iad.backbones.shared_prefix import Layers
@@ -42,9 +41,8 @@ class HybridStore(KeyValues):
         super().__init__()
         self._count = layers
         self._own: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-        self._inputs: dict[int, torch.Tensor] = {}
-        self._matrices: dict[int, torch.Tensor] = {}
-        self.remember(memories)
+        self._inputs = {layer: memory.inputs for layer, memory in memories.items()}
+        self._matrices = {layer: memory.matrix for layer, memory in memories.items()}
 
     def update(
         self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any
@@ -65,11 +63,6 @@ class HybridStore(KeyValues):
     def memories(self) -> dict[int, Memory]:
         """Of every linear layer."""
         return {layer: Memory(self._inputs[layer], self._matrices[layer]) for layer in self._inputs}
-
-    def remember(self, memories: dict[int, Memory]) -> None:
-        """Go on from these memories."""
-        self._inputs = {layer: memory.inputs for layer, memory in memories.items()}
-        self._matrices = {layer: memory.matrix for layer, memory in memories.items()}
 
     # -- what the linear layers call ---------------------------------------------------------------------------
 
@@ -109,7 +102,6 @@ class Qwen35(MropeBackbone):
     """The dense Qwen3.5 family."""
 
     model_class = "Qwen3_5ForConditionalGeneration"
-    packs = False
 
     @property
     def attention_layers(self) -> tuple[int, ...]:
@@ -125,24 +117,6 @@ class Qwen35(MropeBackbone):
             for layer, memory in past.items()
         }
         return HybridStore(int(self.model.config.get_text_config().num_hidden_layers), shared)
-
-    def join(self, members: Sequence[Member]) -> KeyValues:
-        """A store with the memories of all members, one after another."""
-        stores = [_hybrid(member.store) for member in members]
-        every = [store.memories() for store in stores]
-        joined = {
-            layer: Memory(torch.cat([m[layer].inputs for m in every]), torch.cat([m[layer].matrix for m in every]))
-            for layer in every[0]
-        }
-        return HybridStore(int(self.model.config.get_text_config().num_hidden_layers), joined)
-
-    def part(self, store: KeyValues, members: Sequence[Member]) -> None:
-        """Give every member its memories."""
-        counts = [len(member.rows) for member in members]
-        parts = {layer: [torch.split(each, counts) for each in m] for layer, m in _hybrid(store).memories().items()}
-        for index, member in enumerate(members):
-            own = {layer: Memory(inputs[index], matrix[index]) for layer, (inputs, matrix) in parts.items()}
-            _hybrid(member.store).remember(own)
 
     def state_after(self, store: KeyValues, state: Any) -> Any:
         """The memories after these tokens."""

@@ -1,9 +1,4 @@
-"""Running suffixes on cached prefixes: evaluation, decoding, several of either together; the uncached reference.
-
-Several inspections run in one pass although their prompts differ in length: their rows stand one after another, so
-that every layer works on all of them at once, and only attention goes from one to the next, each on its own prefix.
-Nothing is copied or padded. Recurrent layers cannot read packed rows; their families run suffixes of one length
-together (`packs`).
+"""Running suffixes on cached prefixes: evaluation, decoding, and the uncached reference.
 
 After the last layer only some rows are read: those whose logits are wanted, of a prompt none at all. Its
 feed-forward part and its attention run on those alone.
@@ -12,15 +7,14 @@ feed-forward part and its attention run on those alone.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from reason_iad.backbones import attention
-from reason_iad.backbones.attention import BatchPlan, KeyValues, Member, OwnPlan
+from reason_iad.backbones.attention import KeyValues, OwnPlan
 from reason_iad.backbones.base import Decoded, Prefix, SuffixOutput, SuffixQuery
 from reason_iad.backbones.chat import decode_text
 from reason_iad.backbones.compiling import compiled
@@ -41,9 +35,6 @@ class SuffixRunner(ABC):
     Nothing here changes after the model was loaded: what a pass needs goes down with its call. So one backbone
     serves many threads at once, without a lock around a pass.
     """
-
-    packs = True
-    """Whether the rows of several evaluations may stand in one row of the batch."""
 
     def __init__(self, model: Any, tokenizer: Any, version: ModelVersion) -> None:
         attention.register()
@@ -83,15 +74,6 @@ class SuffixRunner(ABC):
         del prefix, batch
         return KeyValues()
 
-    def join(self, members: Sequence[Member]) -> KeyValues:
-        """A store for one pass over the rows of several members; they keep their keys and values themselves."""
-        del members
-        return KeyValues()
-
-    def part(self, store: KeyValues, members: Sequence[Member]) -> None:
-        """Give the members what they need of a store that was made by `join`, after the pass."""
-        del store, members
-
     def compile_steps(self) -> None:
         """Compile the decoder for evaluations of one prefix without gradients."""
         self._compiled = compiled(self.decoder, self.device)
@@ -100,22 +82,15 @@ class SuffixRunner(ABC):
 
     def evaluate(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
         """Evaluate B suffixes on one shared prefix."""
-        return self.evaluate_many([prefix], [suffix], [query])[0]
-
-    def evaluate_many(
-        self, prefixes: Sequence[Prefix], suffixes: Sequence[torch.Tensor], queries: Sequence[SuffixQuery]
-    ) -> list[SuffixOutput]:
-        """Several evaluations in one pass."""
-        members = [self._member(*each) for each in zip(prefixes, suffixes, queries, strict=True)]
-        with nullcontext() if any(suffix.requires_grad for suffix in suffixes) else torch.no_grad():
-            states = self._run_together(members, self._compiled)
-            read = [hidden[:, list(query.logits_at)] for hidden, query in zip(states, queries, strict=True)]
-            logits = self._logits(torch.cat([rows.flatten(0, 1) for rows in read]))
-        parts = torch.split(logits, [rows.shape[:2].numel() for rows in read])
-        return [
-            SuffixOutput(part.view(*rows.shape[:2], logits.shape[-1]), member.plan.mean_attention())
-            for part, rows, member in zip(parts, read, members, strict=True)
-        ]
+        plan = self._plan(prefix, suffix.shape[1], query)
+        axes = self.text_positions(prefix.next_position, suffix.shape[1])
+        store = self.new_store(prefix, len(suffix))
+        with nullcontext() if suffix.requires_grad else torch.no_grad():
+            decoder = None if torch.is_grad_enabled() else self._compiled
+            hidden = self._run(suffix, axes[:, None], store, _read(plan, suffix), decoder, plan=plan)
+            read = hidden[:, list(query.logits_at)]
+            logits = self._logits(read.flatten(0, 1))
+        return SuffixOutput(logits.view(*read.shape[:2], logits.shape[-1]), plan.mean_attention())
 
     def evaluate_uncached(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> SuffixOutput:
         """The same numbers from one full forward per candidate, by the model's own eager attention."""
@@ -148,80 +123,37 @@ class SuffixRunner(ABC):
 
     def decode(self, prefix: Prefix, suffix: torch.Tensor, max_new_tokens: int) -> Decoded:
         """Greedy decoding from the state (prefix, suffix)."""
-        return self.decode_many([prefix], [suffix], max_new_tokens)[0]
-
-    def decode_many(
-        self, prefixes: Sequence[Prefix], suffixes: Sequence[torch.Tensor], max_new_tokens: int
-    ) -> list[Decoded]:
-        """Greedy decoding from several states together; each ends on its own."""
-        stops = self._stop_ids()
-        texts = [
-            self._begin(prefix, suffix, max_new_tokens) for prefix, suffix in zip(prefixes, suffixes, strict=True)
-        ]
-        with torch.no_grad():
-            while going := [text for text in texts if text.room > 0]:
-                states = self._run_together([text.member for text in going])
-                logits = self._logits(torch.cat([hidden[0, -1:] for hidden in states]))
-                tokens: list[int] = logits.argmax(-1).tolist()
-                rows = self._embed_ids(tokens)
-                for text, token, row, scores in zip(going, tokens, rows, logits, strict=True):
-                    text.first = scores if text.first is None else text.first
-                    if token in stops:
-                        text.room = 0
-                        continue
-                    text.tokens.append(token)
-                    text.room -= 1
-                    text.next_position += text.member.rows.shape[1]
-                    text.member.rows, text.member.plan.read = row[None, None], (0,)
-                    text.member.axes = self.text_positions(text.next_position, 1)
-        return [text.decoded(self.tokenizer) for text in texts]
-
-    def _begin(self, prefix: Prefix, suffix: torch.Tensor, max_new_tokens: int) -> _Text:
         room = min(max_new_tokens, self.context_length - prefix.length - len(suffix))
         if room < 1:
             raise PromptError("The prompt leaves no room for an answer; use fewer references or less knowledge.")
-        member = self._member(prefix, suffix[None], SuffixQuery((len(suffix) - 1,)))
-        return _Text(member, prefix.next_position, room)
+        plan = self._plan(prefix, len(suffix), SuffixQuery((len(suffix) - 1,)))
+        store, stops = self.new_store(prefix), self._stop_ids()
+        rows, position = suffix[None], prefix.next_position
+        tokens: list[int] = []
+        first: torch.Tensor | None = None
+        with torch.no_grad():
+            while len(tokens) < room:
+                axes = self.text_positions(position, rows.shape[1])
+                hidden = self._run(rows, axes[:, None], store, _read(plan, rows), plan=plan)
+                scores = self._logits(hidden[0, -1:])[0]
+                first = scores if first is None else first
+                token = int(scores.argmax(-1))
+                if token in stops:
+                    break
+                tokens.append(token)
+                position += rows.shape[1]
+                rows, plan.read = self._embed_ids([token])[None], (0,)
+        assert first is not None  # there was room for one token
+        return Decoded(decode_text(self.tokenizer, tokens), tuple(tokens), first)
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _member(self, prefix: Prefix, suffix: torch.Tensor, query: SuffixQuery) -> Member:
-        length = suffix.shape[1]
+    def _plan(self, prefix: Prefix, length: int, query: SuffixQuery) -> SuffixPlan:
         plan = SuffixPlan(prefix.layers, read=tuple(at % length for at in query.logits_at), last=self._last.index)
         if query.attention_at and query.image is not None:
             plan.rows, plan.image = query.attention_at, (query.image.start, query.image.stop)
             plan.capture_layers, plan.heads = self._capture_layers(query), self._capture_heads(query)
-        axes = self.text_positions(prefix.next_position, length)
-        return Member(plan, self.new_store(prefix, len(suffix)), suffix, axes)
-
-    def _run_together(self, members: Sequence[Member], compiled: Any = None) -> list[torch.Tensor]:
-        """Hidden states (B, T, d) of each member's rows."""
-        if len(members) == 1:
-            member = members[0]
-            decoder = None if torch.is_grad_enabled() else compiled
-            inputs = (member.rows, member.axes[:, None], member.store, _read(members))
-            return [self._run(*inputs, decoder, plan=member.plan)]
-        states: dict[int, torch.Tensor] = {}
-        for group in self._groups(members):
-            batch = sum(len(member.rows) for member in group) if not self.packs else 1
-            rows = torch.cat([member.rows.flatten(0, 1) for member in group])
-            axes = torch.cat([member.axes.repeat(1, len(member.rows)) for member in group], -1)
-            store = self.join(group)
-            rows, axes = rows.view(batch, -1, rows.shape[-1]), axes.view(len(axes), batch, -1)
-            hidden = self._run(rows, axes, store, _read(group), plan=BatchPlan(tuple(group)))
-            self.part(store, group)
-            parts = torch.split(hidden.flatten(0, 1), [member.rows.shape[:2].numel() for member in group])
-            for member, part in zip(group, parts, strict=True):
-                states[id(member)] = part.view(member.rows.shape)
-        return [states[id(member)] for member in members]
-
-    def _groups(self, members: Sequence[Member]) -> Iterator[list[Member]]:
-        """Members that can run in one pass."""
-        if self.packs:
-            yield list(members)
-            return
-        for length in sorted({member.rows.shape[1] for member in members}):
-            yield [member for member in members if member.rows.shape[1] == length]
+        return plan
 
     def _run(
         self,
@@ -289,32 +221,11 @@ class SuffixRunner(ABC):
         return None if index is None or index == self.tokenizer.unk_token_id else int(index)
 
 
-def _read(members: Sequence[Member]) -> list[int]:
-    """Rows that are read after the last layer, counted through all members."""
-    found: list[int] = []
-    start = 0
-    for member in members:
-        count, length = member.rows.shape[:2]
-        rows = range(length) if member.plan.read is None else sorted(set(member.plan.read))
-        found += [start + candidate * length + row for candidate in range(count) for row in rows]
-        start += count * length
-    return found
-
-
-@dataclass(slots=True)
-class _Text:
-    """A text being written: its state, and how many more tokens there may be."""
-
-    member: Member
-    next_position: int
-    room: int
-    tokens: list[int] = field(default_factory=list)
-    first: torch.Tensor | None = None
-
-    def decoded(self, tokenizer: Any) -> Decoded:
-        if self.first is None:
-            raise RuntimeError("the text was never begun")
-        return Decoded(decode_text(tokenizer, self.tokens), tuple(self.tokens), self.first)
+def _read(plan: SuffixPlan, rows: torch.Tensor) -> list[int]:
+    """Rows of (B, T, d) that are read after the last layer, counted through the batch."""
+    count, length = rows.shape[:2]
+    read = range(length) if plan.read is None else sorted(set(plan.read))
+    return [candidate * length + row for candidate in range(count) for row in read]
 
 
 def _position_ids(axes: torch.Tensor) -> torch.Tensor:

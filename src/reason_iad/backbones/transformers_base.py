@@ -196,8 +196,3 @@ def _ids(piece: Piece) -> tuple[int, ...]:
     if not isinstance(piece, Tokens):
         raise ModelError("The model's chat template puts the think tokens before the inspected image.")
     return piece.ids
-
-
-def weight_files(directory: Path) -> list[Path]:
-    """The safetensors files of a model directory, sorted."""
-    return sorted(directory.glob("*.safetensors"))

@@ -27,7 +27,7 @@ from reason_iad.bench.entries import Conversation, Entry, load_entries, read_ent
 from reason_iad.bench.subtasks import DETECTION, KINDS, subtask_of
 from reason_iad.bench.work import BenchQuestion, Unit
 from reason_iad.errors import DatasetError, ImageError
-from reason_iad.images import MAX_FILE_BYTES, check_header, printable
+from reason_iad.images import MAX_FILE_BYTES, check_header, is_normal_name, printable
 
 Templates = Literal["random", "similar"]
 
@@ -35,9 +35,6 @@ SHOWN_PROBLEMS = 50
 """So many problems are listed one by one; the rest is counted."""
 
 _UNKNOWN = "is of the unknown type"
-
-NORMAL_FOLDERS = frozenset({"good", "normal"})
-"""Folders, in any case of letters, whose images are normal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +149,7 @@ def _unit(key: str, raw: Any, images: Path, selection: _Selection, problems: lis
     for path in (*templates[: selection.shots], entry.mask_path or ""):
         if path and _escapes(path):
             problems.append(f"{name}: the path '{printable(path)}' leads out of the images' folder.")
-    normal = not NORMAL_FOLDERS.isdisjoint(part.lower() for part in parts[:-1])
+    normal = any(is_normal_name(part) for part in parts[:-1])
     detected = any(subtask_of(each.kind) == DETECTION for each in entry.conversation)
     if detected and not entry.mask_path and not normal:
         problems.append(f"{name}: has no mask and is not in a folder 'good'; say by one of them which it is.")

@@ -120,6 +120,6 @@ def gallery_of(
             rows.append(GalleryImage(category, vector, template, image.sha256))
     if not rows:
         raise DatasetError("The questions list no normal templates, so there is nothing to know the category by.")
-    gallery = Gallery.create(folder, model=backbone.version.sha256, dimension=len(rows[0].vector))
+    gallery = Gallery.create(folder, model=backbone.version.encoder_sha256, dimension=len(rows[0].vector))
     gallery.add_many(rows)
     return gallery, {row.sha256 for row in rows}

@@ -10,19 +10,21 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from reason_iad.bench.answerer import QuestionAnswerer, Recipe
 from reason_iad.bench.conditions import Settings, conditions
 from reason_iad.bench.fingerprints import Fingerprints
 from reason_iad.bench.ray_worker import limit_threads
 from reason_iad.bench.records import AnswerRecord
-from reason_iad.bench.storage import RunFolder
+from reason_iad.bench.storage import Destination, RunFolder
 from reason_iad.bench.tools import Tools, known_category, load_tools
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.config import PRESETS
 from reason_iad.inspection.many import run_many
+
+if TYPE_CHECKING:
+    from reason_iad.knowledge import KnowledgeStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,9 @@ def run_methods(
     settings: Settings,
     methods: Sequence[str],
     units: Sequence[Unit],
-    out: Path,
+    out: Destination,
     watcher: Watcher,
     *,
-    resume: bool = False,
-    overwrite: bool = False,
     ray: OnRay | None = None,
     threads: int | None = None,
 ) -> None:
@@ -82,9 +82,8 @@ def run_methods(
         settings: what all methods have in common.
         methods: names; one after another, with the model loaded once.
         units: what is asked, checked.
-        out: the folder of the folders.
+        out: the folder of the folders, and what to do with results that are there.
         watcher: told what happens.
-        resume, overwrite: what to do with results that are there; without either, they are an error.
         ray: compute there; None: in this process.
         threads: of torch, in this process or in each worker; None: as many as there are cores for each. Another
             number may move the last bits of a sum.
@@ -98,19 +97,16 @@ def run_methods(
 
     knowledge = open_knowledge(settings.knowledge)
     if any(PRESETS[method].knowledge for method in methods):
-        pairs = dict.fromkeys((unit.dataset, unit.category) for unit in units)
-        if unknown := ["/".join(pair) for pair in pairs if known_category(knowledge, *pair) is None]:
-            watcher.warn(f"The knowledge has nothing on: {', '.join(unknown)}; their prompts go without.")
+        _warn_of_unknown(knowledge, units, watcher)
     sha256 = knowledge.sha256()
     with ExitStack() as stack:
         folders: dict[str, RunFolder] = {}
         files = Fingerprints(settings.images)
         for method in methods:
             known = conditions(settings, method, units, sha256, threads)
-            folders[method] = stack.enter_context(
-                RunFolder(out / method, units, known, resume=resume, overwrite=overwrite)
-            )
-            folders[method].require_files(files)
+            folder = RunFolder(out.folder / method, units, known, resume=out.resume, overwrite=out.overwrite)
+            folders[method] = stack.enter_context(folder)
+            folder.require_files(files)
         if ray is not None and any(folder.pending for folder in folders.values()):
             from reason_iad.bench.ray_session import session
 
@@ -128,6 +124,12 @@ def run_methods(
                         watcher.advance(batch)
             folder.finish()
             watcher.end(method, folder.answers)
+
+
+def _warn_of_unknown(knowledge: KnowledgeStore, units: Sequence[Unit], watcher: Watcher) -> None:
+    pairs = dict.fromkeys((unit.dataset, unit.category) for unit in units)
+    if unknown := ["/".join(pair) for pair in pairs if known_category(knowledge, *pair) is None]:
+        watcher.warn(f"The knowledge has nothing on: {', '.join(unknown)}; their prompts go without.")
 
 
 def _here(tools: Tools, settings: Settings, method: str, folder: RunFolder) -> _Results:

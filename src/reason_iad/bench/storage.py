@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +25,21 @@ from reason_iad.images import printable
 from reason_iad.schema import ModelVersion
 
 ELSEWHERE = "another --out"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a run is written.
+
+    Attributes:
+        folder: made if it is missing.
+        resume: go on with results that are there, if there are any.
+        overwrite: replace results that are there. Without either, results that are there are an error.
+    """
+
+    folder: Path
+    resume: bool = False
+    overwrite: bool = False
 
 
 class RunFolder:

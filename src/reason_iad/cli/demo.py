@@ -1,8 +1,9 @@
-"""`reason-iad demo`: draw parts whose truth is known, inspect them like any others, and show both side by side."""
+"""`reason-iad demo`: inspect parts that ship with the package, and show the truth about them beside the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,32 +15,37 @@ from reason_iad.cli.checks import make_folder
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, OUTPUT, HeadedCommand, option
 from reason_iad.cli.options import engine_options
-from reason_iad.errors import KnowledgeError
+from reason_iad.errors import ConfigError, KnowledgeError
 
 if TYPE_CHECKING:
-    from reason_iad.knowledge import KnowledgeStore
     from reason_iad.schema import Inspection
-    from reason_iad_nano.world import Sample
 
-_SIZE = 336  # pixels each way
-_FIRST_SEED = 900_000_000  # far from the seeds that training and evaluation draw
-_SEEDS_PER_PART = 1000
+PARTS = Path(__file__).parent / "demo_parts"
+"""Drawn by `reason-iad nano demo-parts`, with what is true of them in parts.json."""
+COUNT = 6
 _ROW = "{:<3} {:<15} {:<28} {:<28} {:>5} {:>6}"
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """A sample on disk.
+class Part:
+    """A part to inspect.
 
     Attributes:
         name: what its files begin with.
-        part, good: the image to inspect, and a good part of the same product.
+        product: what it is, in a word or two.
+        category: what the knowledge that ships with the package calls it.
+        defects: kind and place of each; empty if it is good.
     """
 
-    sample: Sample
     name: str
-    part: Path
-    good: Path
+    product: str
+    category: str
+    defects: tuple[tuple[str, str], ...]
+
+    @property
+    def pictures(self) -> tuple[str, str]:
+        """File names of the image to inspect, and of a good part of the same product."""
+        return f"{self.name}.png", f"{self.name}-good.png"
 
 
 @click.command(cls=HeadedCommand)
@@ -53,83 +59,90 @@ class Drawn:
     help="Folder for the images, reports and results.",
 )
 @option(
-    INPUT, "--count", type=click.IntRange(1, 1000), default=6, show_default=True, help="How many parts to draw."
+    INPUT,
+    "--count",
+    type=click.IntRange(1, COUNT),
+    metavar="N",
+    help="Number of parts to inspect. Without it, all parts from the first one on.",
 )
 @option(
     INPUT,
     "--first",
-    type=click.IntRange(0, 10**6),
+    type=click.IntRange(0, COUNT - 1),
     default=0,
     show_default=True,
-    help="Number of the first part; the same number is the same part.",
+    help="Number of the first part.",
 )
 @engine_options
-def demo(engine: Engine, out: Path, count: int, first: int) -> None:  # fmt: skip
-    """Inspect images made on the spot; no downloads.
+def demo(engine: Engine, out: Path, count: int | None, first: int) -> None:  # fmt: skip
+    """Inspect six parts that come with the package; no downloads.
 
-    About every second part has a defect. The parts are of kinds that the embedded model learned from, but these
-    ones it has never seen.
+    Every second part has a defect. The parts are drawn by a program. They are products that the embedded model
+    learned from, but it has never seen these parts.
     """
     from reason_iad.files import write_atomic
-    from reason_iad.knowledge import open_knowledge
     from reason_iad.report import save_report
 
+    if count is not None and first + count > COUNT:
+        raise ConfigError(
+            f"The demo has {COUNT} parts, and from part {first} on there are {COUNT - first}, not {count}. "
+            "Lower --count or --first."
+        )
     make_folder(out, "--out")
     click.echo("Loading the model ...", err=True)
-    inspector, store = engine.load(), open_knowledge(engine.knowledge)
+    parts = read_parts()[first : None if count is None else first + count]
+    inspector = engine.load()
     click.echo(_ROW.format("", "part", "truth", "verdict", "prob.", "time"))
     results, right = [], 0
-    for drawn in _draw(out, first, count):
-        result = inspector.inspect(drawn.part, references=[drawn.good], category=_category(store, drawn.sample))
-        save_report(result, out / f"{drawn.name}.html", image=drawn.part, references=(drawn.good,))
+    for part in parts:
+        for name in part.pictures:
+            shutil.copyfile(PARTS / name, out / name)
+        image, good = (out / name for name in part.pictures)
+        result = inspector.inspect(image, references=[good], category=_category(engine, part))
+        agrees = (result.verdict == "defect") == bool(part.defects)
+        _show(part, result, agrees)  # before the report, which takes about as long as the inspection
+        save_report(result, out / f"{part.name}.html", image=image, references=(good,))
         results.append(result)
-        agrees = (result.verdict == "defect") == bool(drawn.sample.defects)
         right += agrees
-        _show(drawn, result, agrees)
     write_atomic(out / "results.jsonl", "".join(f"{result.to_json()}\n" for result in results))
-    click.echo(f"\n{right} of {count} verdicts are right; images, HTML reports and results.jsonl are in {out}.")
+    click.echo(
+        f"\n{right} of {len(parts)} verdicts are right; images, HTML reports and results.jsonl are in {out}."
+    )
 
 
-def _draw(out: Path, first: int, count: int) -> Iterator[Drawn]:
-    """Draw parts of all families in turn, every second one with a defect, and write them as PNG."""
-    from PIL import Image
-
-    from reason_iad_nano.world import FAMILIES, make_sample
-
-    families = [name for name, family in FAMILIES.items() if not family.held_out]
-    for number in range(first, first + count):
-        seed = _FIRST_SEED + number * _SEEDS_PER_PART
-        while True:
-            sample = make_sample(seed, size=_SIZE, family=families[number % len(families)])
-            if bool(sample.defects) == bool(number % 2):
-                break
-            seed += 1
-        name = f"{number:02}-{sample.object_name.replace(' ', '-')}"
-        drawn = Drawn(sample, name, out / f"{name}.png", out / f"{name}-good.png")
-        Image.fromarray(sample.query).save(drawn.part)
-        Image.fromarray(sample.references[0]).save(drawn.good)
-        yield drawn
+def read_parts() -> list[Part]:
+    """The parts that ship with the package, in order."""
+    return [
+        Part(
+            fact["name"],
+            fact["product"],
+            fact["category"],
+            tuple((defect["kind"], defect["place"]) for defect in fact["defects"]),
+        )
+        for fact in json.loads((PARTS / "parts.json").read_text(encoding="utf-8"))
+    ]
 
 
-def _category(store: KnowledgeStore, sample: Sample) -> str | None:
-    """What the knowledge calls the part; None if it does not know it."""
-    from reason_iad.knowledge import resolve_category
+def _category(engine: Engine, part: Part) -> str | None:
+    """What the knowledge in use calls the part; None if it does not know it."""
+    if engine.knowledge is None:
+        return part.category
+    from reason_iad.knowledge import open_knowledge, resolve_category
 
-    for name in (sample.family, sample.object_name):
-        with suppress(KnowledgeError):
-            return resolve_category(store, name)
+    with suppress(KnowledgeError):
+        return resolve_category(open_knowledge(engine.knowledge), part.category)
     return None
 
 
-def _show(drawn: Drawn, result: Inspection, agrees: bool) -> None:
-    truth = ", ".join(f"{defect.kind}, {defect.place}" for defect in drawn.sample.defects) or "good"
+def _show(part: Part, result: Inspection, agrees: bool) -> None:
+    truth = ", ".join(f"{kind}, {place}" for kind, place in part.defects) or "good"
     found = "pass"
     if result.verdict == "defect":
         place = f", {result.in_words('place')}" if result.region else ""
         found = f"{result.in_words('type') or 'defect'}{place}"
     row = _ROW.format(
         "ok" if agrees else "no",
-        drawn.sample.family,
+        part.product,
         truth,
         found,
         f"{result.probability:.2f}",

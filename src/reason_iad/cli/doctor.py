@@ -39,10 +39,17 @@ def doctor(model: str, knowledge: Path | None, device: str, threads: int | None,
                 f"{click.style(f'{check.status:<6}', fg=_COLOURS[check.status])} {check.name:<16} {check.detail}"
             )
             if check.mend:
-                click.echo(f"{'':<24}mend: {check.mend}")
+                click.echo(f"{'':<24}to repair it: {check.mend}")
     errors = sum(check.status == "error" for check in checks)
     if as_json:
         click.echo(json.dumps({"ok": not errors, "checks": [asdict(check) for check in checks]}, indent=2))
     else:
-        click.echo(f"{errors} to mend" if errors else "everything needed works")
+        click.echo(_summary(errors))
     click.get_current_context().exit(EXIT_INPUT if errors else 0)
+
+
+def _summary(errors: int) -> str:
+    """The last line."""
+    if not errors:
+        return "Everything that an inspection needs works."
+    return f"{errors} {'check' if errors == 1 else 'checks'} failed. Repair what is marked as an error above."

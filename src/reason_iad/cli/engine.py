@@ -52,6 +52,10 @@ class Engine:
 
     def load(self) -> Inspector:
         """Load the model (seconds)."""
+        if not is_api(self.model) and not self.compile_steps:
+            from reason_iad.cli.quick_start import quick_start
+
+            quick_start()
         from reason_iad.inspection.inspector import Inspector
 
         inspector = Inspector.from_pretrained(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +94,14 @@ class Job:
 )
 @option(
     OUTPUT,
+    "--sink",
+    "sinks",
+    multiple=True,
+    metavar="NAME[:TARGET]",
+    help="Also send each result to this place, for example jsonl:all.jsonl. Can be given several times.",
+)
+@option(
+    OUTPUT,
     "--resume",
     is_flag=True,
     help="Continue with the results in the --json file. Parts that failed are tried again.",
@@ -102,7 +111,7 @@ class Job:
 def inspect(
     engine: Engine, parts: tuple[Path, ...], references: tuple[Path, ...], category: str | None,
     question: str | None, report: Path | None, json: Path | None, resume: bool, overwrite: bool, quiet: bool,
-    promised: Promised,
+    promised: Promised, sinks: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Inspect parts: pass or defect, what, where and why.
 
@@ -125,6 +134,7 @@ def inspect(
     130  The inspection was interrupted.
     """
     from reason_iad.images import find_images, load_image
+    from reason_iad.sinks import open_sinks
 
     paths = tuple(find_images(parts))
     single = len(parts) == 1 and not parts[0].is_dir()
@@ -147,7 +157,8 @@ def inspect(
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
         load_image(image)
-    code = _inspect_one(engine, job) if single and not job.lines else _inspect_many(engine, job)
+    with open_sinks(sinks) as send:
+        code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
     click.get_current_context().exit(code)
 
 
@@ -228,7 +239,7 @@ def _admit(job: Job, result: Inspection) -> None:
         known.require(Conditions.of(result))
 
 
-def _inspect_one(engine: Engine, job: Job) -> int:
+def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
     from reason_iad.cli.show import show_inspection
     from reason_iad.files import write_atomic
     from reason_iad.inspection.many import named
@@ -244,6 +255,7 @@ def _inspect_one(engine: Engine, job: Job) -> int:
         write_atomic(job.json, result.to_json(indent=2) + "\n")
     if job.report is not None:
         save_report(result, job.report, image=path, references=job.references)
+    send(result)
     if not job.quiet:
         to_stderr = job.json == STDOUT
         show_inspection(result, err=to_stderr)
@@ -252,7 +264,7 @@ def _inspect_one(engine: Engine, job: Job) -> int:
     return _CODES[result.verdict]
 
 
-def _inspect_many(engine: Engine, job: Job) -> int:
+def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
     from reason_iad.inspection.many import inspect_many
     from reason_iad.schema import Inspection
 
@@ -275,6 +287,7 @@ def _inspect_many(engine: Engine, job: Job) -> int:
                         _admit(job, outcome)
                         outcome = _reported(job, path, outcome)  # first: a line in the log means all is done
                     _write_line(log, job, outcome)
+                    send(outcome)
                     listing.add(outcome)
     except KeyboardInterrupt:
         fail(f"Interrupted.{_kept(log, job, listing)}", EXIT_INTERRUPTED)

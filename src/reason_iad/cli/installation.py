@@ -1,7 +1,7 @@
-"""Is everything there that an inspection needs, and if not, what mends it?
+"""Is everything there that an inspection needs, and if not, how is it repaired?
 
-Each check runs by itself and never raises: what goes wrong in it is its result. The last ones do what the user will
-do: load the model and inspect an image with one step of reasoning.
+Each check runs by itself and never raises: an error is its result. The last checks do what the user will do: they
+load the model and inspect an image.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Check:
 
     Attributes:
         name: what was looked at.
-        status: 'ok'; 'note' for something missing that nothing needs now; 'error' for what must be mended.
+        status: 'ok'; 'note' for something that is missing but not needed now; 'error' for what must be repaired.
         detail: what was found.
-        mend: what to do about it, as a command if possible; '' if nothing.
+        mend: how to repair it, as a command if possible; '' if nothing is to be done.
     """
 
     name: str
@@ -85,7 +85,9 @@ def _system() -> Iterator[Check]:
     memory = _memory_gib()
     if memory is not None:
         enough = memory >= NEEDED_MEMORY_GIB
-        mend = "" if enough else f"an inspection needs {NEEDED_MEMORY_GIB} GiB; give this machine or container more"
+        mend = (
+            "" if enough else f"An inspection needs {NEEDED_MEMORY_GIB} GiB. Give this machine or container more."
+        )
         yield Check("memory", "ok" if enough else "error", f"{memory:.1f} GiB", mend)
 
 
@@ -155,14 +157,14 @@ def _problem(name: str, specifier: str) -> str:
     except importlib.metadata.PackageNotFoundError:
         return f"{name} is missing"
     if not SpecifierSet(specifier).contains(version, prereleases=True):
-        return f"{name} {version} is installed, {specifier} is needed"
+        return f"{name} {version} is installed, but {specifier} is needed"
     return ""
 
 
 def _torchvision() -> Iterator[Check]:
     """Nothing here needs torchvision, but one that does not match torch breaks transformers' Qwen classes."""
     if importlib.util.find_spec("torchvision") is None:
-        yield Check("torchvision", "ok", "not installed, not needed")
+        yield Check("torchvision", "ok", "not installed, and not needed")
         return
     # In a process of its own: a broken one may take the whole interpreter with it.
     code = "import torchvision, transformers; transformers.Qwen2_5_VLForConditionalGeneration"
@@ -170,10 +172,10 @@ def _torchvision() -> Iterator[Check]:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
     )
     if result.returncode == 0:
-        yield Check("torchvision", "ok", f"{importlib.metadata.version('torchvision')}, works")
+        yield Check("torchvision", "ok", f"{importlib.metadata.version('torchvision')}, it works")
         return
     reason = (result.stderr.strip().splitlines() or ["it crashed"])[-1]
-    mend = "pip uninstall torchvision (nothing here needs it), or install the build that matches torch"
+    mend = "pip uninstall torchvision (it is not needed). Or install the build that matches torch."
     yield Check("torchvision", "error", f"installed, but broken: {reason}", mend)
 
 
@@ -182,7 +184,7 @@ def _devices() -> Iterator[Check]:
 
     yield Check("torch threads", "ok", str(torch.get_num_threads()))
     if not torch.cuda.is_available():
-        yield Check("cuda", "ok", "none; inspections run on the CPU in float32")
+        yield Check("cuda", "ok", "no graphics card; inspections run on the processor")
         return
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
@@ -201,7 +203,10 @@ def _cache() -> Iterator[Check]:
         write_atomic(probe, "")
         probe.unlink()
     except (OSError, ReasonIADError):
-        mend = "make it writable, or set REASON_IAD_CACHE to a folder that is; until then knowledge is indexed anew"
+        mend = (
+            "Make it writable, or set REASON_IAD_CACHE to a folder that is. Until then, each run prepares the "
+            "knowledge again."
+        )
         yield Check("cache folder", "note", f"{folder} cannot be written", mend)
         return
     yield Check("cache folder", "ok", str(folder))
@@ -221,7 +226,7 @@ def _models() -> Iterator[Check]:
             continue
         if isinstance(content, dict) and content.get("model_type") in FAMILIES:
             found.add(config.parts[-4].removeprefix("models--").replace("--", "/"))
-    embedded = ["nano (embedded)"] if NANO.is_dir() else []
+    embedded = ["nano (from the package)"] if NANO.is_dir() else []
     yield Check("models found", "ok", ", ".join([*embedded, *sorted(found)]) or "none")
 
 
@@ -231,7 +236,7 @@ def _knowledge(path: Path | None) -> Iterator[Check]:
     store = open_knowledge(path)
     categories = store.categories()
     count = f"{len(store.entries())} entries in {len(categories)} categories"
-    yield Check("knowledge", "ok", f"{path or 'of the package'}: {count}, sha256 {store.sha256()[:12]}")
+    yield Check("knowledge", "ok", f"{path or 'from the package'}: {count}, sha256 {store.sha256()[:12]}")
 
 
 def _model(model: str, device: str) -> Iterator[Check]:

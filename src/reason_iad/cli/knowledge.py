@@ -1,7 +1,7 @@
 """`reason-iad knowledge`: write, import, look at, search and check knowledge.
 
-Thin: parse, call, print. Results go to stdout, tables on a terminal and tab-separated lines in a pipe; what
-happened goes to stderr.
+Results go to standard output: as a table on a terminal, as lines with tabs for other programs. What happened goes
+to standard error.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reason_iad.cli.headings import SuggestingGroup
+from reason_iad.cli.values import Choice
+
 if TYPE_CHECKING:
     from reason_iad.knowledge import KnowledgeStore
     from reason_iad.knowledge.dense import Embedder
@@ -22,23 +25,28 @@ EXIT_PROBLEMS = 2
 
 _PATH = click.Path(path_type=Path)
 _write_store = click.option(
-    "--store", type=_PATH, metavar="DIR", help="The store to change (default: your own, made when first needed)."
+    "--store", type=_PATH, metavar="DIR", help="The store to change. Without it, your own store is changed."
 )
 _read_store = click.option(
     "--store",
     type=_PATH,
     metavar="DIR_OR_STORE",
-    help="A store or a folder of knowledge files (default: your own store, else what the package ships).",
+    help="A store, or a folder of knowledge files. Without it, your own store is read. If you have none, the "
+    "knowledge that comes with the package is read.",
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_category = click.option("--category", metavar="NAME", help="Only this category (name or alias).")
+_category = click.option("--category", metavar="NAME", help="Only this product, by its name or another name of it.")
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def knowledge() -> None:
-    """Write, import, search and check knowledge.
+    """Write, import, search and check knowledge about products.
 
-    One Markdown or YAML file per category; docs/knowledge.md shows how to write one.
+    Knowledge is written in one Markdown or YAML file per product. docs/knowledge.md shows how.
+
+    \b
+    reason-iad knowledge check my_knowledge/
+    reason-iad inspect part.png --knowledge my_knowledge/ --category bracket
     """
 
 
@@ -48,7 +56,7 @@ def knowledge() -> None:
 def add(files: tuple[Path, ...], store: Path | None) -> None:
     """Add knowledge files, or folders of them, to a store.
 
-    A file that was added before replaces what it brought then.
+    If a file was added before, its new content replaces the old one.
     """
     from reason_iad.knowledge import read_documents
 
@@ -56,22 +64,25 @@ def add(files: tuple[Path, ...], store: Path | None) -> None:
     target = _writable(store)
     count = target.add_documents(documents)
     names = ", ".join(document.category for document in documents)
-    _say(f"Added {_entries(count)} ({names}) to {target.location}; use it with --knowledge.")
+    _say(f"Added {_entries(count)} ({names}) to {target.location}. Use it with --knowledge.")
 
 
 @knowledge.command("import")
 @click.argument("file", type=_PATH)
-@click.option("--format", "format_name", type=click.Choice(["mmad"]), required=True, help="Layout of FILE.")
+@click.option("--format", "format_name", type=Choice(["mmad"]), required=True, help="Format of FILE.")
 @_write_store
 def import_(file: Path, format_name: str, store: Path | None) -> None:
-    """Import knowledge from another layout: 'mmad' is MMAD's domain_knowledge.json."""
+    """Import knowledge from another format.
+
+    The format mmad is that of the file domain_knowledge.json of MMAD.
+    """
     from reason_iad.knowledge import import_mmad
 
     entries = {"mmad": import_mmad}[format_name](file)
     target = _writable(store)
     count = target.add(entries)
     categories = len({entry.category for entry in entries})
-    _say(f"Imported {_entries(count)} on {categories} categories into {target.location}; use it with --knowledge.")
+    _say(f"Imported {_entries(count)} on {categories} categories into {target.location}. Use it with --knowledge.")
 
 
 @knowledge.command("list")
@@ -79,7 +90,7 @@ def import_(file: Path, format_name: str, store: Path | None) -> None:
 @_read_store
 @_json
 def list_(category: str | None, store: Path | None, as_json: bool) -> None:
-    """List entries, or those of one category."""
+    """List all entries, or the entries about one product."""
     from reason_iad.knowledge import resolve_category
 
     source = _readable(store)
@@ -89,7 +100,7 @@ def list_(category: str | None, store: Path | None, as_json: bool) -> None:
     elif entries:
         _print_table(("id", "severity", "text"), [(e.id, e.severity or "", e.text) for e in entries])
     else:
-        _say(f"'{source.location}' is empty; 'reason-iad knowledge add' fills it.")
+        _say(f"'{source.location}' is empty. Add knowledge with 'reason-iad knowledge add'.")
 
 
 @knowledge.command()
@@ -110,19 +121,26 @@ def show(entry_id: str, store: Path | None, as_json: bool) -> None:
 @knowledge.command()
 @click.argument("query")
 @_category
-@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Show at most this many entries.",
+)
 @click.option(
     "--dense",
     type=_PATH,
     metavar="MODEL_DIR",
-    help="Search by meaning, with a local model2vec model (needs the extra 'dense').",
+    help="Search by meaning, with a model2vec model in this folder. It needs: pip install 'reason-iad[dense]'.",
 )
 @_read_store
 @_json
 def search(
     query: str, category: str | None, limit: int, dense: Path | None, store: Path | None, as_json: bool
 ) -> None:
-    """Search entries by words (BM25), or by meaning (--dense). Best first."""
+    """Search entries by words, or by meaning with --dense. The best match comes first."""
     from reason_iad.knowledge import resolve_category
 
     embedder: Embedder | None = None
@@ -143,14 +161,17 @@ def search(
     elif found:
         _print_table(("score", "id", "text"), [(f"{f.score:.3f}", f.entry.id, f.entry.text) for f in found])
     else:
-        _say("Nothing found; try other words.")
+        _say("Nothing found. Try other words.")
 
 
 @knowledge.command()
 @click.argument("paths", nargs=-1, required=True, type=_PATH, metavar="FILE|DIR...")
 @click.pass_context
 def check(context: click.Context, paths: tuple[Path, ...]) -> None:
-    """Check knowledge files and list every problem; exit code 2 if there is any."""
+    """Check knowledge files, and list every problem.
+
+    The exit code is 0 if there is no problem, and 2 otherwise.
+    """
     from reason_iad.knowledge import scan
 
     documents, problems = scan(paths)
@@ -167,7 +188,7 @@ def check(context: click.Context, paths: tuple[Path, ...]) -> None:
 @click.argument("category")
 @_write_store
 def remove(category: str, store: Path | None) -> None:
-    """Remove a category (name or alias) from a store."""
+    """Remove a product from a store, by its name or another name of it."""
     from reason_iad.knowledge import KnowledgeStore, resolve_category
     from reason_iad.knowledge.opening import default_store
 

@@ -48,7 +48,6 @@ class Listing:
         with Progress(
             TextColumn("inspecting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
             console=self._console, transient=True, disable=hidden,
-            redirect_stdout=sys.stdout.isatty(),  # else what is printed would go to standard error with the bar
         ) as bar:  # fmt: skip
             task = bar.add_task("inspecting", total=total)
             self._advance = lambda: bar.advance(task)
@@ -64,10 +63,19 @@ class Listing:
         else:
             self.counts[outcome.verdict] += 1
         if self._lines and not self._quiet:
-            click.echo(part_line(outcome))
+            self._print(part_line(outcome))
         elif isinstance(outcome, Failure):
             self._console.print(_failure(outcome), style="red", markup=False)
         self._advance()
+
+    def _print(self, line: str) -> None:
+        """Print a line on standard output; above the bar if both are on a terminal."""
+        from rich.text import Text
+
+        if self._console.is_terminal and sys.stdout.isatty():
+            self._console.print(Text.from_ansi(line))
+        else:
+            click.echo(line)
 
     def sum_up(self, log: Path | None, reports: Path | None) -> None:
         """Say how many parts pass, which failed, and where results are.

@@ -11,11 +11,14 @@ import click
 
 from reason_iad.backbones.chat_use import TIMEOUT
 from reason_iad.cli.checks import check_device, check_model
+from reason_iad.cli.choices import OneOf
 from reason_iad.cli.engine import Engine, make_config
 from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, REFERENCES, RESEARCH, F, option
 from reason_iad.cli.threads import use_threads
 from reason_iad.cli.values import Choice, ExistingPath
 from reason_iad.config import METHODS, InspectorConfig
+from reason_iad.expert.detectors import DETECTORS
+from reason_iad.expert.encoders import ENCODERS
 
 _DEFAULTS = InspectorConfig()
 
@@ -28,8 +31,8 @@ def _set_up_threads(ctx: click.Context, param: click.Parameter, threads: int | N
 
 knowledge_option = option(
     INPUT, "--knowledge", type=ExistingPath(), metavar="DIR_OR_STORE",
-    help="Your own knowledge about products: a folder of knowledge files, or a store. Without it, the knowledge "
-    "that comes with the package is used.",
+    help="Your own knowledge about products: a folder of knowledge files, or a store made with 'reason-iad "
+    "knowledge add'. Without it, the knowledge that comes with the package is used.",
 )  # fmt: skip
 category_option = option(
     INPUT, "--category", metavar="NAME",
@@ -43,14 +46,14 @@ reference_option = option(
 model_option = option(
     MODEL, "--model", default="nano", show_default=True, metavar="MODEL",
     help="nano (it comes with the package), a model folder, a name on Hugging Face (OWNER/NAME), or openai:NAME "
-    "for a model behind an API.",
+    "for a model on a server.",
 )  # fmt: skip
 base_url_option = option(
-    MODEL, "--base-url", metavar="URL", help="Address of the API, for example http://localhost:8000/v1."
+    MODEL, "--base-url", metavar="URL", help="Address of the server, for example http://localhost:8000/v1."
 )
 timeout_option = option(
     MODEL, "--timeout", type=float, default=TIMEOUT, show_default=True, metavar="SECONDS",
-    help="How long to wait for each reply of the API.",
+    help="How long to wait for each reply of the server.",
 )  # fmt: skip
 device_option = option(
     MODEL, "--device", default="auto", show_default=True, metavar="DEVICE",
@@ -99,6 +102,12 @@ _RESEARCH_OPTIONS = (
            help="How the model comes to its answers. docs/method.md describes each method."),
     option(RESEARCH, "--fuse/--no-fuse", default=_DEFAULTS.fuse, show_default=True,
            help="Use the difference from the good parts in the verdict."),
+    option(RESEARCH, "--detector", type=OneOf(DETECTORS), metavar="NAME",
+           help="Compare with the good parts by this registered detector instead of the built-in comparison."),
+    option(RESEARCH, "--encoder", type=OneOf(ENCODERS), default=_DEFAULTS.encoder, show_default=True,
+           metavar="NAME",
+           help="What makes the features that are compared: the vision part of the model (tower), or a registered "
+           "encoder."),
     option(RESEARCH, "--option-orders", type=Choice(["given", "types", "cyclic"]),
            default=_DEFAULTS.option_orders, show_default=True,
            help="Ask with the options in every order and average the answers: never (given), for defect types "
@@ -150,7 +159,7 @@ def engine_options(command: F) -> F:
                 options.pop("method"),
                 reasoning=take("steps", "candidates", "sigma", "budget_ms"),
                 threshold=options.pop("threshold", None),
-                **take("seed", "option_orders", "align", "fuse"),
+                **take("seed", "option_orders", "align", "fuse", "detector", "encoder"),
             ),
             device=check_device(options.pop("device")),
             **take("knowledge", "gallery", "dtype", "base_url", "timeout", "compile_steps"),

@@ -73,8 +73,8 @@ def promise_options(command: F) -> F:
                    help="At most this share of good parts may be called defective, for example 0.1. Give it "
                    "together with --good-results."),
             option(VERDICT, "--defect-results", type=lines, metavar="BAD.jsonl",
-                   help="Results of defective parts, written earlier with --json. They set below which probability "
-                   "a part passes. Parts between the two limits are handed to a person."),
+                   help="Results of defective parts, written earlier with --json. They set the probability below "
+                        "which a part passes. Parts between the two limits are handed to a person."),
             option(VERDICT, "--missed", type=float, metavar="SHARE",
                    help="At most this share of defective parts may be passed, for example 0.05. Give it together "
                    "with --defect-results."),

@@ -6,16 +6,24 @@ from pathlib import Path
 
 import click
 
+from reason_iad.cli.values import Choice
+
 NAMES = ("inspection", "summary", "failure", "reply")
 
 
 @click.command()
-@click.argument("name", type=click.Choice(NAMES), default="inspection")
-@click.option("--out", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Write all into DIR.")
+@click.argument("name", type=Choice(NAMES), default="inspection")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    metavar="DIR",
+    help="Write all schemas into this folder instead of printing one.",
+)
 def schema(name: str, out: Path | None) -> None:
-    """Print a JSON schema.
+    """Print the JSON schema of a result.
 
-    Of one `inspection`, of its `summary`, of the line of a `failure`, or of the `reply` to a question.
+    It is the schema of an inspection (without a name), of its short form (summary), of the line about an image that
+    failed (failure), or of the answer to a question (reply).
     """
     from reason_iad.files import write_atomic
 

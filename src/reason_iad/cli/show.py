@@ -52,9 +52,8 @@ def _what_and_where(result: Inspection) -> Rows:
 def _why(result: Inspection) -> Rows:
     """The explanation, what differs from the good parts, and where the thresholds come from."""
     rows = [("why", " ".join(result.explanation.split()))] if result.explanation else []
-    if fusion := result.evidence.fusion:
-        spot = "The marked spot" if result.region else "One spot"
-        rows.append(("" if rows else "why", fusion.in_words(spot)))
+    if difference := result.difference_in_words():
+        rows.append(("" if rows else "why", difference))
     if result.operating_point:
         rows.append(("threshold", result.operating_point.in_words()))
     return rows

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from reason_iad.images.finding import find_images
+from reason_iad.images.kinds import IMAGE_SUFFIXES, is_image_name, is_litter, is_lossy_name, is_normal_name
 from reason_iad.images.loading import (
     FORMATS,
-    IMAGE_SUFFIXES,
     MAX_ASPECT,
     MAX_FILE_BYTES,
     MAX_PIXELS,
     MIN_SIDE,
     LoadedImage,
     check_header,
-    find_images,
     load_image,
     printable,
 )
@@ -29,6 +29,10 @@ __all__ = [
     "as_pictures",
     "check_header",
     "find_images",
+    "is_image_name",
+    "is_litter",
+    "is_lossy_name",
+    "is_normal_name",
     "load_image",
     "printable",
 ]

@@ -17,7 +17,7 @@ import io
 import os
 import stat
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,25 +34,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 """Pillow's names of the formats that may be decoded; a hostile file reaches no other decoder."""
-
-IMAGE_SUFFIXES = frozenset(
-    {
-        ".png",
-        ".apng",
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".gif",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-    }
-)
-"""Suffixes (lower case) by which images are found in folders. Decoding goes by content, not by suffix."""
 
 MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 512 * 2**20
@@ -132,44 +113,10 @@ def check_header(path: Path) -> None:
         pass
 
 
-def find_images(paths: Iterable[str | Path]) -> list[Path]:
-    """List the images among files and folders, each once, in a stable order.
-
-    A file is kept whatever its suffix, and even if it does not exist: `load_image` says what is wrong with it
-    and the others go on. A folder is searched recursively for `IMAGE_SUFFIXES`, sorted; hidden files and
-    folders are skipped, and links to folders are not followed.
-
-    Raises:
-        ImageError: a folder holds no image or cannot be read.
-    """
-    found: dict[str, Path] = {}
-    for path in map(Path, paths):
-        for file in _walk(path) if path.is_dir() else [path]:
-            found.setdefault(os.path.abspath(file), file)  # noqa: PTH100 - lexical, links stay as given
-    return list(found.values())
-
-
 def printable(text: str | Path) -> str:
     """Text of a path that can be printed and written as UTF-8, whatever bytes the file system holds."""
     clean = os.fsencode(text).decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in clean)
-
-
-def _walk(folder: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
-        raise ImageError(f"The folder '{printable(error.filename)}' cannot be read; check its permissions.")
-
-    files: list[Path] = []
-    for root, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [Path(root, name) for name in names if not name.startswith(".")]
-    images = sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
-    if not images:
-        raise ImageError(
-            f"The folder '{printable(folder)}' holds no image; "
-            f"put files there that end in one of: {', '.join(sorted(IMAGE_SUFFIXES))}."
-        )
-    return images
 
 
 def _load_file(path: Path) -> LoadedImage:

@@ -12,6 +12,7 @@ The weights belong to a model, because its log odds and its patch features do: t
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -222,6 +223,12 @@ def log_odds(probability: float) -> float:
     """ln(p / (1 - p)), bounded."""
     bounded = min(max(probability, SURE), 1 - SURE)
     return math.log(bounded / (1 - bounded))
+
+
+def fusion_sha256(directory: Path) -> str | None:
+    """SHA-256 of the weights in a model directory; None if it has none."""
+    path = directory / FILE
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def load_fusion(directory: Path) -> LateFusion | None:

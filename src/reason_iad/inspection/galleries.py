@@ -1,7 +1,7 @@
 """Open the reference gallery of a model: a gallery store, or plainly a folder with one sub-folder per category.
 
-A folder is embedded once and kept in the user's cache, keyed by the images and the model, so a second run opens it
-at once. Built beside its place and renamed: an interrupted build leaves nothing behind.
+A folder is embedded once and kept in the user's cache, keyed by the images and the vision tower, so a second run
+opens it at once. Built beside its place and renamed: an interrupted build leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def open_gallery(path: str | Path, backbone: Backbone) -> Gallery:
     """Open or build a gallery.
 
     Args:
-        path: a gallery store made with this model, or a folder `DIR/<category>/*.png` of normal images.
+        path: a gallery store made with this vision tower, or a folder `DIR/<category>/*.png` of normal images.
         backbone: whose vision tower embeds the images.
 
     Raises:
@@ -36,7 +36,7 @@ def open_gallery(path: str | Path, backbone: Backbone) -> Gallery:
     from reason_iad.knowledge.opening import cache_folder
 
     path = Path(path)
-    model = backbone.version.sha256
+    model = backbone.version.encoder_sha256
     folders = sorted(entry for entry in path.iterdir() if _is_category(entry)) if path.is_dir() else []
     if not folders or (path / "images.lance").exists():
         return Gallery.open(path, model=model)
@@ -48,7 +48,9 @@ def open_gallery(path: str | Path, backbone: Backbone) -> Gallery:
 
 
 def _is_category(entry: Path) -> bool:
-    return entry.is_dir() and not entry.name.startswith((".", "_"))
+    from reason_iad.images import is_litter
+
+    return entry.is_dir() and not entry.name.startswith("_") and not is_litter(entry.name)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -81,7 +83,9 @@ def _build(target: Path, backbone: Backbone, images: list[tuple[str, LoadedImage
             f"The gallery cache '{target.parent}' cannot be written; set REASON_IAD_CACHE."
         ) from error
     try:
-        gallery = Gallery.create(scratch / "gallery", model=backbone.version.sha256, dimension=len(rows[0].vector))
+        gallery = Gallery.create(
+            scratch / "gallery", model=backbone.version.encoder_sha256, dimension=len(rows[0].vector)
+        )
         gallery.add_many(rows)
         try:
             (scratch / "gallery").rename(target)

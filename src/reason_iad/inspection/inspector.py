@@ -282,6 +282,7 @@ class Inspector:
             torch=torch.__version__,
             transformers=transformers.__version__,
             model=self.backbone.version,
+            fusion_sha256=self._setup.fusion_sha256,
             knowledge_sha256=self._setup.knowledge_sha256,
             config_sha256=self.config.sha256(),
         )

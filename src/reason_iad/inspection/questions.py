@@ -107,7 +107,7 @@ def parse_options(texts: Sequence[str]) -> tuple[str, ...]:
     """Options as a user writes them, 'A) yes' or 'yes', in order.
 
     Raises:
-        PromptError: letters are mixed with bare texts, out of order or repeated.
+        PromptError: letters are mixed with bare texts, out of order or repeated, or an answer is given twice.
     """
     parsed: list[str] = []
     lettered = 0
@@ -123,6 +123,9 @@ def parse_options(texts: Sequence[str]) -> tuple[str, ...]:
         parsed.append(text)
     if lettered not in (0, len(parsed)):
         raise PromptError("Some options start with a letter and some do not; write all of them the same way.")
+    for index, text in enumerate(parsed):
+        if text.casefold() in (other.casefold() for other in parsed[:index]):
+            raise PromptError(f"The option '{text}' is given twice. Give each option once.")
     return tuple(parsed)
 
 

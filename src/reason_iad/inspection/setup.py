@@ -34,6 +34,7 @@ class Setup:
         fusion: how the model's looks and the comparison are weighed; None where the model answers alone.
         chooser: chooses good parts.
         cache: what was computed from good parts.
+        fusion_sha256: hash of the weights in `fusion`; None without.
         knowledge_sha256: hash of the knowledge; None without.
     """
 
@@ -48,6 +49,7 @@ class Setup:
     fusion: LateFusion | None
     chooser: Chooser
     cache: ReferenceCache
+    fusion_sha256: str | None
     knowledge_sha256: str | None
 
     @property
@@ -72,21 +74,23 @@ def make_setup(
 
     Raises:
         ModelError: the model's weights for the verdict cannot be read.
-        ConfigError: there is no detector of the name in the configuration.
+        ConfigError: there is no encoder or detector of the name in the configuration.
     """
     cache = ReferenceCache()
-    comparison, detector, fusion = None, None, None
+    comparison, detector, fusion, fused = None, None, None, None
     most = config.max_references
     if not isinstance(model, ChatModel):
         from reason_iad.expert.comparison import Comparison
         from reason_iad.expert.detectors import make_detector
-        from reason_iad.expert.encoders.tower import TowerEncoder
-        from reason_iad.inspection.fusion import load_fusion
+        from reason_iad.expert.encoders import make_encoder
+        from reason_iad.inspection.fusion import fusion_sha256, load_fusion
 
-        encoder = TowerEncoder(model)
+        encoder = make_encoder(config.encoder, model)
         comparison = Comparison(encoder, config.align, cache)
         detector = None if config.detector is None else make_detector(config.detector, encoder)
-        fusion = load_fusion(model.directory) if model.directory is not None and config.fuse else None
+        if model.directory is not None and config.fuse:
+            fusion = load_fusion(model.directory)
+            fused = None if fusion is None else fusion_sha256(model.directory)
         most = max(most, config.map_references)
     return Setup(
         model=model,
@@ -100,5 +104,6 @@ def make_setup(
         fusion=fusion,
         chooser=Chooser(most, None if comparison is None else comparison.layout, cache.layouts),
         cache=cache,
+        fusion_sha256=fused,
         knowledge_sha256=None if knowledge is None else knowledge.sha256(),
     )

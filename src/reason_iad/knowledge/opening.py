@@ -63,11 +63,13 @@ def _cached(files: Sequence[Path]) -> KnowledgeStore:
     folder = cache_folder() / "knowledge"
     target = folder / _content_hash(files)
     with contextlib.suppress(KnowledgeError):
-        return KnowledgeStore.open(target)
+        return KnowledgeStore.open_snapshot(target)
     documents = read_documents(files)  # before anything is written: a bad file costs nothing
     building = folder / f".{target.name[:16]}.{os.getpid()}.{time.time_ns()}"
     try:
-        KnowledgeStore.create(building).add_documents(documents)
+        built = KnowledgeStore.create(building)
+        built.add_documents(documents)
+        built.write_snapshot()
         return _move(building, target)
     except KnowledgeError:  # a read-only or a full disk
         store = KnowledgeStore.memory()
@@ -81,15 +83,15 @@ def _cached(files: Sequence[Path]) -> KnowledgeStore:
 def _move(building: Path, target: Path) -> KnowledgeStore:
     if target.exists():  # damaged, or another process was faster; what that one built is the same
         with contextlib.suppress(KnowledgeError):
-            return KnowledgeStore.open(target)
+            return KnowledgeStore.open_snapshot(target)
         shutil.rmtree(target, ignore_errors=True)
     with contextlib.suppress(OSError):  # lost the race
         building.rename(target)
-    return KnowledgeStore.open(target)
+    return KnowledgeStore.open_snapshot(target)
 
 
 def _content_hash(files: Sequence[Path]) -> str:
-    digest = hashlib.sha256(f"layout {LAYOUT}\n".encode())
+    digest = hashlib.sha256(f"layout {LAYOUT} with a snapshot\n".encode())
     for file in files:
         try:
             content = file.read_bytes()

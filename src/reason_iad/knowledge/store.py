@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from reason_iad.errors import KnowledgeError
@@ -32,6 +33,7 @@ Mode = Literal["bm25", "dense"]
 _WHAT = "knowledge store"
 _FORMAT = "reason-iad-knowledge"
 _TABLE = "entries"
+_SNAPSHOT = "entries.json"
 _KINDS: tuple[EntryKind, ...] = ("normal", "tolerance", "defect")
 
 
@@ -42,10 +44,19 @@ class KnowledgeStore:
         location: the folder, or 'memory://'.
     """
 
-    def __init__(self, location: str, connection: Any, table: Any) -> None:
+    def __init__(
+        self, location: str, connect: Callable[[], tuple[Any, Any]], rows: list[dict[str, Any]] | None = None
+    ) -> None:
+        """A store that LanceDB is loaded for when it is first needed.
+
+        Args:
+            location: the folder, or 'memory://'.
+            connect: opens the connection and the table.
+            rows: what the table holds, where that is known without LanceDB.
+        """
         self.location = location
-        self.connection = connection
-        self._table = table
+        self._connect, self._known, self._lock = connect, rows, Lock()
+        self._connected: tuple[Any, Any] | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> KnowledgeStore:
@@ -56,8 +67,54 @@ class KnowledgeStore:
         """
         path = Path(path)
         lance.read_marker(path, _FORMAT, LAYOUT, _WHAT)
-        connection = lance.connect(str(path))
-        return cls(str(path), connection, lance.open_table(connection, _TABLE, path, _WHAT))
+        store = cls(str(path), lambda: _open(path))
+        store._tables()  # a damaged store is refused here, not in the middle of an inspection
+        return store
+
+    @classmethod
+    def open_snapshot(cls, path: str | Path) -> KnowledgeStore:
+        """Open a store that `write_snapshot` was called for, and that nobody writes to any more.
+
+        Only a search by words or by meaning loads LanceDB, which takes longer than reading all entries.
+
+        Raises:
+            KnowledgeError: there is no store, or no snapshot of it, or it is damaged.
+        """
+        path = Path(path)
+        lance.read_marker(path, _FORMAT, LAYOUT, _WHAT)
+        try:
+            rows = json.loads((path / _SNAPSHOT).read_text(encoding="utf-8"))
+            whole = any((path / f"{_TABLE}.lance" / "_versions").iterdir())
+        except (OSError, ValueError):
+            rows, whole = None, False
+        if not whole or not isinstance(rows, list):
+            raise KnowledgeError(f"The {_WHAT} '{path}' has no snapshot or is damaged; make it anew.")
+        return cls(str(path), lambda: _open(path), rows)
+
+    def write_snapshot(self) -> None:
+        """Write all entries beside the tables, for `open_snapshot`.
+
+        Raises:
+            KnowledgeError: it cannot be written.
+        """
+        with lance.writing(self.location, _WHAT):
+            text = json.dumps(self._rows(), ensure_ascii=False)
+            (Path(self.location) / _SNAPSHOT).write_text(text, encoding="utf-8")
+
+    @property
+    def connection(self) -> Any:
+        """The LanceDB connection."""
+        return self._tables()[0]
+
+    @property
+    def _table(self) -> Any:
+        return self._tables()[1]
+
+    def _tables(self) -> tuple[Any, Any]:
+        with self._lock:
+            if self._connected is None:
+                self._connected = self._connect()
+            return self._connected
 
     @classmethod
     def create(cls, path: str | Path) -> KnowledgeStore:
@@ -73,8 +130,9 @@ class KnowledgeStore:
     @classmethod
     def memory(cls) -> KnowledgeStore:
         """An empty store in memory, for where nothing can be written."""
-        connection = lance.connect(lance.MEMORY)
-        return cls(lance.MEMORY, connection, _new_table(connection))
+        store = cls(lance.MEMORY, _in_memory)
+        store._tables()
+        return store
 
     def add(self, entries: Iterable[Entry], *, aliases: Mapping[str, Sequence[str]] | None = None) -> int:
         """Add entries, or replace those with the same id, in one commit.
@@ -115,7 +173,7 @@ class KnowledgeStore:
     def entries(self, category: str | None = None) -> list[Entry]:
         """All entries, or those of one category (its name, not an alias), in the order they were written
         in."""
-        return [_entry(row) for row in self._rows(_filter(category, None))]
+        return [_entry(row) for row in self._rows(category)]
 
     def get(self, entry_id: str) -> Entry:
         """One entry.
@@ -123,7 +181,7 @@ class KnowledgeStore:
         Raises:
             KnowledgeError: there is none with this id.
         """
-        rows = self._rows(f"id = {lance.quoted(entry_id)}")
+        rows = self._rows(ids=[entry_id])
         if not rows:
             raise KnowledgeError(
                 f"No entry '{entry_id}' in '{self.location}'; 'reason-iad knowledge list' shows the ids."
@@ -169,7 +227,7 @@ class KnowledgeStore:
         best = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
         if not best:
             return []
-        found = {row["id"]: row for row in self._rows(_among([entry_id for entry_id, _ in best]))}
+        found = {row["id"]: row for row in self._rows(ids=[entry_id for entry_id, _ in best])}
         scorer: Literal["bm25", "cosine"] = "bm25" if mode == "bm25" else "cosine"
         return [
             RetrievedEntry(entry=_entry(found[entry_id]), score=score, scorer=scorer)
@@ -180,6 +238,7 @@ class KnowledgeStore:
     def remove(self, category: str) -> int:
         """Remove a category (its name, not an alias). Returns how many entries went."""
         where = _filter(category, None)
+        self._known = None
         count = int(self._table.count_rows(where))
         if count:
             with lance.writing(self.location, _WHAT):
@@ -191,20 +250,20 @@ class KnowledgeStore:
         """Category names, sorted, each with its other names."""
         found: dict[str, dict[str, None]] = {}
         names: dict[str, str] = {}
-        for row in self._rows(None):
+        for row in self._rows():
             name = names.setdefault(row["category_key"], sanitize(row["category"]))
             found.setdefault(name, {}).update(dict.fromkeys(sanitize(a) for a in row["category_aliases"]))
         return {name: tuple(found[name]) for name in sorted(found)}
 
     def aliases(self, category: str) -> dict[str, tuple[str, ...]]:
         """Other names of the entries of a category (its name, not an alias), by the id of the entry."""
-        rows = self._rows(_filter(category, None))
+        rows = self._rows(category)
         return {row["id"]: tuple(map(sanitize, row["aliases"])) for row in rows if row["aliases"]}
 
     def sha256(self) -> str:
         """Hash over all entries and names; the order in which they were added does not count."""
         digest = hashlib.sha256()
-        for row in sorted(self._rows(None), key=lambda row: str(row["id"])):
+        for row in sorted(self._rows(), key=lambda row: str(row["id"])):
             content = {
                 **_entry(row).model_dump(),
                 "aliases": sorted(row["aliases"]),
@@ -214,11 +273,21 @@ class KnowledgeStore:
         return digest.hexdigest()
 
     def __len__(self) -> int:
-        return int(self._table.count_rows())
+        return int(self._table.count_rows()) if self._known is None else len(self._known)
 
-    def _rows(self, where: str | None) -> list[dict[str, Any]]:
-        query = self._table.search()
-        rows = (query.where(where) if where else query).limit(None).to_arrow().to_pylist()
+    def _rows(self, category: str | None = None, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """All rows, or those of one category, or those with these ids."""
+        if self._known is None:
+            where = _filter(category, None) if ids is None else _among(ids)
+            query = self._table.search()
+            rows = (query.where(where) if where else query).limit(None).to_arrow().to_pylist()
+        else:
+            key = None if category is None else slug(category)
+            rows = [
+                row
+                for row in self._known
+                if (key is None or row["category_key"] == key) and (ids is None or row["id"] in ids)
+            ]
         return sorted(
             rows, key=lambda row: (row["category_key"], _KINDS.index(row["kind"]), row["position"], row["id"])
         )
@@ -245,6 +314,7 @@ class KnowledgeStore:
             raise KnowledgeError(f"The entry '{twice}' is given twice; merge the two or rename one.")
         self._check_names({entry.category for entry in entries}, aliases)
         rows = [_row(entry, position, aliases) for position, entry in enumerate(entries)]
+        self._known = None
         with lance.writing(self.location, _WHAT):
             merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
             if stale is not None:
@@ -263,6 +333,16 @@ class KnowledgeStore:
                     raise KnowledgeError(
                         f"'{name}' already names the category '{owner}', not '{category}'; rename one of them."
                     )
+
+
+def _open(path: Path) -> tuple[Any, Any]:
+    connection = lance.connect(str(path))
+    return connection, lance.open_table(connection, _TABLE, path, _WHAT)
+
+
+def _in_memory() -> tuple[Any, Any]:
+    connection = lance.connect(lance.MEMORY)
+    return connection, _new_table(connection)
 
 
 def _make_table(location: str) -> None:

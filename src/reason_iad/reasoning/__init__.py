@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from reason_iad.reasoning.injection import assemble
-from reason_iad.reasoning.loop import Injected, Problem, State, Thought, reason, reason_many
+from reason_iad.reasoning.loop import Injected, Problem, State, Thought, reason
 
-__all__ = ["Injected", "Problem", "State", "Thought", "assemble", "reason", "reason_many"]
+__all__ = ["Injected", "Problem", "State", "Thought", "assemble", "reason"]

@@ -1,25 +1,25 @@
 """Entropy-driven latent reasoning: optimise the think tokens at test time, injecting image patches on the way.
 
+States are compared by one yardstick: the running mean of the accepted answers, which moves whenever a state is
+accepted. So the best state is scored anew at every step, against the mean that the candidates are scored against.
+At the end the initial state and the best one are scored against the last mean, and the better one gives the answer.
+
 One step (METHOD sections 2 and 3): read where the latents look, propose patches, evaluate N perturbed candidates
 with them in one batch on the shared prefix, keep the candidate that earned the best reward together with its
 patches, and move the mean along the estimated gradient. A step costs its suffix; the prefix is never run again.
 `reference.py` states the same without cache or batch; tests hold the two together.
-
-The search does not call the model: it yields what it wants evaluated and is sent the result. So one search and many
-searches side by side, whose requests run in one pass, are the same code (`reason`, `reason_many`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
 
 import torch
 
-from reason_iad.backbones.base import Backbone, Prefix, Span, SuffixOutput, SuffixQuery
+from reason_iad.backbones.base import Backbone, Prefix, Span, SuffixQuery
 from reason_iad.config import ReasoningConfig
+from reason_iad.reasoning.entropy import jensen_shannon
 from reason_iad.reasoning.estimators import draw_noise, pathwise, score_function
 from reason_iad.reasoning.injection import (
     Patches,
@@ -31,8 +31,6 @@ from reason_iad.reasoning.injection import (
 )
 from reason_iad.reasoning.rewards import Observation, Scores, score
 from reason_iad.schema import StepRecord
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +73,24 @@ class State:
     Attributes:
         latents: (L, d).
         patches: injected with it.
-        reward: what it earned.
+        confidence: R_conf, which depends on nothing but the state.
+        reward: what it earned. In a `Thought`, measured against the last running mean.
         answer: (O,) distribution over the options, or (V,) for an open question.
     """
 
     latents: torch.Tensor
     patches: Patches
+    confidence: float
     reward: float
     answer: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """Result of the loop: the best state, the initial one, and the record of the way."""
+    """Result of the loop: the best state, the initial one, and the record of the way.
+
+    Both states are measured against the same running mean, and the best one never scores below the initial one.
+    """
 
     best: State
     initial: State
@@ -103,12 +106,10 @@ class _Evaluated:
     attention: torch.Tensor | None  # (B, L, n)
 
 
-class _Request(NamedTuple):
-    """What a search wants to know: the arguments of `Backbone.evaluate`."""
-
-    prefix: Prefix
-    suffix: torch.Tensor
-    query: SuffixQuery
+@dataclass(frozen=True, slots=True)
+class _Step:
+    candidates: torch.Tensor  # (N, L, d)
+    seen: _Evaluated
 
 
 def reason(backbone: Backbone, problem: Problem, config: ReasoningConfig, seed: int) -> Thought:
@@ -123,47 +124,7 @@ def reason(backbone: Backbone, problem: Problem, config: ReasoningConfig, seed: 
     Returns:
         A thought whose best reward is never below the initial one.
     """
-    return reason_many(backbone, [problem], config, [seed])[0]
-
-
-def reason_many(
-    backbone: Backbone, problems: Sequence[Problem], config: ReasoningConfig, seeds: Sequence[int]
-) -> list[Thought]:
-    """Optimise the think tokens of several questions side by side, about one image or many.
-
-    Each search takes the steps it would take alone and ends on its own; what they evaluate runs in one pass.
-
-    Args:
-        backbone: frozen model.
-        problems: with prefixes of any lengths.
-        config: the same for all; a budget is on the clock of all together.
-        seeds: one per problem.
-    """
-    return _drive(
-        backbone,
-        [_Loop(backbone, problem, config, seed).run() for problem, seed in zip(problems, seeds, strict=True)],
-    )
-
-
-def _drive(backbone: Backbone, searches: Sequence[Generator[_Request, SuffixOutput, T]]) -> list[T]:
-    """What the searches return, each sent what it asks for."""
-    found: dict[int, T] = {}
-    wanted = {index: next(search) for index, search in enumerate(searches)}
-    while wanted:
-        for index, out in zip(list(wanted), _evaluate(backbone, list(wanted.values())), strict=True):
-            try:
-                wanted[index] = searches[index].send(out)
-            except StopIteration as end:
-                found[index] = end.value
-                del wanted[index]
-    return [found[index] for index in range(len(searches))]
-
-
-def _evaluate(backbone: Backbone, requests: Sequence[_Request]) -> list[SuffixOutput]:
-    """All requests in one pass; in turn where gradients are wanted, so that each has a graph of its own."""
-    if len(requests) == 1 or any(request.suffix.requires_grad for request in requests):
-        return [backbone.evaluate(*request) for request in requests]
-    return backbone.evaluate_many(*zip(*requests, strict=True))
+    return _Loop(backbone, problem, config, seed).run()
 
 
 class _Loop:
@@ -180,17 +141,18 @@ class _Loop:
         self.injected: list[Injected] = []
         self.records: list[StepRecord] = []
 
-    def run(self) -> Generator[_Request, SuffixOutput, Thought]:
+    def run(self) -> Thought:
         config = self.config
         none: Patches = ((),) * config.latents
-        start = yield from self._evaluate(self.latents[None], none, attention=config.inject)
+        start = self._evaluate(self.latents[None], none, attention=config.inject)
         initial = best = self._state(start, 0, self.latents, none)
         self._accept(initial)
         self._record(0, start, 0, best, 0.0)
         attention = start.attention
-        neutral = yield from self._neutral_attention()
+        neutral = self._neutral_attention()
         stale, stopped = 0, "steps"
         for step in range(1, config.steps + 1):
+            best = self._rescored(best)
             if self._certain(best):
                 stopped = "threshold"
                 break
@@ -199,15 +161,16 @@ class _Loop:
                 break
             sigma = config.sigma * config.sigma_decay ** (step - 1)
             if config.inject and attention is None and self._has_room(best.patches):
-                attention = yield from self._attention(best.patches)
+                attention = self._attention(best.patches, self.problem.prefix)
             new, weights = self._propose(attention, neutral, best.patches)
             attention = None  # the latents move below, so it is read again at the next step
             patches = union(best.patches, new)
-            candidates, evaluated = yield from self._step(patches, sigma)
+            tried = self._step(patches, sigma)
+            evaluated = tried.seen
             winner = int(evaluated.scores.reward.argmax())
             improved = float(evaluated.scores.reward[winner]) > best.reward
             if improved:
-                best = self._state(evaluated, winner, candidates[winner], patches)
+                best = self._state(evaluated, winner, tried.candidates[winner], patches)
                 self._accept(best)
                 self._keep(new, weights, step)
             self._record(step, evaluated, winner, best, sigma)
@@ -216,15 +179,16 @@ class _Loop:
                 stopped = "patience"
                 break
         else:
-            stopped = "threshold" if self._certain(best) else "steps"
+            stopped = "threshold" if self._certain(self._rescored(best)) else "steps"
+        initial, best = self._rescored(initial), self._rescored(best)
+        if initial.reward > best.reward:  # the mean has moved, and the initial state competes to the end
+            best, self.injected = initial, []
         return Thought(best, initial, tuple(self.records), tuple(self.injected), stopped)
 
     # -- one step ------------------------------------------------------------------------------------------------
 
-    def _step(
-        self, patches: Patches, sigma: float
-    ) -> Generator[_Request, SuffixOutput, tuple[torch.Tensor, _Evaluated]]:
-        """Evaluate N candidates around the mean and move the mean; returns the candidates (N, L, d)."""
+    def _step(self, patches: Patches, sigma: float) -> _Step:
+        """Evaluate N candidates around the mean and move the mean."""
         rms = self.backbone.embedding_rms
         noise = draw_noise(
             (self.latents.shape[0], self.latents.shape[1]), self.config, sigma * rms, self.generator
@@ -232,19 +196,17 @@ class _Loop:
         if self.config.estimator == "gradient":
             mean = self.latents.detach().requires_grad_(True)
             candidates = mean + noise
-            evaluated = yield from self._evaluate(candidates, patches)
+            evaluated = self._evaluate(candidates, patches)
             gradient = pathwise(evaluated.scores.reward, mean)
             evaluated = _detach(evaluated)
         else:
             candidates = self.latents + noise
-            evaluated = yield from self._evaluate(candidates, patches)
+            evaluated = self._evaluate(candidates, patches)
             gradient = score_function(evaluated.scores.reward, noise, sigma * rms, self.config)
         self.latents = (self.latents + self.config.learning_rate * rms**2 * gradient.to(noise)).detach()
-        return candidates.detach(), evaluated
+        return _Step(candidates.detach(), evaluated)
 
-    def _evaluate(
-        self, latents: torch.Tensor, patches: Patches, attention: bool = False
-    ) -> Generator[_Request, SuffixOutput, _Evaluated]:
+    def _evaluate(self, latents: torch.Tensor, patches: Patches, attention: bool = False) -> _Evaluated:
         """Score (B, L, d) latents with the same patches in one batch."""
         problem = self.problem
         suffix = assemble(latents, patches, problem.tokens, problem.cue)
@@ -255,7 +217,7 @@ class _Loop:
             self.config.attention_layers,
             self.config.attention_heads,
         )
-        out = yield _Request(problem.prefix, suffix.rows, query)
+        out = self.backbone.evaluate(problem.prefix, suffix.rows, query)
         answer = out.logits[:, -1]
         if problem.option_tokens:
             answer = answer[:, list(problem.option_tokens)]
@@ -264,9 +226,7 @@ class _Loop:
 
     # -- injection -----------------------------------------------------------------------------------------------
 
-    def _attention(
-        self, patches: Patches, prefix: Prefix | None = None
-    ) -> Generator[_Request, SuffixOutput, torch.Tensor]:
+    def _attention(self, patches: Patches, prefix: Prefix) -> torch.Tensor:
         """(1, L, n) attention of the current latents over the image; nothing else is computed."""
         problem = self.problem
         no_cue = problem.cue[:0]
@@ -274,7 +234,7 @@ class _Loop:
         query = SuffixQuery(
             (), suffix.latent_at, problem.image, self.config.attention_layers, self.config.attention_heads
         )
-        out = yield _Request(problem.prefix if prefix is None else prefix, suffix.rows, query)
+        out = self.backbone.evaluate(prefix, suffix.rows, query)
         if out.attention is None:
             raise RuntimeError("the backbone returned no attention although it was asked for")
         return out.attention
@@ -284,11 +244,11 @@ class _Loop:
         most = min(self.config.max_patches, len(self.problem.tokens))
         return any(len(tokens) < most for tokens in chosen)
 
-    def _neutral_attention(self) -> Generator[_Request, SuffixOutput, torch.Tensor | None]:
+    def _neutral_attention(self) -> torch.Tensor | None:
         wanted = self.config.inject and self.config.attention_correction == "neutral"
         if not wanted or self.problem.neutral is None:
             return None
-        return (yield from self._attention(((),) * self.config.latents, self.problem.neutral))[0]
+        return self._attention(((),) * self.config.latents, self.problem.neutral)[0]
 
     def _propose(
         self, attention: torch.Tensor | None, neutral: torch.Tensor | None, chosen: Patches
@@ -310,7 +270,16 @@ class _Loop:
     # -- bookkeeping ---------------------------------------------------------------------------------------------
 
     def _state(self, seen: _Evaluated, index: int, latents: torch.Tensor, patches: Patches) -> State:
-        return State(latents.detach(), patches, float(seen.scores.reward[index]), seen.answers[index].detach())
+        scores = seen.scores
+        confidence, reward = float(scores.confidence[index]), float(scores.reward[index])
+        return State(latents.detach(), patches, confidence, reward, seen.answers[index].detach())
+
+    def _rescored(self, state: State) -> State:
+        """The state with its reward against the running mean as it is now."""
+        if self.accepted is None:
+            return state
+        drift = float(jensen_shannon(state.answer, self.accepted))
+        return replace(state, reward=state.confidence - self.config.stability_weight * drift)
 
     def _accept(self, state: State) -> None:
         """Running mean of the answer distributions of accepted states (stability reward)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -23,7 +24,7 @@ class PlainThought:
 
     Attributes:
         rewards: rewards of every candidate, step by step; entry 0 is the initial state's.
-        latents, patches, reward, answer: of the best state.
+        latents, patches, reward, answer: of the best state, its reward against the last running mean.
     """
 
     rewards: tuple[tuple[float, ...], ...]
@@ -38,14 +39,16 @@ def reason_plainly(backbone: Backbone, problem: Problem, config: ReasoningConfig
     generator = torch.Generator().manual_seed(seed)
     mean = torch.stack([backbone.think_embedding().float()] * config.latents)
     best_patches: list[list[int]] = [[] for _ in range(config.latents)]
-    reward, answer = _score(backbone, problem, config, mean, best_patches, [])
-    best_latents, best_reward, best_answer = mean, reward, answer
-    accepted, stale = [answer], 0
-    history: list[tuple[float, ...]] = [(reward,)]
+    initial = best = _score(backbone, problem, config, mean, best_patches)
+    start = best_latents = mean
+    accepted, stale = [best.answer], 0
+    history: list[tuple[float, ...]] = [(_reward(best, accepted, config),)]
     neutral = None
     if config.attention_correction == "neutral" and problem.neutral is not None:
         neutral = _attention(backbone, problem, config, problem.neutral, mean, [[]] * config.latents)
     for step in range(config.steps):
+        # The mean moves when a state is accepted, so the best state is measured anew, as the candidates are.
+        best_reward = _reward(best, accepted, config)
         if config.reward_threshold is not None and best_reward >= config.reward_threshold:
             break
         tried = [list(chosen) for chosen in best_patches]
@@ -54,15 +57,15 @@ def reason_plainly(backbone: Backbone, problem: Problem, config: ReasoningConfig
             _add_patches(tried, seen, neutral, problem.prior if config.map_prior else None, config)
         sigma = config.sigma * config.sigma_decay**step * backbone.embedding_rms
         noise = draw_noise((config.latents, backbone.hidden_size), config, sigma, generator).to(mean)
-        earned = [_score(backbone, problem, config, mean + eps, tried, accepted) for eps in noise]
-        rewards = [reward for reward, _ in earned]
+        candidates = [_score(backbone, problem, config, mean + eps, tried) for eps in noise]
+        rewards = [_reward(candidate, accepted, config) for candidate in candidates]
         history.append(tuple(rewards))
         top = rewards.index(max(rewards))
         stale += 1
         if rewards[top] > best_reward:
             best_latents, best_patches = mean + noise[top], tried
-            best_reward, best_answer = earned[top]
-            accepted = [*accepted, best_answer]
+            best = candidates[top]
+            accepted = [*accepted, best.answer]
             stale = 0
         gradient = torch.zeros_like(mean)
         for i, eps in enumerate(noise):
@@ -70,8 +73,11 @@ def reason_plainly(backbone: Backbone, problem: Problem, config: ReasoningConfig
         mean = mean + config.learning_rate * backbone.embedding_rms**2 * gradient
         if config.patience is not None and stale >= config.patience:
             break
+    if _reward(initial, accepted, config) > _reward(best, accepted, config):
+        best, best_latents, best_patches = initial, start, [[] for _ in best_patches]
     patches = tuple(tuple(chosen) for chosen in best_patches)
-    return PlainThought(tuple(history), best_latents, patches, best_reward, tuple(best_answer))
+    last_reward = _reward(best, accepted, config)
+    return PlainThought(tuple(history), best_latents, patches, last_reward, tuple(best.answer))
 
 
 def _sequence(problem: Problem, latents: torch.Tensor, patches: list[list[int]]) -> tuple[torch.Tensor, list[int]]:
@@ -85,11 +91,24 @@ def _sequence(problem: Problem, latents: torch.Tensor, patches: list[list[int]])
     return torch.stack(rows), places
 
 
+class _Seen(NamedTuple):
+    """What one state shows: its confidence and its answer distribution."""
+
+    confidence: float
+    answer: list[float]
+
+
+def _reward(state: _Seen, accepted: list[list[float]], config: ReasoningConfig) -> float:
+    """Confidence, minus the divergence from the mean of the accepted answers."""
+    running = [sum(column) / len(accepted) for column in zip(*accepted, strict=True)]
+    return state.confidence - config.stability_weight * _divergence(state.answer, running)
+
+
 def _score(
     backbone: Backbone, problem: Problem, config: ReasoningConfig,
-    latents: torch.Tensor, patches: list[list[int]], accepted: list[list[float]],
-) -> tuple[float, list[float]]:  # fmt: skip
-    """Reward and answer distribution of one state."""
+    latents: torch.Tensor, patches: list[list[int]],
+) -> _Seen:  # fmt: skip
+    """Confidence and answer distribution of one state."""
     thoughts, places = _sequence(problem, latents, patches)
     rows = torch.cat((thoughts, problem.cue))
     out = backbone.evaluate_uncached(problem.prefix, rows[None], SuffixQuery((*places, len(rows) - 1)))
@@ -107,11 +126,7 @@ def _score(
         answer_entropy = _entropy([x / sum(p) for x in p])
     weight = config.latent_weight + config.answer_weight
     mean_latent = sum(entropies) / len(entropies)
-    reward = 1 - (config.latent_weight * mean_latent + config.answer_weight * answer_entropy) / weight
-    if accepted:
-        running = [sum(column) / len(accepted) for column in zip(*accepted, strict=True)]
-        reward -= config.stability_weight * _divergence(answer, running)
-    return reward, answer
+    return _Seen(1 - (config.latent_weight * mean_latent + config.answer_weight * answer_entropy) / weight, answer)
 
 
 def _entropy(p: list[float]) -> float:

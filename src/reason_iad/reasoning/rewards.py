@@ -1,4 +1,4 @@
-"""What a latent state earns: terms, each one function and one line in `TERMS` (METHOD section 2).
+"""What a latent state earns (METHOD section 2).
 
 R = R_conf + w_s * R_stability, where R_conf averages the confidence at the latent positions [paper] and at the
 answer position [ours] by their weights.
@@ -6,7 +6,6 @@ answer position [ours] by their weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -68,9 +67,8 @@ def answer_entropy(seen: Observation, config: ReasoningConfig) -> torch.Tensor:
     return truncated_entropy(seen.answer_logits, config.top_k)
 
 
-def divergence(seen: Observation, config: ReasoningConfig) -> torch.Tensor:
+def divergence(seen: Observation) -> torch.Tensor:
     """Divergence of the answer from the running mean over accepted states, (B,) [ours]."""
-    del config
     if seen.accepted_mean is None:
         return torch.zeros(len(seen.answer_logits), device=seen.answer_logits.device)
     return jensen_shannon(seen.answer_distribution, seen.accepted_mean)
@@ -83,15 +81,9 @@ def score(seen: Observation, config: ReasoningConfig) -> Scores:
         seen: one evaluation.
         config: weights and k.
     """
-    latent, answer, drift = (term(seen, config) for term in (latent_entropy, answer_entropy, divergence))
+    latent, answer, drift = latent_entropy(seen, config), answer_entropy(seen, config), divergence(seen)
     weights = config.latent_weight + config.answer_weight
     mean = config.latent_weight * latent.mean(-1) + config.answer_weight * answer
     confidence = 1 - mean / weights
     reward = confidence - config.stability_weight * drift
-    for extra in TERMS.values():
-        reward = reward + extra(seen, config)
     return Scores(reward, confidence, drift, latent, answer)
-
-
-TERMS: dict[str, Callable[[Observation, ReasoningConfig], torch.Tensor]] = {}
-"""Further terms, (B,) each, added to the reward: name to function."""

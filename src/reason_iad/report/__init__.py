@@ -1,9 +1,9 @@
 """The report of one inspection: one HTML file that a shop-floor person can read, offline, for years.
 
 The file is self-contained (pictures as data URIs, plots as inline SVG, no script) and forbids itself any network
-by a content security policy. `view.py` turns an inspection into what the page shows, in plain words (with
-`compared.py`, `questions.py`, `facts.py` and `details.py`); `pictures.py` and `plots.py` draw; `template.html.j2` and `style.css` lay out. All text is escaped: knowledge,
-questions and file names were written by others.
+by a content security policy. `view.py` turns an inspection into what the page shows, in plain words, with
+`compared.py`, `questions.py`, `facts.py` and `details.py`. `pictures.py` and `plots.py` draw; `template.html.j2`
+and `style.css` lay out. All text is escaped: knowledge, questions and file names were written by others.
 """
 
 from __future__ import annotations

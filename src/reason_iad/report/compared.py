@@ -23,7 +23,7 @@ class Comparison:
 
     Attributes:
         part, good: the same place of the inspected part and of a good one, enlarged.
-        note: what the model says of the enlarged part alone.
+        note: which place that is, and what the model says of it.
         heat: the map of differences.
         map_note: what it means for the verdict.
     """
@@ -56,13 +56,16 @@ def compare(inspection: Inspection, image: LoadedImage, references: Sequence[Loa
     box = _look(inspection, image)
     part = good = None
     if box is not None:
-        part = picture(_crop(image.pixels, box), "The spot that differs most, enlarged.", SMALL)
+        part = picture(_crop(image.pixels, box), "Part of the inspected picture, enlarged.", SMALL)
     if box is not None and references:
         motion = next((one.motion for one in evidence.references if one.used), None)
         laid = _laid(references[0].pixels, motion, (image.width, image.height))
         good = picture(_crop(laid, box), f"The same place of the good part {references[0].name}.", SMALL)
     near = evidence.fusion.closer_probability if evidence.fusion else None
-    note = "" if near is None else f"Seeing this alone, the model gives {percent(near)} for a defect."
+    most = box is not None and box == evidence.closer
+    note = "The spot that differs most." if most else "The marked region and what lies around it."
+    if most and near is not None:
+        note += f" Seeing this alone, the model gives {percent(near)} for a defect."
     alt = "Map over the inspected picture: where it differs from the good parts."
     weighed = evidence.fusion.heat if evidence.fusion else None
     maps = (weighed, evidence.anomaly_map) if evidence.anomaly_map else ()  # the first that is whole
@@ -82,9 +85,14 @@ def _map_note(inspection: Inspection) -> str:
 
 
 def _look(inspection: Inspection, image: LoadedImage) -> Box | None:
-    """What is enlarged: what the model looked at again, or else the surroundings of the marked region."""
+    """What is enlarged: the marked region, as the model looked at it again or with what lies around it.
+
+    Where nothing is marked, it is what the model looked at again.
+    """
     box = inspection.evidence.closer
-    if box is not None:
+    if box is not None and (
+        inspection.marks_what_differs_most or not inspection.region or not inspection.region.box
+    ):
         inside = 0 <= box.x1 < box.x2 <= image.width and 0 <= box.y1 < box.y2 <= image.height
         return box if inside else None
     marked = rectangle(inspection.region.box, image.width, image.height) if inspection.region else None

@@ -32,7 +32,7 @@ def facts_about(inspection: Inspection) -> tuple[tuple[str, str], ...]:
         if fusion.closer_probability is not None:
             near = f"the model alone gives {percent(fusion.closer_probability)} for a defect"
             facts.append(("Enlarged part", near))
-        facts.append(("Both, with the difference", f"{percent(inspection.probability)} for a defect"))
+        facts.append(("Combined with the difference", f"{percent(inspection.probability)} for a defect"))
     facts.append(
         ("Picture", f"{inspection.image.name}, {inspection.image.width} x {inspection.image.height} pixels")
     )

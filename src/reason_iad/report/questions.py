@@ -1,4 +1,4 @@
-"""How each answer of the model came about: options before and after reasoning, steps, and patches looked at again."""
+"""How each answer of the model came about: options before and after reasoning, steps, and what was looked at."""
 
 from __future__ import annotations
 
@@ -80,6 +80,7 @@ def _question(
 ) -> QuestionView:
     title = _TITLES.get(answer.key, sentence_case(answer.key))
     title += _CLOSER if answer.closer else _DESCRIBED if answer.described else ""
+    alt = f"Image patches looked at again for the question '{title}'."
     boxes = patch_boxes(patches, image.width, image.height)
     return QuestionView(
         title=title,
@@ -93,9 +94,7 @@ def _question(
         summary=_summary(answer, len(patches)),
         patches=patches,
         boxes=boxes,
-        picture=picture(image.pixels, f"Image patches looked at again for the question '{title}'.", SMALL)
-        if boxes
-        else None,
+        picture=picture(image.pixels, alt, SMALL) if boxes else None,
     )
 
 

@@ -46,7 +46,8 @@ class Answers:
         what, where: of a defect; empty for a pass.
         sure: how sure the verdict is, in a word or two.
         percent: the probability of a defect.
-        rule: from which probability on a part counts as defective.
+        limits: from which probability on a part counts as defective.
+        rule: how known parts set that; empty if they did not.
         close_call: whether a person should look.
         why: sentences.
     """
@@ -57,6 +58,7 @@ class Answers:
     where: str
     sure: str
     percent: str
+    limits: str
     rule: str
     close_call: bool
     why: tuple[str, ...]
@@ -121,7 +123,9 @@ def answers_of(inspection: Inspection) -> Answers:
     point = inspection.operating_point
     alone = "There was no good part to compare with: this is the model's opinion alone."
     threshold = in_digits(inspection.threshold) if point else percent(inspection.threshold)
-    rule = point.in_words() if point else f"A part counts as defective from {threshold}."
+    limits = f"Counts as defective from {threshold}"
+    if point and point.pass_below < point.threshold:
+        limits += f", passes below {in_digits(point.pass_below)}"
     return Answers(
         headline=_HEADLINES[inspection.verdict],
         alone="" if inspection.good_parts_used else alone,
@@ -129,7 +133,8 @@ def answers_of(inspection: Inspection) -> Answers:
         where=_where(inspection),
         sure=_sure(inspection),
         percent=percent(inspection.probability),
-        rule=rule,
+        limits=f"{limits}.",
+        rule=point.in_words() if point else "",
         close_call=point is None and abs(inspection.probability - inspection.threshold) < CLOSE_CALL,
         why=_why(inspection),
     )
@@ -138,7 +143,7 @@ def answers_of(inspection: Inspection) -> Answers:
 def _what(inspection: Inspection) -> str:
     if inspection.verdict == "pass":
         return "No defect was found"
-    kind = inspection.in_words("type") or "type not known"
+    kind = inspection.in_words("type") or "defect of unknown type"
     what = f"Suspected: {kind}" if inspection.verdict == "review" else sentence_case(kind)
     severity = inspection.severity if inspection.is_clear("type") else None
     return f"{what}, severity: {severity}" if severity else what
@@ -174,14 +179,12 @@ def _why(inspection: Inspection) -> tuple[str, ...]:
     count = inspection.good_parts_used
     compared = f"Compared with {count} good part{'' if count == 1 else 's'}." if count else ""
     if evidence.fusion:
-        said.append(
-            f"{evidence.fusion.in_words('The marked spot' if inspection.region else 'One spot')} {compared}"
-        )
+        said.append(f"{inspection.difference_in_words()} {compared}")
+        if inspection.verdict != "pass" and not evidence.fusion.stands_out:
+            said.append("The model suspects a defect because of how the part looks.")
     elif evidence.anomaly_map:
-        more = (
-            "more than good parts usually do" if evidence.anomaly_map.gate_passed else "no more than good parts do"
-        )
-        said.append(f"The part differs {more}. {compared} The verdict is the model's own.")
+        more = "more" if evidence.anomaly_map.gate_passed else "no more"
+        said.append(f"The part differs {more} than good parts do. {compared} The verdict is the model's own.")
     elif compared:
         said.append(f"The model was shown {count} good part{'' if count == 1 else 's'}.")
     return tuple(said) or ("No explanation was written.",)

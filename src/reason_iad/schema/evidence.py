@@ -241,6 +241,16 @@ class FusionEvidence(Record):
         "where that makes a defect certain; the largest in each cell. The closer look is where it is largest.",
     )
 
+    @property
+    def stands_out(self) -> bool:
+        """Whether some spot differs clearly more than is usual."""
+        return self._ratio() >= DIFFERS_MORE
+
+    def _ratio(self) -> float:
+        """How many times what is usual the most suspicious spot differs, over patches and pixels."""
+        sides = (self.patches, self.pixels if self.pixels is not None else self.patches)
+        return math.exp(sum(sides) / len(sides))
+
     def in_words(self, spot: str = "One spot") -> str:
         """How much it differs there, as a sentence.
 
@@ -250,11 +260,9 @@ class FusionEvidence(Record):
         alone = self.usual == "median"
         good = "the good part" if alone else "the good parts"
         usual = "the rest of the picture does" if alone else "they differ from one another"
-        sides = (self.patches, self.pixels if self.pixels is not None else self.patches)
-        ratio = math.exp(sum(sides) / len(sides))
-        if ratio < DIFFERS_MORE:
+        if not self.stands_out:
             return f"No spot differs clearly more from {good} than {usual}."
-        much = "far more" if ratio >= DIFFERS_FAR_MORE else "more"
+        much = "far more" if self._ratio() >= DIFFERS_FAR_MORE else "more"
         return f"{spot} differs {much} from {good} than {usual}."
 
 

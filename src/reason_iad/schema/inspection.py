@@ -21,7 +21,12 @@ class ModelVersion(Record):
 
     name: str
     family: str
-    sha256: str = Field(description="Over weights, configuration and tokenizer; 'unknown' behind an API.")
+    sha256: str = Field(
+        description="Over weights, configuration, tokenizer and templates; 'unknown' behind an API."
+    )
+    encoder_sha256: str = Field(
+        default="", description="Over what decides the features of a picture's patches; '' behind an API."
+    )
     device: str
     dtype: str
 
@@ -33,6 +38,9 @@ class Versions(Record):
     torch: str
     transformers: str
     model: ModelVersion
+    fusion_sha256: str | None = Field(
+        default=None, description="Over the numbers that weigh the model and the comparison; None without."
+    )
     knowledge_sha256: str | None = Field(default=None, description="Over the entries of the store; None without.")
     config_sha256: str = Field(description="Over the configuration as used, with the seed; without the threshold.")
 
@@ -107,6 +115,20 @@ class Inspection(Record):
         if self.in_words(fact) is None:
             return False
         return self.claims is None or any(each.fact == fact and len(each.names) == 1 for each in self.claims)
+
+    @property
+    def marks_what_differs_most(self) -> bool:
+        """Whether the marked region is the spot that differs most, which was looked at again."""
+        box, near = None if self.region is None else self.region.box, self.evidence.closer
+        if box is None or near is None:
+            return False
+        x, y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
+        return near.x1 <= x < near.x2 and near.y1 <= y < near.y2
+
+    def difference_in_words(self) -> str | None:
+        """How much the part differs from the good parts, as a sentence; None if that was not weighed."""
+        spot = "The marked spot" if self.marks_what_differs_most else "One spot"
+        return None if self.evidence.fusion is None else self.evidence.fusion.in_words(spot)
 
     @property
     def good_parts_used(self) -> int:

@@ -6,9 +6,10 @@ Another package registers its sink with an entry point of the group `reason_iad.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from reason_iad.errors import OutputError, ReasonIADError
 from reason_iad.registry import BuiltIn, Registry
 from reason_iad.sinks.base import Sink
 
@@ -35,7 +36,9 @@ def open_sink(spec: str) -> Sink:
         OutputError: the target cannot be written to.
     """
     name, _, target = spec.partition(":")
-    return SINKS.get(name)(target)
+    make = SINKS.get(name)
+    with _named(name):
+        return make(target)
 
 
 @contextmanager
@@ -43,13 +46,36 @@ def open_sinks(specs: Iterable[str]) -> Iterator[Callable[[Outcome], None]]:
     """Make several sinks, give a function that sends an outcome to all of them, and close them in the end.
 
     Raises:
-        ConfigError, OutputError: as `open_sink`.
+        ConfigError: as `open_sink`.
+        OutputError: as `open_sink`, or a sink could not take or deliver an outcome.
     """
     with ExitStack() as stack:
-        sinks = [stack.enter_context(closing(open_sink(spec))) for spec in specs]
+        sinks: list[tuple[str, Sink]] = []
+        for spec in specs:
+            sinks.append((spec, open_sink(spec)))
+            stack.callback(_close, *sinks[-1])
 
         def send(outcome: Outcome) -> None:
-            for sink in sinks:
-                sink.send(outcome)
+            for spec, sink in sinks:
+                with _named(spec.partition(":")[0]):
+                    sink.send(outcome)
 
         yield send
+
+
+def _close(spec: str, sink: Sink) -> None:
+    with _named(spec.partition(":")[0]):
+        sink.close()
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Sinks are code of others and can fail in any way: say which one did."""
+    try:
+        yield
+    except ReasonIADError:
+        raise
+    except Exception as error:
+        raise OutputError(
+            f"The sink '{name}' failed ({type(error).__name__}: {error}); check its target."
+        ) from error

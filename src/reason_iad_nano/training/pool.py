@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from reason_iad.expert.brushes.types import Size
 from reason_iad_nano.facts import Facts
 from reason_iad_nano.packing import PackedBatch
 from reason_iad_nano.pairs import Extra, PairBatch, grid_of, pair_batch
 from reason_iad_nano.texts import TextSetup, reading_batch, text_batches
+from reason_iad_nano.world.types import Size
 
 if TYPE_CHECKING:
     from reason_iad_nano.training.prefetch import Workers

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reason_iad.errors import ConfigError
-from reason_iad.expert.brushes.types import Size, sides
 from reason_iad_nano.architecture import CELL, NanoConfig
+from reason_iad_nano.world.types import Size, sides
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ from reason_iad_nano.training.heads import Seen, TowerHeads, coverage_loss, exte
 if TYPE_CHECKING:
     from transformers import Qwen2_5_VLForConditionalGeneration
 
-    from reason_iad.expert.brushes.types import Size
     from reason_iad_nano.facts import Facts
     from reason_iad_nano.training.prefetch import Workers
     from reason_iad_nano.training.settings import TrainSettings
+    from reason_iad_nano.world.types import Size
 
 
 WEIGHTS = {"cover": 2.0, "kind": 0.5, "cover_alone": 1.0, "kind_alone": 0.3, "family": 0.3, "extent": 1.0}

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from PIL import Image as Pictures
 
 from reason_iad.expert.brushes.drawing import Field, grid, shared
-from reason_iad.expert.brushes.types import Image, Pixels
+from reason_iad.expert.brushes.types import Image
+from reason_iad_nano.world.types import Pixels
 
 Planes = npt.NDArray[np.float32]
 """(C, S, S), one channel for grey."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from reason_iad.expert.brushes.types import Defect, Mask, Pixels, Sample
+from reason_iad.expert.brushes.types import Mask
+from reason_iad_nano.world.types import Defect, Pixels, Sample
 
 
 def enlarged(sample: Sample, size: tuple[int, int]) -> Sample:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from reason_iad.expert.brushes import marks
-from reason_iad.expert.brushes.types import Apply, Family
+from reason_iad.expert.brushes.types import Apply
 from reason_iad_nano.world import assemblies, boards, compositions
 from reason_iad_nano.world.surfaces import SURFACES
+from reason_iad_nano.world.types import Family
 
 COMPOSED: dict[str, Apply] = {
     "missing part": compositions.missing_shape, "extra part": compositions.extra_shape,

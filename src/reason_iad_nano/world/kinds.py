@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reason_iad.expert.brushes.types import Kind
+from reason_iad_nano.world.types import Kind
 
 KINDS: dict[str, Kind] = {
     kind.name: kind

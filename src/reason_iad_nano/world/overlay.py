@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reason_iad.expert.brushes.drawing import smoothed
-from reason_iad.expert.brushes.types import Pixels, Sample
+from reason_iad_nano.world.types import Pixels, Sample
 
 Heat = npt.NDArray[np.float32]
 """(S, S) in [0, 1]."""

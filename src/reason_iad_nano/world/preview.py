@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reason_iad.expert.brushes.types import Sample
+from reason_iad_nano.world.types import Sample
 
 
 def contact_sheet(samples: Iterable[Sample], path: str | Path, columns: int = 4) -> Path:

@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from reason_iad.errors import ConfigError
 from reason_iad.expert.brushes.marks import LEAST_PIXELS
-from reason_iad.expert.brushes.types import Canvas, Defect, Design, Family, Image, Mask, Pixels, Sample, Size, sides
+from reason_iad.expert.brushes.types import Canvas, Design, Image, Mask
 from reason_iad.schema import PLACES
 from reason_iad_nano.world.camera import STILL, draw_pose, photograph
 from reason_iad_nano.world.families import FAMILIES
 from reason_iad_nano.world.kinds import KINDS
+from reason_iad_nano.world.types import Defect, Family, Pixels, Sample, Size, sides
 
 Split = Literal["train", "held_out", "all"]
 Features = tuple[tuple[str, int], ...]

@@ -21,7 +21,8 @@ from reason_iad.expert.brushes.drawing import (
     stroke,
     tinted,
 )
-from reason_iad.expert.brushes.types import Canvas, Design, MakeDesign, Render
+from reason_iad.expert.brushes.types import Canvas, Design
+from reason_iad_nano.world.types import MakeDesign, Render
 
 Texture = Callable[[np.random.Generator, Design, int], Field]
 """(rng, design, size) to the deviation of the brightness from the base colour."""

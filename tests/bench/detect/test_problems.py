@@ -79,6 +79,8 @@ SPOILED: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "rotated image": ("bad-mask", BAD, _rotated),
     "mask is text": ("bad-mask", BAD, lambda root: (root / MASK).write_text("not a mask")),
     "empty mask": ("empty-mask", BAD, lambda root: trees.mask(root / MASK, value=0)),
+    "mask is a JPEG": ("lossy-mask", BAD, lambda root: (root / MASK).unlink() or
+                       trees.mask((root / MASK).with_suffix(".jpg"))),
     "mask of normal": ("mask-of-normal", NORMAL, lambda root: trees.mask(root / MASK.replace("scratch", "good"))),
     "train and test": ("two-splits", NORMAL, _copy(NORMAL, "nut/train/good/9.png")),
     "good and bad": ("two-labels", NORMAL, _copy(BAD, NORMAL)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -115,6 +116,75 @@ def test_a_file_that_lists_the_images_wins_over_folders(tmp_path: Path) -> None:
     assert read_dataset(tmp_path).layout == "csv"
     (tmp_path / "manifest.csv").unlink()
     assert read_dataset(tmp_path).layout == "mvtec"
+
+
+LEFT = [".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir/000_mask.png", "__MACOSX/._000_mask.png", "notes.txt"]
+
+
+@pytest.mark.parametrize("layout", [name for name in READERS if name not in ("visa", "csv")])
+def test_what_systems_leave_in_a_set_changes_nothing(layout: str, tmp_path: Path) -> None:
+    before = read_dataset(trees.TREES[layout](tmp_path / "set"))
+    folders = [path for path in (tmp_path / "set").rglob("*") if path.is_dir()]
+    if layout == "loco":  # the files beside a mask may be other masks, but those are images
+        folders = [path for path in folders if path.parent.parent.name != "ground_truth"]
+    for folder in [tmp_path / "set", *folders]:
+        for name in LEFT:
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).touch()
+    assert read_dataset(tmp_path / "set") == before
+
+
+def rename(folder: Path, old: str, new: str) -> None:
+    for path in sorted(folder.rglob(old), reverse=True):
+        path.rename(path.with_name(new))
+
+
+@pytest.mark.parametrize("name", ["ok", "OK", "Normal", "GOOD"])
+@pytest.mark.parametrize("layout", ["mvtec", "goodsad", "loco", "folder"])
+def test_good_parts_may_lie_in_a_folder_of_another_name(layout: str, name: str, tmp_path: Path) -> None:
+    before = read_dataset(trees.TREES[layout](tmp_path / "set"))
+    rename(tmp_path / "set", "good", name)
+    after = read_dataset(tmp_path / "set")
+    assert after.layout == layout and {one.kind for one in after.samples} == {one.kind for one in before.samples}
+    assert Counter((one.split, one.label, one.kind) for one in after.samples) == Counter(
+        (one.split, one.label, one.kind) for one in before.samples
+    )
+
+
+def test_each_split_may_name_its_good_parts_in_its_own_way(tmp_path: Path) -> None:
+    trees.mvtec(tmp_path, ("nut",))
+    rename(tmp_path / "nut/test", "good", "OK")
+    labels = {sample.id: sample.label for sample in read_dataset(tmp_path).samples}
+    assert labels["nut/train/good/000.png"] == labels["nut/test/OK/000.png"] == 0
+
+
+def test_a_set_like_btad_is_read(tmp_path: Path) -> None:
+    """train/ok, test/ok, test/ko; images and masks as BMP, named alike."""
+    for number in range(2):
+        trees.picture(tmp_path / f"01/train/ok/{number:04}.bmp")
+        trees.picture(tmp_path / f"01/test/ok/{number:04}.bmp")
+        trees.picture(tmp_path / f"01/test/ko/{number:04}.bmp", spot=True)
+        trees.mask(tmp_path / f"01/ground_truth/ko/{number:04}.bmp")
+    dataset = read_dataset(tmp_path)
+    assert dataset.layout == "goodsad"
+    assert Counter((one.split, one.kind) for one in dataset.samples) == {
+        ("train", "good"): 2, ("test", "good"): 2, ("test", "ko"): 2,
+    }  # fmt: skip
+    assert by_id(dataset)["01/test/ko/0000.bmp"].masks == (tmp_path / "01/ground_truth/ko/0000.bmp",)
+
+
+@pytest.mark.parametrize("suffix", [".PNG", ".bmp", ".jpg", ".tif"])
+@pytest.mark.parametrize(("layout", "mask"), [("mvtec", "000_mask"), ("goodsad", "000"), ("folder", "0")])
+def test_a_mask_may_have_the_suffix_of_any_image(layout: str, mask: str, suffix: str, tmp_path: Path) -> None:
+    trees.TREES[layout](tmp_path)
+    before = next(tmp_path.rglob(f"ground_truth/*/{mask}.png"))
+    after = before.with_suffix(suffix)
+    before.rename(after)
+    masks = [path for one in read_dataset(tmp_path).samples for path in one.masks]
+    assert after in masks and before not in masks
+    shutil.copy(after, before)
+    masks = [path for one in read_dataset(tmp_path).samples for path in one.masks]
+    assert before in masks and after not in masks, "a PNG is exact"
 
 
 def test_what_could_be_two_layouts_is_refused_with_their_names(tmp_path: Path) -> None:

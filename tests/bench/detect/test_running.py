@@ -20,6 +20,7 @@ from reason_iad.bench.detect.problems import Checked, check
 from reason_iad.bench.detect.readers import read_dataset
 from reason_iad.bench.detect.records import DetectManifest, DetectReport, ScoreRecord
 from reason_iad.bench.detect.running import EXTERNAL, Outcome, Settings, run_detector, score_maps
+from reason_iad.bench.storage import Destination
 from reason_iad.errors import DatasetError, ImageError, OutputError
 from reason_iad.expert.detectors import DETECTORS, make_detector
 from reason_iad.expert.detectors.base import Detection, Detector
@@ -71,7 +72,11 @@ def checked(root: Path) -> Checked:
 def run(
     root: Path, out: Path, detector: Detector | None = None, settings: Settings | None = None, **how: bool
 ) -> Outcome:
-    return run_detector(checked(root), settings or Settings(), out, detector or Brightness(), MODEL, **how)
+    save_maps = how.pop("save_maps", False)
+    return run_detector(
+        checked(root), settings or Settings(), Destination(out, **how), detector or Brightness(), MODEL,
+        save_maps=save_maps,
+    )  # fmt: skip
 
 
 def files(out: Path) -> dict[str, bytes]:
@@ -186,7 +191,7 @@ def test_results_are_neither_mixed_nor_lost(tmp_path: Path) -> None:
         run(root, out, resume=True)
     other = MODEL.model_copy(update={"sha256": "1" * 64})
     with pytest.raises(DatasetError, match="other weights"):
-        run_detector(checked(root), Settings(), out, Brightness(), other, resume=True)
+        run_detector(checked(root), Settings(), Destination(out, resume=True), Brightness(), other)
     assert files(out) == before
 
 
@@ -266,14 +271,14 @@ def test_maps_made_elsewhere_are_judged_alike(tmp_path: Path) -> None:
     root, out = trees.mvtec(tmp_path / "set"), tmp_path / "run"
     outcome = run(root, out)
     settings = replace(Settings(), detector=EXTERNAL, references="none")
-    judged = score_maps(checked(root), settings, tmp_path / "other", out / "maps")
+    judged = score_maps(checked(root), settings, Destination(tmp_path / "other"), out / "maps")
     assert judged.resized == 8
     for name in ("image_auroc", "pixel_auroc", "pixel_ap", "aupro_30", "aupro_05"):
         assert judged.report.mean[name] == pytest.approx(outcome.report.mean[name])
-    again = score_maps(checked(root), settings, tmp_path / "other", out / "maps", resume=True)
+    again = score_maps(checked(root), settings, Destination(tmp_path / "other", resume=True), out / "maps")
     assert again.report == judged.report
     with pytest.raises(DatasetError, match="choose another --out"):
-        score_maps(checked(root), settings, out, out / "maps", overwrite=True)
+        score_maps(checked(root), settings, Destination(out, overwrite=True), out / "maps")
 
 
 @pytest.mark.parametrize("name", DETECTORS)

@@ -23,7 +23,7 @@ from reason_iad.bench.detect.inventory import (
 from reason_iad.bench.detect.masks import read_truth
 from reason_iad.bench.detect.samples import Dataset, Sample
 from reason_iad.errors import DatasetError
-from reason_iad.images import printable
+from reason_iad.images import is_lossy_name, printable
 
 References = Literal["train", "template", "none"]
 """What an image is compared with: the training images of its category, its own template, or nothing (maps made
@@ -41,6 +41,7 @@ KINDS: dict[str, str] = {
     "bad-mask": "a mask cannot be read, has another size than its image, or values it should not have",
     "empty-mask": "the mask of an abnormal image is empty",
     "mask-of-normal": "a normal image has a mask that is not empty",
+    "lossy-mask": "a mask is a JPEG file, whose grey values beside the defect count as defective, too",
     "abnormal-reference": "an abnormal image is among the training images",
     "no-template": "an image has no template to be compared with",
     "no-normal": "a category has no normal training image",
@@ -50,7 +51,7 @@ KINDS: dict[str, str] = {
 }
 """Kind of problem, and what it means."""
 
-WARNINGS = frozenset({"duplicate", "few-normals", "empty-class", "no-masks"})
+WARNINGS = frozenset({"duplicate", "lossy-mask", "few-normals", "empty-class", "no-masks"})
 """Kinds that do not stop a run."""
 
 
@@ -218,6 +219,10 @@ def _of_masks(sample: Sample, root: Path, facts: Facts, notes: _Notes) -> Iterat
     except DatasetError as error:
         yield Problem("bad-mask", sample.id, str(error), (sample.id,))
         return
+    for path in sample.masks:
+        if is_lossy_name(path.name):
+            message = f"its mask '{_below(path, root)}' is a JPEG, which adds grey values; save the original as PNG"
+            yield Problem("lossy-mask", sample.id, message)
     if sample.label and not truth.mask.any():
         yield Problem("empty-mask", sample.id, f"is {sample.kind}, but its mask is empty", (sample.id,))
     if not sample.label and truth.mask.any():

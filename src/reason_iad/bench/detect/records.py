@@ -38,6 +38,7 @@ class DetectManifest(Record):
     run_version: str = DETECT_VERSION
     status: Literal["running", "complete"]
     detector: str
+    encoder: str = Field(default="tower", description="What makes the feature maps that are compared.")
     statistic: str = Field(description="What the image score and the map are.")
     dataset: str = Field(description="Name of the folder.")
     layout: str

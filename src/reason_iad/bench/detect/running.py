@@ -22,6 +22,7 @@ from reason_iad.bench.detect.problems import Checked, References
 from reason_iad.bench.detect.records import DetectManifest, DetectReport, ScoreRecord
 from reason_iad.bench.detect.samples import Sample
 from reason_iad.bench.packages import versions
+from reason_iad.bench.storage import Destination
 from reason_iad.errors import DatasetError, ReasonIADError
 from reason_iad.expert.cache import Recent
 from reason_iad.images import load_image, printable
@@ -51,6 +52,7 @@ class Settings:
         shots: normal training images per category (`references` 'train').
         limit: images judged per category; None: all.
         seed: of the draws.
+        encoder: what makes the feature maps that the detector compares.
     """
 
     detector: str = "distance"
@@ -58,6 +60,7 @@ class Settings:
     shots: int = 8
     limit: int | None = None
     seed: int = 0
+    encoder: str = "tower"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,11 @@ class Outcome:
 def run_detector(
     checked: Checked,
     settings: Settings,
-    out: Path,
+    out: Destination,
     detector: Detector,
     model: ModelVersion,
     *,
     advance: Advance = lambda name, total: lambda: None,
-    resume: bool = False,
-    overwrite: bool = False,
     save_maps: bool = False,
 ) -> Outcome:
     """Score every test image, write it down, and judge.
@@ -92,11 +93,10 @@ def run_detector(
     Args:
         checked: the set, without errors.
         settings: what decides the scores.
-        out: the run's folder.
+        out: the run's folder, and what to do with results that are there.
         detector: scores images.
         model: the weights behind it.
         advance: shows progress.
-        resume, overwrite: what to do with results that are there; without either, they are an error.
         save_maps: also write the maps at the size of the images.
 
     Raises:
@@ -105,7 +105,7 @@ def run_detector(
     """
     samples = judged(checked.dataset.samples, settings.limit, settings.seed)
     manifest = _manifest(checked, settings, samples, detector.statistic, model)
-    with DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite) as folder:
+    with DetectFolder(out.folder, manifest, samples, resume=out.resume, overwrite=out.overwrite) as folder:
         folder.begin()
         step = advance("scoring", len(samples))
         for _ in folder.scores:
@@ -121,17 +121,15 @@ def run_detector(
 def score_maps(
     checked: Checked,
     settings: Settings,
-    out: Path,
+    out: Destination,
     maps: Path,
     *,
     advance: Advance = lambda name, total: lambda: None,
-    resume: bool = False,
-    overwrite: bool = False,
 ) -> Outcome:
     """Judge maps that were made elsewhere; an image's score is the largest value of its map.
 
     Args:
-        checked, settings, out, advance, resume, overwrite: as in `run_detector`.
+        checked, settings, out, advance: as in `run_detector`.
         maps: the folder of the maps (`maps.find_maps`).
 
     Raises:
@@ -139,12 +137,14 @@ def score_maps(
         OutputError: something cannot be written.
     """
     samples = judged(checked.dataset.samples, settings.limit, settings.seed)
-    if maps.resolve().is_relative_to(out.resolve()):
-        raise DatasetError(f"The maps are in '{printable(out)}', which this run writes to; choose another --out.")
+    if maps.resolve().is_relative_to(out.folder.resolve()):
+        raise DatasetError(
+            f"The maps are in '{printable(out.folder)}', which this run writes to; choose another --out."
+        )
     paths = find_maps(maps, samples)
     manifest = _manifest(checked, settings, samples, _EXTERNAL_STATISTIC, None)
     other_size: list[str] = []
-    with DetectFolder(out, manifest, samples, resume=resume, overwrite=overwrite) as folder:
+    with DetectFolder(out.folder, manifest, samples, resume=out.resume, overwrite=out.overwrite) as folder:
         folder.scores.clear()  # nothing says that the maps are still the same; reading them again is cheap
         folder.begin()
         step = advance("reading", len(samples))
@@ -254,6 +254,7 @@ def _manifest(
     return DetectManifest(
         status="running",
         detector=settings.detector,
+        encoder=settings.encoder,
         statistic=statistic,
         dataset=dataset.root.resolve().name,
         layout=dataset.layout,

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-GOOD = "good"
-"""The kind of every normal image, as MVTec's folders call it."""
-
 Split = Literal["train", "validation", "test"]
 
 

@@ -26,6 +26,7 @@ from reason_iad.cli.values import Choice
 from reason_iad.config import InspectorConfig
 from reason_iad.errors import ConfigError, DatasetError, ModelError, nearest_file
 from reason_iad.expert.detectors import DETECTORS
+from reason_iad.expert.encoders import ENCODERS
 from reason_iad.images import printable
 
 if TYPE_CHECKING:
@@ -103,10 +104,19 @@ SHOWN = 30
     METHOD,
     "--detector",
     type=OneOf(DETECTORS),
-    default=next(iter(DETECTORS)),
+    default="distance",
     show_default=True,
     help="What makes the anomaly maps: the plain distance from the normal images (distance), the comparison that "
     "an inspection uses in its verdict (suspicion), or the map that an inspection shows (calibrated).",
+)
+@option(
+    METHOD,
+    "--encoder",
+    type=OneOf(ENCODERS),
+    default="tower",
+    show_default=True,
+    help="What makes the features that are compared: the vision part of the model (tower), or a registered "
+    "encoder.",
 )
 @seed_option("Start value of the random choice of images for --shots and --limit.", METHOD)
 @model_option
@@ -135,9 +145,9 @@ SHOWN = 30
 @option(OUTPUT, "--quiet", is_flag=True, help="Print only the table and errors.")
 def detect(
     root: Path, layout: str | None, categories: tuple[str, ...], normal: str | None, maps: Path | None, model: str,
-    detector: str, references: References, shots: int, limit: int | None, seed: int, device: str, dtype: str,
-    threads: int | None, out: Path, save_maps: bool, skip_problems: bool, resume: bool, overwrite: bool, form: str,
-    quiet: bool,
+    detector: str, encoder: str, references: References, shots: int, limit: int | None, seed: int, device: str,
+    dtype: str, threads: int | None, out: Path, save_maps: bool, skip_problems: bool, resume: bool,
+    overwrite: bool, form: str, quiet: bool,
 ) -> None:  # fmt: skip
     """Measure how well defects are found and located in a detection set.
 
@@ -157,20 +167,21 @@ def detect(
     """
     from reason_iad.bench.detect.folder import require_free
     from reason_iad.bench.detect.running import EXTERNAL, Settings
+    from reason_iad.bench.storage import Destination
 
     check_resume(resume, overwrite)
     require_free(out, resume=resume, overwrite=overwrite)
     _check_options(model, device, maps, save_maps)
     compared: References = "none" if maps is not None else references
-    settings = Settings(EXTERNAL if maps is not None else detector, compared, shots, limit, seed)
+    settings = Settings(EXTERNAL if maps is not None else detector, compared, shots, limit, seed, encoder)
     try:
         with Console(quiet) as console:
             checked = _checked(root, layout, normal, categories, settings, skip_problems, console)
-            how: dict[str, Any] = {"advance": console.advance, "resume": resume, "overwrite": overwrite}
+            how: dict[str, Any] = {"out": Destination(out, resume, overwrite), "advance": console.advance}
             if maps is not None:
-                outcome = _score_maps(checked, settings, out, maps, how)
+                outcome = _score_maps(checked, settings, maps, how)
             else:
-                outcome = _run(checked, settings, out, (model, device, dtype), save_maps, how)
+                outcome = _run(checked, settings, (model, device, dtype), save_maps, how)
             console.sum_up(outcome)
     except KeyboardInterrupt:
         fail(
@@ -233,7 +244,6 @@ def _checked(
 def _run(
     checked: Checked,
     settings: Settings,
-    out: Path,
     engine: tuple[str, str, str],
     save_maps: bool,
     how: dict[str, Any],
@@ -241,18 +251,18 @@ def _run(
     from reason_iad.backbones import load_backbone
     from reason_iad.bench.detect.running import run_detector
     from reason_iad.expert.detectors import make_detector
-    from reason_iad.expert.encoders.tower import TowerEncoder
+    from reason_iad.expert.encoders import make_encoder
 
     model, device, dtype = engine
     backbone = load_backbone(model, device=device, dtype=dtype)
-    detector = make_detector(settings.detector, TowerEncoder(backbone))
-    return run_detector(checked, settings, out, detector, backbone.version, save_maps=save_maps, **how)
+    detector = make_detector(settings.detector, make_encoder(settings.encoder, backbone))
+    return run_detector(checked, settings, detector=detector, model=backbone.version, save_maps=save_maps, **how)
 
 
-def _score_maps(checked: Checked, settings: Settings, out: Path, maps: Path, how: dict[str, Any]) -> Outcome:
+def _score_maps(checked: Checked, settings: Settings, maps: Path, how: dict[str, Any]) -> Outcome:
     from reason_iad.bench.detect.running import score_maps
 
-    return score_maps(checked, settings, out, maps, **how)
+    return score_maps(checked, settings, maps=maps, **how)
 
 
 def _rendered(report: DetectReport, form: str) -> str:

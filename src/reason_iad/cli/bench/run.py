@@ -216,6 +216,7 @@ def run(
     from reason_iad.bench.conditions import Settings
     from reason_iad.bench.questions import read_units, unreadable_images
     from reason_iad.bench.running import OnRay, run_methods
+    from reason_iad.bench.storage import Destination
 
     check_resume(resume, overwrite)
     if ray is None and (workers is not None or gpus):
@@ -234,7 +235,7 @@ def run(
             if unreadable := unreadable_images(units, images):
                 watcher.warn(_will_fail(unreadable, len(units)))
             run_methods(
-                settings, methods, units, out, watcher, resume=resume, overwrite=overwrite, threads=threads,
+                settings, methods, units, Destination(out, resume, overwrite), watcher, threads=threads,
                 ray=None if ray is None else OnRay(None if ray == _HERE else ray, workers, gpus),
             )  # fmt: skip
     except KeyboardInterrupt:
@@ -290,7 +291,7 @@ class Console:
     def begin(self, method: str, questions: int, done: Sequence[AnswerRecord]) -> None:
         """Start a bar."""
         if done:
-            self._say(f"{method}: {len(done)} of {questions} answers are there already.")
+            self._say(f"{method}: {len(done)} of {questions} answers are already there.")
         self._right, self._answered = sum(answer.right for answer in done), len(done)
         self._task = self._progress.add_task(method, total=questions, completed=len(done), rate="", right="")
         self._progress.reset(self._task, completed=len(done))

@@ -1,8 +1,8 @@
-"""What the world is made of: parts with a design, and kinds of defects that change how one of them turned out."""
+"""What brushes work on: a picture of a part, and where the part is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,16 +13,6 @@ Image = npt.NDArray[np.float32]
 """(S, S, 3), 0 to 255."""
 Mask = npt.NDArray[np.bool_]
 """(S, S)."""
-Pixels = npt.NDArray[np.uint8]
-"""(H, W, 3)."""
-Box = tuple[int, int, int, int]
-Size = int | tuple[int, int]
-"""Of a picture: pixels each way, or (height, width)."""
-
-
-def sides(size: Size) -> tuple[int, int]:
-    """(height, width)."""
-    return (size, size) if isinstance(size, int) else size
 
 
 @dataclass(slots=True)
@@ -32,7 +22,7 @@ class Canvas:
     Attributes:
         image: the picture.
         part: where the part is; defects of the surface lie inside.
-        layers: whatever the family needs to know of the drawing (copper, components, ...).
+        layers: what else is known of the drawing (copper, components, ...); empty for a photo.
     """
 
     image: Image
@@ -46,103 +36,6 @@ class Canvas:
 
 
 Design = dict[str, Any]
-"""What is the same in every part of a product: where things are, how large, which colours."""
-MakeDesign = Callable[[np.random.Generator, int], Design]
-"""(rng, size) to a design."""
-Render = Callable[[np.random.Generator, Design, int], Canvas]
-"""(rng, design, size) to one part of that design; two calls differ as two good parts do."""
+"""What a brush may know of the product, such as the colour of its background ('background'); may be empty."""
 Apply = Callable[[np.random.Generator, Canvas, Design], "Mask | None"]
 """Draws a defect into the canvas; returns its pixels, or None if this part has no room for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of defect, in words.
-
-    Attributes:
-        name: as people call it.
-        description: how it looks.
-        cause, why, action: where it comes from, why it matters, what to do.
-        held_out: never trained on.
-    """
-
-    name: str
-    description: str
-    cause: str
-    why: str
-    action: str
-    held_out: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A family of parts.
-
-    Attributes:
-        name: short.
-        object_name: as people call the part.
-        category: its category in the knowledge that comes with the package.
-        design, render: see `MakeDesign`, `Render`.
-        defects: kind name to how it is drawn on this family.
-        grey: share of pictures taken by a grey camera.
-        held_out: never trained on.
-        weight: how often it is drawn, relative to the others.
-        marked: whether designs may have marks that belong there. They are drawn alike on every part, which takes
-            defects whose place does not depend on what differs from part to part.
-    """
-
-    name: str
-    object_name: str
-    category: str
-    design: MakeDesign
-    render: Render
-    defects: Mapping[str, Apply]
-    grey: float = 0.2
-    held_out: bool = False
-    weight: float = 1.0
-    marked: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """A defect in a picture.
-
-    Attributes:
-        kind: name of its `Kind`.
-        mask_area: share of the image, in (0, 1].
-        severity: 'minor', 'major' or 'critical', by size and kind.
-        box: (x1, y1, x2, y2) in pixels, x2 and y2 exclusive.
-        place: one of the nine places, of the centroid.
-    """
-
-    kind: str
-    mask_area: float
-    severity: str
-    box: Box
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A picture of a part, good references of the same design, and the truth.
-
-    Attributes:
-        query: the inspected picture.
-        references: pictures of good parts.
-        mask: defective pixels of the query.
-        family, object_name: what it is.
-        defects: what is wrong; empty if it is good.
-        aligned: whether references show the part at the same place, to about a pixel.
-        featured: whether the design has marks that look like defects and are none; only a reference tells.
-        seed: makes the same sample again.
-    """
-
-    query: Pixels
-    references: tuple[Pixels, ...]
-    mask: Mask
-    family: str
-    object_name: str
-    defects: tuple[Defect, ...]
-    aligned: bool
-    featured: bool
-    seed: int

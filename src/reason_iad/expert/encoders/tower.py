@@ -33,7 +33,7 @@ class TowerEncoder:
     def __init__(self, model: HasTower) -> None:
         self._model = model
         self.name = f"{model.version.name} (its vision tower)"
-        self.sha256 = model.version.sha256
+        self.sha256 = model.version.encoder_sha256
 
     def encode(self, images: Sequence[Image.Image]) -> list[tuple[FeatureMap, ...]]:
         """One map per image, one after another: pictures of different shapes make no batch."""

@@ -1,4 +1,6 @@
-"""Any folder of pictures: `good/` beside one folder per kind of defect, or all in one and a pattern for the normal.
+"""Any folder of pictures: `good/` (or `ok/`, `normal/`) beside one folder per kind of defect, or all in one folder.
+
+If all are in one folder, a pattern says which of them are normal.
 
 Such a folder has no split. Half of the normal images become references, picked by a hash of their names, so that
 adding an image moves no other one from one side to the other.
@@ -12,22 +14,30 @@ import hashlib
 from fnmatch import fnmatch
 from pathlib import Path
 
-from reason_iad.bench.detect.readers.tree import MASKS, category_name, images_in, subfolders
-from reason_iad.bench.detect.samples import GOOD, Found, Reader, Sample, Split
+from reason_iad.bench.detect.readers.tree import (
+    MaskFolder,
+    category_name,
+    images_in,
+    mask_stems,
+    normal_folders,
+    subfolders,
+)
+from reason_iad.bench.detect.samples import Found, Reader, Sample, Split
 from reason_iad.errors import DatasetError
-from reason_iad.images import printable
+from reason_iad.images import is_normal_name, printable
+from reason_iad.images.kinds import GOOD, MASK_FOLDER
 
-_RESERVED = frozenset({MASKS, "train", "test", "validation"})
+_RESERVED = frozenset({MASK_FOLDER, "train", "test", "validation"})
 
 
 def _fits(root: Path) -> bool:
-    return bool(images_in(root / GOOD))
+    return any(images_in(folder) for folder in normal_folders(root))
 
 
 def _read(root: Path, normal: str | None) -> Found:
     if normal is not None:
         return _flat(root, normal)
-    if not (root / GOOD).is_dir():
+    if not normal_folders(root):
         raise DatasetError(
             f"'{printable(root)}' has no folder '{GOOD}'; put the normal images there, or say which files are "
             "normal with --normal 'PATTERN'."
@@ -39,7 +49,8 @@ def _read(root: Path, normal: str | None) -> Found:
         images = images_in(kind)
         if not images:
             found.empty.append(kind)
-        found.samples.extend(_samples(root, images, kind.name, root / MASKS / kind.name))
+        name = GOOD if is_normal_name(kind.name) else kind.name
+        found.samples.extend(_samples(root, images, name, root / MASK_FOLDER / kind.name))
     return found
 
 
@@ -49,13 +60,15 @@ def _flat(root: Path, normal: str) -> Found:
     if images and not good:
         raise DatasetError(f"No image of '{printable(root)}' is named like '{normal}'; check the pattern.")
     bad = [image for image in images if image not in set(good)]
-    return Found([*_samples(root, good, GOOD, root / MASKS), *_samples(root, bad, "defect", root / MASKS)], [])
+    return Found(
+        [*_samples(root, good, GOOD, root / MASK_FOLDER), *_samples(root, bad, "defect", root / MASK_FOLDER)], []
+    )
 
 
 def _samples(root: Path, images: list[Path], kind: str, masks: Path) -> list[Sample]:
     good = kind == GOOD
     references = set(_half(images)) if good else set()
-    has_masks = masks.is_dir()
+    has_masks, files = masks.is_dir(), MaskFolder(masks)
     return [
         Sample(
             id=image.relative_to(root).as_posix(),
@@ -64,7 +77,7 @@ def _samples(root: Path, images: list[Path], kind: str, masks: Path) -> list[Sam
             image=image,
             label=0 if good else 1,
             kind=kind,
-            masks=_masks(masks, image, required=not good) if has_masks else (),
+            masks=_masks(files, image, required=not good) if has_masks else (),
         )
         for image in images
     ]
@@ -83,10 +96,9 @@ def _half(images: list[Path]) -> list[Path]:
     return [image for image in images if digest(image)[0] % 2 == 0] or sorted(images, key=digest)[:1]
 
 
-def _masks(folder: Path, image: Path, *, required: bool) -> tuple[Path, ...]:
-    candidates = [folder / f"{image.stem}_mask.png", folder / f"{image.stem}.png"]
-    there = [path for path in candidates if path.is_file()]
-    return tuple(there[:1] or (candidates[:1] if required else ()))
+def _masks(masks: MaskFolder, image: Path, *, required: bool) -> tuple[Path, ...]:
+    found = masks.expect(*mask_stems(image)) if required else masks.find(*mask_stems(image))
+    return () if found is None else (found,)
 
 
 READER = Reader("folder", "good/ beside a folder per kind of defect, or flat with --normal", False, _fits, _read)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reason_iad.bench.detect.readers.tree import categories, images_in, mask_files, read_tree
+from reason_iad.bench.detect.readers.tree import MaskFolder, categories, images_in, mask_files, read_tree
 from reason_iad.bench.detect.samples import Found, Reader, Saturation
 from reason_iad.errors import DatasetError
 from reason_iad.images import printable
@@ -17,8 +17,8 @@ from reason_iad.images import printable
 CONFIG = "defects_config.json"
 
 
-def _masks(folder: Path, image: Path) -> tuple[Path, ...]:
-    parts = folder / image.stem
+def _masks(masks: MaskFolder, image: Path) -> tuple[Path, ...]:
+    parts = masks.path / image.stem
     return tuple(images_in(parts)) or (parts,)  # the folder itself stands for what is missing
 
 

@@ -11,7 +11,8 @@ from typing import cast
 
 from reason_iad.bench.detect.readers.table import Row, columns_of, rows
 from reason_iad.bench.detect.readers.tree import category_name
-from reason_iad.bench.detect.samples import GOOD, Found, Reader, Sample, Split
+from reason_iad.bench.detect.samples import Found, Reader, Sample, Split
+from reason_iad.images.kinds import GOOD
 
 INDEX = "manifest.csv"
 COLUMNS = ("split", "image", "label")

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reason_iad.bench.detect.readers.tree import categories, mask_files, read_tree
+from reason_iad.bench.detect.readers.tree import MaskFolder, categories, mask_files, read_tree
 from reason_iad.bench.detect.samples import Found, Reader
+from reason_iad.images.kinds import MASK_ENDING
 
 
-def _masks(folder: Path, image: Path) -> tuple[Path, ...]:
-    return (folder / f"{image.stem}_mask.png",)
+def _masks(masks: MaskFolder, image: Path) -> tuple[Path, ...]:
+    return (masks.expect(image.stem + MASK_ENDING),)
 
 
 def _fits(root: Path) -> bool:
     if not categories(root):
         return False
     masks = list(mask_files(root))
-    return not masks or any(path.stem.endswith("_mask") for path in masks)
+    return not masks or any(path.stem.endswith(MASK_ENDING) for path in masks)
 
 
 def _read(root: Path, normal: str | None) -> Found:

@@ -5,13 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from reason_iad.bench.detect.samples import GOOD, Found, Sample, Saturation, Split
-from reason_iad.images import IMAGE_SUFFIXES
+from reason_iad.bench.detect.samples import Found, Sample, Saturation, Split
+from reason_iad.images import is_image_name, is_litter, is_normal_name
+from reason_iad.images.kinds import GOOD, MASK_ENDING, MASK_FOLDER
 
-MASKS = "ground_truth"
 
-FindMasks = Callable[[Path, Path], tuple[Path, ...]]
-"""From the folder of a kind's masks and an image, the image's mask files, whether they exist or not."""
+class MaskFolder:
+    """The masks of one kind: files named after their images, in any format that images may have.
+
+    Args:
+        path: the folder; it may be missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._files: dict[str, list[Path]] = {}
+        for file in images_in(path):
+            self._files.setdefault(file.stem, []).append(file)
+
+    def find(self, *stems: str) -> Path | None:
+        """The mask with the first of these names, suffixes aside, for which there is one; of several, the PNG."""
+        for stem in stems:
+            if files := self._files.get(stem):
+                return min(files, key=lambda file: (file.suffix != ".png", file.suffix))
+        return None
+
+    def expect(self, *stems: str) -> Path:
+        """The same, or where the mask should be."""
+        return self.find(*stems) or self.path / f"{stems[0]}.png"
+
+
+def mask_stems(image: Path) -> tuple[str, str]:
+    """The names that a mask of an image may have, suffixes aside."""
+    return f"{image.stem}{MASK_ENDING}", image.stem
+
+
+FindMasks = Callable[[MaskFolder, Path], tuple[Path, ...]]
+"""From the masks of a kind and an image, the image's mask files, whether they exist or not."""
 Configure = Callable[[Path], dict[int, Saturation] | None]
 """From the folder of a category, how its defects saturate."""
 
@@ -33,34 +63,35 @@ def read_tree(root: Path, find_masks: FindMasks, configure: Configure = lambda f
     """
     found = Found([], [])
     for folder in categories(root):
-        has_masks = (folder / MASKS).is_dir()
+        has_masks = (folder / MASK_FOLDER).is_dir()
         saturation = configure(folder)
         for split, kind in _kinds(folder):
             images = images_in(kind)
             if not images:
                 found.empty.append(kind)
-            for image in images:
-                good = kind.name == GOOD
-                masks = find_masks(folder / MASKS / kind.name, image) if has_masks and not good else ()
-                found.samples.append(
-                    Sample(
-                        id=image.relative_to(root).as_posix(),
-                        category=category_name(folder),
-                        split=split,
-                        image=image,
-                        label=0 if good else 1,
-                        kind=kind.name,
-                        masks=masks or (stray_mask(folder, image) if good and has_masks else ()),
-                        saturation=saturation,
-                    )
+            good = is_normal_name(kind.name)
+            masks = MaskFolder(folder / MASK_FOLDER / kind.name)
+            find = _stray_mask if good else find_masks
+            found.samples.extend(
+                Sample(
+                    id=image.relative_to(root).as_posix(),
+                    category=category_name(folder),
+                    split=split,
+                    image=image,
+                    label=0 if good else 1,
+                    kind=GOOD if good else kind.name,
+                    masks=find(masks, image) if has_masks else (),
+                    saturation=saturation,
                 )
+                for image in images
+            )
     return found
 
 
-def stray_mask(category: Path, image: Path) -> tuple[Path, ...]:
+def _stray_mask(masks: MaskFolder, image: Path) -> tuple[Path, ...]:
     """The mask of a normal image, which some exports write (empty, one hopes)."""
-    candidates = (category / MASKS / GOOD / name for name in (f"{image.stem}_mask.png", f"{image.stem}.png"))
-    return tuple(path for path in candidates if path.is_file())
+    found = masks.find(*mask_stems(image))
+    return () if found is None else (found,)
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -71,16 +102,20 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a visible file has the suffix of an image; a link that leads nowhere counts, to be reported."""
-    visible = not path.name.startswith(".") and path.suffix.lower() in IMAGE_SUFFIXES
-    return visible and not path.is_dir()
+    """Whether a file is named like an image; a link that leads nowhere counts, to be reported."""
+    return is_image_name(path.name) and not path.is_dir()
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Visible folders in a folder, sorted; none if it is missing."""
+    """The folders in a folder, without litter, sorted; none if it is missing."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_litter(path.name))
+
+
+def normal_folders(folder: Path) -> list[Path]:
+    """The folders of good parts in a folder, sorted."""
+    return [path for path in subfolders(folder) if is_normal_name(path.name)]
 
 
 def category_name(folder: Path) -> str:
@@ -89,14 +124,15 @@ def category_name(folder: Path) -> str:
 
 
 def mask_files(root: Path) -> Iterator[Path]:
-    """Everything two levels below the mask folders of a tree: files, or folders where an image has several."""
+    """What is two levels below the mask folders of a tree: masks, or folders where an image has several."""
     for category in categories(root):
-        for kind in subfolders(category / MASKS):
-            yield from sorted(kind.iterdir())
+        for kind in subfolders(category / MASK_FOLDER):
+            yield from sorted([*images_in(kind), *subfolders(kind)])
 
 
 def _is_category(folder: Path) -> bool:
-    return (folder / "test").is_dir() and ((folder / "train" / GOOD).is_dir() or (folder / MASKS).is_dir())
+    masks = (folder / MASK_FOLDER).is_dir()
+    return (folder / "test").is_dir() and (masks or bool(normal_folders(folder / "train")))
 
 
 def _kinds(category: Path) -> Iterator[tuple[Split, Path]]:

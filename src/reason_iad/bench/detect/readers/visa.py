@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import cast
 
 from reason_iad.bench.detect.readers.table import columns_of, rows
-from reason_iad.bench.detect.samples import GOOD, Found, Reader, Sample, Split
+from reason_iad.bench.detect.samples import Found, Reader, Sample, Split
+from reason_iad.images.kinds import GOOD
 
 INDEX = Path("split_csv", "1cls.csv")
 COLUMNS = ("object", "split", "label", "image", "mask")

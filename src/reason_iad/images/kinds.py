@@ -1,0 +1,88 @@
+"""What the names of files and folders mean, the same for everything that reads folders: images, masks, good parts.
+
+Names are judged here and nowhere else. Nothing is opened; what a file really holds is found out when it is loaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".png",
+        ".apng",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".gif",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+    }
+)
+"""Suffixes (lower case) by which images and masks are found in folders. Decoding goes by content, not by suffix."""
+
+GOOD = "good"
+"""The kind of every normal image, as MVTec's folders call it."""
+
+NORMAL_NAMES = frozenset({GOOD, "ok", "normal"})
+"""Names (lower case) of folders whose images show good parts."""
+
+MASK_FOLDER = "ground_truth"
+"""Name of the folder of masks, beside the folders of images."""
+
+MASK_ENDING = "_mask"
+"""What the name of a mask may have behind the name of its image, before the suffix."""
+
+_LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe"})
+
+_LITTER = frozenset(
+    {
+        # Windows
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "$recycle.bin",
+        "recycler",
+        "system volume information",
+        # macOS; the others of its names begin with a dot
+        "__macosx",
+        "icon\r",
+        "network trash folder",
+        "temporary items",
+        # network storage (Synology, QNAP)
+        "@eadir",
+        "@tmp",
+        "@recycle",
+        "@recently-snapshot",
+        "#recycle",
+        "#snapshot",
+        # Linux
+        "lost+found",
+    }
+)
+"""Names (lower case) of files and folders that systems and file managers leave between those of people."""
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or a folder of this name is hidden, or is left by a system: thumbnails, deleted files."""
+    return name.startswith(".") or name.lower() in _LITTER
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name is taken for an image, or for a mask, when a folder is searched."""
+    return PurePath(name).suffix.lower() in IMAGE_SUFFIXES and not is_litter(name)
+
+
+def is_normal_name(name: str) -> bool:
+    """Whether a folder of this name holds good parts: 'good', 'OK', 'Normal'."""
+    return name.lower() in NORMAL_NAMES
+
+
+def is_lossy_name(name: str) -> bool:
+    """Whether a file of this name is a JPEG, which changes the values of pixels beside every edge."""
+    return PurePath(name).suffix.lower() in _LOSSY_SUFFIXES
