@@ -110,7 +110,7 @@ def write_questions(images: Path, categories: list[str], path: Path) -> None:
     """One good and one defective image per category, with a questions file about them."""
     entries: dict[str, Any] = {}
     for category in categories:
-        templates = [f"{category}/train/good/{i}.png" for i in range(2)]
+        templates = [f"{category}/train/good/{i}.png" for i in range(8)]
         for i, template in enumerate(templates):
             plate(images / template, seed=50 + i)
         for kind in ("good", "spot"):
