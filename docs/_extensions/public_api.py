@@ -46,6 +46,19 @@ def describe_fields(app: Sphinx, what: str, name: str, obj: Any, options: Any, l
     lines.append("")
 
 
+def mark_code(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Indented paragraphs of a docstring are code, as they are in Markdown."""
+    marked: list[str] = []
+    before = ""
+    for at, line in enumerate(lines):
+        code = line.startswith("    ") and before and not before.startswith((" ", "-", "..", ":"))
+        if code and at and not lines[at - 1].strip():
+            marked += ["::", ""]
+        marked.append(line)
+        before = line or before
+    lines[:] = marked
+
+
 def check_public_names(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Warn about exported names that have no docstring or are not on the page."""
     described = {name for name, entry in env.get_domain("py").data["objects"].items() if entry.docname == PAGE}
@@ -62,6 +75,7 @@ def check_public_names(app: Sphinx, env: BuildEnvironment) -> list[str]:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the hooks."""
     app.connect("autodoc-skip-member", skip_what_is_exported)
+    app.connect("autodoc-process-docstring", mark_code, priority=400)  # before sections become lists
     app.connect("autodoc-process-docstring", describe_fields)
     app.connect("env-check-consistency", lambda app, env: check_public_names(app, env))
     return {"parallel_read_safe": True}
