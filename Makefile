@@ -25,7 +25,7 @@ test: $(STAMP) ## run the tests
 docs: $(STAMP) ## build the documentation as a site in docs/_build/html (Python 3.11 or newer)
 	$(BIN)/python -c 'import furo, myst_parser, sphinx' 2>/dev/null || \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
-	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -n -q -E -b html docs docs/_build/html
 
 lint: $(STAMP) ## check style, format and types
 	$(BIN)/ruff check $(CODE)

@@ -145,11 +145,11 @@ def write_manifest(folder: Path, category: str) -> None:
         rows = csv.writer(file)
         rows.writerow(("split", "image", "label", "template", "mask", "category"))
         template = f"{category}/train/good/0.png"
-        rows.writerow(("train", template, "good", "", "", category))
-        rows.writerow(("train", f"{category}/train/good/1.png", "good", "", "", category))
-        rows.writerow(("test", f"{category}/test/good/0.png", "good", template, "", category))
+        rows.writerow(("train", template, 0, "", "", category))
+        rows.writerow(("train", f"{category}/train/good/1.png", 0, "", "", category))
+        rows.writerow(("test", f"{category}/test/good/0.png", 0, template, "", category))
         found = f"{category}/ground_truth/spot/0_mask.png"
-        rows.writerow(("test", f"{category}/test/spot/0.png", "spot", template, found, category))
+        rows.writerow(("test", f"{category}/test/spot/0.png", 1, template, found, category))
 
 
 def write_detection_set(folder: Path, maps: Path) -> None:
