@@ -11,7 +11,7 @@ DEMO_OUT  ?= demo-out
 CODE      := src tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format schema clean
+.PHONY: help demo test docs lint format schema clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -21,6 +21,11 @@ demo: $(STAMP) ## inspect six parts that come with the package; reports in DEMO_
 
 test: $(STAMP) ## run the tests
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
+
+docs: $(STAMP) ## build the documentation as a site in docs/_build/html (Python 3.11 or newer)
+	$(BIN)/python -c 'import furo, myst_parser, sphinx' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m sphinx -W --keep-going -n -q -E -b html docs docs/_build/html
 
 lint: $(STAMP) ## check style, format and types
 	$(BIN)/ruff check $(CODE)
@@ -35,7 +40,7 @@ schema: $(STAMP) ## write the JSON schemas in docs/ anew
 	$(BIN)/python -m reason_iad schema --out docs
 
 clean: ## remove .venv and everything that is built
-	rm -rf $(VENV) build dist demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is written last, so that an installation that was interrupted is done again.

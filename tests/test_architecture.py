@@ -185,7 +185,7 @@ def test_no_path_of_one_machine() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_functions_are_short_and_take_few_parameters(module: str) -> None:
-    """Command functions take what their options say; a function of another library's form takes what that passes."""
+    """Command functions take what their options say."""
     prescribed = {"suffix_attention"}  # the form that transformers gives an attention function
     for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if not isinstance(node, ast.FunctionDef):

@@ -2,7 +2,7 @@
 
 On CUDA compiled steps are replayed as CUDA graphs. Shapes are static: every arrangement of prefix, latents and
 patches is compiled when it first occurs, which takes seconds to minutes, so this is for services that meet the same
-arrangements again and again; see docs/performance.md for what was measured. Nothing is compiled for prompts,
+arrangements again and again; see docs/results.md for what was measured. Nothing is compiled for prompts,
 decoding or gradients.
 """
 

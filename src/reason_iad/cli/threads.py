@@ -1,4 +1,4 @@
-"""How many processor cores a command uses, and how threads wait for each other (benchmarks/threads.py measures it).
+"""How many processor cores a command uses, and how threads wait for each other (docs/servers.md).
 
 torch starts one thread per core. By default, threads wait for each other by counting at full speed. On an idle
 machine this saves microseconds. Beside other busy programs, a thread that waits keeps a core from the thread that

@@ -145,7 +145,7 @@ class Inspector:
 
     @property
     def operating_point(self) -> OperatingPoint | None:
-        """Thresholds set by known parts; None: `config.threshold` decides."""
+        """Thresholds set by known parts, or None if `config.threshold` decides."""
         return self._point
 
     def at(self, operating_point: OperatingPoint | None) -> Inspector:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ("*.md", "docs/*.md", "src/**/*.md")
@@ -35,3 +35,9 @@ def test_every_script_the_readme_names_exists() -> None:
     for name in DOCUMENTS:
         for script in re.findall(r"benchmarks/\w+\.py", (ROOT / name).read_text(encoding="utf-8")):
             assert (ROOT / script).is_file(), f"{name} names {script}"
+
+
+def test_every_page_that_the_code_names_exists() -> None:
+    for path in (*ROOT.glob("src/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("tests/**/*.py")):
+        for page in re.findall(r"\bdocs/[\w-]+\.md", path.read_text(encoding="utf-8")):
+            assert (ROOT / page).is_file(), f"{path.relative_to(ROOT)} names {page}"
