@@ -10,6 +10,7 @@ import pytest
 from reason_iad import Inspector
 from reason_iad.backbones import load_backbone
 from reason_iad.errors import ImageError, KnowledgeError
+from reason_iad.expert.encoders.tower import TowerEncoder
 from reason_iad.inspection.galleries import open_gallery
 
 
@@ -31,32 +32,32 @@ def test_the_category_is_found_from_a_folder(folder: Path, make_image: Callable[
 
 def test_a_folder_is_embedded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = load_backbone("fake")
-    first = open_gallery(folder, backbone)
+    first = open_gallery(folder, TowerEncoder(backbone))
     monkeypatch.setattr(backbone, "patch_features", None)  # embedding again would fail
-    again = open_gallery(folder, backbone)
+    again = open_gallery(folder, TowerEncoder(backbone))
     assert again.path == first.path
     assert again.categories() == {"magnetic_tile": 2, "pcb": 2}
 
 
 def test_a_new_image_makes_a_new_gallery(folder: Path, make_image: Callable[..., Path]) -> None:
     backbone = load_backbone("fake")
-    before = open_gallery(folder, backbone)
+    before = open_gallery(folder, TowerEncoder(backbone))
     make_image("gallery/pcb/9.png", 49)
-    assert open_gallery(folder, backbone).path != before.path
+    assert open_gallery(folder, TowerEncoder(backbone)).path != before.path
 
 
 def test_what_systems_leave_is_no_category(folder: Path, make_image: Callable[..., Path]) -> None:
     backbone = load_backbone("fake")
-    before = open_gallery(folder, backbone)
+    before = open_gallery(folder, TowerEncoder(backbone))
     for left in ("@eaDir", "#recycle", "__MACOSX", ".thumbnails", "pcb/@eaDir"):
         make_image(f"gallery/{left}/0.png", 99)
-    assert open_gallery(folder, backbone).path == before.path
+    assert open_gallery(folder, TowerEncoder(backbone)).path == before.path
 
 
 def test_what_is_no_gallery_is_refused(tmp_path: Path, folder: Path) -> None:
     backbone = load_backbone("fake")
     with pytest.raises(KnowledgeError):
-        open_gallery(tmp_path / "nowhere", backbone)
+        open_gallery(tmp_path / "nowhere", TowerEncoder(backbone))
     (folder / "pcb" / "broken.png").write_bytes(b"not an image")
     with pytest.raises(ImageError, match=r"broken\.png"):
-        open_gallery(folder, backbone)
+        open_gallery(folder, TowerEncoder(backbone))

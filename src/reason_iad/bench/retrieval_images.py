@@ -11,8 +11,8 @@ from reason_iad.errors import DatasetError, ImageError
 from reason_iad.images import load_image
 
 if TYPE_CHECKING:
-    from reason_iad.backbones.base import Backbone
     from reason_iad.bench.work import Unit
+    from reason_iad.expert.encoders.base import Encoder
     from reason_iad.knowledge import Gallery
 
 
@@ -44,7 +44,7 @@ class Seen:
 def classify_images(
     images: Iterable[tuple[str, str, Path]],
     gallery: Gallery,
-    backbone: Backbone,
+    encoder: Encoder,
     *,
     score: float,
     margin: float,
@@ -55,11 +55,12 @@ def classify_images(
     Args:
         images: (name, right category, file).
         gallery: of the same model.
-        backbone: embeds.
+        encoder: embeds.
         score, margin: as in `InspectorConfig.category_score` and `category_margin`.
         leave_out: hashes of the images that the gallery holds: finding those again would prove nothing.
     """
     from reason_iad.expert.embedding import image_embedding
+    from reason_iad.expert.encoders.base import deepest
 
     for name, category, file in images:
         try:
@@ -67,7 +68,7 @@ def classify_images(
             if image.sha256 in leave_out:
                 yield None
                 continue
-            vector = image_embedding(backbone.patch_features(image.pixels))
+            vector = image_embedding(deepest(encoder, image.pixels))
         except ImageError as error:
             yield Seen(name, category, error=str(error))
             continue
@@ -86,7 +87,7 @@ def classify_images(
 
 
 def gallery_of(
-    units: Sequence[Unit], images: Path, backbone: Backbone, folder: Path, each: int
+    units: Sequence[Unit], images: Path, encoder: Encoder, folder: Path, each: int
 ) -> tuple[Gallery, set[str]]:
     """A gallery of the normal templates that the questions list, at most `each` per category, first named first.
 
@@ -95,7 +96,7 @@ def gallery_of(
     Args:
         units: images with their templates.
         images: folder that the keys are relative to.
-        backbone: embeds.
+        encoder: embeds.
         folder: where the gallery is made; must not exist.
         each: images per category.
 
@@ -104,6 +105,7 @@ def gallery_of(
         ImageError: a template cannot be read.
     """
     from reason_iad.expert.embedding import image_embedding
+    from reason_iad.expert.encoders.base import deepest
     from reason_iad.knowledge import Gallery
     from reason_iad.knowledge.gallery import GalleryImage
 
@@ -116,10 +118,10 @@ def gallery_of(
     for category, templates in chosen.items():
         for template in templates:
             image = load_image(images / template)
-            vector = image_embedding(backbone.patch_features(image.pixels))
+            vector = image_embedding(deepest(encoder, image.pixels))
             rows.append(GalleryImage(category, vector, template, image.sha256))
     if not rows:
         raise DatasetError("The questions list no normal templates, so there is nothing to know the category by.")
-    gallery = Gallery.create(folder, model=backbone.version.encoder_sha256, dimension=len(rows[0].vector))
+    gallery = Gallery.create(folder, model=encoder.sha256, dimension=len(rows[0].vector))
     gallery.add_many(rows)
     return gallery, {row.sha256 for row in rows}

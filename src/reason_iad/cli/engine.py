@@ -75,13 +75,16 @@ class Engine:
     def _load_compiled(self) -> Inspector:
         """The same with compiled steps, for a local model."""
         from reason_iad.backbones import load_backbone
+        from reason_iad.expert.encoders import make_encoder
         from reason_iad.inspection.galleries import open_gallery
         from reason_iad.inspection.inspector import Inspector
         from reason_iad.knowledge import open_knowledge
 
         store = open_knowledge(self.knowledge)
         backbone = load_backbone(self.model, device=self.device, dtype=self.dtype, compile_steps=True)
-        gallery = None if self.gallery is None else open_gallery(self.gallery, backbone)
+        gallery = None
+        if self.gallery is not None:
+            gallery = open_gallery(self.gallery, make_encoder(self.config.encoder, backbone))
         return Inspector(backbone, store, self.config, gallery, operating_point=self.operating_point)
 
 

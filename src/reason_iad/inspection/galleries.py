@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 from reason_iad.errors import KnowledgeError
 
 if TYPE_CHECKING:
-    from reason_iad.backbones.base import Backbone
+    from reason_iad.expert.encoders.base import Encoder
     from reason_iad.images import LoadedImage
     from reason_iad.knowledge import Gallery
 
 
-def open_gallery(path: str | Path, backbone: Backbone) -> Gallery:
+def open_gallery(path: str | Path, encoder: Encoder) -> Gallery:
     """Open or build a gallery.
 
     Args:
         path: a gallery store made with this vision tower, or a folder `DIR/<category>/*.png` of normal images.
-        backbone: whose vision tower embeds the images.
+        encoder: embeds the images.
 
     Raises:
         KnowledgeError: there is neither, or the store was made with another model.
@@ -36,14 +36,14 @@ def open_gallery(path: str | Path, backbone: Backbone) -> Gallery:
     from reason_iad.knowledge.opening import cache_folder
 
     path = Path(path)
-    model = backbone.version.encoder_sha256
+    model = encoder.sha256
     folders = sorted(entry for entry in path.iterdir() if _is_category(entry)) if path.is_dir() else []
     if not folders or (path / "images.lance").exists():
         return Gallery.open(path, model=model)
     images = [(folder.name, load_image(file)) for folder in folders for file in _files(folder)]
     target = cache_folder() / "galleries" / _key(model, images)
     if not target.exists():
-        _build(target, backbone, images)
+        _build(target, encoder, images)
     return Gallery.open(target, model=model)
 
 
@@ -66,13 +66,14 @@ def _key(model: str, images: list[tuple[str, LoadedImage]]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _build(target: Path, backbone: Backbone, images: list[tuple[str, LoadedImage]]) -> None:
+def _build(target: Path, encoder: Encoder, images: list[tuple[str, LoadedImage]]) -> None:
     from reason_iad.expert.embedding import image_embedding
+    from reason_iad.expert.encoders.base import deepest
     from reason_iad.knowledge import Gallery
     from reason_iad.knowledge.gallery import GalleryImage
 
     rows = [
-        GalleryImage(category, image_embedding(backbone.patch_features(image.pixels)), image.name, image.sha256)
+        GalleryImage(category, image_embedding(deepest(encoder, image.pixels)), image.name, image.sha256)
         for category, image in images
     ]
     try:
@@ -83,9 +84,7 @@ def _build(target: Path, backbone: Backbone, images: list[tuple[str, LoadedImage
             f"The gallery cache '{target.parent}' cannot be written; set REASON_IAD_CACHE."
         ) from error
     try:
-        gallery = Gallery.create(
-            scratch / "gallery", model=backbone.version.encoder_sha256, dimension=len(rows[0].vector)
-        )
+        gallery = Gallery.create(scratch / "gallery", model=encoder.sha256, dimension=len(rows[0].vector))
         gallery.add_many(rows)
         try:
             (scratch / "gallery").rename(target)

@@ -111,6 +111,7 @@ class Inspector:
             MissingExtraError: an API is asked for without the extra 'api'.
         """
         from reason_iad.backbones import load_backbone
+        from reason_iad.expert.encoders import make_encoder
         from reason_iad.knowledge import open_knowledge
 
         method = (config or InspectorConfig()).method
@@ -121,7 +122,10 @@ class Inspector:
             return cls(load_chat_model(model, base_url, timeout), open_knowledge(knowledge), config)
         store = open_knowledge(knowledge)
         backbone = load_backbone(model, device=device, dtype=dtype)
-        return cls(backbone, store, config, None if gallery is None else open_gallery(gallery, backbone))
+        if gallery is None:
+            return cls(backbone, store, config)
+        encoder = make_encoder((config or InspectorConfig()).encoder, backbone)
+        return cls(backbone, store, config, open_gallery(gallery, encoder))
 
     @property
     def backbone(self) -> Backbone | ChatModel:

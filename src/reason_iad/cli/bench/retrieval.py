@@ -149,13 +149,15 @@ def _by_image(units: Sequence[Unit], images: Path, model: str, device: str, each
     from reason_iad.backbones import load_backbone
     from reason_iad.bench.retrieval_images import classify_images, gallery_of
     from reason_iad.config import InspectorConfig
+    from reason_iad.expert.encoders import make_encoder
 
-    backbone, config = load_backbone(model, device=device), InspectorConfig()
+    config = InspectorConfig()
+    encoder = make_encoder(config.encoder, load_backbone(model, device=device))
     with tempfile.TemporaryDirectory() as folder:
-        gallery, known = gallery_of(units, images, backbone, Path(folder) / "gallery", each)
+        gallery, known = gallery_of(units, images, encoder, Path(folder) / "gallery", each)
         rows = [(unit.image, unit.category, images / unit.image) for unit in units]
         results = classify_images(
-            rows, gallery, backbone, score=config.category_score, margin=config.category_margin, leave_out=known
+            rows, gallery, encoder, score=config.category_score, margin=config.category_margin, leave_out=known
         )
         bar = track(results, "Images", total=len(rows), console=Console(stderr=True), transient=True)
         seen = [each for each in bar if each is not None]
