@@ -136,6 +136,21 @@ def test_the_map_is_weighed_into_whether_and_where_only_if_asked_to(
     assert changed
 
 
+def test_a_run_knows_by_which_numbers_it_was_weighed(
+    settings: Settings, knowledge: KnowledgeStore, tmp_path: Path
+) -> None:
+    model = FakeBackbone(context_length=16384)
+    model.directory = tmp_path
+    hashes = []
+    for bias in (0.0, 1.0):
+        fusion = late_fusion(DetectionWeights(bias=bias, model=0.0, closer=0.0, map=0.0), closer=0.0)
+        (tmp_path / FILE).write_text(fusion.model_dump_json())
+        for fuse in (False, True):
+            made = QuestionAnswerer(Tools(model, knowledge), replace(settings, fuse=fuse), "direct")
+            hashes.append(made.version.fusion_sha256)
+    assert hashes[0] is None and hashes[2] is None and hashes[1] and hashes[3] and hashes[1] != hashes[3]
+
+
 def test_a_closer_look_is_asked_about_defects_and_never_told_what_is_withheld(
     settings: Settings, knowledge: KnowledgeStore, units: tuple[Unit, ...], tmp_path: Path
 ) -> None:

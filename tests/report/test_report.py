@@ -253,6 +253,13 @@ def test_references_that_changed_are_pointed_out() -> None:
     assert "It was not used in this inspection" in page(cases.good(), scratched=False, references=(other,)).text
 
 
+def test_types_that_could_not_be_chosen_are_named() -> None:
+    plain = cases.defect()
+    assert "left out" not in page(plain).text
+    many = plain.evidence.model_copy(update={"types_left_out": ("worm hole", "<b>pore</b>")})
+    assert "These were left out: worm hole, <b>pore</b>." in page(cases.defect(evidence=many)).text
+
+
 def test_of_many_references_the_used_ones_are_shown() -> None:
     evidence = cases.defect().evidence
     (reference,) = evidence.references

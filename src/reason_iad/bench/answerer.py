@@ -78,7 +78,7 @@ class QuestionAnswerer:
         self._known: dict[tuple[str, str], str | None] = {}
         self._pictures = Pictures(settings.images)
         self._files = Fingerprints(settings.images)
-        self.version = tools.backbone.version
+        self.version = self._told.version
 
     def answer(self, unit: Unit) -> list[Answered]:
         """One result per question of the unit, in order; those that a model gave know what files it was given."""

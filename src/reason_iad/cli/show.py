@@ -83,7 +83,8 @@ def _compared(evidence: Evidence) -> Rows:
 def _used(result: Reply) -> Rows:
     """Whether the measured difference from the good parts has a say in the answer."""
     if result.weighed:
-        own = ", ".join(f"{letter} {p:.3f}" for letter, p in result.evidence.answers[0].probabilities.items())
+        answer = result.evidence.answer(result.answer.key) or result.answer
+        own = ", ".join(f"{letter} {p:.3f}" for letter, p in answer.probabilities.items())
         return [("why", f"The difference from the good parts was used. The model alone says {own}.")]
     if result.evidence.anomaly_map is None:
         return []

@@ -63,7 +63,7 @@ class Conditions:
             references=tuple(reference.sha256 for reference in result.evidence.references),
             question=next(questions, ""),
             model=result.versions.model.name,
-            weights=result.versions.model.sha256 + (result.versions.fusion_sha256 or ""),
+            weights=result.versions.model.sha256 + (result.versions.model.fusion_sha256 or ""),
             dtype=result.versions.model.dtype,
             knowledge=result.versions.knowledge_sha256 or "",
             category=(category.name or "") if category.origin == "given" else "",

@@ -286,8 +286,7 @@ class Inspector:
             package=__version__,
             torch=torch.__version__,
             transformers=transformers.__version__,
-            model=self.backbone.version,
-            fusion_sha256=self._setup.fusion_sha256,
+            model=self._setup.version,
             knowledge_sha256=self._setup.knowledge_sha256,
             config_sha256=self.config.sha256(),
         )

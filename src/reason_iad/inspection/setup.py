@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reason_iad.expert.detectors.base import Detector
     from reason_iad.inspection.fusion import LateFusion
     from reason_iad.knowledge import Gallery, KnowledgeStore
+    from reason_iad.schema import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class Setup:
     cache: ReferenceCache
     fusion_sha256: str | None
     knowledge_sha256: str | None
+
+    @property
+    def version(self) -> ModelVersion:
+        """Which weights answer, those of the verdict included."""
+        return self.model.version.model_copy(update={"fusion_sha256": self.fusion_sha256})
 
     @property
     def local(self) -> Backbone:

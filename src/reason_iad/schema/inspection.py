@@ -27,6 +27,10 @@ class ModelVersion(Record):
     encoder_sha256: str = Field(
         default="", description="Over what decides the features of a picture's patches; '' behind an API."
     )
+    fusion_sha256: str | None = Field(
+        default=None,
+        description="Over the numbers that combine the model's answers with the comparison; null if none are used.",
+    )
     device: str
     dtype: str
 
@@ -38,9 +42,6 @@ class Versions(Record):
     torch: str
     transformers: str
     model: ModelVersion
-    fusion_sha256: str | None = Field(
-        default=None, description="Over the numbers that weigh the model and the comparison; None without."
-    )
     knowledge_sha256: str | None = Field(default=None, description="Over the entries of the store; None without.")
     config_sha256: str = Field(description="Over the configuration as used, with the seed; without the threshold.")
 
