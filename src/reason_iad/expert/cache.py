@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from reason_iad.expert.comparison import Apart, Usual
+    from reason_iad.expert.calibration import Apart, Usual
     from reason_iad.expert.encoders.base import FeatureMap
     from reason_iad.expert.nearest import Layout
     from reason_iad.schema import InputImage

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ import torch
 from scipy import ndimage
 
 from reason_iad.errors import ConfigError
-from reason_iad.expert.distance import residual_map
+from reason_iad.expert.distance import Residuals, residual_map
 from reason_iad.expert.encoders.base import FeatureMap
 
 QUANTILE = 0.99
@@ -85,6 +86,20 @@ class Expert:
     def inspect(self, query: FeatureMap) -> AnomalyMap:
         """The calibrated map of a query image."""
         return calibrated(residual_map(query, self.normals, RADIUS), self.residuals, self.calibrated_on)
+
+
+class Usual(NamedTuple):
+    """How much good parts differ: by patches, and by pixels (None for a single one)."""
+
+    expert: Expert
+    pixels: float | None
+
+
+class Apart(NamedTuple):
+    """How a good part differs from others: patch by patch, and by how much its most different pixel does."""
+
+    patches: Residuals
+    pixels: float | None
 
 
 def calibrated(raw: torch.Tensor, residuals: Sequence[torch.Tensor], calibrated_on: int) -> AnomalyMap:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from reason_iad.expert.cache import ReferenceCache
-from reason_iad.expert.calibration import RADIUS, AnomalyMap, Expert, build_expert
+from reason_iad.expert.calibration import RADIUS, AnomalyMap, Apart, Expert, Usual, build_expert
 from reason_iad.expert.change import change_at
 from reason_iad.expert.distance import residual_map
 from reason_iad.expert.encoders.base import deepest
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from reason_iad.expert.change import Change
-    from reason_iad.expert.distance import Residuals
     from reason_iad.expert.encoders.base import Encoder, FeatureMap
     from reason_iad.expert.good_parts import GoodParts
     from reason_iad.expert.nearest import Layout
@@ -39,20 +38,6 @@ if TYPE_CHECKING:
 
     Moved = Mapping[str, tuple[Image.Image, Motion]]
     """References as they are laid for one image, by hash, and how each was moved."""
-
-
-class Usual(NamedTuple):
-    """How much good parts differ: by patches, and by pixels (None for a single one)."""
-
-    expert: Expert
-    pixels: float | None
-
-
-class Apart(NamedTuple):
-    """How a good part differs from others: patch by patch, and by how much its most different pixel does."""
-
-    patches: Residuals
-    pixels: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,11 @@ from reason_iad.images.loading import (
     MAX_FILE_BYTES,
     MAX_PIXELS,
     MIN_SIDE,
-    LoadedImage,
     check_header,
     load_image,
     printable,
 )
-from reason_iad.images.sources import Picture, as_pictures
+from reason_iad.images.sources import LoadedImage, Picture, as_pictures
 
 __all__ = [
     "FORMATS",

@@ -19,18 +19,15 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from reason_iad.errors import ImageError, nearest_file
-
-if TYPE_CHECKING:
-    from reason_iad.images.sources import Picture
+from reason_iad.images.sources import ACCEPTED, LoadedImage, Picture, given_type
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 """Pillow's names of the formats that may be decoded; a hostile file reaches no other decoder."""
@@ -39,32 +36,9 @@ MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 512 * 2**20
 MIN_SIDE = 8
 MAX_ASPECT = 200  # Qwen's smart resize refuses more
-ACCEPTED = "a path, a PIL image, a NumPy array, or the bytes of an image file"
 """What may be given as a picture, as messages say it."""
 
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LoadedImage:
-    """An image ready for inspection.
-
-    Attributes:
-        pixels: 8-bit RGB, upright.
-        name: file name without folders, or 'image' / 'array'; always printable.
-        sha256: of the file's bytes, also where they were given as bytes; of the RGB pixels and their shape if
-            there was no file.
-        width: of `pixels`, after rotation.
-        height: of `pixels`, after rotation.
-        notes: what was done that the user may want to know, one sentence each.
-    """
-
-    pixels: Image.Image
-    name: str
-    sha256: str
-    width: int
-    height: int
-    notes: tuple[str, ...] = ()
 
 
 def load_image(source: Picture) -> LoadedImage:
@@ -92,14 +66,6 @@ def load_image(source: Picture) -> LoadedImage:
     if isinstance(source, bytes | bytearray | memoryview):
         return _decode(bytes(source), "The image given as bytes", "image")
     raise ImageError(f"The image was given as {given_type(source)}; give {ACCEPTED}.")
-
-
-def given_type(value: object) -> str:
-    """The type of a value, as a message names it: 'None', 'a dict', 'an int'."""
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
 
 
 def check_header(path: Path) -> None:

@@ -1,9 +1,13 @@
-"""What people may give as a picture, and as several: decided here for `inspect`, `ask` and `save_report` alike."""
+"""What people may give as a picture, and as several: decided here for `inspect`, `ask` and `save_report` alike.
+
+`LoadedImage` is what becomes of it.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +15,31 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reason_iad.errors import ImageError
-from reason_iad.images.loading import ACCEPTED, LoadedImage, given_type
+
+ACCEPTED = "a path, a PIL image, a NumPy array, or the bytes of an image file"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedImage:
+    """An image ready for inspection.
+
+    Attributes:
+        pixels: 8-bit RGB, upright.
+        name: file name without folders, or 'image' / 'array'; always printable.
+        sha256: of the file's bytes, also where they were given as bytes; of the RGB pixels and their shape if
+            there was no file.
+        width: of `pixels`, after rotation.
+        height: of `pixels`, after rotation.
+        notes: what was done that the user may want to know, one sentence each.
+    """
+
+    pixels: Image.Image
+    name: str
+    sha256: str
+    width: int
+    height: int
+    notes: tuple[str, ...] = ()
+
 
 Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[Any] | LoadedImage
 """A path, the bytes of an image file, a PIL image, a NumPy array (see `load_image`), or an image already loaded."""
@@ -42,3 +70,11 @@ def as_pictures(value: Picture | Iterable[Picture] | None, what: str = "referenc
         if not isinstance(each, _PICTURE):
             raise ImageError(f"Number {number} of the {what} is {given_type(each)}; give {ACCEPTED}.")
     return pictures
+
+
+def given_type(value: object) -> str:
+    """The type of a value, as a message names it: 'None', 'a dict', 'an int'."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"

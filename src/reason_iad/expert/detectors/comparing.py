@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from reason_iad.errors import ConfigError
-from reason_iad.expert.calibration import AnomalyMap, Expert, calibrated
-from reason_iad.expert.comparison import Usual
+from reason_iad.expert.calibration import AnomalyMap, Expert, Usual, calibrated
 from reason_iad.expert.jitter import jittered_copies
 from reason_iad.images import load_image
 

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from reason_iad.schema.features import FeatureMap
+
 if TYPE_CHECKING:
-    import torch
     from PIL import Image
 
-
-@dataclass(frozen=True, slots=True)
-class FeatureMap:
-    """Features of an image on a grid.
-
-    Attributes:
-        features: (rows * columns, c), row-major, float32.
-        rows, columns: of the grid, which covers the whole image.
-    """
-
-    features: torch.Tensor
-    rows: int
-    columns: int
+__all__ = ["Encoder", "FeatureMap", "deepest"]
 
 
 class Encoder(Protocol):
