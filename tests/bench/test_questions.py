@@ -236,7 +236,7 @@ def test_the_hash_tells_questions_apart(change: Change, questions: Path) -> None
 
 
 def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "measuring.md").read_text(encoding="utf-8")
     example = text.partition("```json\n")[2].partition("```")[0]
     (key, entry), *_ = json.loads(example).items()
     for path in (key, entry["random_templates"][0]):

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from reason_iad.inspection.intents import advice, of_person
+from reason_iad.inspection.questions import Question
 from reason_iad.schema import MapEvidence, Reply
 
 from .conftest import Run
@@ -78,11 +80,14 @@ def test_a_question_that_is_not_recognised_is_told_with_one_that_is(
 
     def mapped(self: StubInspector, *args: Any, **options: Any) -> Reply:
         reply = plain(self, *args, **options)
-        return reply.model_copy(update={"evidence": reply.evidence.model_copy(update={"anomaly_map": found})})
+        evidence = reply.evidence.model_copy(update={"anomaly_map": found})
+        asked = of_person(Question("question", args[1], tuple(options["options"])))
+        said = None if asked.intent else advice(asked)
+        return reply.model_copy(update={"evidence": evidence, "advice": said})
 
     monkeypatch.setattr(StubInspector, "ask", mapped)
     other = run("ask", make_image(), "Is the left thread worn?", "--options", "yes", "no").stdout
-    assert 'not used, because this question was not recognised. Ask "Is there any defect?" instead.' in other
+    assert 'were not used for this question, because it was not recognised. Ask "Is there any defect?"' in other
     asked = run("ask", make_image(), "Is there any defect?", "--options", "yes", "no").stdout
     assert "not used: this is the model's own answer." in asked and "instead" not in asked
 

@@ -69,7 +69,7 @@ def test_an_inspection_is_held_to_what_it_states(monkeypatch, told) -> None:
         explain_good("part"): (0.0, "type stated in 0%"),
         "Something.": (0.0, "type stated in 0%"),
     }
-    monkeypatch.setattr(explaining, "SceneBench", lambda backbone: None)
+    monkeypatch.setattr(explaining, "scene_setup", lambda backbone: None)
     monkeypatch.setattr(explaining, "draw", lambda *args, **more: None)
     monkeypatch.setattr(explaining, "facts_of", lambda *args: None)
     for text, (true, told_how) in texts.items():

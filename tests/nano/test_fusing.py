@@ -211,7 +211,10 @@ def test_fuse_writes_weights_that_inspections_then_use(folder, tmp_path, make_im
     after = Inspector.from_pretrained(str(folder), config=InspectorConfig(method="direct")).inspect(
         part, references=[good]
     )
-    assert after.versions.model.sha256 != before.versions.model.sha256, "the weights are part of the model"
+    hashes = [(each.sha256, each.fusion_sha256) for each in (before.versions.model, after.versions.model)]
+    assert hashes[0][0] == hashes[1][0] and hashes[0][1] is None and hashes[1][1], (
+        "weights have their own hash"
+    )
     weighed = after.evidence.fusion
     assert weighed is not None and weighed.usual == "median"
     assert weighed.model_probability == pytest.approx(before.probability)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from reason_iad.backbones.prompt import Part, Prompt
+    from reason_iad.features import FeatureMap
     from reason_iad.schema import ModelVersion
-    from reason_iad.schema.features import FeatureMap
 
 
 @dataclass(frozen=True, slots=True)

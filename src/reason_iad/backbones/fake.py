@@ -16,8 +16,8 @@ from reason_iad.backbones.base import Decoded, ImageTokens, Prefix, Span, Suffix
 from reason_iad.backbones.prompt import RESERVED, Data, ImageSlot, LatentSlot, check_window
 from reason_iad.backbones.scripted import Script
 from reason_iad.errors import PromptError
+from reason_iad.features import FeatureMap
 from reason_iad.schema import ModelVersion
-from reason_iad.schema.features import FeatureMap
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ import torch
 from reason_iad.backbones.base import ImageTokens
 from reason_iad.backbones.transformers_base import TransformersBackbone
 from reason_iad.errors import ImageError
-from reason_iad.schema.features import FeatureMap
+from reason_iad.features import FeatureMap
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -15,7 +15,7 @@ import torch
 from reason_iad.backbones.base import ImageTokens
 from reason_iad.backbones.transformers_base import TransformersBackbone
 from reason_iad.errors import ModelError
-from reason_iad.schema.features import FeatureMap
+from reason_iad.features import FeatureMap
 
 if TYPE_CHECKING:
     from PIL import Image

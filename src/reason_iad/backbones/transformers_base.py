@@ -22,7 +22,7 @@ from reason_iad.backbones.prompt import RESERVED, Data, ImageSlot, check_window
 from reason_iad.backbones.shared_prefix import SuffixPlan
 from reason_iad.backbones.suffixes import SuffixRunner
 from reason_iad.errors import ModelError
-from reason_iad.schema.features import FeatureMap
+from reason_iad.features import FeatureMap
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -74,7 +74,7 @@ class Job:
 @option(
     MODEL,
     "--jobs",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 64),
     default=1,
     show_default=True,
     help="Inspect this many parts at the same time. The results are the same, and come in the same order.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from reason_iad.schema.features import FeatureMap
+from reason_iad.features import FeatureMap
 
 if TYPE_CHECKING:
     from PIL import Image
