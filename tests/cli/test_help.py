@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from reason_iad.cli import main
+from reason_iad.cli import COMMANDS, SECTIONS, main
 from reason_iad.cli.headings import HEADINGS, RESEARCH, HeadedCommand
 
 KNOBS = (
@@ -87,6 +87,14 @@ def found_options(*path: str) -> list[click.Option]:
         command = found
     assert isinstance(command, HeadedCommand)
     return [option for option in command.params if isinstance(option, click.Option)]
+
+
+def test_the_commands_stand_in_two_groups() -> None:
+    found = sections()
+    assert list(found) == ["Options", *SECTIONS]
+    for heading, names in SECTIONS.items():
+        assert re.findall(r"^  (\w+)  ", found[heading], re.MULTILINE) == list(names)
+    assert [name for names in SECTIONS.values() for name in names] == list(COMMANDS)
 
 
 def test_exit_codes_are_explained() -> None:

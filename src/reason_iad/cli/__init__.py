@@ -35,11 +35,15 @@ COMMANDS: dict[str, str] = {
     "doctor": "Check the installation, and say how to repair what is missing.",
     "knowledge": "Write, import, search and check knowledge about products.",
     "bench": "Measure how well models and methods work.",
-    "nano": "Train and measure the embedded model (a package of its own, reason-iad-nano).",
+    "nano": "Train and measure the model that comes with the package (install reason-iad-nano).",
     "schema": "Print the JSON schemas of the results.",
 }
 """Sub-command, and the line `--help` shows. 'name' is the click command `name` in `reason_iad.cli.name`."""
-
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Inspection": ("inspect", "ask", "demo", "doctor", "knowledge"),
+    "For researchers and programmers": ("bench", "nano", "schema"),
+}
+"""Heading in `--help`, and the sub-commands below it."""
 
 PACKAGES: dict[str, str] = {"nano": "reason-iad-nano"}
 """Sub-command to the package that brings it, where it is a package of its own."""
@@ -63,8 +67,9 @@ class LazyGroup(SuggestingGroup):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the sub-commands from the table, importing none of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for heading, names in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, COMMANDS[name]) for name in names])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a sub-command; an error is one sentence, a traceback only with --debug."""
@@ -121,7 +126,7 @@ def main(debug: bool) -> None:
     \b
     reason-iad demo
     reason-iad inspect part.png --reference good.png --report out.html
-    reason-iad ask part.png "How many pins are there?" --options "A) 4" "B) 8"
+    reason-iad ask part.png "Is there any defect?" --options yes no --reference good.png
 
     To see the options of a command, write --help after it: reason-iad inspect --help
     """

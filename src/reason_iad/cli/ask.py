@@ -23,7 +23,7 @@ from reason_iad.cli.values import ManyValues
     multiple=True,
     metavar="ANSWER...",
     help="Answers to choose from, such as 'A) yes' or just 'yes'. Without them, the model answers in its own "
-    "words.",
+    "words; nano cannot do that.",
 )
 @category_option
 @reference_option
@@ -44,11 +44,11 @@ def ask(
     """Ask a QUESTION about PART, an image.
 
     \b
-    reason-iad ask part.png "How many pins are there?" --options "A) 4" "B) 8"
     reason-iad ask part.png "Is there any defect?" --options yes no --reference good.png
+    reason-iad ask part.png "Where is the defect?" --options "top left" center "bottom right" --reference good.png
 
-    Good parts help with questions that offer answers to choose from and ask about a defect: whether there is
-    one, which it is, where it is, or how large it is.
+    Good parts help only with questions about a defect that have --options: whether there is a defect, which
+    one it is, where it is, or how large it is.
     """
     from reason_iad.cli.show import show_reply
     from reason_iad.files import write_atomic

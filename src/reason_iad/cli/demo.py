@@ -71,14 +71,14 @@ class Part:
     type=click.IntRange(0, COUNT - 1),
     default=0,
     show_default=True,
-    help="Number of the first part.",
+    help="Number of the first part. The parts are numbered from 0.",
 )
 @engine_options
 def demo(engine: Engine, out: Path, count: int | None, first: int) -> None:  # fmt: skip
     """Inspect six parts that come with the package. Nothing is downloaded.
 
-    Every second part has a defect. The parts are drawn by a program. They are products that the embedded model
-    learned from, but it has never seen these parts.
+    Every second part has a defect. The parts are drawn by a program. The model learned from parts like these,
+    but not from these.
     """
     from reason_iad.files import write_atomic
     from reason_iad.report import save_report

@@ -109,7 +109,8 @@ class Job:
     "sinks",
     multiple=True,
     metavar="NAME[:TARGET]",
-    help="Also send each result to this place, for example jsonl:all.jsonl. Can be given several times.",
+    help="Also send each result elsewhere, for example to a second file: jsonl:all.jsonl. Can be given several "
+    "times.",
 )
 @option(
     OUTPUT,
@@ -126,8 +127,8 @@ def inspect(
 ) -> None:  # fmt: skip
     """Inspect parts: pass or defect, what, where and why.
 
-    PART is an image, or a folder of images. With several images, one line is printed per part. An image that
-    cannot be read does not stop the others.
+    PART is an image, or a folder of images. With several images, one line is printed per part (not with
+    --json). An image that cannot be read does not stop the others.
 
     \b
     reason-iad inspect part.png --reference good.png --report out.html
@@ -139,7 +140,7 @@ def inspect(
       0  All parts pass.
       1  At least one part has a defect.
       2  An option or an input is wrong. The message says what to change.
-      3  At least one image could not be inspected.
+      3  At least one image could not be inspected, even if other parts have a defect.
       4  At least one part needs a person to decide, and no part has a defect.
      70  The program has a bug. Please report it.
     130  The inspection was interrupted.

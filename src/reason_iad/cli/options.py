@@ -31,8 +31,8 @@ def _set_up_threads(ctx: click.Context, param: click.Parameter, threads: int | N
 
 knowledge_option = option(
     INPUT, "--knowledge", type=ExistingPath(), metavar="DIR_OR_STORE",
-    help="Your own knowledge about products: a folder of knowledge files, or a store made with 'reason-iad "
-    "knowledge add'. Without it, the knowledge that comes with the package is used.",
+    help="Folder with your own knowledge files, or a store (docs/knowledge.md). Without it, the knowledge that "
+    "comes with the package is used.",
 )  # fmt: skip
 category_option = option(
     INPUT, "--category", metavar="NAME",
@@ -49,11 +49,14 @@ model_option = option(
     "for a model on a server.",
 )  # fmt: skip
 base_url_option = option(
-    MODEL, "--base-url", metavar="URL", help="Address of the server, for example http://localhost:8000/v1."
+    MODEL,
+    "--base-url",
+    metavar="URL",
+    help="Only with openai:NAME. Address of the server, for example http://localhost:8000/v1.",
 )
 timeout_option = option(
     MODEL, "--timeout", type=float, default=TIMEOUT, show_default=True, metavar="SECONDS",
-    help="How long to wait for each reply of the server.",
+    help="Only with openai:NAME. How long to wait for each reply of the server.",
 )  # fmt: skip
 device_option = option(
     MODEL, "--device", default="auto", show_default=True, metavar="DEVICE",
@@ -128,7 +131,7 @@ _ENGINE_OPTIONS = (
     knowledge_option,
     option(INPUT, "--gallery", type=ExistingPath(), metavar="DIR",
            help="Folder with one subfolder of good images per product. The product is recognised by them if "
-           "--category is not given."),
+           "--category is not given. It only recognises the product. Give --reference to compare."),
     option(REFERENCES, "--align/--no-align", default=_DEFAULTS.align, show_default=True,
            help="Shift and turn the good parts so that they lie like the inspected part. Use --no-align if a "
            "shifted or turned part is a defect."),

@@ -70,14 +70,14 @@ def promise_options(command: F) -> F:
             option(VERDICT, "--good-results", type=lines, metavar="GOOD.jsonl",
                    help="Results of good parts, written earlier with --json. They set the threshold."),
             option(VERDICT, "--false-alarms", type=float, metavar="SHARE",
-                   help="At most this share of good parts may be called defective, for example 0.1. Give it "
+                   help="At most this share of good parts may be called defective: 0.1 means 10 %. Give it "
                    "together with --good-results."),
             option(VERDICT, "--defect-results", type=lines, metavar="BAD.jsonl",
-                   help="Results of defective parts, written earlier with --json. They set the probability below "
-                        "which a part passes. Parts between the two limits are handed to a person."),
+                   help="Results of defective parts, written earlier with --json. They set the limit below which "
+                        "a part passes. Parts between the two limits are handed to a person."),
             option(VERDICT, "--missed", type=float, metavar="SHARE",
-                   help="At most this share of defective parts may be passed, for example 0.05. Give it together "
-                   "with --defect-results."),
+                   help="At most this share of defective parts may pass: 0.05 means 5 %. Give it together with "
+                   "--defect-results."),
         )
     ):  # fmt: skip
         wrapper = each(wrapper)
