@@ -28,6 +28,7 @@ NOT_RUN: dict[str, str] = {
     ".venv/bin/pre-commit": "changes the checkout",
     "python benchmarks/": "takes minutes; the test looks whether the script exists",
     "export ": "sets a variable of the shell",
+    "source ": "changes the shell",
     "ray ": "needs the machines of a cluster",
 }
 """Beginnings of commands that do not run, and why."""
