@@ -32,7 +32,7 @@ lint: $(STAMP) ## check style, format and types
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy -p reason_iad -p reason_iad_nano
 
-format: $(STAMP) ## mend style and format
+format: $(STAMP) ## correct style and format
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 

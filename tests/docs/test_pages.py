@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from reason_iad.knowledge import open_knowledge
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
@@ -29,6 +31,14 @@ def test_links_lead_somewhere(name: str) -> None:
 def test_nothing_is_left_to_be_filled_in(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert not re.search(r"\{\{[A-Z]|\bTODO\b|\bTBD\b|\bFIXME\b", text)
+
+
+def test_the_list_of_known_products_is_complete() -> None:
+    names = sorted({entry.category for entry in open_knowledge(None).entries()})
+    text = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8")
+    assert f"defects of {len(names)} common products" in text
+    listed = next(part for part in text.split("\n\n") if part.startswith("array, "))
+    assert listed.replace("\n", " ").split(", ") == names
 
 
 def test_every_script_the_readme_names_exists() -> None:
