@@ -8,33 +8,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from reason_iad.expert.encoders.base import Encoder, FeatureMap, deepest
+from reason_iad.expert.encoders.base import Encoder, FeatureMap, Scalable, deepest
 from reason_iad.registry import BuiltIn, Registry
 
 if TYPE_CHECKING:
     from reason_iad.expert.encoders.tower import HasTower
 
-__all__ = ["ENCODERS", "Encoder", "FeatureMap", "deepest", "make_encoder"]
+__all__ = ["ENCODERS", "Encoder", "FeatureMap", "Scalable", "deepest", "make_encoder"]
 
-ENCODERS: Registry[Callable[[HasTower], Encoder]] = Registry(
+ENCODERS: Registry[Callable[[HasTower | None], Encoder]] = Registry(
     "encoder",
     {
         "tower": BuiltIn(
             "reason_iad.expert.encoders.tower:TowerEncoder", "the vision tower of the model that answers"
-        )
+        ),
+        "efficientnet_lite0": BuiltIn(
+            "reason_iad.expert.encoders.efficientnet_lite0:make", "a small network trained on ImageNet"
+        ),
     },
 )
 """Name to the function or class that makes the encoder. It is given the model, and need not use it."""
 
 
-def make_encoder(name: str, model: HasTower) -> Encoder:
+def make_encoder(name: str, model: HasTower | None) -> Encoder:
     """An encoder by its name.
 
     Args:
         name: one of `ENCODERS`.
-        model: the local model that answers; 'tower' uses its vision tower, others may ignore it.
+        model: the local model that answers, if there is one; 'tower' uses its vision tower, others may ignore it.
 
     Raises:
-        ConfigError: there is none of that name, or its package cannot be loaded.
+        ConfigError: there is none of that name, its package cannot be loaded, or it needs a model.
+        ModelError: its weights are missing or broken.
     """
     return ENCODERS.get(name)(model)
