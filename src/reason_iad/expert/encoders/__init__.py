@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from reason_iad.errors import ConfigError
 from reason_iad.expert.encoders.base import Encoder, FeatureMap, Scalable, deepest
+from reason_iad.expert.encoders.model_directory import find_directory
 from reason_iad.registry import BuiltIn, Registry
 
 if TYPE_CHECKING:
     from reason_iad.expert.encoders.tower import HasTower
 
-__all__ = ["ENCODERS", "Encoder", "FeatureMap", "Scalable", "deepest", "make_encoder"]
+__all__ = ["ENCODERS", "Encoder", "FeatureMap", "Scalable", "check_encoder", "deepest", "make_encoder"]
 
 ENCODERS: Registry[Callable[[HasTower | None], Encoder]] = Registry(
     "encoder",
@@ -34,11 +36,27 @@ def make_encoder(name: str, model: HasTower | None) -> Encoder:
     """An encoder by its name.
 
     Args:
-        name: one of `ENCODERS`.
+        name: one of `ENCODERS`, the directory of a vision model of transformers, or the hub id of one that was
+            downloaded before.
         model: the local model that answers, if there is one; 'tower' uses its vision tower, others may ignore it.
 
     Raises:
         ConfigError: there is none of that name, its package cannot be loaded, or it needs a model.
         ModelError: its weights are missing or broken.
     """
-    return ENCODERS.get(name)(model)
+    check_encoder(name)
+    if name in ENCODERS:
+        return ENCODERS.get(name)(model)
+    from reason_iad.expert.encoders.vision_model import open_vision_model
+
+    return open_vision_model(name, "cpu" if model is None else model.version.device)
+
+
+def check_encoder(name: str) -> None:
+    """Check that there is an encoder of that name, without loading it.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in ENCODERS and find_directory(name) is None:
+        raise ConfigError(f"{ENCODERS.unknown(name)} Or give the directory of a vision model.")
