@@ -198,8 +198,8 @@ class InspectorConfig:
         option_orders: in which questions the options are read in all their rotations: in none ('given'), in the
             one for the defect type ('types'), or in all ('cyclic').
         detector: registered detector that compares with the references; None: the built-in comparison.
-        encoder: registered encoder that makes the features that are compared. The weights that a model has for the
-            verdict were fitted with its own tower.
+        encoder: makes the features that are compared: the name of a registered encoder, or the directory of a
+            vision model. The weights that a model has for the verdict were fitted with its own tower.
         reasoning: replaces the settings of the method's think tokens; None keeps them.
 
     Raises:

@@ -50,6 +50,31 @@ def test_one_category_few_images_full_maps(tmp_path: Path) -> None:
     assert (manifest["detector"], manifest["shots"], manifest["limit"]) == ("calibrated", 1, 3)
 
 
+def test_the_vision_model_in_a_directory_makes_the_maps(tmp_path: Path) -> None:
+    from transformers import ConvNextConfig, ConvNextModel
+
+    model = tmp_path / "convnext"
+    ConvNextModel(ConvNextConfig(hidden_sizes=[8, 8, 8, 8], depths=[1, 1, 1, 1])).save_pretrained(model)
+    prepared = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": 64}
+    (model / "preprocessor_config.json").write_text(json.dumps(prepared))
+    result = detect(trees.mvtec(tmp_path / "set"), tmp_path / "run", "--encoder", model, "--limit", 2)
+    assert result.exit_code == 0, result.stderr
+    assert json.loads((tmp_path / "run/manifest.json").read_text())["encoder"] == str(model)
+
+
+def test_the_small_network_makes_the_maps(tmp_path: Path) -> None:
+    root, out = trees.mvtec(tmp_path / "set"), tmp_path / "run"
+    result = detect(root, out, "--encoder", "efficientnet_lite0", "--limit", 2)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_an_encoder_that_is_not_there(tmp_path: Path) -> None:
+    result = detect(trees.mvtec(tmp_path / "set"), tmp_path / "run", "--encoder", "efficientnet")
+    assert result.exit_code == 2
+    for part in ("did you mean 'efficientnet_lite0'?", "tower, efficientnet_lite0", "directory of a vision model"):
+        assert part in result.stderr
+
+
 def test_problems_stop_a_run_before_it_starts(tmp_path: Path) -> None:
     root, out = trees.mvtec(tmp_path / "set"), tmp_path / "run"
     (root / "nut/ground_truth/scratch/000_mask.png").unlink()

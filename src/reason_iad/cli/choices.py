@@ -7,6 +7,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from reason_iad.errors import ConfigError
+from reason_iad.expert.encoders import ENCODERS, check_encoder
 from reason_iad.registry import Registry
 
 
@@ -32,3 +34,26 @@ class OneOf(click.ParamType[str]):
         """The names that begin so, each with its description."""
         described = self.registry.describe().items()
         return [CompletionItem(name, help=text) for name, text in described if name.startswith(incomplete)]
+
+
+class EncoderName(OneOf):
+    """The name of an encoder, or the directory of a vision model."""
+
+    def __init__(self) -> None:
+        super().__init__(ENCODERS)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name or directory, once it is there."""
+        try:
+            check_encoder(str(value))
+        except ConfigError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """All choices, and that a directory is one."""
+        return f"[{'|'.join(self.registry)}|DIR]"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so; else directories."""
+        return super().shell_complete(ctx, param, incomplete) or [CompletionItem(incomplete, type="dir")]

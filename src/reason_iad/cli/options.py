@@ -11,14 +11,13 @@ import click
 
 from reason_iad.backbones.chat_use import TIMEOUT
 from reason_iad.cli.checks import check_device, check_model
-from reason_iad.cli.choices import OneOf
+from reason_iad.cli.choices import EncoderName, OneOf
 from reason_iad.cli.engine import Engine, make_config
 from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, REFERENCES, RESEARCH, F, option
 from reason_iad.cli.threads import use_threads
 from reason_iad.cli.values import Choice, ExistingPath
 from reason_iad.config import METHODS, InspectorConfig
 from reason_iad.expert.detectors import DETECTORS
-from reason_iad.expert.encoders import ENCODERS
 
 _DEFAULTS = InspectorConfig()
 
@@ -107,10 +106,11 @@ _RESEARCH_OPTIONS = (
            help="Use the difference from the good parts in the verdict."),
     option(RESEARCH, "--detector", type=OneOf(DETECTORS), metavar="NAME",
            help="Compare with the good parts by this registered detector instead of the built-in comparison."),
-    option(RESEARCH, "--encoder", type=OneOf(ENCODERS), default=_DEFAULTS.encoder, show_default=True,
+    option(RESEARCH, "--encoder", type=EncoderName(), default=_DEFAULTS.encoder, show_default=True,
            metavar="NAME",
-           help="What makes the features that are compared: the vision part of the model (tower), or a registered "
-           "encoder."),
+           help="What makes the features that are compared: the vision part of the model (tower), a small network "
+           "trained on ImageNet (efficientnet_lite0), another registered encoder, or the vision model in a "
+           "directory."),
     option(RESEARCH, "--option-orders", type=Choice(["given", "types", "cyclic"]),
            default=_DEFAULTS.option_orders, show_default=True,
            help="Ask with the options in every order and average the answers: never (given), for defect types "

@@ -12,7 +12,7 @@ from reason_iad.backbones.chat_use import is_api
 from reason_iad.bench.detect.readers import READERS, read_dataset
 from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
 from reason_iad.cli.checks import check_device, check_model, check_resume
-from reason_iad.cli.choices import OneOf
+from reason_iad.cli.choices import EncoderName, OneOf
 from reason_iad.cli.headings import INPUT, METHOD, MODEL, OUTPUT, REFERENCES, HeadedCommand, option
 from reason_iad.cli.options import (
     device_option,
@@ -26,7 +26,6 @@ from reason_iad.cli.values import Choice
 from reason_iad.config import InspectorConfig
 from reason_iad.errors import ConfigError, DatasetError, ModelError, nearest_file
 from reason_iad.expert.detectors import DETECTORS
-from reason_iad.expert.encoders import ENCODERS
 from reason_iad.images import printable
 
 if TYPE_CHECKING:
@@ -112,11 +111,11 @@ SHOWN = 30
 @option(
     METHOD,
     "--encoder",
-    type=OneOf(ENCODERS),
+    type=EncoderName(),
     default="tower",
     show_default=True,
-    help="What makes the features that are compared: the vision part of the model (tower), or a registered "
-    "encoder.",
+    help="What makes the features that are compared: the vision part of the model (tower), a small network "
+    "trained on ImageNet (efficientnet_lite0), another registered encoder, or the vision model in a directory.",
 )
 @seed_option("Start value of the random choice of images for --shots and --limit.", METHOD)
 @model_option

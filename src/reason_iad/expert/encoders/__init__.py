@@ -8,33 +8,55 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from reason_iad.expert.encoders.base import Encoder, FeatureMap, deepest
+from reason_iad.errors import ConfigError
+from reason_iad.expert.encoders.base import Encoder, FeatureMap, Scalable, deepest
+from reason_iad.expert.encoders.model_directory import find_directory
 from reason_iad.registry import BuiltIn, Registry
 
 if TYPE_CHECKING:
     from reason_iad.expert.encoders.tower import HasTower
 
-__all__ = ["ENCODERS", "Encoder", "FeatureMap", "deepest", "make_encoder"]
+__all__ = ["ENCODERS", "Encoder", "FeatureMap", "Scalable", "check_encoder", "deepest", "make_encoder"]
 
-ENCODERS: Registry[Callable[[HasTower], Encoder]] = Registry(
+ENCODERS: Registry[Callable[[HasTower | None], Encoder]] = Registry(
     "encoder",
     {
         "tower": BuiltIn(
             "reason_iad.expert.encoders.tower:TowerEncoder", "the vision tower of the model that answers"
-        )
+        ),
+        "efficientnet_lite0": BuiltIn(
+            "reason_iad.expert.encoders.efficientnet_lite0:make", "a small network trained on ImageNet"
+        ),
     },
 )
 """Name to the function or class that makes the encoder. It is given the model, and need not use it."""
 
 
-def make_encoder(name: str, model: HasTower) -> Encoder:
+def make_encoder(name: str, model: HasTower | None) -> Encoder:
     """An encoder by its name.
 
     Args:
-        name: one of `ENCODERS`.
-        model: the local model that answers; 'tower' uses its vision tower, others may ignore it.
+        name: one of `ENCODERS`, the directory of a vision model of transformers, or the hub id of one that was
+            downloaded before.
+        model: the local model that answers, if there is one; 'tower' uses its vision tower, others may ignore it.
 
     Raises:
-        ConfigError: there is none of that name, or its package cannot be loaded.
+        ConfigError: there is none of that name, its package cannot be loaded, or it needs a model.
+        ModelError: its weights are missing or broken.
     """
-    return ENCODERS.get(name)(model)
+    check_encoder(name)
+    if name in ENCODERS:
+        return ENCODERS.get(name)(model)
+    from reason_iad.expert.encoders.vision_model import open_vision_model
+
+    return open_vision_model(name, "cpu" if model is None else model.version.device)
+
+
+def check_encoder(name: str) -> None:
+    """Check that there is an encoder of that name, without loading it.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in ENCODERS and find_directory(name) is None:
+        raise ConfigError(f"{ENCODERS.unknown(name)} Or give the directory of a vision model.")

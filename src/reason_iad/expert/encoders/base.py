@@ -33,6 +33,24 @@ class Encoder(Protocol):
         ...
 
 
+class Scalable(Encoder, Protocol):
+    """An encoder that takes pictures of any size and shape.
+
+    Attributes:
+        stride: width and height are rounded to multiples of so many pixels; the deepest map has one cell for each.
+    """
+
+    stride: int
+
+    def with_size(self, size: int | None) -> Scalable:
+        """The same encoder for pictures scaled to `size` x `size` pixels in area; None: pictures are not scaled.
+
+        Raises:
+            ConfigError: the network takes no other size.
+        """
+        ...
+
+
 def deepest(encoder: Encoder, image: Image.Image) -> FeatureMap:
     """The deepest feature map of one image."""
     return encoder.encode([image])[0][-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from reason_iad.errors import ConfigError
 from reason_iad.expert.encoders.base import FeatureMap
 
 if TYPE_CHECKING:
@@ -28,9 +29,17 @@ class TowerEncoder:
 
     Args:
         model: whose tower it is.
+
+    Raises:
+        ConfigError: there is no model.
     """
 
-    def __init__(self, model: HasTower) -> None:
+    def __init__(self, model: HasTower | None) -> None:
+        if model is None:
+            raise ConfigError(
+                "The encoder 'tower' is part of a local model, and none is loaded; choose another encoder, for "
+                "example 'efficientnet_lite0'."
+            )
         self._model = model
         self.name = f"{model.version.name} (its vision tower)"
         self.sha256 = model.version.encoder_sha256
