@@ -212,9 +212,7 @@ def test_fuse_writes_weights_that_inspections_then_use(folder, tmp_path, make_im
         part, references=[good]
     )
     hashes = [(each.sha256, each.fusion_sha256) for each in (before.versions.model, after.versions.model)]
-    assert hashes[0][0] == hashes[1][0] and hashes[0][1] is None and hashes[1][1], (
-        "weights have their own hash"
-    )
+    assert hashes[0][0] == hashes[1][0] and hashes[0][1] is None and hashes[1][1], "weights have their own hash"
     weighed = after.evidence.fusion
     assert weighed is not None and weighed.usual == "median"
     assert weighed.model_probability == pytest.approx(before.probability)
