@@ -213,7 +213,9 @@ def test_many_images_are_added_without_a_look_at_the_others(
         if number % 10 == 9:
             at_once, numbers = bank(*range(number + 1), budget=300, kept=36, **wanted), list(range(number + 1))
             found, built = coverage_of(memory, numbers), coverage_of(at_once, numbers)
-            assert found.mean <= 1.05 * built.mean and found.largest <= 1.05 * built.largest
+            assert found.mean <= 1.05 * built.mean and memory.radius <= 1.05 * at_once.radius
+            if "dimensions" not in wanted:  # a projection to so few is no measure of the largest distance
+                assert found.largest <= 1.05 * built.largest
 
 
 def test_kept_patches_are_within_the_radius() -> None:

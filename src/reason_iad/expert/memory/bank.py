@@ -41,7 +41,7 @@ ANEW = 256
 """Up to so many images the memory is chosen anew with every change: it takes seconds."""
 FREE = 0.1
 """Share of the budget that is left free above that, for images that are added."""
-PASSES = 4
+PASSES = 3
 """So often the images are gone through, at most, to find the radius."""
 
 
@@ -60,7 +60,7 @@ class MemorySettings:
     budget: int = 10_000
     kept: int = 256
     near: float | None = None
-    dimensions: int | None = 64
+    dimensions: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:

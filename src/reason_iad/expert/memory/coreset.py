@@ -12,7 +12,7 @@ import math
 import numpy as np
 import torch
 
-from reason_iad.expert.memory.search import CHUNK, Points, squared
+from reason_iad.expert.memory.search import CHUNK, Points, rounded, squared
 
 ROOM = 0.1
 """Share of the budget that is freed when it is used up: the more, the seldomer, and the less of it is used."""
@@ -189,8 +189,8 @@ def nearest_squared(queries: Points, entries: Points, near: float | None) -> tor
     """(n,) squared distance to the nearest entry that may stand for the query; infinite if there is none."""
     apart = torch.full((len(queries.features),), torch.inf)
     for start in range(0, len(entries.features), CHUNK):
-        apart = torch.minimum(apart, squared(queries, entries.at(slice(start, start + CHUNK)), near).min(1).values)
-    return apart
+        apart = torch.minimum(apart, squared(queries, entries.at(slice(start, start + CHUNK)), near).amin(1))
+    return rounded(apart, queries)
 
 
 def _from_older(entries: Points, near: float | None) -> torch.Tensor:
@@ -200,8 +200,8 @@ def _from_older(entries: Points, near: float | None) -> torch.Tensor:
         some = slice(start, start + BLOCK)
         values = squared(entries.at(some), entries.at(slice(0, start + BLOCK)), near)  # (n, m)
         younger = torch.ones_like(values, dtype=torch.bool).triu(start)
-        apart[some] = values.masked_fill_(younger, torch.inf).min(1).values
-    return apart
+        apart[some] = values.masked_fill_(younger, torch.inf).amin(1)
+    return rounded(apart, entries)
 
 
 def _longer(rows: torch.Tensor, count: int) -> torch.Tensor:

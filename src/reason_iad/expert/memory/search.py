@@ -9,7 +9,7 @@ import torch
 CHUNK = 8192
 """Entries compared at a time: 784 queries against so many take 25 MB."""
 ROUNDING = 1e-6
-"""Share of the squared lengths below which a squared distance is rounding, and counts as 0."""
+"""Share of the squared length below which a squared distance is rounding, and counts as 0."""
 
 
 class Nearest(NamedTuple):
@@ -62,11 +62,15 @@ def nearest(queries: Points, entries: Points, radius: float | None = None) -> Ne
 
 
 def squared(queries: Points, entries: Points, radius: float | None = None) -> torch.Tensor:
-    """(n, m) squared distances; infinite where the places are further apart than the radius."""
-    lengths = queries.features.square().sum(1)[:, None] + entries.features.square().sum(1)  # (n, m)
-    found = torch.addmm(lengths, queries.features, entries.features.T, alpha=-2)
-    found = found.masked_fill_(found < ROUNDING * lengths, 0.0)
+    """(n, m) squared distances, but for rounding; infinite where the places are further apart than the radius."""
+    found = torch.addmm(entries.features.square().sum(1), queries.features, entries.features.T, alpha=-2)
+    found = found.add_(queries.features.square().sum(1)[:, None])
     return found if radius is None else found.masked_fill_(_apart(queries, entries, radius), torch.inf)
+
+
+def rounded(apart: torch.Tensor, queries: Points) -> torch.Tensor:
+    """(n,) squared distances of queries, with 0 for what is rounding."""
+    return apart.masked_fill(apart < ROUNDING * queries.features.square().sum(1), 0.0)
 
 
 def _nearest(queries: Points, entries: Points, radius: float | None) -> tuple[torch.Tensor, torch.Tensor]:
