@@ -1,11 +1,11 @@
-"""What a memory of good images costs: seconds to search, to change and to build it, and memory.
+"""What a memory of good images costs: seconds to build, to change and to search it, and megabytes.
 
     python benchmarks/memory.py [--images 10000] [--entries 100000] [--channels 112] [--budget 10000] [--threads 2]
 
 Features are made up: each place of a part has its own, and images differ from it along a few directions and by a
 little noise. Building and changing read and write the kept patches on disk, in a temporary folder (`TMPDIR`);
-making up the features is not counted. Memory is how much the largest size of the process grows while a memory is
-built.
+making up the features is not counted. Memory is by how much the largest size of the process, until a memory is
+built, exceeds its size before.
 """
 
 from __future__ import annotations
@@ -103,13 +103,13 @@ def megabytes() -> float:
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def changing(images: int, channels: int, settings: MemorySettings) -> None:
+def changing(images: int, channels: int, settings: MemorySettings, before: float) -> None:
     """Build, add, save, load and remove; print a row for each."""
     parts = Parts(channels)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         memory = MemoryBank.empty("made up", "0", settings, memory_shelf(folder))
-        before, start = megabytes(), Clock()
+        start = Clock()
         memory = memory.with_images(parts.images(0, images))
         row(f"build from {images:,} images", start.passed(parts.seconds), megabytes() - before)
         parts.seconds, start = (0.0, 0.0), Clock()
@@ -126,7 +126,8 @@ def changing(images: int, channels: int, settings: MemorySettings) -> None:
         row("remove an image", start.passed())
         assert memory.entries is not None, "there are images"
         size = sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
-        print(f"\n{len(memory.entries.owners):,} entries, {size:,.0f} MB on disk")
+        what = f"({len(memory.entries.owners):,} entries; on disk {size:,.0f} MB)"
+        print(f"| {what} | | | |", flush=True)
 
 
 def row(what: str, seconds: Seconds, memory: float | None = None) -> None:
@@ -149,11 +150,12 @@ def main() -> None:
     told = parser.parse_args()
     torch.set_num_threads(told.threads)
     print("| what | seconds | seconds of cores | MB more |\n|---|---:|---:|---:|")
+    before = megabytes()
+    for images in told.images:
+        changing(images, told.channels[0], MemorySettings(budget=told.budget, kept=told.kept), before)
     for channels in told.channels:
         what = f"search {PATCHES} patches in {told.entries:,} entries of {channels} channels"
         row(what, searching(told.entries, channels))
-    for images in told.images:
-        changing(images, told.channels[0], MemorySettings(budget=told.budget, kept=told.kept))
 
 
 if __name__ == "__main__":
