@@ -78,6 +78,10 @@ class OutputError(ReasonIADError):
     """A result file cannot be written; nothing half-written is left behind."""
 
 
+class MemoryBankError(ReasonIADError):
+    """A saved memory of good images is damaged, or was built with another encoder."""
+
+
 class MissingExtraError(ReasonIADError):
     """An optional dependency is needed.
 

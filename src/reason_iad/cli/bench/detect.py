@@ -106,7 +106,8 @@ SHOWN = 30
     default="distance",
     show_default=True,
     help="What makes the anomaly maps: the plain distance from the normal images (distance), the comparison that "
-    "an inspection uses in its verdict (suspicion), or the map that an inspection shows (calibrated).",
+    "an inspection uses in its verdict (suspicion), the map that an inspection shows (calibrated), or PatchCore "
+    "(patchcore).",
 )
 @option(
     METHOD,

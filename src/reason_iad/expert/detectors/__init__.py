@@ -30,6 +30,10 @@ DETECTORS: Registry[Callable[[Encoder], Detector]] = Registry(
             "reason_iad.expert.detectors.calibrated:make",
             "the defect expert's calibrated map, as an inspection uses it",
         ),
+        "patchcore": BuiltIn(
+            "reason_iad.expert.detectors.patchcore:make",
+            "PatchCore: distance to a coreset of the normal patches, of any encoder",
+        ),
     },
 )
 """Name to the function that makes the detector on an encoder."""
