@@ -293,7 +293,7 @@ def test_results_are_replaced_only_on_demand(questions: Path, tmp_path: Path) ->
     [
         (("--method", "direct,magic"), "There is no method 'magic'"),
         (("--method", "full", "--model", "openai:x", "--base-url", "http://localhost:1/v1"), "think tokens"),
-        (("--resume", "--overwrite"), "exclude each other"),
+        (("--resume", "--overwrite"), "cannot be used together"),
         (("--answers", "text", "--option-orders", "cyclic"), "--option-orders"),
         (("--answers", "text", "--fuse"), "leave out --fuse"),
         (("--fuse",), "no weights for the map"),

@@ -60,16 +60,21 @@ def test_what_was_weighed_is_shown_beside_the_models_own(
 
     def weighed(self: StubInspector, *args: Any, **options: Any) -> Reply:
         reply = plain(self, *args, **options)
-        surer = reply.answer.model_copy(update={"probabilities": {"A": 0.9, "B": 0.1}})
+        surer = reply.answer.model_copy(
+            update={"probabilities": {"A": 0.9, "B": 0.1}, "choice": "A", "text": "yes"} if changed else {}
+        )
         evidence = reply.evidence.model_copy(update={"answers": (reply.answer,)})
         return reply.model_copy(update={"answer": surer, "weighed": True, "evidence": evidence})
 
     words = ("ask", make_image(), "Is there a defect?", "--options", "yes", "no")
+    changed = True
     before = run(*words).stdout
     monkeypatch.setattr(StubInspector, "ask", weighed)
     after = run(*words).stdout
-    assert "The difference" not in before and "0.900" in after
-    assert "The difference from the good parts was used. The model alone says A 0." in after
+    assert "The good parts" not in before
+    assert "The good parts decided: yes. Without them the model says: no (0.900)." in after
+    changed = False
+    assert "The good parts agree with the model." in run(*words).stdout
 
 
 def test_a_question_that_is_not_recognised_is_told_with_one_that_is(
@@ -86,8 +91,11 @@ def test_a_question_that_is_not_recognised_is_told_with_one_that_is(
         return reply.model_copy(update={"evidence": evidence, "advice": said})
 
     monkeypatch.setattr(StubInspector, "ask", mapped)
-    other = run("ask", make_image(), "Is the left thread worn?", "--options", "yes", "no").stdout
-    assert 'were not used for this question, because it was not recognised. Ask "Is there any defect?"' in other
+    words = ("--options", "yes", "no", "--reference", make_image("good.png", 110))
+    other = run("ask", make_image(), "Is the left thread worn?", *words).stdout
+    assert "The good parts help only with these questions: is there a defect, which type" in other
+    assert 'This answer is the model\'s alone. Ask "Is there any defect?"' in other and "compared" not in other
+    assert "Ask" not in run("ask", make_image(), "Is it a screw?", *words).stdout
     asked = run("ask", make_image(), "Is there any defect?", "--options", "yes", "no").stdout
     assert "not used: this is the model's own answer." in asked and "instead" not in asked
 

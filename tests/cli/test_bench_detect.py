@@ -138,7 +138,7 @@ def test_failed_images_have_an_exit_code_of_their_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--resume", "--overwrite"), "exclude each other"),
+        (("--resume", "--overwrite"), "cannot be used together"),
         (("--category", "pill"), "choose from: nut, tile"),
         (("--layout", "visa"), "1cls.csv"),
         (("--maps", "missing"), "folder of maps"),

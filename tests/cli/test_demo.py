@@ -25,6 +25,7 @@ def test_demo_writes_images_reports_and_results(run: Run, tmp_path: Path) -> Non
 def test_the_first_part_may_be_chosen_and_every_second_one_is_good(run: Run, tmp_path: Path) -> None:
     every = run("demo", "--out", tmp_path / "one").stdout.splitlines()[1:7]
     assert [" good " in line for line in every] == [True, False] * 3
+    assert all(line.startswith(("ok ", "wrong ")) and ("PASS" in line or "DEFECT: " in line) for line in every)
     some = run("demo", "--out", tmp_path / "two", "--count", 2, "--first", 2).stdout.splitlines()[1:3]
     assert [line.split()[:3] for line in some] == [line.split()[:3] for line in every[2:4]]
     assert len(list((tmp_path / "two").glob("*-good.png"))) == 2

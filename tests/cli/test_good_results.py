@@ -38,16 +38,15 @@ def test_good_parts_set_the_threshold(
     assert run("inspect", bright, "--reference", good).exit_code == 0  # .24 is below .5
     shown = run("inspect", bright, *words, "--json", tmp_path / "one.json", "--report", tmp_path / "one.html")
     assert shown.exit_code == 1, shown.output
-    assert "set with 10 good parts. On average, at most 10 % of good parts are called defective." in shown.output
+    first, second = shown.output.partition("  limits")[2].splitlines()[:2]
+    assert first.endswith("The limit was set with 10 good parts.")
+    assert second.strip() == "On average, at most 10 % of good parts are called defective."
     found = json.loads((tmp_path / "one.json").read_text())
     point = {"false_alarms": 0.1, "good_parts": 10, "missed": None, "defective_parts": 0}
     assert found["operating_point"] == point | dict.fromkeys(("pass_below", "threshold"), found["threshold"])
     assert found["threshold"] == pytest.approx(38 / 255, abs=1e-3) and found["verdict"] == "defect"
     page = " ".join((tmp_path / "one.html").read_text().split())
-    assert (
-        "Counts as defective from 0.15." in page
-        and "The limit was set with 10 good parts. On average, at most" in page
-    )
+    assert "Defective from 15 %." in page and "The limit was set with 10 good parts. On average, at most" in page
     assert run("inspect", alike, *words).exit_code == 0
 
 
@@ -73,11 +72,14 @@ def test_many_parts_and_resume(run: Run, good: Path, results: Path, make_image: 
         (("--good-results", "good.jsonl"), "go together"),
         (("--defect-results", "good.jsonl"), "--defect-results and --missed go together"),
         (("--missed", "0.1"), "--defect-results and --missed go together"),
-        (("--good-results", "good.jsonl", "--false-alarms", "0.1", "--threshold", "0.5"), "exclude each other"),
+        (
+            ("--good-results", "good.jsonl", "--false-alarms", "0.1", "--threshold", "0.5"),
+            "cannot be used together",
+        ),
         (("--good-results", "good.jsonl", "--false-alarms", "0.05"), "10 good parts are too few .* at least 19"),
         (
             ("--good-results", "good.jsonl", "--false-alarms", "0.1", "--seed", "3"),
-            "inspected with seed 0 instead of 3",
+            "made with seed 0 instead of 3",
         ),
         (("--good-results", "good.jsonl", "--false-alarms", "0.1", "--no-align"), "other reasoning options"),
         (
@@ -131,7 +133,10 @@ def test_other_references_are_refused(run: Run, good: Path, results: Path, make_
     refused = run(
         "inspect", make_image("part.png", 60), "--reference", good, "--good-results", results, "--false-alarms", 0.1
     )
-    assert refused.exit_code == 2 and "other references" in refused.stderr
+    said = (
+        f"'{results}' was made with other references. Inspect the known good parts again with the same --reference."
+    )
+    assert refused.exit_code == 2 and said in refused.stderr
 
 
 @pytest.mark.parametrize("many", [False, True])
@@ -222,7 +227,7 @@ def test_defective_parts_that_were_inspected_otherwise_are_refused(
     words = ("--good-results", results, "--false-alarms", 0.1, "--defect-results", bad, "--missed", 0.1)
     refused = run("inspect", make_image("part.png", 60), "--reference", good, *words)
     assert refused.exit_code == 2
-    assert "defective parts in" in refused.stderr and "seed 7 instead of 0" in refused.stderr
+    assert "the known defective parts again" in refused.stderr and "seed 7 instead of 0" in refused.stderr
 
 
 def test_resuming_never_mixes_promises_of_the_same_threshold(

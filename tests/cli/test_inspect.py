@@ -57,7 +57,7 @@ def test_several_images_print_one_line_each(run: Run, make_image: Make) -> None:
     result = run("inspect", *paths)
     assert result.exit_code == 1
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["PASS", "DEFECT", "PASS"]
-    assert f"{paths[1]}  (defect probability 0.784)  glare, top left" in result.stdout
+    assert f"{paths[1]}  (probability of a defect 0.784)  glare, top left" in result.stdout
     assert "3 images: 2 pass, 1 defect, 0 failed" in result.stderr
 
 
@@ -112,7 +112,7 @@ def test_a_failed_image_stops_nothing_and_wins_over_a_defect(run: Run, make_imag
     assert set(found[1]) == {"schema_version", "image", "error"}
     assert "broken.png" in str(found[1]["error"])
     assert "1 pass, 1 defect, 2 failed" in result.stderr
-    assert f"Failed: {broken}, {tmp_path / 'missing.png'}." in result.stderr
+    assert f"2 photos could not be inspected: {broken}, {tmp_path / 'missing.png'}. Repair them," in result.stderr
     shown = run("inspect", *paths).stdout.splitlines()
     assert [line.split()[0] for line in shown] == ["DEFECT", "FAILED", "FAILED", "PASS"]
     assert "broken.png" in shown[1]
@@ -175,17 +175,38 @@ def test_types_that_cannot_be_told_apart_are_both_said(
     assert "glare or haze" in two and "severity" not in two, "a severity belongs to one type"
 
 
-def test_without_a_good_part_the_first_line_says_so(run: Run, make_image: Make) -> None:
+def test_without_a_good_part_a_line_of_its_own_says_so(run: Run, make_image: Make) -> None:
     said = "There was no good part to compare with: this is the model's opinion alone."
-    assert said in run("inspect", make_image()).stdout.splitlines()[0]
+    assert run("inspect", make_image()).stdout.splitlines()[1].split(maxsplit=1) == ["warning", said]
+    several = run("inspect", make_image("a.png"), make_image("b.png"))
+    assert several.stderr.count("No good part was given: these results are the model's opinion alone.") == 1
     compared = run("inspect", make_image(), "--reference", make_image("good.png", 110)).stdout
     assert said not in compared and "with 1 good part" in compared
+    several = run("inspect", make_image("a.png"), make_image("b.png"), "--reference", make_image("good.png", 110))
+    assert "No good part" not in several.stderr
+
+
+def test_the_answer_to_a_further_question_is_shown(run: Run, make_image: Make) -> None:
+    shown = run("inspect", make_image(), "--question", "Is it bright?").stdout.splitlines()
+    rows = [line.split(maxsplit=1) for line in shown]
+    assert ["question", "Is it bright?"] in rows and ["answer", "It is bright."] in rows
+
+
+def test_a_region_and_a_model_are_told_in_words(run: Run, make_image: Make) -> None:
+    shown = run("inspect", make_image("bad.png", 200)).stdout
+    assert "top left: x 0 to 9, y 1 to 9 pixels, from the top left" in shown
+    assert "model      nano (method full, seed 0), 0.0 s" in shown
+
+
+def test_a_folder_that_is_missing_is_not_called_an_image(run: Run, tmp_path: Path) -> None:
+    refused = run("inspect", tmp_path / "photos")
+    assert f"The file or folder '{tmp_path / 'photos'}' does not exist" in refused.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["--threshold", "1.5"], "threshold"),
+        (["--threshold", "1.5"], "--threshold is a number above 0 and at most 1, for example 0.5 for 50 %."),
         (["--sigma", "0"], "sigma"),
         (["--candidates", "0"], "candidates"),
         (["--method", "direct", "--steps", "5"], "--steps"),

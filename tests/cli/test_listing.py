@@ -72,7 +72,7 @@ def test_many_failures_are_counted(run: Run, make_image: Make, tmp_path: Path) -
     out = tmp_path / "out.jsonl"
     result = run("inspect", folder, "--json", out)
     assert result.exit_code == 3
-    last = result.stderr.splitlines()[-1]
-    assert last.startswith(f"Failed: {folder / '00.png'}, ") and "10.png" not in last
-    assert last.endswith("and 2 more. Run the same command with --resume to try them again.")
+    *_, last, _ = result.stderr.splitlines()
+    assert last.startswith(f"12 photos could not be inspected: {folder / '00.png'}, ") and "10.png" not in last
+    assert last.endswith("and 2 more. Repair them, then run again with --resume.")
     assert "12 failed" in result.stderr

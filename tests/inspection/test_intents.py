@@ -319,13 +319,17 @@ def test_people_are_read_more_strictly_than_benchmarks() -> None:
         ("Do you see the location of the crack?", "Where is the defect?"),
         ("Which kind of flaw do you see?", "Which type of defect is it?"),
         ("How much is broken?", "How large is the defect?"),
-        ("Ist da ein Kratzer?", "Is there any defect?"),
     ],
 )
 def test_a_question_that_is_not_recognised_gets_a_wording_that_is(question: str, suggested: str) -> None:
     said = advice(Question("q", question, ("yes", "no")))
-    assert "was not recognised" in said and f'"{suggested}"' in said
+    assert said.startswith("The good parts help only with these questions") and f'"{suggested}"' in said
     assert asks_plainly(suggested), "what is suggested has to work"
+
+
+def test_a_question_about_something_else_gets_no_wording() -> None:
+    said = advice(Question("q", "How many pins are there?", ("4", "8")))
+    assert said.endswith("This answer is the model's alone.")
 
 
 def test_a_plain_question_without_fitting_options_is_told_which_fit() -> None:

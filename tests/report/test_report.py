@@ -15,10 +15,11 @@ from PIL import Image
 import report_cases as cases
 from reason_iad.errors import ImageError, OutputError
 from reason_iad.report import render_report, save_report
-from reason_iad.report.facts import percent
+from reason_iad.report.facts import limit_percent, percent
 from reason_iad.report.pictures import heat_picture
 from reason_iad.report.view import answers_of, build_view
 from reason_iad.schema import (
+    Answer,
     Box,
     CategoryEvidence,
     Claim,
@@ -72,14 +73,16 @@ def test_the_verdict_and_its_reasons_are_said(full: Page) -> None:
     for said in (
         "Defect found", "Scratch, severity: major", "Where Top right",
         "How sure Very sure. Probability of a defect:",
-        "96.2 %", "Counts as defective from 50 %.", "not calibrated",
-        "by the model and the comparison with good parts",
+        "96.2 %", "Defective from 50 %.", "Nobody has checked it on your product.",
+        "from the knowledge about metal plate, found by its words (score 7.42)", "What is known about this product",
+        "For researchers: what the model itself answered. The verdict also uses the good parts, so it can differ.",
+        "Difference from the good part. no difference clear difference", "The good part that it was compared with",
         "the model alone gives 93.7 % for a defect", "the model alone gives 98.4 % for a defect",
-        "The marked spot differs far more from the good parts than they differ from one another. Compared with "
-        "1 good part.", "Seeing this alone, the model gives 98.4 % for a defect.",
+        "The marked spot differs far more from the good part than the rest of the picture does. Compared with "
+        "1 good part.", "The spot that differs most.",
         "Is there a defect? Asked about the enlarged part alone", "A good part. The same place, enlarged.",
         "A thin bright line runs across", "metal plate (recognised in the picture, similarity 0.93, lead 0.21)",
-        "132 x 92 pixels at (428, 66)", "metal_plate/defect/scratch", "found by its words (score 7.42)",
+        "132 x 92 pixels at (428, 66)", "Knowledge entries metal_plate/defect/scratch, ",
         "source: metal_plate.md", "Likely cause Parts sliding over each other", "What to do Set the part aside",
         "good_001.png", "Is there a defect?", "71 % →", "It ended because the reward no longer improved.",
         "9 image patches were looked at again.", "1.73 s", "ab" * 32,
@@ -100,7 +103,8 @@ def test_what_cannot_be_told_apart_is_named_together() -> None:
     for said in (
         "Scratch or dent",
         "top right or top center (top right has a probability of 81 %)",
-        "Top right or top center; size: small",
+        "Where Top right or top center Size",
+        "Small: about 2.0 % of the picture. The box measures 132 x 92 pixels.",
         "small (2.0 % of the picture differs there)",
     ):
         assert said in text, said
@@ -133,7 +137,8 @@ def test_a_map_that_is_not_weighed_says_whether_it_may_speak() -> None:
     alone = whole.model_copy(update={"evidence": whole.evidence.model_copy(update={"fusion": None})})
     text = page(alone, references=(cases.plate(False, 1),)).text
     assert "The part differs more than good parts do." in text and "The verdict is the model's own." in text
-    assert "takes this difference into account" not in text
+    assert "The verdict does not take this difference into account." in text
+    assert "into account" not in page(whole, references=(cases.plate(False, 1),)).text
 
 
 def test_the_map_that_is_weighed_is_the_map_that_is_shown() -> None:
@@ -266,7 +271,10 @@ def test_of_many_references_the_used_ones_are_shown() -> None:
     left = reference.model_copy(update={"used": False, "name": "left out.png"})
     many = cases.defect(evidence=evidence.model_copy(update={"references": (left, reference, left)}))
     shown = page(many, references=("gone.png", cases.plate(False, 1), "gone.png")).text
-    assert "1 of the 3 good parts that were given were used" in shown and "left out.png" not in shown
+    assert (
+        "1 of the 3 good parts that were given was used: the one that looks most like this part." in shown
+        and "left out.png" not in shown
+    )
     assert page(many, references=(cases.plate(False, 1),)).text == shown
     assert (
         "differs from the recorded" not in shown and "good parts that were given" not in page(cases.defect()).text
@@ -277,6 +285,8 @@ def test_of_many_references_the_used_ones_are_shown() -> None:
     ("dx", "dy", "degrees", "said"),
     [
         (0.031, -0.02, 1.24, "moving it 3.1% to the right and 2.0% up and turning it 1.2° clockwise"),
+        (0.031, 0.0, 0.04, "Compared after moving it 3.1% to the right."),
+        (0.0, 0.0004, -1.24, "Compared after turning it 1.2° anticlockwise."),
         (-0.031, 0.02, -1.24, "moving it 3.1% to the left and 2.0% down and turning it 1.2° anticlockwise"),
     ],
 )
@@ -317,7 +327,8 @@ def test_what_is_only_suspected_is_not_said_to_be_there() -> None:
     assert view.title.startswith("Needs a person: ") and view.answers.what.startswith("Suspected: ")
     assert "the suspected defect is at" in view.picture.alt
     assert dict(view.facts)["Suspected type"] and "Type of defect" not in dict(view.facts)
-    assert view.answers.limits == "Counts as defective from 0.9, passes below 0.4."
+    assert view.answers.limits == "Defective from 90 %. Pass below 40 %. Between them a person decides."
+    assert view.answers.sure == "Between the limits" and view.box_means == "suspected defect"
 
 
 @pytest.mark.parametrize(
@@ -335,8 +346,16 @@ def test_a_defect_that_does_not_stand_out_is_the_models_opinion() -> None:
     evidence = cases.defect().evidence
     assert evidence.fusion is not None
     quiet = evidence.fusion.model_copy(update={"patches": 0.0, "pixels": 0.1})
-    *_, differs, seen = answers_of(cases.defect(evidence=evidence.model_copy(update={"fusion": quiet}))).why
-    assert differs.startswith("No spot differs clearly more") and seen.startswith("The model suspects")
+    result = cases.defect(evidence=evidence.model_copy(update={"fusion": quiet}))
+    text = page(result, references=(cases.plate(False, 1),)).text
+    for said in (
+        "The comparison with the good part shows nothing clear. "
+        "The verdict comes from the model alone, which can be wrong.",
+        "where the model suspects the defect",
+        "The spot that the model looked at again.",
+    ):
+        assert said in text
+    assert "differs most" not in text and "differs clearly more" not in text
 
 
 def test_the_closer_look_shows_the_marked_region() -> None:
@@ -357,8 +376,11 @@ def test_what_was_left_out_of_the_explanation_is_told() -> None:
     whole = evidence.answers[-1].model_copy(update={"text": "Defect at center. It lies at the bottom left."})
     cut = evidence.model_copy(update={"answers": (*evidence.answers[:-1], whole)})
     told = page(cases.defect(evidence=cut, explanation="Defect at center.")).text
-    assert "Sentences that contradict the result were left out" in told and "It lies at the bottom left." in told
-    assert "Sentences that contradict" not in page(cases.defect()).text
+    assert (
+        "The program left out sentences that the result does not support." in told
+        and "It lies at the bottom left." in told
+    )
+    assert "The program left out" not in page(cases.defect()).text
 
 
 @pytest.mark.parametrize(
@@ -367,6 +389,74 @@ def test_what_was_left_out_of_the_explanation_is_told() -> None:
 )
 def test_percentages_never_round_to_certainty(value: float, said: str) -> None:
     assert percent(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "said", "beside"),
+    [
+        (0.998, 0.9982, "99.80 %", "99.82 %"),
+        (0.0568, 0.0567, "5.68 %", "5.67 %"),
+        (0.9982, 0.9982, "99.82 %", "99.82 %"),
+        (0.5, 0.5, "50.0 %", "50.0 %"),
+        (0.057, 0.9982, "5.7 %", "99.82 %"),
+    ],
+)
+def test_close_to_a_limit_more_digits_are_shown(value: float, limit: float, said: str, beside: str) -> None:
+    assert (percent(value, (limit,)), limit_percent(limit, value)) == (said, beside)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"), [("pass", "Below"), ("review", "Between"), ("defect", "Above")]
+)  # fmt: skip
+def test_with_limits_from_known_parts_no_word_of_certainty_is_said(verdict: Any, said: str) -> None:
+    point = OperatingPoint(
+        false_alarms=0.1, good_parts=9, missed=0.1, defective_parts=9, pass_below=0.005, threshold=0.9982
+    )
+    result = cases.defect(verdict=verdict, probability=0.998).model_copy(
+        update={"operating_point": point, "threshold": 0.9982}
+    )
+    answers = answers_of(result)
+    assert answers.sure.startswith(f"{said} the limit")
+    assert answers.limits == "Defective from 99.82 %. Pass below 0.5 %. Between them a person decides."
+    assert "0.5 % and 99.82 %" in answers.rule
+    text = page(result).text
+    assert "They hold only for parts that are made and photographed in the same way." in text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "explanation"),
+    [
+        ("defect", "Defect: No. 5 scratch at top right. It is long. It shines."),
+        (
+            "review",
+            "Not certain: a person has to decide. "
+            "Suspected: No. 5 scratch at top right. It is long. It shines.",
+        ),
+        ("defect", "Defect. It is long. It shines."),
+        ("pass", "No defect found. It is long. It shines."),
+        ("pass", "It is long. It shines."),
+    ],
+)  # fmt: skip
+def test_why_begins_with_the_comparison_and_repeats_nothing(verdict: Any, explanation: str) -> None:
+    claims = (
+        Claim(fact="type", names=("No. 5 scratch",), probability=0.9),
+        Claim(fact="place", names=("top right",), probability=0.9),
+    )
+    known = claims if "No. 5" in explanation else ()
+    first, *_, last = answers_of(cases.defect(verdict=verdict, explanation=explanation, claims=known)).why
+    assert first.startswith("The marked spot differs") and last == "It is long. It shines."
+
+
+def test_the_answer_to_a_further_question_is_on_the_first_card() -> None:
+    evidence = cases.good().evidence
+    answer = Answer(key="question", question="How many holes are there?", text="There are four.")
+    asked = evidence.model_copy(update={"answers": (*evidence.answers, answer)})
+    text = page(cases.good(evidence=asked), scratched=False).text
+    assert "Question How many holes are there? Answer There are four." in text.partition("Why")[0]
+
+
+def test_a_kind_that_is_also_the_name_is_said_once(full: Page) -> None:
+    assert "normal normal" not in full.text and "tolerance brushing marks" in full.text
 
 
 def test_the_same_inspection_gives_the_same_page() -> None:

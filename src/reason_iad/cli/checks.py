@@ -57,7 +57,7 @@ def check_resume(resume: bool, overwrite: bool) -> None:
         OutputError: both were asked for.
     """
     if resume and overwrite:
-        raise OutputError("--resume and --overwrite exclude each other. Choose one of them.")
+        raise OutputError("--resume and --overwrite cannot be used together. Choose one of them.")
 
 
 def make_folder(path: Path, option: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PARTS = Path(__file__).parent / "demo_parts"
 """Drawn by `reason-iad nano demo-parts`, with what is true of them in parts.json."""
 COUNT = 6
-_ROW = "{:<3} {:<15} {:<28} {:<28} {:>5} {:>6}"
+_ROW = "{:<5} {:<15} {:<28} {:<34} {:>5} {:>6}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +136,12 @@ def _category(engine: Engine, part: Part) -> str | None:
 
 def _show(part: Part, result: Inspection, agrees: bool) -> None:
     truth = ", ".join(f"{kind}, {place}" for kind, place in part.defects) or "good"
-    found = "pass"
+    found = "PASS"
     if result.verdict == "defect":
         place = f", {result.in_words('place')}" if result.region else ""
-        found = f"{result.in_words('type') or 'defect'}{place}"
+        found = f"DEFECT: {result.in_words('type') or 'unknown type'}{place}"
     row = _ROW.format(
-        "ok" if agrees else "no",
+        "ok" if agrees else "wrong",
         part.product,
         truth,
         found,

@@ -102,6 +102,8 @@ def make_config(
     Raises:
         ConfigError: a value is out of its range, or the method has no use for it.
     """
+    if threshold is not None and not 0 < threshold <= 1:
+        raise ConfigError("--threshold is a number above 0 and at most 1, for example 0.5 for 50 %.")
     config = InspectorConfig(method=method, reasoning=_reasoning(method, reasoning), **fields)
     return config if threshold is None else replace(config, threshold=threshold)
 

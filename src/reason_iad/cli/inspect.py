@@ -208,8 +208,8 @@ def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, J
     source = click.get_current_context().get_parameter_source("threshold")
     if source is not None and source.name != "DEFAULT":
         raise ConfigError(
-            "--threshold and the results of known parts exclude each other. Leave out --threshold, or leave out "
-            "--good-results and --defect-results."
+            "--threshold and the results of known parts cannot be used together. Leave out --threshold, or leave "
+            "out --good-results and --defect-results."
         )
     good, defective = promised.read()
     conditions = _conditions(engine, job)

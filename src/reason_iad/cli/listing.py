@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from reason_iad.inspection.many import Failure, Outcome
 
+NO_GOOD_PART = "No good part was given: these results are the model's opinion alone."
 NAMED = 10
 """Failed parts that the summary names; the others are counted."""
 _COLOURS = {"pass": "green", "review": "yellow", "defect": "red", "failed": "red"}
@@ -33,6 +34,7 @@ class Listing:
     def __init__(self, *, quiet: bool, lines: bool) -> None:
         self.counts: Counter[str] = Counter()
         self._failed: list[str] = []
+        self._alone = False
         self._quiet, self._lines = quiet, lines
         self._console: Any = None
         self._advance: Any = None
@@ -62,6 +64,7 @@ class Listing:
             self._failed.append(outcome.image)
         else:
             self.counts[outcome.verdict] += 1
+            self._alone = self._alone or not outcome.evidence.references
         if self._lines and not self._quiet:
             self._print(part_line(outcome))
         elif isinstance(outcome, Failure):
@@ -88,8 +91,12 @@ class Listing:
         self.say(f"{number} {'image' if number == 1 else 'images'}: {', '.join(_counted(self.counts))}")
         if self._failed:
             more = f" and {len(self._failed) - NAMED} more" if len(self._failed) > NAMED else ""
-            again = " Run the same command with --resume to try them again." if log else ""
-            self.say(f"Failed: {', '.join(self._failed[:NAMED])}{more}.{again}")
+            count, them = len(self._failed), "it" if len(self._failed) == 1 else "them"
+            again = f"Repair {them}, then run again{' with --resume' if log else ''}."
+            photos = f"{count} photo{'' if count == 1 else 's'} could not be inspected"
+            self.say(f"{photos}: {', '.join(self._failed[:NAMED])}{more}. {again}")
+        if self._alone:
+            self.say(NO_GOOD_PART)
         if reports is not None:
             self.say(f"Reports: {reports}")
 
@@ -109,7 +116,7 @@ def part_line(outcome: Outcome) -> str:
     verdict = click.style(SHOWN[outcome.verdict].upper(), fg=_COLOURS[outcome.verdict], bold=True)
     found = ", ".join(filter(None, (outcome.in_words("type"), outcome.in_words("place"))))
     what = f"  {found}" if found else ""
-    return f"{verdict}  {outcome.image.name}  (defect probability {outcome.probability:.3f}){what}"
+    return f"{verdict}  {outcome.image.name}  (probability of a defect {outcome.probability:.3f}){what}"
 
 
 def _failure(outcome: Failure) -> str:

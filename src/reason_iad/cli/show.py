@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from reason_iad.schema import Evidence, Inspection, Reply, Versions
@@ -17,9 +19,17 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
     """Print a verdict and its reasons."""
     verdict = click.style(SHOWN[result.verdict].upper(), fg=_COLOURS[result.verdict], bold=True)
     sure = f"probability of a defect {result.probability:.3f}, threshold {in_digits(result.threshold)}"
-    alone = "" if result.good_parts_used else f"  {NOTHING_TO_COMPARE}"
-    click.echo(f"{verdict}  {result.image.name}  ({sure}){alone}", err=err)
-    _print([*_what_and_where(result), *_why(result), *_compared(result.evidence), *_how(result)], err)
+    click.echo(f"{verdict}  {result.image.name}  ({sure})", err=err)
+    warning = [] if result.good_parts_used else [("warning", NOTHING_TO_COMPARE)]
+    rows = (
+        warning,
+        _what_and_where(result),
+        _why(result),
+        _asked(result),
+        _compared(result.evidence),
+        _how(result),
+    )
+    _print([row for some in rows for row in some], err)
 
 
 def show_reply(result: Reply, *, err: bool = False) -> None:
@@ -31,7 +41,9 @@ def show_reply(result: Reply, *, err: bool = False) -> None:
         (f"{probability:.3f}", f"{letter}) {answer.options.get(letter, '')}")
         for letter, probability in answer.probabilities.items()
     ]
-    _print([*rows, *_used(result), *_compared(result.evidence), *_how(result)], err)
+    unused = result.evidence.anomaly_map is not None and not result.weighed
+    compared = _compared(result.evidence, references=not unused)
+    _print([*rows, *_used(result), *compared, *_how(result)], err)
 
 
 def _what_and_where(result: Inspection) -> Rows:
@@ -42,7 +54,8 @@ def _what_and_where(result: Inspection) -> Rows:
         rows.append(("what", f"{kind}{severity}"))
     if place := result.in_words("place"):
         box = result.region.box if result.region else None
-        pixels = f", pixels {box.x1},{box.y1} to {box.x2},{box.y2}" if box else ""
+        across = f"x {box.x1} to {box.x2}, y {box.y1} to {box.y2} pixels, from the top left" if box else ""
+        pixels = f": {across}" if across else ""
         rows.append(("where", f"{place}{pixels}"))
     if size := result.in_words("size"):
         rows.append(("size", size))
@@ -55,17 +68,24 @@ def _why(result: Inspection) -> Rows:
     if difference := result.difference_in_words():
         rows.append(("" if rows else "why", difference))
     if result.operating_point:
-        rows.append(("threshold", result.operating_point.in_words()))
+        sentences = re.split(r"(?<=\.) (?=[A-Z])", result.operating_point.in_words())
+        rows += [("" if place else "limits", sentence) for place, sentence in enumerate(sentences)]
     return rows
 
 
-def _compared(evidence: Evidence) -> Rows:
-    """What the part was compared with: good parts and knowledge."""
+def _asked(result: Inspection) -> Rows:
+    """The question that was asked beside the inspection, and its answer."""
+    answer = result.evidence.answer("question")
+    return [("question", answer.question), ("answer", answer.text)] if answer else []
+
+
+def _compared(evidence: Evidence, *, references: bool = True) -> Rows:
+    """What the part was compared with: good parts, where they were used, and knowledge."""
     rows = []
     given, used = len(evidence.references), sum(reference.used for reference in evidence.references)
-    if used == given and used:
+    if used == given and used and references:
         rows.append(("compared", f"with {used} good part{'' if used == 1 else 's'}"))
-    elif used:
+    elif used and references:
         alike = ": those that look most like this part" if evidence.anomaly_map else ""
         rows.append(("compared", f"with {used} of {given} good parts{alike}"))
     if evidence.knowledge:
@@ -84,8 +104,10 @@ def _used(result: Reply) -> Rows:
     """Whether the measured difference from the good parts has a say in the answer."""
     if result.weighed:
         answer = result.evidence.answer(result.answer.key) or result.answer
-        own = ", ".join(f"{letter} {p:.3f}" for letter, p in answer.probabilities.items())
-        return [("why", f"The difference from the good parts was used. The model alone says {own}.")]
+        if answer.choice is None or answer.choice == result.answer.choice:
+            return [("why", "The good parts agree with the model.")]
+        own = f"{answer.text} ({answer.probabilities[answer.choice]:.3f})"
+        return [("why", f"The good parts decided: {result.answer.text}. Without them the model says: {own}.")]
     if result.evidence.anomaly_map is None:
         return []
     return [("why", result.advice or "The good parts were not used: this is the model's own answer.")]
@@ -94,7 +116,7 @@ def _used(result: Reply) -> Rows:
 def _how(result: Inspection | Reply) -> Rows:
     versions: Versions = result.versions
     seconds = result.timings_ms.get("total", 0.0) / 1000
-    return [("made by", f"{versions.model.name}, method {result.method}, seed {result.seed}, {seconds:.1f} s")]
+    return [("model", f"{versions.model.name} (method {result.method}, seed {result.seed}), {seconds:.1f} s")]
 
 
 def _print(rows: Rows, err: bool) -> None:

@@ -130,6 +130,8 @@ def _file(path: Path, what: str) -> Iterator[BinaryIO]:
                 raise ImageError(f"{what} is a pipe or a device; save the image to an ordinary file first.")
             yield file
     except (OSError, ValueError) as error:
+        if isinstance(error, (FileNotFoundError, NotADirectoryError)):  # it may have been meant as a folder
+            what = what.replace("The image", "The file or folder", 1)
         raise ImageError(f"{what} {_reason(error)}.{_near(path, error)}") from None
 
 

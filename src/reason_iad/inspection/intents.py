@@ -100,6 +100,15 @@ _FORMS = (
     rf"(how much|what share) of {_THE} {_PART} (does|do) {_THE} {_DEFECT} cover",
 )
 _PLAIN = re.compile("|".join(f"(?:{form})" for form in _FORMS))
+_HELPS = (
+    "The good parts help only with these questions: is there a defect, which type, where, how large. "
+    "This answer is the model's alone."
+)
+_ABOUT_DEFECTS = re.compile(
+    rf"\b({_FLAW}|wrong|broken|crack\w*|scratch\w*|dent\w*|worn|ok|okay)\b",
+    re.IGNORECASE,
+)
+"""Words of a question that may be about a defect."""
 _SUGGESTED = (
     (
         re.compile(r"\b(where|places?|located|location|position)\b", re.IGNORECASE),
@@ -138,15 +147,17 @@ def asks_plainly(text: str) -> bool:
 
 
 def advice(question: Question) -> str:
-    """What to ask instead of a question that was not recognised, in two sentences."""
-    if asks_plainly(question.text):
-        why = "the options do not fit it" if question.options else "it has no options to choose from"
-    else:
-        why = "it was not recognised"
+    """What good parts help with, and what to ask instead, if the question is about a defect at all."""
+    plain = asks_plainly(question.text)
+    if not plain and not _ABOUT_DEFECTS.search(question.text):
+        return _HELPS
+    why = ""
+    if plain:
+        why = " The options do not fit the question." if question.options else " The question has no options."
     wording, options = next(
         (wording, options) for words, wording, options in _SUGGESTED if words.search(question.text)
     )
-    return f'The good parts were not used for this question, because {why}. Ask "{wording}" with {options}.'
+    return f'{_HELPS}{why} Ask "{wording}" with {options}.'
 
 
 def _intent(question: Question) -> Intent | None:

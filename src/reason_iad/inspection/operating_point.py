@@ -35,6 +35,14 @@ LONGEST_LINE = 16 * 2**20
 LEAST_SHARE = 1e-4
 """Nobody has the ten thousand parts that less would take."""
 LEAST_COMPARED = 2
+_KEEP = {
+    "other references": "--reference",
+    "another category": "--category",
+    "another question": "--question",
+    "other knowledge": "--knowledge",
+    "other weights": "model",
+}
+"""What has to stay the same, by what differs (`conditions.py`)."""
 """Other good parts that each is compared with, at least, where they are references themselves: with fewer, they and
 the parts to come are compared in different ways."""
 
@@ -238,9 +246,14 @@ class KnownParts:
         """
         if differences := self._conditions.differences(_without_threshold(conditions)):
             raise OutputError(
-                f"The {self._kind} parts in '{self._name}' were inspected with {' and '.join(differences)}; their "
-                "threshold holds for parts that are inspected alike."
+                f"'{self._name}' was made with {' and '.join(differences)}. Inspect the known {self._kind} parts "
+                f"again with the same {_same(differences)}."
             )
+
+
+def _same(differences: list[str]) -> str:
+    """What has to stay the same, as short as it can be said."""
+    return _KEEP.get(differences[0], "options") if len(differences) == 1 else "model and options"
 
 
 def _without_threshold(conditions: Conditions) -> Conditions:

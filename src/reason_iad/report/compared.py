@@ -9,7 +9,6 @@ from itertools import zip_longest
 from PIL import Image
 
 from reason_iad.images import LoadedImage
-from reason_iad.report.facts import percent
 from reason_iad.report.pictures import SMALL, THUMBNAIL, Picture, heat_picture, picture, rectangle
 from reason_iad.schema import Box, Inspection, MotionEvidence, ReferenceEvidence
 
@@ -23,9 +22,9 @@ class Comparison:
 
     Attributes:
         part, good: the same place of the inspected part and of a good one, enlarged.
-        note: which place that is, and what the model says of it.
+        note: which place that is.
         heat: the map of differences.
-        map_note: what it means for the verdict.
+        map_note: what it means for the verdict where the verdict does not use it.
     """
 
     part: Picture | None
@@ -61,27 +60,29 @@ def compare(inspection: Inspection, image: LoadedImage, references: Sequence[Loa
         motion = next((one.motion for one in evidence.references if one.used), None)
         laid = _laid(references[0].pixels, motion, (image.width, image.height))
         good = picture(_crop(laid, box), f"The same place of the good part {references[0].name}.", SMALL)
-    near = evidence.fusion.closer_probability if evidence.fusion else None
-    most = box is not None and box == evidence.closer
-    note = "The spot that differs most." if most else "The marked region and what lies around it."
-    if most and near is not None:
-        note += f" Seeing this alone, the model gives {percent(near)} for a defect."
-    alt = "Map over the inspected picture: where it differs from the good parts."
+    note = "The marked region and what lies around it."
+    if box is not None and box == evidence.closer:
+        note = f"The spot that {what_is_special(inspection)}."
+    alt = f"Map over the inspected picture: where it differs from the good part{plural(inspection)}."
     weighed = evidence.fusion.heat if evidence.fusion else None
     maps = (weighed, evidence.anomaly_map) if evidence.anomaly_map else ()  # the first that is whole
     heat = next(filter(None, (heat_picture(image.pixels, one, alt) for one in maps if one)), None)
     return Comparison(part, good, note, heat, _map_note(inspection))
 
 
+def what_is_special(inspection: Inspection) -> str:
+    """Why a spot was looked at again: 'differs most' only where some spot differs clearly."""
+    fusion = inspection.evidence.fusion
+    return "differs most" if fusion is None or fusion.stands_out else "the model looked at again"
+
+
+def plural(inspection: Inspection) -> str:
+    """What ends the word 'part' where the good parts that were used are meant."""
+    return "" if inspection.good_parts_used == 1 else "s"
+
+
 def _map_note(inspection: Inspection) -> str:
-    found = inspection.evidence.anomaly_map
-    if found is None:
-        return ""
-    if inspection.evidence.fusion:
-        return "The verdict takes this difference into account."
-    if found.gate_passed:
-        return "The part differs more than good parts do."
-    return "The part differs no more than good parts do, so the map says nothing about whether there is a defect."
+    return "" if inspection.evidence.fusion else "The verdict does not take this difference into account."
 
 
 def _look(inspection: Inspection, image: LoadedImage) -> Box | None:
@@ -143,8 +144,15 @@ def _reference(record: ReferenceEvidence | None, image: LoadedImage | None) -> R
 
 
 def _moved(motion: MotionEvidence) -> str:
-    """How a reference was laid as the part lies, in one sentence."""
-    across = f"{abs(motion.dx):.1%} to the {'right' if motion.dx > 0 else 'left'}"
-    along = f"{abs(motion.dy):.1%} {'down' if motion.dy > 0 else 'up'}"
-    turned = f"{abs(motion.degrees):.1f}° {'clockwise' if motion.degrees > 0 else 'anticlockwise'}"
-    return f"Compared after moving it {across} and {along} and turning it {turned}."
+    """How a reference was laid as the part lies, in one sentence; empty if it was hardly moved."""
+    across, along, turned = f"{abs(motion.dx):.1%}", f"{abs(motion.dy):.1%}", f"{abs(motion.degrees):.1f}°"
+    moves, steps = [], []
+    if across != "0.0%":
+        moves.append(f"{across} to the {'right' if motion.dx > 0 else 'left'}")
+    if along != "0.0%":
+        moves.append(f"{along} {'down' if motion.dy > 0 else 'up'}")
+    if moves:
+        steps.append(f"moving it {' and '.join(moves)}")
+    if turned != "0.0°":
+        steps.append(f"turning it {turned} {'clockwise' if motion.degrees > 0 else 'anticlockwise'}")
+    return f"Compared after {' and '.join(steps)}." if steps else ""

@@ -57,6 +57,7 @@ def duration(milliseconds: float) -> str:
 def versions_of(inspection: Inspection) -> tuple[tuple[str, str], ...]:
     """Label and value of everything that is needed to run the inspection again."""
     versions = inspection.versions
+    entries = [found.entry.id for found in inspection.evidence.knowledge]
     model = versions.model
     return (
         ("Method", inspection.method),
@@ -70,4 +71,5 @@ def versions_of(inspection: Inspection) -> tuple[tuple[str, str], ...]:
         ("torch", versions.torch),
         ("transformers", versions.transformers),
         ("Result schema", inspection.schema_version),
+        *((("Knowledge entries", ", ".join(entries)),) if entries else ()),
     )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from reason_iad.schema import Inspection
+from reason_iad.schema.verdict import in_percent
 
+CLOSE, MOST_DIGITS = 0.005, 4
+"""How near a limit a probability has to be to get more digits, and how many it gets at most."""
 _ORIGINS = {"given": "as given", "gallery": "recognised in the picture", "unknown": "not known"}
 
 
@@ -32,22 +36,44 @@ def facts_about(inspection: Inspection) -> tuple[tuple[str, str], ...]:
         if fusion.closer_probability is not None:
             near = f"the model alone gives {percent(fusion.closer_probability)} for a defect"
             facts.append(("Enlarged part", near))
-        facts.append(("Combined with the difference", f"{percent(inspection.probability)} for a defect"))
+        facts.append(("With the comparison", f"{percent(inspection.probability)} for a defect"))
     facts.append(
         ("Picture", f"{inspection.image.name}, {inspection.image.width} x {inspection.image.height} pixels")
     )
     return tuple(facts)
 
 
-def percent(value: float) -> str:
-    """A probability as a person says it; never 0 % or 100 % for what is merely close."""
+def percent(value: float, limits: Iterable[float] = ()) -> str:
+    """A probability as a person says it; never 0 % or 100 % for what is merely close.
+
+    Args:
+        value: the probability, in [0, 1].
+        limits: what it is compared with. Close to one, it has enough digits to show on which side it lies.
+    """
     if not math.isfinite(value):
         return "–"
+    digits = max((_digits(value, limit) for limit in limits if abs(value - limit) < CLOSE), default=None)
+    if digits is not None:
+        return f"{value * 100:.{digits}f} %"
     if 0 < value < 0.001:
         return "< 0.1 %"
     if 0.999 < value < 1:
         return "> 99.9 %"
     return f"{value * 100:.0f} %" if 0.1 <= value <= 0.9 or value in (0, 1) else f"{value * 100:.1f} %"
+
+
+def limit_percent(limit: float, value: float) -> str:
+    """A limit as a percentage, with as many digits as a probability close to it has."""
+    return f"{limit * 100:.{_digits(value, limit)}f} %" if abs(value - limit) < CLOSE else in_percent(limit)
+
+
+def _digits(value: float, limit: float) -> int:
+    """How many decimals tell two percentages apart, or write them in full if they are equal."""
+    for digits in range(1, MOST_DIGITS):
+        shown, beside = round(value * 100, digits), round(limit * 100, digits)
+        if shown != beside or (value == limit and abs(beside - limit * 100) < 1e-9):
+            return digits
+    return MOST_DIGITS
 
 
 def share_of(value: float | None) -> float:

@@ -25,7 +25,7 @@ _STOPPED = {
     "budget": "It ended because its time was up.",
 }
 _CLOSER, _DESCRIBED = " Asked about the enlarged part alone", " Asked by what changed"
-LEFT_OUT = "Sentences that contradict the result were left out of the explanation above. This is the whole text."
+LEFT_OUT = "The program left out sentences that the result does not support. This is the model's full text:"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,30 +9,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from reason_iad.images import LoadedImage
-from reason_iad.report.compared import Comparison, ReferenceView, compare, reference_views
+from reason_iad.report.compared import (
+    Comparison,
+    ReferenceView,
+    compare,
+    plural,
+    reference_views,
+    what_is_special,
+)
 from reason_iad.report.details import Timing, duration, timings_of, versions_of
-from reason_iad.report.facts import facts_about, percent, sentence_case
+from reason_iad.report.facts import facts_about, limit_percent, percent, sentence_case
 from reason_iad.report.pictures import Picture, Rectangle, picture, place_cell, rectangle
 from reason_iad.report.questions import QuestionView, question_views
 from reason_iad.schema import Entry, Inspection, RetrievedEntry
-from reason_iad.schema.verdict import SHOWN, Verdict, in_digits
+from reason_iad.schema.verdict import SHOWN, Verdict
 
 CLOSE_CALL = 0.1
 """Within so much of the threshold the page asks for a second look, where no known parts set it."""
-VERY_SURE, FAIRLY_SURE = 0.8, 0.4
-"""How far a probability has to lie from the threshold, as a share of the way to certainty."""
+VERY_SURE, FAIRLY_SURE = 0.95, 0.75
+"""How probable the verdict has to be, in [0, 1], for these words."""
+_OPENINGS = (
+    "No defect found.",
+    "Not certain: a person has to decide. Suspected: ",
+    "Defect: ",
+    "Defect at ",
+    "Defect.",
+)
+"""How the explanation of a verdict begins (`inspection/prompts.py`)."""
 _HEADLINES: dict[Verdict, str] = {"pass": "Pass", "review": "Needs a person", "defect": "Defect found"}
-_FOUND_BY = {"bm25": "found by its words", "cosine": "found by its meaning", "category": "belongs to this part"}
+_FOUND_BY = {"bm25": ", found by its words", "cosine": ", found by its meaning", "category": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeView:
-    """One knowledge entry that was cited."""
+    """One knowledge entry that was cited.
+
+    Attributes:
+        entry: the entry.
+        name: its name; empty if that only repeats its kind.
+        origin: which knowledge it is from, and how it was found there.
+        matches: whether it describes the type of defect that the result names.
+    """
 
     entry: Entry
-    found_by: str
+    name: str
+    origin: str
     matches: bool
 
 
@@ -43,8 +67,11 @@ class Answers:
     Attributes:
         headline: the verdict.
         alone: that there was nothing to compare with; empty if there was.
-        what, where: of a defect; empty for a pass.
-        sure: how sure the verdict is, in a word or two.
+        what: the type of defect, or that there is none.
+        where: the place of the defect; empty for a pass.
+        size: how large the defect is; empty if that cannot be told.
+        question, reply: the question that was asked beside the inspection, and its answer; empty without one.
+        sure: how sure the verdict is, in a word or two; where known parts set the limits, where it lies.
         percent: the probability of a defect.
         limits: from which probability on a part counts as defective.
         rule: how known parts set that; empty if they did not.
@@ -56,6 +83,9 @@ class Answers:
     alone: str
     what: str
     where: str
+    size: str
+    question: str
+    reply: str
     sure: str
     percent: str
     limits: str
@@ -71,14 +101,15 @@ class View:
     title: str
     verdict: Verdict
     answers: Answers
-    said_by: str
     picture: Picture
     box: Rectangle | None
+    box_means: str
     cell: Rectangle | None
     verified: bool
     comparison: Comparison
     references: tuple[ReferenceView, ...]
     unused: int
+    plural: str
     facts: tuple[tuple[str, str], ...]
     advice: tuple[tuple[str, str], ...]
     knowledge: tuple[KnowledgeView, ...]
@@ -100,14 +131,15 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
         title=f"{sentence_case(SHOWN[inspection.verdict])}: {inspection.image.name}",
         verdict=inspection.verdict,
         answers=answers_of(inspection),
-        said_by="the model and the comparison with good parts" if evidence.fusion else "the model",
         picture=picture(image.pixels, f"{what}{where}."),
         box=box,
+        box_means=_box_means(inspection),
         cell=place_cell(region.place, width, height) if region and not box else None,
         verified=image.sha256 == inspection.image.sha256,
         comparison=compare(inspection, image, references),
         references=reference_views(inspection, references),
         unused=sum(not reference.used for reference in evidence.references),
+        plural=plural(inspection),
         facts=facts_about(inspection),
         advice=_advice(inspection),
         knowledge=tuple(_knowledge(item, inspection) for item in evidence.knowledge),
@@ -122,19 +154,24 @@ def answers_of(inspection: Inspection) -> Answers:
     """What the first screen says."""
     point = inspection.operating_point
     alone = "There was no good part to compare with: this is the model's opinion alone."
-    threshold = in_digits(inspection.threshold) if point else percent(inspection.threshold)
-    limits = f"Counts as defective from {threshold}"
+    limit = partial(limit_percent, value=inspection.probability)
+    limits = [f"Defective from {limit(inspection.threshold)}."]
     if point and point.pass_below < point.threshold:
-        limits += f", passes below {in_digits(point.pass_below)}"
+        limits += [f"Pass below {limit(point.pass_below)}.", "Between them a person decides."]
+    asked = inspection.evidence.answer("question")
+    beside = (inspection.threshold,) if point is None else (point.threshold, point.pass_below)
     return Answers(
         headline=_HEADLINES[inspection.verdict],
         alone="" if inspection.good_parts_used else alone,
         what=_what(inspection),
         where=_where(inspection),
+        size=_size(inspection),
+        question=asked.question if asked else "",
+        reply=asked.text if asked else "",
         sure=_sure(inspection),
-        percent=percent(inspection.probability),
-        limits=f"{limits}.",
-        rule=point.in_words() if point else "",
+        percent=percent(inspection.probability, beside),
+        limits=" ".join(limits),
+        rule=point.in_words(limit) if point else "",
         close_call=point is None and abs(inspection.probability - inspection.threshold) < CLOSE_CALL,
         why=_why(inspection),
     )
@@ -150,44 +187,69 @@ def _what(inspection: Inspection) -> str:
 
 
 def _where(inspection: Inspection) -> str:
-    place, size = inspection.in_words("place"), inspection.in_words("size")
-    if place is None:
+    return sentence_case(inspection.in_words("place") or "")
+
+
+def _size(inspection: Inspection) -> str:
+    """How large the defect is, in a word and in numbers."""
+    size, region = inspection.in_words("size"), inspection.region
+    if size is None or region is None or region.share is None:
         return ""
-    return sentence_case(f"{place}; size: {size}" if size else place)
+    said = sentence_case(f"{size}: about {percent(region.share)} of the picture.")
+    if region.box:
+        box = region.box
+        said += f" The box measures {box.x2 - box.x1} x {box.y2 - box.y1} pixels."
+    return said
 
 
 def _sure(inspection: Inspection) -> str:
-    """How sure the verdict is, by how far the probability lies from the threshold."""
+    """How sure the verdict is, by its probability; with limits from known parts, on which side of them it lies."""
+    if inspection.operating_point:
+        return {"pass": "Below the limit", "review": "Between the limits", "defect": "Above the limit"}[
+            inspection.verdict
+        ]
+    value = inspection.probability
+    sure = 1 - value if inspection.verdict == "pass" else value
+    return "Very sure" if sure >= VERY_SURE else "Fairly sure" if sure >= FAIRLY_SURE else "Not very sure"
+
+
+def _box_means(inspection: Inspection) -> str:
+    """What the box on the picture marks."""
     if inspection.verdict == "review":
-        return "Not sure"
-    value, limit = inspection.probability, inspection.threshold
-    if inspection.verdict == "pass":
-        limit = inspection.operating_point.pass_below if inspection.operating_point else limit
-        margin = (limit - value) / limit
-    else:
-        margin = (value - limit) / (1 - limit) if limit < 1 else 1.0
-    return "Very sure" if margin >= VERY_SURE else "Fairly sure" if margin >= FAIRLY_SURE else "Not very sure"
+        return "suspected defect"
+    return "where the model suspects the defect" if inspection.rests_on_the_model else "defect"
 
 
 def _why(inspection: Inspection) -> tuple[str, ...]:
-    """The explanation, and what the comparison with good parts says."""
+    """What the comparison with good parts says, and what the model adds."""
     evidence, said = inspection.evidence, []
-    if inspection.explanation:
-        said.append(inspection.explanation)
-    if evidence.change and inspection.verdict != "pass":
-        said.append(f"At the spot that differs most: {evidence.change[0].lower()}{evidence.change[1:]}")
     count = inspection.good_parts_used
-    compared = f"Compared with {count} good part{'' if count == 1 else 's'}." if count else ""
+    compared = f"Compared with {count} good part{plural(inspection)}." if count else ""
     if evidence.fusion:
         said.append(f"{inspection.difference_in_words()} {compared}")
-        if inspection.verdict != "pass" and not evidence.fusion.stands_out:
-            said.append("The model suspects a defect because of how the part looks.")
     elif evidence.anomaly_map:
         more = "more" if evidence.anomaly_map.gate_passed else "no more"
         said.append(f"The part differs {more} than good parts do. {compared} The verdict is the model's own.")
     elif compared:
-        said.append(f"The model was shown {count} good part{'' if count == 1 else 's'}.")
-    return tuple(said) or ("No explanation was written.",)
+        said.append(f"The model was shown {count} good part{plural(inspection)}.")
+    if evidence.change and inspection.verdict != "pass":
+        spot = f"At the spot that {what_is_special(inspection)}"
+        said.append(f"{spot}: {evidence.change[0].lower()}{evidence.change[1:]}")
+    said.append(_after_the_opening(inspection))
+    return tuple(filter(None, said)) or ("The model gave no further reasons.",)
+
+
+def _after_the_opening(inspection: Inspection) -> str:
+    """The explanation without its first sentence where that only repeats the verdict, the type and the place."""
+    text = inspection.explanation
+    opening = next(filter(text.startswith, _OPENINGS), None)
+    if opening is None:
+        return text
+    end = len(opening.removesuffix("."))
+    for claim in inspection.claims or ():  # a name may have a full stop in it
+        found = text.find(claim.in_words(), end)
+        end = end if found < 0 else found + len(claim.in_words())
+    return text[end:].partition(".")[2].strip()
 
 
 def _matches(entry: Entry, inspection: Inspection) -> bool:
@@ -211,4 +273,7 @@ def _advice(inspection: Inspection) -> tuple[tuple[str, str], ...]:
 
 def _knowledge(item: RetrievedEntry, inspection: Inspection) -> KnowledgeView:
     score = "" if item.scorer == "category" else f" (score {item.score:.2f})"
-    return KnowledgeView(item.entry, f"{_FOUND_BY[item.scorer]}{score}", _matches(item.entry, inspection))
+    entry = item.entry
+    name = "" if entry.name.casefold() == entry.kind else entry.name
+    origin = f"from the knowledge about {entry.category}{_FOUND_BY[item.scorer]}{score}"
+    return KnowledgeView(entry, name, origin, _matches(entry, inspection))

@@ -251,13 +251,14 @@ class FusionEvidence(Record):
         sides = (self.patches, self.pixels if self.pixels is not None else self.patches)
         return math.exp(sum(sides) / len(sides))
 
-    def in_words(self, spot: str = "One spot") -> str:
+    def in_words(self, spot: str = "One spot", *, one_good_part: bool = False) -> str:
         """How much it differs there, as a sentence.
 
         Args:
             spot: what the place is called, at the beginning of the sentence.
+            one_good_part: whether there was only one good part, which cannot differ from others.
         """
-        alone = self.usual == "median"
+        alone = one_good_part or self.usual == "median"
         good = "the good part" if alone else "the good parts"
         usual = "the rest of the picture does" if alone else "they differ from one another"
         if not self.stands_out:

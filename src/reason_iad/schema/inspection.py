@@ -127,9 +127,24 @@ class Inspection(Record):
         return near.x1 <= x < near.x2 and near.y1 <= y < near.y2
 
     def difference_in_words(self) -> str | None:
-        """How much the part differs from the good parts, as a sentence; None if that was not weighed."""
+        """How much the part differs from the good parts, in a sentence or two; None if that was not weighed."""
+        fusion, one = self.evidence.fusion, self.good_parts_used == 1
+        if fusion is None:
+            return None
+        if self.rests_on_the_model:
+            said = "suspicion" if self.verdict == "review" else "verdict"
+            return (
+                f"The comparison with the good part{'' if one else 's'} shows nothing clear. "
+                f"The {said} comes from the model alone, which can be wrong."
+            )
         spot = "The marked spot" if self.marks_what_differs_most else "One spot"
-        return None if self.evidence.fusion is None else self.evidence.fusion.in_words(spot)
+        return fusion.in_words(spot, one_good_part=one)
+
+    @property
+    def rests_on_the_model(self) -> bool:
+        """Whether a defect is found or suspected although the comparison with good parts shows nothing clear."""
+        fusion = self.evidence.fusion
+        return self.verdict != "pass" and fusion is not None and not fusion.stands_out
 
     @property
     def good_parts_used(self) -> int:

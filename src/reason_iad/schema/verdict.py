@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -46,8 +47,13 @@ class OperatingPoint(BaseModel):
             return "defect"
         return "pass" if probability < self.pass_below else "review"
 
-    def in_words(self) -> str:
-        """Which parts set the limits, and what is promised, in short sentences."""
+    def in_words(self, number: Callable[[float], str] | None = None) -> str:
+        """Which parts set the limits, and what is promised, in short sentences.
+
+        Args:
+            number: how a limit is written; None: `in_digits`.
+        """
+        write = number or in_digits
         parts, bounds = [], []
         if self.false_alarms is not None:
             parts.append(f"{self.good_parts} good")
@@ -60,7 +66,7 @@ class OperatingPoint(BaseModel):
         said += f" On average, {' and '.join(bounds)}."
         if one:
             return said
-        low, high = in_digits(self.pass_below), in_digits(self.threshold)
+        low, high = write(self.pass_below), write(self.threshold)
         return f"{said} Parts between the two limits, {low} and {high}, are handed to a person."
 
 
@@ -69,3 +75,8 @@ def in_digits(probability: float) -> str:
     if probability <= 0.9:
         return f"{probability:.2g}"
     return f"{1 - float(f'{1 - probability:.2g}'):.15g}"
+
+
+def in_percent(probability: float) -> str:
+    """The same as a percentage: '35 %', '0.12 %', '99.85 %'."""
+    return f"{float(in_digits(probability)) * 100:.12g} %"
