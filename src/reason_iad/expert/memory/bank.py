@@ -41,8 +41,8 @@ ANEW = 256
 """Up to so many images the memory is chosen anew with every change: it takes seconds."""
 FREE = 0.1
 """Share of the budget that is left free above that, for images that are added."""
-PASSES = 3
-"""So often the images are gone through, at most, to find the radius."""
+PASSES = 8
+"""So often the images are gone through, at most, to find the radius; two to four were enough in what was tried."""
 
 
 @dataclass(frozen=True, slots=True)
