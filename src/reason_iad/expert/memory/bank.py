@@ -42,7 +42,7 @@ ANEW = 256
 FREE = 0.1
 """Share of the budget that is left free above that, for images that are added."""
 PASSES = 8
-"""So often the images are gone through, at most, to find the radius; two to four were enough in what was tried."""
+"""So often the images are gone through, at most, to find the radius."""
 
 
 @dataclass(frozen=True, slots=True)
