@@ -21,9 +21,9 @@ def test_the_names_are_these() -> None:
     """A name that is taken away or renamed breaks programs of others: see the migration page."""
     assert NAMES == [
         "ConfigError", "DatasetError", "FakeBackbone", "ImageError", "Inspection", "Inspector", "InspectorConfig",
-        "KnowledgeError", "KnownPart", "MissingExtraError", "ModelError", "OperatingPoint", "OutputError",
-        "PromptError", "Question", "ReasonIADError", "ReasoningConfig", "Reply", "Summary", "operating_point",
-        "save_report",
+        "KnowledgeError", "KnownPart", "MemoryBankError", "MissingExtraError", "ModelError", "OperatingPoint",
+        "OutputError", "PromptError", "Question", "ReasonIADError", "ReasoningConfig", "Reply", "Summary",
+        "operating_point", "save_report",
     ]  # fmt: skip
 
 

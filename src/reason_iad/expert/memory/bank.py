@@ -41,7 +41,7 @@ ANEW = 256
 """Up to so many images the memory is chosen anew with every change: it takes seconds."""
 FREE = 0.1
 """Share of the budget that is left free above that, for images that are added."""
-PASSES = 3
+PASSES = 8
 """So often the images are gone through, at most, to find the radius."""
 
 
