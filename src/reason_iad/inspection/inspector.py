@@ -181,13 +181,14 @@ class Inspector:
         """
         extra = Question("question", question) if isinstance(question, str) else question
         setup, clock = self._setup, Clock()
+        # Before the first question: what is there to see, and what is known?
         subject = load_subject(setup, image, as_pictures(references), clock)
         known = look_up(setup, subject.image, category, extra.text if extra else "", clock)
         difference = compare(setup, subject, clock)
         scene = set_scene(setup, subject, known, difference, clock)
         closer = closer_looks(subject, scene, difference)
         case = Case(setup, subject, known, difference, scene, closer, clock)
-
+        # The questions: is there a defect, which and where, and why?
         whether = decide(case, detection_question())
         verdict = self._verdict(whether.answer.probabilities["A"])
         finding = None if verdict == "pass" else find_defect(case)
