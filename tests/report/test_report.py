@@ -455,6 +455,14 @@ def test_the_answer_to_a_further_question_is_on_the_first_card() -> None:
     assert "Question How many holes are there? Answer There are four." in text.partition("Why")[0]
 
 
+def test_knowledge_that_was_only_searched_for_is_not_said_to_be_about_the_product() -> None:
+    evidence = cases.defect().evidence.model_copy(
+        update={"category": CategoryEvidence(name=None, origin="unknown")}
+    )
+    text = page(cases.defect(evidence=evidence)).text
+    assert "What a search in the knowledge found" in text and "known about this product" not in text
+
+
 def test_a_kind_that_is_also_the_name_is_said_once(full: Page) -> None:
     assert "normal normal" not in full.text and "tolerance brushing marks" in full.text
 

@@ -68,8 +68,9 @@ def limit_percent(limit: float, value: float) -> str:
 
 
 def _digits(value: float, limit: float) -> int:
-    """How many decimals tell two percentages apart, or write them in full if they are equal."""
-    for digits in range(1, MOST_DIGITS):
+    """How many decimals write a limit in full and tell a probability from it."""
+    written = in_percent(limit).removesuffix(" %").partition(".")[2]
+    for digits in range(max(1, len(written)), MOST_DIGITS):
         shown, beside = round(value * 100, digits), round(limit * 100, digits)
         if shown != beside or (value == limit and abs(beside - limit * 100) < 1e-9):
             return digits
