@@ -124,7 +124,7 @@ class Registry(Generic[T]):
             )
         try:
             return cast(T, found[0].load())
-        except Exception as error:  # code of others: it can fail in any way, and must not take the program along
+        except (Exception, SystemExit) as error:  # code of others can fail in any way, and must not end the program
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise self._error(
                 f"The {self.kind} '{name}' of the package {_packages(found)} cannot be loaded ({reason}). "

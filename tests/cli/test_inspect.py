@@ -341,3 +341,26 @@ def test_reports_stay_under_their_folder(make_image: Callable[..., Path], tmp_pa
     CliRunner().invoke(main, [*arguments, "--report", str(out), "--json", str(tmp_path / "o.jsonl"), "--quiet"])
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
     assert written == {"out/deep/a/one.png.html", "out/deep/b/two.png.html"}
+
+
+def test_a_sink_may_not_write_over_an_input_or_into_another_output(
+    run: Run, make_image: Make, tmp_path: Path
+) -> None:
+    part, log = make_image(), tmp_path / "out.jsonl"
+    for sinks in ([f"jsonl:{log}"], [f"jsonl:{tmp_path / 'a.jsonl'}"] * 2):
+        words = [word for sink in sinks for word in ("--sink", sink)]
+        result = run("inspect", part, "--json", log, *words)
+        assert result.exit_code == 2 and "written to already" in result.stderr and not log.exists()
+    before = part.read_bytes()
+    assert run("inspect", part, "--sink", f"jsonl:{part}").exit_code == 2 and part.read_bytes() == before
+
+
+def test_a_result_is_sent_before_the_log_says_that_it_is_done(run: Run, make_image: Make, tmp_path: Path) -> None:
+    parts, log, sent = (
+        [make_image(f"{n}.png", 60 * n) for n in range(3)],
+        tmp_path / "out.jsonl",
+        tmp_path / "s.jsonl",
+    )
+    assert run("inspect", *parts, "--json", log, "--sink", "jsonl:/dev/full").exit_code == 2
+    assert run("inspect", *parts, "--json", log, "--resume", "--sink", f"jsonl:{sent}").exit_code in (0, 1)
+    assert len(log.read_text().splitlines()) == len(sent.read_text().splitlines()) == 3

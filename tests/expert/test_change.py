@@ -30,7 +30,7 @@ def board(defect: Draw = lambda draw: None, noise: float = 0.0, shift: int = 0, 
 def changed(
     picture: Image.Image, good: Image.Image, box: Box, unseen: tuple[float, float] = (0.0, 0.0)
 ) -> Change | None:
-    """As a workbench asks: of pictures not larger than pixels are compared."""
+    """As an inspection asks: of pictures not larger than pixels are compared."""
     size = compared_size(picture.width, picture.height)
     scale = size[0] / picture.width
     pixels = [np.asarray(each.resize(size, Image.Resampling.BOX)) for each in (picture, good)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -14,8 +14,10 @@ from reason_iad.errors import ConfigError
 from reason_iad.expert.cache import ReferenceCache
 from reason_iad.expert.detectors.base import Detection
 from reason_iad.expert.detectors.comparing import compare_by
+from reason_iad.expert.encoders.tower import TowerEncoder
 from reason_iad.expert.suspicion import spot, standing_out, what_is_usual
 from reason_iad.images import LoadedImage, load_image
+from reason_iad.inspection.conditions import Conditions
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def test_what_is_usual_is_found_once_for_a_set_of_good_parts(monkeypatch: pytest
     good, cache = [plate(seed) for seed in range(3)], ReferenceCache()
     for seed in (7, 8):
         compare_by(Darkness(), plate(seed), good, cache)
-    assert fitted == [2, 2, 2, 3, 3], "each left out once, and all for each picture"
+    assert fitted == [2, 2, 2, 3], "each left out once, and all once"
 
 
 def test_a_map_below_zero_is_refused() -> None:
@@ -96,3 +98,30 @@ def test_an_inspection_uses_the_detector_that_its_configuration_names() -> None:
 def test_older_results_can_be_continued_without_a_detector() -> None:
     plain = InspectorConfig()
     assert InspectorConfig(detector="distance").sha256() != plain.sha256()
+
+
+def test_the_built_in_comparison_has_a_name_too() -> None:
+    pictures = plate(9, hole=True).pixels, [plate(seed).pixels for seed in range(3)]
+    plain, named = (
+        Inspector(FakeBackbone(), config=InspectorConfig(method="direct", detector=name))
+        .inspect(pictures[0], references=pictures[1])
+        .evidence.anomaly_map
+        for name in (None, "suspicion")
+    )
+    assert named == plain
+
+
+def test_a_result_names_the_encoder_that_compared() -> None:
+    class Other(TowerEncoder):
+        def __init__(self, model: FakeBackbone) -> None:
+            super().__init__(model)
+            self.sha256 = "other features"
+
+    tower = Inspector(FakeBackbone()).inspect(plate(1).pixels, references=[plate(2).pixels])
+    setup = Inspector(FakeBackbone())._setup
+    assert setup.comparison is not None
+    other = replace(setup, comparison=replace(setup.comparison, encoder=Other(FakeBackbone())))
+    assert other.version.encoder_sha256 == "other features" != tower.versions.model.encoder_sha256
+    versions = tower.versions.model_copy(update={"model": other.version})
+    again = tower.model_copy(update={"versions": versions})
+    assert Conditions.of(tower).differences(Conditions.of(again)) == ["another encoder"]

@@ -49,6 +49,12 @@ def test_several_workers_inspect_the_same_in_the_same_order(make_image: Make, tm
     assert [type(outcome) for outcome in alone].count(Failure) == 1
 
 
+def test_references_may_come_from_a_generator(make_image: Make) -> None:
+    good = make_image("good.png")
+    outcomes = inspect_many(StubInspector(), [make_image("a.png"), make_image("b.png")], references=iter([good]))
+    assert [len(o.evidence.references) for o in outcomes if isinstance(o, Inspection)] == [1, 1]
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_job_has_one_outcome_in_order_whatever_it_raises(workers: int) -> None:
     def run(n: int) -> int:

@@ -140,10 +140,6 @@ class Scores:
         """Over all questions alike."""
         return sum(self.tallies.values(), Tally())
 
-    def subtask_tally(self, subtask: str) -> Tally:
-        """Counts of a subtask over all datasets."""
-        return sum((tally for (_, name), tally in self.tallies.items() if name == subtask), Tally())
-
 
 def score(answers: Iterable[AnswerRecord]) -> Scores:
     """Count and average the answers of a run; their order decides the order of the datasets and nothing else."""

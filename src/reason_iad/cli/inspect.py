@@ -165,7 +165,7 @@ def inspect(
         quiet=quiet,
         jobs=jobs,
     )
-    _check_outputs(job, promised)
+    _check_outputs(job, promised, sinks)
     if promised:
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
@@ -175,7 +175,7 @@ def inspect(
     click.get_current_context().exit(code)
 
 
-def _check_outputs(job: Job, promised: Promised) -> None:
+def _check_outputs(job: Job, promised: Promised, sinks: tuple[str, ...]) -> None:
     """Refuse, before the long part, outputs that cannot be written or would destroy something."""
     inputs = (*job.paths, *job.references, *promised.files)
     to_file = job.json is not None and job.json != STDOUT
@@ -184,6 +184,12 @@ def _check_outputs(job: Job, promised: Promised) -> None:
     check_resume(job.resume, job.overwrite)
     if job.json is not None and to_file:
         check_output(job.json, inputs)
+    taken = {normal_path(job.json)} if job.json is not None and to_file else set()
+    for target in (Path(sink.partition(":")[2]) for sink in sinks if sink.startswith("jsonl:")):
+        check_output(target, inputs)
+        if normal_path(target) in taken:
+            raise OutputError(f"'{target}' is written to already. Give each --sink, and --json, a file of its own.")
+        taken.add(normal_path(target))
     if job.report is None:
         return
     if job.single:
@@ -299,8 +305,8 @@ def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> 
                     if isinstance(outcome, Inspection):
                         _admit(job, outcome)
                         outcome = _reported(job, path, outcome)  # first: a line in the log means all is done
-                    _write_line(log, job, outcome)
                     send(outcome)
+                    _write_line(log, job, outcome)
                     listing.add(outcome)
     except KeyboardInterrupt:
         fail(f"Interrupted.{_kept(log, job, listing)}", EXIT_INTERRUPTED)

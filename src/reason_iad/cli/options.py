@@ -63,7 +63,7 @@ device_option = option(
     "card is used if there is one.",
 )  # fmt: skip
 threads_option = option(
-    MODEL, "--threads", type=click.IntRange(min=1), metavar="N", callback=_set_up_threads,
+    MODEL, "--threads", type=click.IntRange(1, 256), metavar="N", callback=_set_up_threads,
     help="Use this many processor cores. Without it, all of them are used.",
 )  # fmt: skip
 format_option = option(

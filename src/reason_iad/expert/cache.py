@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from reason_iad.expert.calibration import Apart, Usual
+    from reason_iad.expert.detectors.base import Fitted
     from reason_iad.expert.encoders.base import FeatureMap
     from reason_iad.expert.nearest import Layout
     from reason_iad.schema import InputImage
@@ -100,6 +101,7 @@ class ReferenceCache:
         queries: the same of inspected pictures, kept for a further question about them.
         usual: how much a set of good parts differs, by the set.
         apart: how far a good part is from others, by the part and those others.
+        fitted: detectors that have seen a set of good parts, by the detector and the set.
         layouts: what lies where on the picture in a file, by the file's state.
     """
 
@@ -108,4 +110,5 @@ class ReferenceCache:
     queries: Recent[Any] = field(default_factory=lambda: Recent(QUERIES))
     usual: Recent[Usual] = field(default_factory=lambda: Recent(SETS))
     apart: Recent[Apart] = field(default_factory=lambda: Recent(PEERS))
+    fitted: Recent[Fitted] = field(default_factory=lambda: Recent(SETS))
     layouts: Recent[tuple[InputImage, Layout]] = field(default_factory=lambda: Recent(FILES))

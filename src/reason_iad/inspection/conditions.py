@@ -13,6 +13,7 @@ _OTHER = {
     "references": "other references",
     "question": "another question",
     "weights": "other weights",
+    "encoder": "another encoder",
     "knowledge": "other knowledge",
     "category": "another category",
 }
@@ -31,6 +32,7 @@ class Conditions:
         question: the free question; '' without one.
         model: name of the model.
         weights: hash of its weights.
+        encoder: hash of the encoder that compared.
         dtype: number format that it computed in.
         knowledge: hash of the knowledge entries; '' without knowledge.
         category: name of the category if it was given; '' if it was left to the gallery.
@@ -45,6 +47,7 @@ class Conditions:
     question: str | None = None
     model: str | None = None
     weights: str | None = None
+    encoder: str | None = None
     dtype: str | None = None
     knowledge: str | None = None
     category: str | None = None
@@ -64,6 +67,7 @@ class Conditions:
             question=next(questions, ""),
             model=result.versions.model.name,
             weights=result.versions.model.sha256 + (result.versions.model.fusion_sha256 or ""),
+            encoder=result.versions.model.encoder_sha256 or None,
             dtype=result.versions.model.dtype,
             knowledge=result.versions.knowledge_sha256 or "",
             category=(category.name or "") if category.origin == "given" else "",

@@ -77,7 +77,7 @@ class Inspector:
     @classmethod
     def from_pretrained(
         cls,
-        model: str = "nano",
+        model: str | Path = "nano",
         *,
         knowledge: str | Path | None = None,
         config: InspectorConfig | None = None,
@@ -114,6 +114,7 @@ class Inspector:
         from reason_iad.expert.encoders import make_encoder
         from reason_iad.knowledge import open_knowledge
 
+        model = str(model)
         method = (config or InspectorConfig()).method
         check_use(model, base_url=base_url, timeout=timeout, method=method, gallery=gallery is not None)
         if is_api(model):

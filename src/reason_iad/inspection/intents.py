@@ -86,7 +86,7 @@ _VISIBLE = r"((visible|obvious) )?"
 _PART = r"(part|product|object|item|piece|image|picture|photo)"
 _HERE = rf"( (in|on|with) (this|the) {_PART})?"
 _THE = r"(this|the)"
-_SORT = r"(type|kind|sort)"
+_KIND = r"(type|kind|sort)"
 _FORMS = (
     rf"(is|are) there (a |an |any )?{_VISIBLE}{_DEFECT}{_HERE}",
     rf"(do|does) {_THE} {_PART} (have|show) (a |an |any )?{_VISIBLE}{_DEFECT}",
@@ -94,8 +94,8 @@ _FORMS = (
     rf"is (any|some)thing wrong{_HERE}",
     rf"where (is|are) {_THE} {_DEFECT}( located)?{_HERE}",
     rf"(what|which) (is )?{_THE} {_DEFECT}{_HERE}",
-    rf"(what|which) ({_SORT} of )?{_DEFECT} (is it|is this|is there|does {_THE} {_PART} have){_HERE}",
-    rf"what is the {_SORT} of ({_THE} )?{_DEFECT}{_HERE}",
+    rf"(what|which) ({_KIND} of )?{_DEFECT} (is it|is this|is there|does {_THE} {_PART} have){_HERE}",
+    rf"what is the {_KIND} of ({_THE} )?{_DEFECT}{_HERE}",
     rf"how (large|big) (is|are) {_THE} {_DEFECT}",
     rf"(how much|what share) of {_THE} {_PART} (does|do) {_THE} {_DEFECT} cover",
 )

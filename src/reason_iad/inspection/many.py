@@ -155,7 +155,7 @@ def inspect_many(
     inspector: Inspecting,
     paths: Iterable[Path],
     *,
-    references: Sequence[Path] = (),
+    references: Iterable[Path] = (),
     category: str | None = None,
     question: str | None = None,
     workers: int = 1,
@@ -172,8 +172,10 @@ def inspect_many(
         workers, stop: as in `run_many`.
     """
 
+    good = tuple(references)  # a generator would be empty after the first image
+
     def inspect(path: Path) -> Inspection:
-        return inspector.inspect(path, references=references, category=category, question=question)
+        return inspector.inspect(path, references=good, category=category, question=question)
 
     with closing(run_many(paths, inspect, workers=workers, stop=stop)) as images:
         for done in images:

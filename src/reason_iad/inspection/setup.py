@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from reason_iad.knowledge import Gallery, KnowledgeStore
     from reason_iad.schema import ModelVersion
 
+BUILT_IN = "suspicion"
+"""The detector that is the built-in comparison by another name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -55,8 +58,11 @@ class Setup:
 
     @property
     def version(self) -> ModelVersion:
-        """Which weights answer, those of the verdict included."""
-        return self.model.version.model_copy(update={"fusion_sha256": self.fusion_sha256})
+        """Which weights answer, those of the verdict and of the encoder included."""
+        used = {"fusion_sha256": self.fusion_sha256}
+        if self.comparison is not None:
+            used["encoder_sha256"] = self.comparison.encoder.sha256
+        return self.model.version.model_copy(update=used)
 
     @property
     def local(self) -> Backbone:
@@ -93,7 +99,8 @@ def make_setup(
 
         encoder = make_encoder(config.encoder, model)
         comparison = Comparison(encoder, config.align, cache)
-        detector = None if config.detector is None else make_detector(config.detector, encoder)
+        if config.detector not in (None, BUILT_IN):
+            detector = make_detector(str(config.detector), encoder)
         if model.directory is not None and config.fuse:
             fusion = load_fusion(model.directory)
             fused = None if fusion is None else fusion_sha256(model.directory)

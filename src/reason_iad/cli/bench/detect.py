@@ -255,8 +255,10 @@ def _run(
 
     model, device, dtype = engine
     backbone = load_backbone(model, device=device, dtype=dtype)
-    detector = make_detector(settings.detector, make_encoder(settings.encoder, backbone))
-    return run_detector(checked, settings, detector=detector, model=backbone.version, save_maps=save_maps, **how)
+    encoder = make_encoder(settings.encoder, backbone)
+    detector = make_detector(settings.detector, encoder)
+    version = backbone.version.model_copy(update={"encoder_sha256": encoder.sha256})
+    return run_detector(checked, settings, detector=detector, model=version, save_maps=save_maps, **how)
 
 
 def _score_maps(checked: Checked, settings: Settings, maps: Path, how: dict[str, Any]) -> Outcome:

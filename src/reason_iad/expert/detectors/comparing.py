@@ -42,7 +42,8 @@ def compare_by(
     """
     key = ":".join([detector.name, *(reference.sha256 for reference in references)])
     usual = cache.usual.get(key, lambda: _usual(detector, references))
-    raw = _map(detector, detector.fit(references), image)
+    fitted = cache.fitted.get(key, lambda: detector.fit(references))
+    raw = _map(detector, fitted, image)
     return calibrated(raw, usual.expert.residuals, len(references))
 
 
