@@ -84,7 +84,7 @@ class Job:
     "--threshold",
     type=float,
     metavar="PROBABILITY",
-    help="Call a part defective if its defect probability is at least this number.  [default: 0.5]",
+    help="Call a part defective if the probability of a defect is at least this number.  [default: 0.5]",
 )
 @promise_options
 @option(
