@@ -40,7 +40,7 @@ def outcome(result: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("model", "method", "count"),
-    [("fake", "full", 12), pytest.param("nano", "full", 6, marks=pytest.mark.slow), ("nano", "direct", 6)],
+    [("fake", "full", 12), pytest.param("nano", "full", 3, marks=pytest.mark.slow), ("nano", "direct", 3)],
 )
 def test_results_are_the_same_as_one_after_another(model: str, method: str, count: int) -> None:
     def fresh() -> Inspector:
