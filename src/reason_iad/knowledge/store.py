@@ -2,8 +2,7 @@
 
 Notable:
 - What a user types is matched, never parsed: `MatchQuery` has no syntax, and filters only ever see slugs.
-- Everything a category needs, its other names too, stands in the rows of one table, so every change is one
-  commit.
+- All that a category needs stands in the rows of one table, so every change is one commit.
 - The tokenizer is ICU's, which also finds words where a script writes none apart (Chinese, Japanese, Thai).
 - Ties and order are settled here by id, so the same store gives the same answer everywhere.
 """
