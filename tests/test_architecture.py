@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "backbones": {"config", "errors", "features", "registry", "schema"},
     "reasoning": {"backbones.base", "config", "errors", "schema"},
     "knowledge": {"errors", "files", "schema"},
-    "expert": {"errors", "features", "images", "registry", "schema"},
+    "expert": {"errors", "features", "files", "images", "registry", "schema"},
     "report": {"errors", "files", "images", "schema"},
     # one inspection: tells the story and knows the rooms
     "inspection": {"backbones", "config", "errors", "expert", "files", "images", "knowledge", "reasoning",

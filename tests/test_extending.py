@@ -104,7 +104,7 @@ def test_a_detector(tmp_path: Path) -> None:
 def test_a_detector_stands_in_the_help_and_a_misspelled_one_is_suggested(tmp_path: Path) -> None:
     assert "acme_nearest" in run("bench", "detect", "--help").output.replace("\n", "")
     result = run("bench", "detect", "--dataset", tmp_path, "--detector", "acme_neerest", "--out", tmp_path / "run")
-    assert result.exit_code == 2 and "did you mean 'acme_nearest'?" in result.stderr
+    assert result.exit_code == 2 and "Did you mean 'acme_nearest'?" in result.stderr
 
 
 def test_a_layout(tmp_path: Path) -> None:

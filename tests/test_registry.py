@@ -45,10 +45,10 @@ def test_code_is_imported_when_it_is_asked_for() -> None:
 def test_an_unknown_name_lists_the_choices_and_suggests_one() -> None:
     with pytest.raises(ConfigError) as error:
         made().get("plane")
-    assert str(error.value) == "There is no layout 'plane'; did you mean 'plain'? Choose one of: plain, round."
-    with pytest.raises(ConfigError, match="no layout 'xyz'; choose one of: plain, round"):
+    assert str(error.value) == "There is no layout 'plane'. Did you mean 'plain'? Choose one of: plain, round."
+    with pytest.raises(ConfigError, match=r"no layout 'xyz'\. Choose one of: plain, round"):
         made().get("xyz")
-    with pytest.raises(DatasetError, match="'mvtek'; did you mean 'mvtec'"):
+    with pytest.raises(DatasetError, match=r"'mvtek'\. Did you mean 'mvtec'"):
         READERS.get("mvtek")
 
 

@@ -9,7 +9,6 @@ calls, so a package that was installed meanwhile is found.
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, Literal, TypeVar, cast
 
-from reason_iad.errors import ConfigError, ReasonIADError
+from reason_iad.errors import ConfigError, ReasonIADError, did_you_mean
 
 T = TypeVar("T")
 Kind = Literal["backbone", "encoder", "detector", "layout", "sink"]
@@ -92,9 +91,8 @@ class Registry(Generic[T]):
     def unknown(self, name: str) -> ReasonIADError:
         """The error for a name that is not there: it lists the choices and suggests a close spelling."""
         names = self.names()
-        close = difflib.get_close_matches(name, names, n=1)
-        meant = f"; did you mean '{close[0]}'? Choose" if close else "; choose"
-        return self._error(f"There is no {self.kind} '{name}'{meant} one of: {', '.join(names)}.")
+        meant = did_you_mean(name, names, most=1)
+        return self._error(f"There is no {self.kind} '{name}'.{meant} Choose one of: {', '.join(names)}.")
 
     def __contains__(self, name: object) -> bool:
         return name in self._builtin or name in self._outside()

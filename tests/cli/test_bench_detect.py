@@ -71,7 +71,7 @@ def test_the_small_network_makes_the_maps(tmp_path: Path) -> None:
 def test_an_encoder_that_is_not_there(tmp_path: Path) -> None:
     result = detect(trees.mvtec(tmp_path / "set"), tmp_path / "run", "--encoder", "efficientnet")
     assert result.exit_code == 2
-    for part in ("did you mean 'efficientnet_lite0'?", "tower, efficientnet_lite0", "directory of a vision model"):
+    for part in ("Did you mean 'efficientnet_lite0'?", "tower, efficientnet_lite0", "directory of a vision model"):
         assert part in result.stderr
 
 

@@ -34,7 +34,7 @@ def test_every_sink_gets_every_outcome(tmp_path: Path) -> None:
     ("spec", "said"),
     [
         ("jsonl", r"needs a file; write it as jsonl:FILE"),
-        ("json:x", r"There is no sink 'json'; did you mean 'jsonl'\? Choose one of: jsonl"),
+        ("json:x", r"There is no sink 'json'\. Did you mean 'jsonl'\? Choose one of: jsonl"),
     ],
 )
 def test_a_sink_that_cannot_be_made_is_refused(spec: str, said: str) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import math
-import os
-import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +11,8 @@ from pathlib import Path
 import torch
 
 from reason_iad.errors import MemoryBankError, OutputError
+from reason_iad.files import file_sha256, write_atomic
+from reason_iad.files.words import cannot_write
 
 Shape = tuple[torch.dtype, tuple[int, ...]]
 """What a tensor has to be."""
@@ -23,7 +22,6 @@ HEADER = 65_536
 """Bytes that the header of such a file may have: it names at most a dozen tensors."""
 MOST_BYTES = 64 * 2**30
 """A file that claims to be larger is refused, whatever its manifest says."""
-_BLOCK = 2**20
 _ANEW = "delete it and build the memory anew."
 
 
@@ -61,8 +59,7 @@ def read_object(folder: Path, digest: str, shapes: Mapping[str, Shape]) -> dict[
 
     Raises:
         MemoryBankError: it is missing or unreadable, its content has another hash, other tensors are in it, or a
-            number
-            is not finite.
+            number is not finite.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -74,7 +71,7 @@ def read_object(folder: Path, digest: str, shapes: Mapping[str, Shape]) -> dict[
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode) or not size <= found.st_size <= min(size + HEADER, MOST_BYTES):
             raise MemoryBankError(f"The file '{path.name}' of the memory has the wrong size; {_ANEW}")
-        if _sha256(path) != digest:
+        if file_sha256(path) != digest:
             raise MemoryBankError(f"The file '{path.name}' of the memory is damaged; {_ANEW}")
         with safe_open(path, "pt") as file:
             if set(file.keys()) != set(shapes):
@@ -97,40 +94,13 @@ def is_digest(text: str) -> bool:
 
 
 def write_whole(target: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and wait until it is on the disk; its folder is made.
+    """Write a file whole or not at all; its folder is made.
 
     Raises:
         OutputError: it cannot be written.
     """
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:  # also when interrupted
-            temporary.unlink(missing_ok=True)
-            raise
     except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(
-            f"The memory cannot be written to '{target.parent}' ({reason}); free space there."
-        ) from None
-    if hasattr(os, "O_DIRECTORY"):  # make the new name survive a power cut, where the system can
-        with contextlib.suppress(OSError):
-            descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        raise OutputError(cannot_write(target, error)) from None
+    write_atomic(target, content)
