@@ -4,6 +4,7 @@ How it is chosen, and why:
 
 - Of each image at most `kept` patches go to the shelf: a greedy coreset of that image alone, so it depends on no
   other. Everything below can be done again from the shelf, without the images.
+- Where the budget holds all kept patches, they are the memory.
 - To choose anew, the kept patches of one image after another go through a net (`coreset.Net`), in the order of the
   images' hashes, and through another one that begins with the radius that was found, until a radius did not have to
   grow. Each kept patch then has an entry within that radius. The choice depends on the set of images and on nothing
@@ -226,6 +227,12 @@ class MemoryBank:
             total += float(found.double().sum())
         return Coverage(largest, total / max(count, 1))
 
+    @property
+    def thinned(self) -> bool:
+        """Whether patches stand for others: there are fewer entries than patches that are kept of the images."""
+        count = 0 if self.entries is None else len(self.entries.owners)
+        return count < sum(member.kept for member in self.members)
+
     @cached_property
     def statistics(self) -> Scale:
         """Mean and deviation of each channel on all patches of all images."""
@@ -268,6 +275,11 @@ def _chosen_anew(bank: MemoryBank) -> MemoryBank:
     budget = bank.settings.budget
     if len(order) > ANEW:
         budget = max(1, int((1 - FREE) * budget))
+    if sum(member.kept for member in bank.members) <= budget:
+        entries = _all_kept(bank, order)
+        return replace(
+            bank, entries=entries, scale=space.scale, radius=0.0, near=bank.settings.near, chosen_of=len(order)
+        )
     radius, near = 0.0, bank.settings.near
     for _ in range(PASSES):
         net = Net(budget, near, radius)
@@ -276,6 +288,18 @@ def _chosen_anew(bank: MemoryBank) -> MemoryBank:
         if not net.thinned:
             break
     return replace(_with_entries(bank, net), scale=space.scale, chosen_of=len(bank.members))
+
+
+def _all_kept(bank: MemoryBank, order: Iterable[int]) -> Entries:
+    """Every patch that is kept: the budget holds them all."""
+    features, places, owners = [], [], []
+    for number in order:
+        member = bank.members[number]
+        kept = bank.shelf.get(member.key, member.kept, bank.moments.shape[2])
+        features.append(kept.features)
+        places.append(kept.places)
+        owners.append(torch.full((member.kept,), number))
+    return Entries(torch.cat(features), torch.cat(places), torch.cat(owners))
 
 
 def _gone_on(bank: MemoryBank, since: int) -> MemoryBank | None:

@@ -1,0 +1,161 @@
+"""The expert of one kind of part: learnt from good images, it says of another how abnormal it is, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from reason_iad.expert.normality.level import Level
+from reason_iad.expert.normality.likeness import Likeness, LikenessModel
+from reason_iad.expert.normality.looks import Eyes, Look
+from reason_iad.expert.normality.standing import Standing
+from reason_iad.expert.normality.statistics import statistics
+
+if TYPE_CHECKING:
+    from reason_iad.images import LoadedImage
+
+Distances = Mapping[str, torch.Tensor]
+"""(rows, columns) of one image at one resolution, by way."""
+WHOLE = "whole picture"
+"""Name of the number that compares pictures as wholes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What distances of normal patches are, at one resolution and in one way.
+
+    Attributes:
+        median: of the left-out good images.
+        low: their 0.99 quantile, above the median.
+    """
+
+    median: float
+    low: float
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Where the calibrated map begins and ends (METHOD section 4): theta_low, theta_high, and the coherence gate.
+
+    Attributes:
+        low, high: of the joined map.
+        area: the 0.99 quantile, on left-out good images, of the share of the largest region above `low`.
+    """
+
+    low: float
+    high: float
+    area: float
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What the expert says of a picture.
+
+    Attributes:
+        score: how far it stands out from good parts, in deviations of left-out good images: about 0 for good parts.
+        numbers: what it was made from, each in deviations.
+        values: (rows, columns) the calibrated map, in [0, 1].
+        excess: (rows, columns) the joined map: 1 is the 0.99 quantile of normal patches, 0 their median.
+        likeness: whether the picture shows this kind of part.
+    """
+
+    score: float
+    numbers: Mapping[str, float]
+    values: torch.Tensor
+    excess: torch.Tensor
+    likeness: Likeness
+
+
+@dataclass(frozen=True, eq=False)
+class ProductExpert:
+    """Knows what is normal for one kind of part. It does not change; threads may share it.
+
+    Attributes:
+        eyes: how it looks at pictures.
+        levels: a memory per resolution.
+        usual: by resolution, in the order of `levels`, and way.
+        threshold: of the joined map.
+        standings: what is usual of each number.
+        weights: what each number counts; at least 0.
+        joined: what is usual of their weighted mean.
+        likeness: knows whether a picture shows this kind of part.
+        left_out: scores of good images, each left out; what limits are set by.
+        stood_in: whether slightly changed copies stood in for good images, because there were too few.
+    """
+
+    eyes: Eyes
+    levels: tuple[Level, ...]
+    usual: tuple[Mapping[str, Usual], ...]
+    threshold: Threshold
+    standings: Mapping[str, Standing]
+    weights: Mapping[str, float]
+    joined: Standing
+    likeness: LikenessModel
+    left_out: tuple[float, ...]
+    stood_in: bool
+
+    def assess(self, image: LoadedImage) -> Assessment:
+        """How abnormal a picture is, where, and whether it can be judged."""
+        return self.assess_look(next(self.eyes.look([image.pixels])))
+
+    def assess_look(self, look: Look) -> Assessment:
+        """The same of what was seen of it."""
+        distances = measure(self.levels, look)
+        likeness = self.likeness.judge(look.whole)
+        numbers = self.in_deviations(numbers_of(self.levels, distances, likeness))
+        excess = join_maps(distances, self.usual)
+        low, high = self.threshold.low, self.threshold.high
+        values = ((excess - low) / (high - low)).clamp(0, 1)
+        return Assessment(self.score(numbers), numbers, values, excess, likeness)
+
+    def in_deviations(self, numbers: Mapping[str, float]) -> dict[str, float]:
+        """Each number against what is usual."""
+        return {name: standing.of_number(numbers[name]) for name, standing in self.standings.items()}
+
+    def score(self, numbers: Mapping[str, float]) -> float:
+        """The weighted mean of numbers in deviations, against the same of left-out good images."""
+        return self.joined.of_number(weighted(numbers, self.weights))
+
+
+def measure(levels: Sequence[Level], look: Look) -> tuple[Distances, ...]:
+    """The distances of an image's patches from normal, per resolution."""
+    found = []
+    for level, patches in zip(levels, look.patches, strict=True):
+        shape = (patches.rows, patches.columns)
+        found.append({way: values.view(shape) for way, values in level.distances(patches).items()})
+    return tuple(found)
+
+
+def numbers_of(levels: Sequence[Level], distances: Sequence[Distances], likeness: Likeness) -> dict[str, float]:
+    """All numbers of an image."""
+    numbers = {WHOLE: likeness.distance}
+    for level, each in zip(levels, distances, strict=True):
+        numbers |= statistics(level, {way: values.flatten() for way, values in each.items()})
+    return numbers
+
+
+def weighted(numbers: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """The weighted mean of numbers."""
+    return sum(weight * numbers[name] for name, weight in weights.items()) / sum(weights.values())
+
+
+def join_maps(distances: Sequence[Distances], usual: Sequence[Mapping[str, Usual]]) -> torch.Tensor:
+    """(rows, columns) the mean over resolutions and ways of how far patches exceed what is usual, on the finest
+    grid."""
+    shape = max(each["residual"].shape for each in distances)
+    planes = []
+    for found, expected in zip(distances, usual, strict=True):
+        for way, values in found.items():
+            excess = (values - expected[way].median) / (expected[way].low - expected[way].median)
+            planes.append(_on_grid(excess, (shape[0], shape[1])))
+    return torch.stack(planes).mean(0)
+
+
+def _on_grid(values: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    if tuple(values.shape) == shape:
+        return values
+    larger = torch.nn.functional.interpolate(values[None, None], shape, mode="bilinear", align_corners=False)
+    return larger[0, 0]

@@ -1,0 +1,241 @@
+"""An expert from good images: memories, and what is usual, each image left out of its own memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from reason_iad.errors import ConfigError
+from reason_iad.expert.calibration import largest_region
+from reason_iad.expert.jitter import jittered_copies
+from reason_iad.expert.memory.bank import MemoryBank
+from reason_iad.expert.normality.expert import (
+    Distances,
+    ProductExpert,
+    Threshold,
+    Usual,
+    join_maps,
+    measure,
+    numbers_of,
+    weighted,
+)
+from reason_iad.expert.normality.level import Level, memory_settings
+from reason_iad.expert.normality.likeness import LikenessModel
+from reason_iad.expert.normality.looks import BATCH, Eyes, Look, Whole
+from reason_iad.expert.normality.standing import Standing
+from reason_iad.expert.normality.statistics import prior
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from reason_iad.expert.memory.shelf import Shelf
+    from reason_iad.images import LoadedImage
+
+FEWEST = 3
+"""With fewer good images, none can be left out: slightly changed copies stand in."""
+EACH_ALONE = 24
+"""Up to so many good images, each is left out alone; beyond, a few at a time."""
+FOLDS = 20
+"""So many groups are left out, one after another, beyond that."""
+FOLDS_THINNED = 4
+"""The same where patches stand for those of other images, so that the memory has to be chosen anew."""
+MEASURED = 200
+"""Good images that are left out and measured, at most."""
+TOGETHER = 256
+"""Good images that are held at a time while they are remembered."""
+TURNED = 12
+"""Good images of which turned and mirrored copies are looked at."""
+QUANTILE = 0.99
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+def silent(what: str, done: int, of: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """A good image that was left out of the memory, and measured.
+
+    Attributes:
+        numbers: of the image.
+        distances: of its patches, per resolution.
+    """
+
+    numbers: Mapping[str, float]
+    distances: tuple[Distances, ...]
+
+
+def learn(
+    good: Sequence[LoadedImage], eyes: Eyes, progress: Progress = silent, shelves: Sequence[Shelf] = ()
+) -> ProductExpert:
+    """Learn what is normal.
+
+    Args:
+        good: good images, at least one. Each is asked for a few times and let go, so a sequence may load them then.
+        eyes: how the expert looks at pictures.
+        progress: told how far it is.
+        shelves: where patches of each image are kept, for each resolution; none: in memory.
+
+    Raises:
+        ConfigError: there is no good image.
+    """
+    if not len(good):
+        raise ConfigError("There is no good image to learn from; give at least one.")
+    seen = _see(good, eyes, progress, shelves)
+    stand_ins = _stand_ins(good, eyes) if len(seen.names) < FEWEST else []
+    turned = [] if stand_ins else turned_layouts([good[at].pixels for at in _spread_out(len(good), TURNED)], eyes)
+    likeness = LikenessModel.of([*seen.wholes, *(look.whole for look in stand_ins)], turned)
+    if stand_ins:
+        left_out = [_measured(seen.levels, look, likeness) for look in stand_ins]
+    else:
+        left_out = _left_out(seen, likeness, progress)
+    return calibrated(eyes, seen.levels, likeness, left_out, bool(stand_ins))
+
+
+def calibrated(
+    eyes: Eyes, levels: tuple[Level, ...], likeness: LikenessModel, left_out: Sequence[LeftOut], stood_in: bool
+) -> ProductExpert:
+    """The expert that follows from what left-out good images show."""
+    usual = tuple(_usual([each.distances[at] for each in left_out]) for at in range(len(levels)))
+    standings = {name: Standing.of([each.numbers[name] for each in left_out]) for name in left_out[0].numbers}
+    weights = {name: prior(name) for name in standings if prior(name)}
+    expert = ProductExpert(
+        eyes, levels, usual, _threshold([join_maps(each.distances, usual) for each in left_out]),
+        standings, weights, Standing(0.0, 1.0), likeness, (), stood_in,
+    )  # fmt: skip
+    return reweighted(expert, [expert.in_deviations(each.numbers) for each in left_out], weights)
+
+
+def reweighted(
+    expert: ProductExpert, left_out: Sequence[Mapping[str, float]], weights: Mapping[str, float]
+) -> ProductExpert:
+    """The same expert with other weights.
+
+    Args:
+        expert: any.
+        left_out: the numbers of left-out good images, in deviations.
+        weights: what each number counts from now on.
+    """
+    means = [weighted(numbers, weights) for numbers in left_out]
+    joined = Standing.of(means)
+    return replace(expert, weights=weights, joined=joined, left_out=tuple(map(joined.of_number, means)))
+
+
+def turned_layouts(pictures: Sequence[Image.Image], eyes: Eyes) -> list[torch.Tensor]:
+    """Layouts of turned and mirrored copies of good images, in every way but as they are."""
+    from PIL import Image as Pillow
+
+    ways = [way for way in Pillow.Transpose]
+    copies = [picture.transpose(way) for picture in pictures for way in ways]
+    coarse = Eyes(eyes.encoders[:1], eyes.sizes[:1])
+    return [look.whole.layout for look in coarse.look(copies)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """The good images, seen.
+
+    Attributes:
+        levels: the memories.
+        names: hash of each image.
+        wholes: each as a whole.
+        measured: what was seen of those that will be left out and measured, by number.
+    """
+
+    levels: tuple[Level, ...]
+    names: list[str]
+    wholes: list[Whole]
+    measured: dict[int, Look]
+
+
+def _see(good: Sequence[LoadedImage], eyes: Eyes, progress: Progress, shelves: Sequence[Shelf]) -> _Seen:
+    """See each good image once, and remember it. Never more than `TOGETHER` are held, and those to be measured."""
+    settings = memory_settings(len(good))
+    banks = [
+        MemoryBank.empty(encoder.name, encoder.sha256, settings, shelves[at] if shelves else None)
+        for at, encoder in enumerate(eyes.encoders)
+    ]
+    chosen = set(_spread_out(len(good), MEASURED))
+    names: list[str] = []
+    wholes: list[Whole] = []
+    measured: dict[int, Look] = {}
+    for start in range(0, len(good), TOGETHER):
+        looks: dict[str, Look] = {}
+        for at in range(start, min(start + TOGETHER, len(good)), BATCH):
+            some = [good[number] for number in range(at, min(at + BATCH, start + TOGETHER, len(good)))]
+            fresh = {image.sha256: image.pixels for image in some if image.sha256 not in {*names, *looks}}
+            looks |= zip(fresh, eyes.look(list(fresh.values())), strict=True)
+            progress("good images seen", at + len(some), len(good))
+        for number, look in enumerate(looks.values(), len(names)):
+            if number in chosen:
+                measured[number] = look
+        names += looks
+        wholes += (look.whole for look in looks.values())
+        for level, bank in enumerate(banks):
+            patches = [(name, look.patches[level]) for name, look in looks.items()]
+            banks[level] = bank.with_images(patches)
+    levels = tuple(Level(size, bank) for size, bank in zip(eyes.sizes, banks, strict=True))
+    return _Seen(levels, names, wholes, measured)
+
+
+def _left_out(seen: _Seen, likeness: LikenessModel, progress: Progress) -> list[LeftOut]:
+    """Good images, each measured by a memory without it."""
+    thinned = any(level.bank.thinned for level in seen.levels)
+    count = len(seen.measured)
+    folds = FOLDS_THINNED if thinned else count if count <= EACH_ALONE else FOLDS
+    order = sorted(seen.measured)
+    found: dict[int, LeftOut] = {}
+    for fold in range(folds):
+        numbers = order[fold::folds]
+        without = tuple(level.without({seen.names[at] for at in numbers}) for level in seen.levels)
+        for at in numbers:
+            found[at] = _measured(without, seen.measured[at], likeness.without(at))
+        progress("good images compared with the others", len(found), count)
+    return [found[at] for at in order]
+
+
+def _measured(levels: tuple[Level, ...], look: Look, likeness: LikenessModel) -> LeftOut:
+    distances = measure(levels, look)
+    return LeftOut(numbers_of(levels, distances, likeness.judge(look.whole)), distances)
+
+
+def _usual(distances: Sequence[Distances]) -> dict[str, Usual]:
+    usual = {}
+    for way in distances[0]:
+        values = torch.cat([each[way].flatten() for each in distances])
+        median = float(values.median())
+        low = _quantile(values)
+        usual[way] = Usual(median, max(low, median + 1e-6 + 1e-3 * abs(median)))
+    return usual
+
+
+def _threshold(maps: Sequence[torch.Tensor]) -> Threshold:
+    """theta_low, theta_high and the gate, of the joined maps of left-out good images."""
+    values = torch.cat([each.flatten() for each in maps])
+    low = _quantile(values)
+    high = low + max(3 * (low - float(values.median())), 1e-3)
+    areas = torch.tensor([largest_region(each > low) for each in maps])
+    return Threshold(low, high, float(areas.quantile(QUANTILE)))
+
+
+def _quantile(values: torch.Tensor) -> float:
+    """The 0.99 quantile. `torch.quantile` refuses more than 16 million values."""
+    rank = max(1, round(QUANTILE * len(values)))
+    return float(values.kthvalue(rank).values)
+
+
+def _stand_ins(good: Sequence[LoadedImage], eyes: Eyes) -> list[Look]:
+    """What is seen of slightly changed copies of good images."""
+    copies = [copy for at in range(len(good)) for copy in jittered_copies(good[at].pixels)]
+    return list(eyes.look(copies))
+
+
+def _spread_out(count: int, most: int) -> list[int]:
+    """Numbers below `count`, at most so many, evenly spread."""
+    return sorted({round(at * (count - 1) / max(1, min(count, most) - 1)) for at in range(min(count, most))})

@@ -1,0 +1,92 @@
+"""A memory of good images at one resolution, and how far the patches of an image are from it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+
+from reason_iad.expert.encoders.base import FeatureMap
+from reason_iad.expert.memory.bank import Entries, MemoryBank, MemorySettings
+from reason_iad.expert.memory.features import points
+from reason_iad.expert.memory.search import CHUNK
+from reason_iad.expert.normality.space import Space
+
+BUDGET = 10_000
+"""Patches that are compared with, at most."""
+LEAST_KEPT, MOST_KEPT = 64, 1024
+"""Patches that are kept of each image, at least and at most."""
+
+
+def memory_settings(images: int, near: float | None = None) -> MemorySettings:
+    """What a memory keeps of so many images: the budget shared out, so that up to 156 images need no thinning."""
+    kept = max(LEAST_KEPT, min(MOST_KEPT, BUDGET // max(images, 1)))
+    return MemorySettings(budget=BUDGET, kept=kept, near=near)
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One resolution. Threads may share it.
+
+    Attributes:
+        size: root of the number of pixels that pictures are scaled to; None: as the encoder takes them.
+        bank: the memory.
+    """
+
+    size: int | None
+    bank: MemoryBank
+
+    def distances(self, patches: FeatureMap) -> Mapping[str, torch.Tensor]:
+        """How far each patch is from normal, in every way.
+
+        Args:
+            patches: of one image at this resolution (`memory.features.joined`).
+
+        Returns:
+            (rows * columns,) by way; 1 minus the cosine for angles, so in [0, 2]; a length for the residual.
+
+        Raises:
+            ConfigError: the features are not finite.
+        """
+        queries = points(patches)
+        found = {
+            way: self._angles(directions, queries.places, self._directions[way])
+            for way, directions in self.space.directions(queries.features).items()
+        }
+        return {**found, "residual": self.space.residual(queries.features)}
+
+    def without(self, images: Collection[str]) -> Level:
+        """The memory as if these images, by hash, had never been there; for measuring, not for saving."""
+        if self.bank.thinned:
+            return replace(self, bank=self.bank.without(*images))
+        gone = torch.tensor([member.sha256 in images for member in self.bank.members])
+        kept = Entries(*(rows[~gone[self._entries.owners]] for rows in self._entries))
+        return replace(self, bank=replace(self.bank, entries=kept))
+
+    @cached_property
+    def space(self) -> Space:
+        """Coordinates from the patches of the memory."""
+        return Space.of(self._entries.features)
+
+    @property
+    def _entries(self) -> Entries:
+        assert self.bank.entries is not None, "a level has good images"
+        return self.bank.entries
+
+    @cached_property
+    def _directions(self) -> Mapping[str, torch.Tensor]:
+        return self.space.directions(self._entries.features)
+
+    def _angles(self, queries: torch.Tensor, places: torch.Tensor, entries: torch.Tensor) -> torch.Tensor:
+        """(n,) 1 minus the largest cosine; only of entries from near the same place, where the memory asks for it."""
+        best = torch.full((len(queries),), -1.0)
+        for start in range(0, len(entries), CHUNK):
+            some = slice(start, start + CHUNK)
+            cosines = queries @ entries[some].T
+            if self.bank.near is not None:
+                apart = torch.cdist(places, self._entries.places[some], p=float("inf")) > self.bank.near + 1e-6
+                cosines.masked_fill_(apart, -1.0)
+            best = torch.maximum(best, cosines.amax(1))
+        return (1 - best).clamp_min(0)
