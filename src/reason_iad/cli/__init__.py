@@ -31,6 +31,7 @@ EXIT_PIPE_CLOSED = 141
 COMMANDS: dict[str, str] = {
     "inspect": "Inspect parts: pass or defect, what, where and why.",
     "ask": "Ask a question about an image.",
+    "product": "Keep what is known of a product: good images, defects, settings.",
     "demo": "Inspect six drawn parts to see how it works. Nothing is downloaded.",
     "doctor": "Check the installation, and say how to repair what is missing.",
     "knowledge": "Write, import, search and check knowledge about products.",
@@ -40,7 +41,7 @@ COMMANDS: dict[str, str] = {
 }
 """Sub-command, and the line `--help` shows. 'name' is the click command `name` in `reason_iad.cli.name`."""
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Inspection": ("inspect", "ask", "demo", "doctor", "knowledge"),
+    "Inspection": ("inspect", "ask", "product", "demo", "doctor", "knowledge"),
     "For researchers and programmers": ("bench", "nano", "schema"),
 }
 """Heading in `--help`, and the sub-commands below it."""

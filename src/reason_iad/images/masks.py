@@ -37,9 +37,7 @@ def decode_mask(content: bytes, what: str, size: tuple[int, int] | None) -> NDAr
     if pixels is None and size is None:
         raise ImageError(f"{what} has more than {MAX_PIXELS // 10**6} million pixels; scale it down.")
     if pixels is None and size is not None:
-        raise ImageError(
-            f"{what} is {found[0]}x{found[1]} pixels, its image {size[0]}x{size[1]}; scale the mask."
-        )
+        raise ImageError(f"{what} is {found[0]}x{found[1]} pixels, its image {size[0]}x{size[1]}; scale the mask.")
     assert pixels is not None
     if pixels.ndim == 3:
         colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))
