@@ -96,6 +96,7 @@ class Products:
         self._require_free(name)  # before the long part
         found = find_defects(Path(defects), tell) if isinstance(defects, str | Path) else defects
         read, labelled = Good.read(find_good(good)), Defective.read(found)
+        editing.require_apart(read, labelled)
         with self._made(name) as folder:
             bench = Workbench.empty(folder, name)
             first = editing.add_good(bench, bench.state, read, tell=tell)

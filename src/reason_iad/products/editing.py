@@ -85,6 +85,21 @@ def require_good(state: State) -> None:
         raise ProductError("A product needs at least one picture of a good part. Keep one, or add one first.")
 
 
+def require_apart(good: Good, defects: Defective) -> None:
+    """Refuse a picture that is given both as good and as defective.
+
+    Raises:
+        ProductError: there is one.
+    """
+    paths = {read.sha256: read.path for _, read in good.given}
+    for given, read, _ in defects.given:
+        if read.sha256 in paths:
+            raise ProductError(
+                f"The same picture is given as good, '{printable(paths[read.sha256])}', and as '{given.type}', "
+                f"'{printable(read.path)}'. Give it as one of the two."
+            )
+
+
 def add_good(bench: Workbench, state: State, good: Good, *, move: bool = False, tell: Tell) -> Edit:
     """Add pictures of good parts; those that are there already are left out.
 
@@ -104,7 +119,7 @@ def add_good(bench: Workbench, state: State, good: Good, *, move: bool = False, 
             continue
         if read.sha256 in defects:
             if not move:
-                raise _contradiction(read.path, defects[read.sha256].file, "defect", "good")
+                raise _contradiction(read.path, defects[read.sha256].file, defects[read.sha256].type, GOOD)
             moved.add(read.sha256)
         folder = GOOD if given.view is None else f"{GOOD}/{folder_name(given.view)}"
         file = bench.place(folder, read.path, read.sha256)
@@ -114,7 +129,7 @@ def add_good(bench: Workbench, state: State, good: Good, *, move: bool = False, 
     _tell_twice(twice, tell)
     words = f"Added {_views(list(added.values()))}." if added else ""
     if moved:
-        words += f" {counted(len(moved), 'picture')} of these had been taken for defects."
+        words += f" {_were(len(moved))} taken for a defect before."
     after = state.model_copy(
         update={
             "good": (*state.good, *added.values()),
@@ -149,14 +164,14 @@ def add_defects(bench: Workbench, state: State, defects: Defective, *, move: boo
                 raise _contradiction(read.path, before.file, before.type, record.type)
         if read.sha256 in good:
             if not move:
-                raise _contradiction(read.path, good[read.sha256], "good", record.type)
+                raise _contradiction(read.path, good[read.sha256], GOOD, record.type)
             moved.add(read.sha256)
         records[read.sha256] = record
         copies += brought
     _tell_twice(twice, tell)
     words = f"Added {_types(list(records.values()))}." if records else ""
     if moved:
-        words += f" {counted(len(moved), 'picture')} of these had been taken for good."
+        words += f" {_were(len(moved))} taken for good before."
     after = state.model_copy(
         update={
             "good": tuple(each for each in state.good if each.sha256 not in moved),
@@ -262,9 +277,13 @@ def facts(read: Read) -> dict[str, Any]:
 
 def _contradiction(path: Path, file: str, before: str, now_: str) -> ProductError:
     return ProductError(
-        f"'{printable(path)}' is given as '{now_}', and the same picture is there as '{before}': '{file}'. To "
-        "correct a product, use 'reason-iad product add' with --move. Otherwise give the picture once."
+        f"'{printable(path)}' is given as '{now_}', but the product has the same picture as '{before}': '{file}'. "
+        "To correct the product, use 'reason-iad product add' with --move."
     )
+
+
+def _were(number: int) -> str:
+    return "1 of them was" if number == 1 else f"{number} of them were"
 
 
 def _tell_twice(twice: list[str], tell: Tell) -> None:

@@ -72,17 +72,17 @@ def now() -> datetime:
 
 
 @contextmanager
-def holding(folder: Path, *, wait: float = PATIENCE) -> Iterator[None]:
+def holding(folder: Path, *, wait: float | None = None) -> Iterator[None]:
     """The sole right to change, make or remove a product.
 
     Args:
         folder: of the product, which need not exist.
-        wait: how many seconds to wait for another process.
+        wait: how many seconds to wait for another process; None: `PATIENCE`.
 
     Raises:
         OutputError: another process has it.
     """
-    held = hold(folder.parent / folder.name.lower(), "another product", wait=wait)
+    held = hold(folder.parent / folder.name.lower(), "another product", wait=PATIENCE if wait is None else wait)
     try:
         yield
     finally:

@@ -104,7 +104,9 @@ defects_option = option(INPUT, "--defects", type=ExistingPath(file_okay=False), 
 def create(
     name: str, good: tuple[Path, ...], defects: Path | None, settings: dict[str, Any], products: Path | None
 ) -> None:
-    """Make a product from images of good parts, and of defects if you have some.
+    """Make a product from images of good parts and of defects.
+
+    Images of defects are not needed.
 
     \b
     reason-iad product create bracket --good photos/good --defects photos/bad

@@ -56,14 +56,14 @@ def list_(products: Path | None, as_json: bool) -> None:
 @products_option
 @_json
 def show(name: str, products: Path | None, as_json: bool) -> None:
-    """Show what a product holds, how parts are judged, and what was changed last."""
+    """Show what a product holds, and how its parts are judged."""
     product = Products(products).open(name)
     if as_json:
         print_json({**_facts(product), "settings": product.settings.model_dump(mode="json")})
         return
     click.echo(click.style(product.name, bold=True))
     for label, text in _rows(product):
-        click.echo(f"  {click.style(f'{label:<24}', dim=True)} {text}")
+        click.echo(f"  {click.style(f'{label:<26}', dim=True)} {text}")
 
 
 @click.command(cls=HeadedCommand)

@@ -47,9 +47,9 @@ def export(name: str, file: Path, overwrite: bool, products: Path | None) -> Non
 @option(INPUT, "--as", "name", metavar="NAME", help="Name of the product here. Without it, the name it had.")
 @products_option
 def import_(source: Path, name: str | None, products: Path | None) -> None:
-    """Take in a product from a ZIP file that was exported, or from the folder of a product.
+    """Take in a product that was exported.
 
-    Every file is checked. Nothing is taken in unless all of it is right.
+    It may also be the folder of a product. Every file is checked. Nothing is taken in unless all of it is right.
     """
     product = Products(products).take(source, name)
     images = len(product.state.good)
