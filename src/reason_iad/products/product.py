@@ -239,7 +239,7 @@ class Product:
     def _changed(self, edit: Callable[[Workbench], Edit]) -> Product:
         with Workbench.at(self.folder) as bench:
             made = edit(bench)
-            if not made.words:  # nothing is new
+            if made.after.contents == bench.state.contents:
                 return Product(self.folder, bench.state)
             editing.require_good(made.after)
             return Product(self.folder, bench.commit(made))
