@@ -193,10 +193,10 @@ def test_a_change_that_fails_leaves_nothing(bracket: Product, draw: Draw, monkey
     before = files(bracket.folder)
     real = storing.write_atomic
 
-    def full(path: Path, data: str | bytes) -> None:
+    def full(path: Path, data: str | bytes, **options: bool) -> None:
         if path.name == "product.json":
             raise OutputError("the disk is full")
-        real(path, data)
+        real(path, data, **options)
 
     monkeypatch.setattr(storing, "write_atomic", full)
     with pytest.raises(OutputError, match="full"):

@@ -127,6 +127,10 @@ def test_an_impossible_setting_is_refused(bracket: Product, values: dict[str, An
 def test_areas_are_as_large_as_a_good_picture_and_mark_something(bracket: Product, mark: Draw) -> None:
     with pytest.raises(ConfigError, match="10x10 pixels, a good image is 24x16"):
         bracket.with_settings(ignore=mark("small.png", size=(10, 10)))
+    with pytest.raises(ImageError, match="cannot be read"):
+        bracket.with_settings(ignore="missing.png")
+    with pytest.raises(ImageError, match="no ordinary file"):
+        bracket.with_settings(ignore=bracket.folder)
     with pytest.raises(ImageError, match="black everywhere"):
         bracket.with_settings(inspect=mark("black.png", (0, 0, 0, 0)))
 
@@ -248,6 +252,12 @@ def test_a_mask_fits_its_picture(bracket: Product, draw: Draw, mark: Draw) -> No
         with pytest.raises(ImageError, match=said):
             bracket.with_defects([GivenDefect(draw("p.png", 20), "dent", mask)])
     assert Product.read(bracket.folder) == bracket
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 81])
+def test_a_type_has_a_name_that_can_be_read(bracket: Product, draw: Draw, name: str) -> None:
+    with pytest.raises(ProductError, match="cannot be the name of a type"):
+        bracket.with_defects([GivenDefect(draw("p.png", 20), name)])
 
 
 def test_types_and_views_have_the_names_that_people_gave(bracket: Product, draw: Draw, tmp_path: Path) -> None:

@@ -22,11 +22,17 @@ BINARY = getattr(os, "O_BINARY", 0)  # Windows only
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
-def write_atomic(path: str | Path, data: str | bytes) -> None:
+def write_atomic(path: str | Path, data: str | bytes, *, sync_name: bool = True) -> None:
     """Replace a file in one step, so that no reader and no crash ever sees half of it.
 
     A link is followed, and the mode of a file that is replaced is kept. Pipes and devices ('/dev/stdout') are
     written to directly. Text is written as UTF-8; what UTF-8 cannot hold (lone surrogates) becomes '?'.
+
+    Args:
+        path: the file.
+        data: what is to be in it.
+        sync_name: wait until its name is on the disk, as its content always is; who writes many files into one
+            folder can do that once, with `sync_folder`.
 
     Raises:
         OutputError: the file cannot be written; an old file is then unchanged and nothing new is left.
@@ -38,14 +44,18 @@ def write_atomic(path: str | Path, data: str | bytes) -> None:
         if mode is not None and not stat.S_ISREG(mode):
             path.write_bytes(content)  # replacing a device file would destroy it; a folder fails here
             return
-        _replace(Path(os.path.realpath(path)), content, mode)
+        _replace(Path(os.path.realpath(path)), content, mode, sync_name)
     except (OSError, ValueError) as error:
         raise OutputError(words.cannot_write(path, error)) from None
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[BinaryIO]:
+def replacing(path: str | Path, *, sync_name: bool = True) -> Iterator[BinaryIO]:
     """The same for content that is too long to be held in memory: what is written in the block becomes the file.
+
+    Args:
+        path: the file.
+        sync_name: as for `write_atomic`.
 
     Raises:
         OutputError: the file cannot be written; an old file is then unchanged and nothing new is left.
@@ -55,7 +65,10 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         mode = _mode(target)
         if mode is not None and not stat.S_ISREG(mode):
             raise OutputError(f"'{words.name(path)}' is no ordinary file; choose another name.")
-        with _replaced(Path(os.path.realpath(target)), mode) as descriptor, os.fdopen(descriptor, "wb") as file:
+        with (
+            _replaced(Path(os.path.realpath(target)), mode, sync_name) as descriptor,
+            os.fdopen(descriptor, "wb") as file,
+        ):
             yield file
             file.flush()
             os.fsync(descriptor)
@@ -96,8 +109,8 @@ def write_all(descriptor: int, content: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _replace(target: Path, content: bytes, mode: int | None) -> None:
-    with _replaced(target, mode) as descriptor:
+def _replace(target: Path, content: bytes, mode: int | None, sync_name: bool) -> None:
+    with _replaced(target, mode, sync_name) as descriptor:
         try:
             write_all(descriptor, content)
             os.fsync(descriptor)
@@ -106,7 +119,7 @@ def _replace(target: Path, content: bytes, mode: int | None) -> None:
 
 
 @contextmanager
-def _replaced(target: Path, mode: int | None) -> Iterator[int]:
+def _replaced(target: Path, mode: int | None, sync_name: bool) -> Iterator[int]:
     """A new file beside the target, which takes its place at the end of the block; the block closes it."""
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)  # minus the umask
@@ -120,7 +133,8 @@ def _replaced(target: Path, mode: int | None) -> Iterator[int]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    sync_folder(target.parent)
+    if sync_name:
+        sync_folder(target.parent)
 
 
 def is_temporary(name: str) -> bool:

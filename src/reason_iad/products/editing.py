@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from reason_iad.errors import ConfigError, ProductError, did_you_mean
 from reason_iad.files import file_sha256
 from reason_iad.images import printable
-from reason_iad.products.gathering import GivenDefect, GivenGood, Read, Tell, read_all, read_mask
+from reason_iad.products.gathering import GivenDefect, GivenGood, Read, Tell, label, read_all, read_mask
 from reason_iad.products.names import folder_name
 from reason_iad.products.state import (
     DEFECTS,
@@ -58,11 +58,13 @@ class Defective:
         """Read them.
 
         Raises:
+            ProductError: a type has a name that cannot be printed.
             ImageError: one or more cannot be used, or a mask cannot.
         """
+        given = [replace(each, type=label(each.type, "type")) for each in given]
         return cls(
             tuple(
-                (each, image, None if each.mask is None else read_mask(each.mask, image))
+                (each, image, None if each.mask is None else read_mask(Path(each.mask), image))
                 for each, image in zip(given, read_all(given), strict=True)
             )
         )
@@ -256,9 +258,10 @@ def _defect(
     mask = None
     copies: list[Copy] = []
     if given.mask is not None and mask_sha256 is not None:
-        file = bench.place(f"{folder}/masks", given.mask, mask_sha256)
+        source = Path(given.mask)
+        file = bench.place(f"{folder}/masks", source, mask_sha256)
         mask = FileRecord(file=file, sha256=mask_sha256)
-        copies.append(Copy(given.mask, mask))
+        copies.append(Copy(source, mask))
     file = bench.place(folder, read.path, read.sha256)
     try:
         record = DefectRecord(file=file, **facts(read), type=given.type, mask=mask, box=given.box, added=now())

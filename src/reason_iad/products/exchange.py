@@ -22,7 +22,15 @@ from reason_iad.files import replacing, write_atomic
 from reason_iad.images import MAX_FILE_BYTES, check_header, printable
 from reason_iad.products.product import Product
 from reason_iad.products.state import KNOWLEDGE, Change, FileRecord, State
-from reason_iad.products.storing import HISTORY, MOST_BYTES, STATE, make_folder, parse_history, parse_state
+from reason_iad.products.storing import (
+    HISTORY,
+    MOST_BYTES,
+    STATE,
+    make_folder,
+    parse_history,
+    parse_state,
+    sync_folders,
+)
 
 MOST_FILES = 100_000
 MOST_TOGETHER = 64 * 2**30
@@ -100,17 +108,8 @@ def opened(source: Path) -> Iterator[Parcel]:
     if source.is_dir():
         yield _Folder(source)
         return
-    try:
-        with zipfile.ZipFile(source) as archive:
-            yield _Archive(archive, printable(source))
-    except FileNotFoundError:
-        raise ProductError(f"'{printable(source)}' does not exist. Check the path.") from None
-    except zipfile.BadZipFile:
-        raise ProductError(
-            f"'{printable(source)}' is not a ZIP file that can be read. Export the product again."
-        ) from None
-    except OSError as error:
-        raise ProductError(f"'{printable(source)}' cannot be read ({error.strerror or error}).") from None
+    with _archive(source) as archive:
+        yield _Archive(archive, printable(source))
 
 
 def unpack(parcel: Parcel, folder: Path, name: str) -> None:
@@ -127,14 +126,28 @@ def unpack(parcel: Parcel, folder: Path, name: str) -> None:
     for record in _records(parcel.state):
         target = folder / record.file
         make_folder(folder, target.parent)
-        with replacing(target) as file:
+        with replacing(target, sync_name=False) as file:
             _copy(parcel.open(record.file), file, record, parcel.name)
         if not record.file.startswith(f"{KNOWLEDGE}/"):
             check_header(target)
+    sync_folders(folder / record.file for record in parcel.state.files())
     kept = [change for change in changes if change.revision <= parcel.state.revision]
     write_atomic(folder / HISTORY, _lines(kept))
     write_atomic(folder / STATE, parcel.state.model_copy(update={"name": name}).text())
     _check_knowledge(Product.read(folder))
+
+
+def _archive(source: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(source)
+    except FileNotFoundError:
+        raise ProductError(f"'{printable(source)}' does not exist. Check the path.") from None
+    except OSError as error:
+        raise ProductError(f"'{printable(source)}' cannot be read ({error.strerror or error}).") from None
+    except _DAMAGED:
+        raise ProductError(
+            f"'{printable(source)}' is not a ZIP file that can be read. Export the product again."
+        ) from None
 
 
 class _Folder:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from reason_iad.errors import ImageError, ProductError, ReasonIADError
-from reason_iad.files import file_sha256
 from reason_iad.images import (
+    MAX_FILE_BYTES,
     decode_mask,
     find_images,
     is_image_name,
@@ -61,9 +63,9 @@ class GivenDefect:
         box: where the defect is, in pixels.
     """
 
-    path: Path
+    path: str | Path
     type: str = ONE_TYPE
-    mask: Path | None = None
+    mask: str | Path | None = None
     box: Box | None = None
 
 
@@ -99,7 +101,7 @@ def find_good(paths: Iterable[str | Path]) -> list[GivenGood]:
     return found
 
 
-def find_defects(folder: Path, tell: Tell = silent) -> list[GivenDefect]:
+def find_defects(folder: str | Path, tell: Tell = silent) -> list[GivenDefect]:
     """The pictures of defects in a folder. Sub-folders are types; pictures directly in it are of the type 'defect'.
 
     A mask is `x_mask.png` beside `x.png`, or a file of either name in a folder of masks: in that of the type, in
@@ -109,6 +111,7 @@ def find_defects(folder: Path, tell: Tell = silent) -> list[GivenDefect]:
         ProductError: there is no picture in it, or it is no folder.
         ImageError: it cannot be read.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise ProductError(f"'{printable(folder)}' is no folder. Give a folder with one sub-folder per type.")
     found: list[GivenDefect] = []
@@ -127,7 +130,7 @@ def find_defects(folder: Path, tell: Tell = silent) -> list[GivenDefect]:
     return found
 
 
-def read_all(given: Iterable[GivenGood] | Iterable[GivenDefect]) -> Iterator[Read]:
+def read_all(given: Iterable[GivenGood] | Iterable[GivenDefect]) -> list[Read]:
     """Read and check every picture.
 
     Raises:
@@ -141,11 +144,11 @@ def read_all(given: Iterable[GivenGood] | Iterable[GivenDefect]) -> Iterator[Rea
         except ImageError as error:
             problems.append(error)
         else:
-            read.append(Read(each.path, image.sha256, image.width, image.height))
+            read.append(Read(Path(each.path), image.sha256, image.width, image.height))
     if problems:
         more = f" {len(problems) - 1} more cannot be used either." if problems[1:] else ""
         raise ImageError(f"{problems[0]}{more}")
-    yield from read
+    return read
 
 
 def read_mask(path: Path, image: Read) -> str:
@@ -183,14 +186,19 @@ def label(text: str, what: str) -> str:
 
 
 def _marked(path: Path, what: str, size: tuple[int, int] | None) -> tuple[str, tuple[int, int]]:
+    """The hash of a file in which a place is marked, and the height and width of the picture."""
     shown = f"The {what} '{printable(path)}'"
-    sha256 = file_sha256(path)
-    if sha256 is None:
-        raise ImageError(f"{shown} cannot be read. Check the path.")
-    pixels = decode_mask(path.read_bytes(), shown, size)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
+            raise ImageError(f"{shown} is no ordinary file, or is larger than {MAX_FILE_BYTES // 2**20} MiB.")
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{shown} cannot be read ({getattr(error, 'strerror', None) or error}).") from None
+    pixels = decode_mask(content, shown, size)
     if not pixels.any():
         raise ImageError(f"{shown} is black everywhere. Mark the place in white.")
-    return sha256, (pixels.shape[0], pixels.shape[1])
+    return hashlib.sha256(content).hexdigest(), (pixels.shape[0], pixels.shape[1])
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -101,7 +101,19 @@ class DefectRecord(ImageRecord):
 
 
 class Settings(Record):
-    """How parts of the product are judged."""
+    """How parts of the product are judged.
+
+    Attributes:
+        false_alarms: the largest share of good parts that may be called defective, above 0 and at most 0.5.
+        missed: the same of defective parts that pass; None: no limit.
+        min_size: the smallest defect that counts; None: every one does.
+        scale: millimetres per pixel; None: unknown.
+        encoder: what makes the features that are compared: a name, or the folder of a vision model.
+        resolution: side in pixels to which pictures are scaled for that; None: the self-test chooses.
+        orientation: 'fixed' if parts lie one way, 'any' if at any angle, 'auto' if the self-test is to find out.
+        ignore: the picture whose marked area never shows a defect.
+        inspect: the picture whose marked area alone is inspected.
+    """
 
     false_alarms: Share = 0.05
     missed: Share | None = None

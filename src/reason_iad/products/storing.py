@@ -226,6 +226,7 @@ class Workbench:
             append_lines(self.folder / HISTORY, change.model_dump_json(exclude_none=True))
             for copy in edit.copies:
                 self._bring(copy)
+            sync_folders(self.folder / copy.record.file for copy in edit.copies)
             write_atomic(self.folder / STATE, after.text())
         except BaseException:  # also when interrupted
             with contextlib.suppress(OutputError, ProductError, OSError):
@@ -251,7 +252,13 @@ class Workbench:
         if hashlib.sha256(content).hexdigest() != copy.record.sha256:
             raise ProductError(f"'{printable(copy.source)}' changed while it was read. Run the command again.")
         make_folder(self.folder, target.parent)
-        write_atomic(target, content)
+        write_atomic(target, content, sync_name=False)
+
+
+def sync_folders(files: Iterable[Path]) -> None:
+    """Make the names of new files survive a power cut."""
+    for folder in {file.parent for file in files}:
+        sync_folder(folder)
 
 
 def _line(words: str) -> str:
