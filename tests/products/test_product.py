@@ -82,6 +82,8 @@ def test_a_known_defect_gets_the_mask_it_did_not_have(bracket: Product, draw: Dr
     picture = draw("p.png", 11)
     marked = bracket.with_defects([GivenDefect(picture, "scratch", mark("m.png"))])
     assert marked.defects[0].mask is not None and marked.defects[0].mask.parent.name == "masks"
+    assert marked.defects[0].path == bracket.defects[0].path and marked.defects[0].added == bracket.defects[0].added
+    assert marked.history()[-1].words == "Changed 1 defect (scratch 1)."
     boxed = marked.with_defects([GivenDefect(picture, "scratch", box=Box(x1=1, y1=2, x2=3, y2=4))])
     assert boxed.defects[0].mask == marked.defects[0].mask and boxed.defects[0].box == Box(x1=1, y1=2, x2=3, y2=4)
     assert boxed.with_defects([GivenDefect(picture, "scratch")]).state.revision == 3

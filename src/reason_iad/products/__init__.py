@@ -15,22 +15,27 @@ from __future__ import annotations
 from reason_iad.products.catalogue import VARIABLE, Products, products_folder
 from reason_iad.products.deriving import Progress, derive
 from reason_iad.products.exchange import export
-from reason_iad.products.gathering import GivenDefect, find_defects
+from reason_iad.products.gathering import GivenDefect, Tell, find_defects
 from reason_iad.products.lengths import Length
 from reason_iad.products.product import DefectImage, GoodImage, Product
-from reason_iad.products.state import Change, Settings
+from reason_iad.products.state import Change, Contents, FileRecord, ImageRecord, Settings, State
 
 __all__ = [
     "VARIABLE",
     "Change",
+    "Contents",
     "DefectImage",
+    "FileRecord",
     "GivenDefect",
     "GoodImage",
+    "ImageRecord",
     "Length",
     "Product",
     "Products",
     "Progress",
     "Settings",
+    "State",
+    "Tell",
     "derive",
     "export",
     "find_defects",

@@ -158,12 +158,12 @@ def add_defects(bench: Workbench, state: State, defects: Defective, *, move: boo
         record, brought = _defect(bench, given, read, mask_sha256)
         before = records.get(read.sha256) or known.get(read.sha256)
         if before is not None:
-            record = record.model_copy(update={"mask": record.mask or before.mask, "box": record.box or before.box})
-            if before.type == record.type and (before.mask, before.box) == (record.mask, record.box):
-                twice.append(f"'{printable(read.path)}' (as '{before.file}')")
-                continue
             if before.type != record.type and not (move and read.sha256 in known):
                 raise _contradiction(read.path, before.file, before.type, record.type)
+            record, brought = _more(before, record, brought)
+            if record == before:
+                twice.append(f"'{printable(read.path)}' (as '{before.file}')")
+                continue
         if read.sha256 in good:
             if not move:
                 raise _contradiction(read.path, good[read.sha256], GOOD, record.type)
@@ -171,9 +171,12 @@ def add_defects(bench: Workbench, state: State, defects: Defective, *, move: boo
         records[read.sha256] = record
         copies += brought
     _tell_twice(twice, tell)
-    words = f"Added {_types(list(records.values()))}." if records else ""
+    new = [record for sha256, record in records.items() if sha256 not in known]
+    words = f"Added {_types(new)}." if new else ""
     if moved:
         words += f" {_were(len(moved))} taken for good before."
+    if len(new) < len(records):
+        words = f"{words} Changed {_types([each for each in records.values() if each not in new])}.".strip()
     after = state.model_copy(
         update={
             "good": tuple(each for each in state.good if each.sha256 not in moved),
@@ -271,6 +274,14 @@ def _defect(
             "left, top, right and bottom: --box 10,20,30,40."
         ) from None
     return record, [Copy(read.path, record), *copies]
+
+
+def _more(before: DefectRecord, record: DefectRecord, brought: list[Copy]) -> tuple[DefectRecord, list[Copy]]:
+    """A defect that was there, with what is new of it, and the files that this takes."""
+    told = {"mask": record.mask or before.mask, "box": record.box or before.box}
+    if before.type == record.type:
+        return before.model_copy(update=told), [copy for copy in brought if copy.record == record.mask]
+    return record.model_copy(update={**told, "added": before.added}), brought
 
 
 def facts(read: Read) -> dict[str, Any]:

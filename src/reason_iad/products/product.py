@@ -145,7 +145,7 @@ class Product:
 
     @property
     def inspect(self) -> Path | None:
-        """The picture whose marked area alone is inspected; None: all of it is."""
+        """The picture whose marked area alone is inspected; None if there is none."""
         area = self.settings.inspect
         return None if area is None else self.folder / area.file
 
