@@ -95,7 +95,8 @@ def test_a_product_may_be_moved_and_copied(bracket: Product, tmp_path: Path) -> 
     bracket.folder.rename(tmp_path / "clamp")
     moved = Product.read(tmp_path / "clamp")
     assert moved.name == "clamp" and moved.state_sha256 == bracket.state_sha256
-    assert moved.with_settings(false_alarms=0.1).undone().good[0].path.is_file()
+    changed = moved.with_settings(false_alarms=0.1)
+    assert changed.state.name == "clamp" and changed.undone().good[0].path.is_file()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from reason_iad.errors import OutputError, ProductError
 from reason_iad.files import append_lines, file_sha256, hold, is_temporary, read_lines, sync_folder, write_atomic
 from reason_iad.images import printable
-from reason_iad.products.names import file_name
+from reason_iad.products.names import file_name, is_name
 from reason_iad.products.state import Change, FileRecord, State, difference, ordered
 
 STATE = "product.json"
@@ -196,6 +196,8 @@ class Workbench:
             state = read_state(folder)
             _clean(folder, state)
             history = tuple(each for each in read_history(folder) if each.revision <= state.revision)
+            if is_name(folder.resolve().name):  # it may have been moved
+                state = state.model_copy(update={"name": folder.resolve().name})
             yield cls(folder, state, history)
 
     @classmethod
