@@ -31,6 +31,8 @@ ROOMS: dict[str, set[str]] = {
     "knowledge": {"errors", "files", "schema"},
     "expert": {"errors", "features", "files", "images", "registry", "schema"},
     "report": {"errors", "files", "images", "schema"},
+    # what is known of one kind of part, on disk
+    "products": {"config", "errors", "expert", "features", "files", "images", "knowledge", "schema"},
     # one inspection: tells the story and knows the rooms
     "inspection": {"backbones", "config", "errors", "expert", "files", "images", "knowledge", "reasoning",
                    "schema"},
@@ -124,6 +126,7 @@ def test_nothing_uses_the_workshop(module: str) -> None:
         ("sklearn", {"bench"}),
         ("statsmodels", {"bench"}),
         ("filelock", {"files"}),
+        ("platformdirs", {"products"}),
         ("click", {"cli"}),
         ("rich", {"cli"}),
     ],
@@ -148,6 +151,7 @@ def test_the_ground_floor_is_light(heavy: str) -> None:
         "inspection.many",
         "inspection.results",
         "inspection.questions",
+        "products",
         "cli",
         "cli.installation",
         "__main__",

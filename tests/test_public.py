@@ -22,8 +22,8 @@ def test_the_names_are_these() -> None:
     assert NAMES == [
         "ConfigError", "DatasetError", "FakeBackbone", "ImageError", "Inspection", "Inspector", "InspectorConfig",
         "KnowledgeError", "KnownPart", "MemoryBankError", "MissingExtraError", "ModelError", "OperatingPoint",
-        "OutputError", "PromptError", "Question", "ReasonIADError", "ReasoningConfig", "Reply", "Summary",
-        "operating_point", "save_report",
+        "OutputError", "ProductError", "PromptError", "Question", "ReasonIADError", "ReasoningConfig", "Reply",
+        "Summary", "operating_point", "save_report",
     ]  # fmt: skip
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         ModelError,
         OutputError,
+        ProductError,
         PromptError,
         ReasonIADError,
     )
@@ -55,6 +56,7 @@ __all__ = [
     "ModelError",
     "OperatingPoint",
     "OutputError",
+    "ProductError",
     "PromptError",
     "Question",
     "ReasonIADError",
@@ -71,7 +73,7 @@ _HOMES = {
     "config": ("InspectorConfig", "ReasoningConfig"),
     "errors": (
         "ConfigError", "DatasetError", "ImageError", "KnowledgeError", "MemoryBankError", "MissingExtraError",
-        "ModelError", "OutputError", "PromptError", "ReasonIADError",
+        "ModelError", "OutputError", "ProductError", "PromptError", "ReasonIADError",
     ),
     "inspection.inspector": ("Inspector",),
     "inspection.operating_point": ("KnownPart", "operating_point"),

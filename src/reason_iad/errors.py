@@ -82,6 +82,10 @@ class MemoryBankError(ReasonIADError):
     """A saved memory of good images is damaged, or was built with another encoder."""
 
 
+class ProductError(ReasonIADError):
+    """A product is missing, damaged, or cannot be changed as asked."""
+
+
 class MissingExtraError(ReasonIADError):
     """An optional dependency is needed.
 

@@ -64,6 +64,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, category in SETS.items():
         write_questions(folder / "data", [f"{name}/{category}"], folder / "data" / name / "questions.json")
         write_manifest(folder / "data" / name, category)
+    mask(folder / "area.png", seed=0)
+    mask(folder / "scratch_mask.png", seed=0)
     write_questions(folder / "MMAD", ["toys/cup", "toys/pcb"], folder / "mmad.json")
     write_questions(folder / "my_images", ["toys/cup"], folder / "my_questions.json")
     knowledge = {"toys": {"cup": {"good": "A whole cup.", "spot": "A dark spot."}, "pcb": {"good": "A board."}}}
@@ -79,6 +81,7 @@ def workplace(prepared: Path, one_model: None, tmp_path: Path, monkeypatch: pyte
     shutil.copytree(prepared, folder)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("REASON_IAD_PRODUCTS", str(folder / "products"))
     return folder
 
 

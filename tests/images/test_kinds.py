@@ -10,7 +10,14 @@ import pytest
 import reason_iad
 from reason_iad.errors import ImageError
 from reason_iad.images import find_images, is_image_name, is_litter, is_lossy_name, is_normal_name
-from reason_iad.images.kinds import IMAGE_SUFFIXES, MASK_ENDING, MASK_FOLDER, NORMAL_NAMES
+from reason_iad.images.kinds import (
+    IMAGE_SUFFIXES,
+    MASK_ENDING,
+    MASK_FOLDER,
+    NORMAL_NAMES,
+    is_mask_folder,
+    mask_stems,
+)
 
 LITTER = [
     ".DS_Store", "._part.png", ".thumbnails", "Thumbs.db", "THUMBS.DB", "desktop.ini", "@eaDir", "#recycle",
@@ -61,6 +68,12 @@ def test_thumbnails_and_deleted_files_are_no_parts(tmp_path: Path) -> None:
     assert [path.name for path in find_images([only / "@eaDir"])] == ["000.png"], "if it was asked for"
 
 
+def test_masks_are_known_by_the_names_of_their_folders_and_files() -> None:
+    assert all(map(is_mask_folder, [MASK_FOLDER, "Ground_Truth", "masks", "MASKS"]))
+    assert not any(map(is_mask_folder, ["mask", "good", "masks2", ""]))
+    assert mask_stems(Path("scratch/a.b.png")) == ("a.b_mask", "a.b")
+
+
 def test_no_other_reader_has_such_a_list() -> None:
     words = {MASK_FOLDER, MASK_ENDING, *NORMAL_NAMES, *(name.lower() for name in LITTER)} - {
         "normal"
@@ -71,6 +84,7 @@ def test_no_other_reader_has_such_a_list() -> None:
         *package.glob("bench/detect/readers/*.py"),
         package / "bench" / "questions.py",
         package / "inspection" / "galleries.py",
+        package / "products" / "gathering.py",
     ]
     for path in readers:
         if path.name != "kinds.py":

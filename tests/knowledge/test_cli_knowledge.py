@@ -134,13 +134,13 @@ def test_nothing_found(cli: Callable[..., Result]) -> None:
 def test_entries_are_not_markup_on_a_terminal(
     cli: Callable[..., Result], write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from reason_iad.cli import knowledge
+    from reason_iad.cli import printing
 
-    monkeypatch.setattr(knowledge.sys, "stdout", type("Terminal", (), {"isatty": lambda self: True})())
+    monkeypatch.setattr(printing.sys, "stdout", type("Terminal", (), {"isatty": lambda self: True})())
     from rich import console
 
     lines: list[object] = []
     monkeypatch.setattr(console.Console, "print", lambda self, table: lines.append(table))
-    knowledge._print_table(("id", "text"), [("a/b/c", "[red]x[/red] [link=file:///]y")])
+    printing.print_table(("id", "text"), [("a/b/c", "[red]x[/red] [link=file:///]y")])
     cells = list(lines[0].columns[1].cells)  # type: ignore[attr-defined]
     assert cells[0].plain == "[red]x[/red] [link=file:///]y"

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "ask": "Ask a question about an image.",
     "demo": "Inspect six drawn parts to see how it works. Nothing is downloaded.",
     "doctor": "Check the installation, and say how to repair what is missing.",
+    "product": "Keep what is known of a product: good images, defects, settings.",
     "knowledge": "Write, import, search and check knowledge about products.",
     "bench": "Measure how well models and methods work.",
     "nano": "Train and measure the model that comes with the package (install reason-iad-nano).",
@@ -40,7 +41,7 @@ COMMANDS: dict[str, str] = {
 }
 """Sub-command, and the line `--help` shows. 'name' is the click command `name` in `reason_iad.cli.name`."""
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Inspection": ("inspect", "ask", "demo", "doctor", "knowledge"),
+    "Inspection": ("inspect", "ask", "demo", "doctor", "product", "knowledge"),
     "For researchers and programmers": ("bench", "nano", "schema"),
 }
 """Heading in `--help`, and the sub-commands below it."""

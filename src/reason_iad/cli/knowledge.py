@@ -6,15 +6,13 @@ to standard error.
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reason_iad.cli.headings import SuggestingGroup
+from reason_iad.cli.printing import print_json, print_table, say
 from reason_iad.cli.values import Choice
 
 if TYPE_CHECKING:
@@ -64,7 +62,7 @@ def add(files: tuple[Path, ...], store: Path | None) -> None:
     target = _writable(store)
     count = target.add_documents(documents)
     names = ", ".join(document.category for document in documents)
-    _say(f"Added {_entries(count)} ({names}) to {target.location}. Use it with --knowledge.")
+    say(f"Added {_entries(count)} ({names}) to {target.location}. Use it with --knowledge.")
 
 
 @knowledge.command("import")
@@ -82,7 +80,7 @@ def import_(file: Path, format_name: str, store: Path | None) -> None:
     target = _writable(store)
     count = target.add(entries)
     categories = len({entry.category for entry in entries})
-    _say(f"Imported {_entries(count)} on {categories} categories into {target.location}. Use it with --knowledge.")
+    say(f"Imported {_entries(count)} on {categories} categories into {target.location}. Use it with --knowledge.")
 
 
 @knowledge.command("list")
@@ -96,11 +94,11 @@ def list_(category: str | None, store: Path | None, as_json: bool) -> None:
     source = _readable(store)
     entries = source.entries(resolve_category(source, category) if category else None)
     if as_json:
-        _print_json([entry.model_dump() for entry in entries])
+        print_json([entry.model_dump() for entry in entries])
     elif entries:
-        _print_table(("id", "severity", "text"), [(e.id, e.severity or "", e.text) for e in entries])
+        print_table(("id", "severity", "text"), [(e.id, e.severity or "", e.text) for e in entries])
     else:
-        _say(f"'{source.location}' is empty. Add knowledge with 'reason-iad knowledge add'.")
+        say(f"'{source.location}' is empty. Add knowledge with 'reason-iad knowledge add'.")
 
 
 @knowledge.command()
@@ -111,7 +109,7 @@ def show(entry_id: str, store: Path | None, as_json: bool) -> None:
     """Show one entry in full."""
     entry = _readable(store).get(entry_id)
     if as_json:
-        _print_json(entry.model_dump())
+        print_json(entry.model_dump())
         return
     for name, value in entry.model_dump().items():
         if value:
@@ -157,11 +155,11 @@ def search(
         embedder=embedder,
     )
     if as_json:
-        _print_json([each.model_dump() for each in found])
+        print_json([each.model_dump() for each in found])
     elif found:
-        _print_table(("score", "id", "text"), [(f"{f.score:.3f}", f.entry.id, f.entry.text) for f in found])
+        print_table(("score", "id", "text"), [(f"{f.score:.3f}", f.entry.id, f.entry.text) for f in found])
     else:
-        _say("Nothing found. Try other words.")
+        say("Nothing found. Try other words.")
 
 
 @knowledge.command()
@@ -178,10 +176,10 @@ def check(context: click.Context, paths: tuple[Path, ...]) -> None:
     for problem in problems:
         click.echo(str(problem))
     if problems:
-        _say(f"{len(problems)} problem{'s' * (len(problems) != 1)}.")
+        say(f"{len(problems)} problem{'s' * (len(problems) != 1)}.")
         context.exit(EXIT_PROBLEMS)
     count = sum(len(document.entries) for document in documents)
-    _say(f"{len(documents)} file{'s' * (len(documents) != 1)} with {_entries(count)}: no problems.")
+    say(f"{len(documents)} file{'s' * (len(documents) != 1)} with {_entries(count)}: no problems.")
 
 
 @knowledge.command()
@@ -194,7 +192,7 @@ def remove(category: str, store: Path | None) -> None:
 
     target = KnowledgeStore.open(store or default_store())
     name = resolve_category(target, category)
-    _say(f"Removed {_entries(target.remove(name))} of '{name}' from {target.location}.")
+    say(f"Removed {_entries(target.remove(name))} of '{name}' from {target.location}.")
 
 
 def _writable(store: Path | None) -> KnowledgeStore:
@@ -216,29 +214,3 @@ def _readable(store: Path | None) -> KnowledgeStore:
 
 def _entries(count: int) -> str:
     return f"{count} {'entry' if count == 1 else 'entries'}"
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _print_json(content: object) -> None:
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on a terminal; lines with tabs (entries hold none) for other programs."""
-    if not sys.stdout.isatty():
-        for row in rows:
-            click.echo("\t".join(row))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold")
-    for name in header:
-        table.add_column(name, no_wrap=True)  # cut at the window's edge; 'show' has the whole
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # Text: entries are data, not markup
-    Console().print(table)

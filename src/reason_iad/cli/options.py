@@ -42,6 +42,11 @@ reference_option = option(
     REFERENCES, "--reference", "references", multiple=True, metavar="GOOD...", type=click.Path(path_type=Path),
     help="Images of good parts of the same product, or folders of such images.",
 )  # fmt: skip
+products_option = option(
+    INPUT, "--products", "products", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Folder of all products. Without it, the one that the environment variable REASON_IAD_PRODUCTS names, or "
+    "one in your data folder.",
+)  # fmt: skip
 model_option = option(
     MODEL, "--model", default="nano", show_default=True, metavar="MODEL",
     help="nano (it comes with the package), a model folder, a name on Hugging Face (OWNER/NAME), or openai:NAME "

@@ -40,12 +40,13 @@ class Hold:
             self._lock.release()
 
 
-def hold(path: str | Path, instead: str = "another file") -> Hold:
+def hold(path: str | Path, instead: str = "another file", *, wait: float = 0) -> Hold:
     """Take the sole right to write a file, which need not exist; links are followed.
 
     Args:
         path: the file.
         instead: what the user may choose if another process writes it, for the message.
+        wait: how many seconds to wait for another process.
 
     Raises:
         OutputError: another process writes it, or there is no place for the lock.
@@ -54,7 +55,7 @@ def hold(path: str | Path, instead: str = "another file") -> Hold:
         target = Path(os.path.realpath(path))
         os.scandir(target.parent).close()  # `FileLock` would make a folder that is missing
         file = target.with_name(f".{target.name}.lock")
-        lock = FileLock(file, timeout=0, thread_local=False)  # a server opens and closes in different threads
+        lock = FileLock(file, timeout=wait, thread_local=False)  # a server opens and closes in different threads
         lock.acquire()
     except Timeout:
         raise OutputError(_taken(path, file, instead)) from None

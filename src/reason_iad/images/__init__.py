@@ -14,6 +14,7 @@ from reason_iad.images.loading import (
     load_image,
     printable,
 )
+from reason_iad.images.masks import decode_mask
 from reason_iad.images.sources import LoadedImage, Picture, as_pictures
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Picture",
     "as_pictures",
     "check_header",
+    "decode_mask",
     "find_images",
     "is_image_name",
     "is_litter",

@@ -35,6 +35,9 @@ NORMAL_NAMES = frozenset({GOOD, "ok", "normal"})
 MASK_FOLDER = "ground_truth"
 """Name of the folder of masks, beside the folders of images."""
 
+MASK_FOLDERS = (MASK_FOLDER, "masks")
+"""All names that such a folder may have among pictures that people sorted themselves."""
+
 MASK_ENDING = "_mask"
 """What the name of a mask may have behind the name of its image, before the suffix."""
 
@@ -86,3 +89,13 @@ def is_normal_name(name: str) -> bool:
 def is_lossy_name(name: str) -> bool:
     """Whether a file of this name is a JPEG, which changes the values of pixels beside every edge."""
     return PurePath(name).suffix.lower() in _LOSSY_SUFFIXES
+
+
+def mask_stems(image: PurePath) -> tuple[str, str]:
+    """The names that a mask of an image may have, suffixes aside."""
+    return f"{image.stem}{MASK_ENDING}", image.stem
+
+
+def is_mask_folder(name: str) -> bool:
+    """Whether a folder of this name holds masks: 'masks', 'Ground_Truth'."""
+    return name.lower() in MASK_FOLDERS

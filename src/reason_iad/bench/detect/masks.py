@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +12,8 @@ from numpy.typing import NDArray
 from reason_iad.bench.detect.inventory import content_of
 from reason_iad.bench.detect.regions import Region, components
 from reason_iad.bench.detect.samples import Sample, Saturation
-from reason_iad.errors import DatasetError
-from reason_iad.images import FORMATS, printable
+from reason_iad.errors import DatasetError, ImageError
+from reason_iad.images import decode_mask, printable
 
 
 class Truth(NamedTuple):
@@ -60,29 +58,15 @@ def read_mask(path: Path, size: tuple[int, int]) -> NDArray[Any]:
     Raises:
         DatasetError: it is missing, no image that can be read, or of another size.
     """
-    from PIL import Image
-
     what = f"The mask '{printable(path)}'"
     try:
         content = content_of(path)
     except DatasetError as error:
         raise DatasetError(f"{what} {error}; export it again as PNG.") from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as large as its image, which was looked at
-        try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                found = image.size
-                pixels = np.asarray(image) if found == size else None
-        except Exception:  # as for images: decoders meet hostile bytes and may raise anything
-            raise DatasetError(f"{what} cannot be read; export it again as PNG.") from None
-    if pixels is None:
-        raise DatasetError(
-            f"{what} is {found[0]}x{found[1]} pixels, its image {size[0]}x{size[1]}; scale the mask."
-        )
-    if pixels.ndim == 3:
-        colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))
-        pixels = pixels[:, :, :colours].max(axis=2)
-    return pixels
+    try:
+        return decode_mask(content, what, size)
+    except ImageError as error:
+        raise DatasetError(str(error)) from None
 
 
 def _stated(part: NDArray[Any], path: Path, how: Mapping[int, Saturation]) -> list[Region]:

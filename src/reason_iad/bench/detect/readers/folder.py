@@ -18,14 +18,13 @@ from reason_iad.bench.detect.readers.tree import (
     MaskFolder,
     category_name,
     images_in,
-    mask_stems,
     normal_folders,
     subfolders,
 )
 from reason_iad.bench.detect.samples import Found, Reader, Sample, Split
 from reason_iad.errors import DatasetError
 from reason_iad.images import is_normal_name, printable
-from reason_iad.images.kinds import GOOD, MASK_FOLDER
+from reason_iad.images.kinds import GOOD, MASK_FOLDER, mask_stems
 
 _RESERVED = frozenset({MASK_FOLDER, "train", "test", "validation"})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reason_iad.bench.detect.samples import Found, Sample, Saturation, Split
 from reason_iad.images import is_image_name, is_litter, is_normal_name
-from reason_iad.images.kinds import GOOD, MASK_ENDING, MASK_FOLDER
+from reason_iad.images.kinds import GOOD, MASK_FOLDER, mask_stems
 
 
 class MaskFolder:
@@ -33,11 +33,6 @@ class MaskFolder:
     def expect(self, *stems: str) -> Path:
         """The same, or where the mask should be."""
         return self.find(*stems) or self.path / f"{stems[0]}.png"
-
-
-def mask_stems(image: Path) -> tuple[str, str]:
-    """The names that a mask of an image may have, suffixes aside."""
-    return f"{image.stem}{MASK_ENDING}", image.stem
 
 
 FindMasks = Callable[[MaskFolder, Path], tuple[Path, ...]]

@@ -1,0 +1,251 @@
+"""Commands that make and change a product. After each, what follows from the product is brought up to date."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import click
+
+from reason_iad.cli.choices import EncoderName
+from reason_iad.cli.headings import INPUT, METHOD, VERDICT, F, HeadedCommand, option
+from reason_iad.cli.options import products_option
+from reason_iad.cli.printing import say
+from reason_iad.cli.product.values import NOTHING, BoxValue, OrNone, Scale, Share, Size
+from reason_iad.cli.values import Choice, ExistingPath, ManyValues
+from reason_iad.products import GivenDefect, Product, Products, derive, find_defects
+
+if TYPE_CHECKING:
+    from reason_iad.products import Progress
+    from reason_iad.schema import Box
+
+_DEFECTS_HELP = (
+    "Folder of images of defective parts. Its sub-folders are the types. Masks are found by their names."
+)
+_GOOD_HELP = "Images of good parts, or folders of them. Sub-folders are views or variants of the part."
+_FILE = ExistingPath(dir_okay=False)
+_SETTINGS = (
+    option(VERDICT, "--false-alarms", type=Share(), metavar="SHARE",
+           help="At most this share of good parts may be called defective: 0.02 means 2 %. The default is 0.05."),
+    option(VERDICT, "--missed", type=OrNone(Share()), metavar="SHARE",
+           help="At most this share of defective parts may pass. Parts for which that is not certain are handed to "
+           "a person."),
+    option(VERDICT, "--min-size", type=OrNone(Size()), metavar="LENGTH",
+           help="Smaller defects do not count: 0.5mm or 12px. Millimetres need --scale."),
+    option(VERDICT, "--scale", type=OrNone(Scale()), metavar="LENGTH",
+           help="How many millimetres a pixel shows: 0.05mm."),
+    option(VERDICT, "--ignore", type=OrNone(_FILE), metavar="PNG",
+           help="Image as large as a good one. What is not black in it is never a defect."),
+    option(VERDICT, "--inspect", type=OrNone(_FILE), metavar="PNG",
+           help="Image as large as a good one. Only what is not black in it is inspected."),
+    option(INPUT, "--knowledge", type=OrNone(ExistingPath()), metavar="FILE|DIR",
+           help="What is normal for the part, and what defects it can have (docs/knowledge.md)."),
+    option(METHOD, "--encoder", type=EncoderName(), metavar="NAME",
+           help="What makes the features that are compared. The default is efficientnet_lite0."),
+    option(METHOD, "--resolution", type=OrNone(click.IntRange(32, 8192)), metavar="PIXELS",
+           help="Side to which images are scaled for the comparison. Without it, the self-test chooses."),
+    option(METHOD, "--orientation", type=Choice(["auto", "fixed", "any"]),
+           help="How parts lie: always the same way (fixed), or at any angle (any). With auto, the self-test finds "
+           "out."),
+)  # fmt: skip
+
+
+def settings_options(command: F) -> F:
+    """Add the options for settings to a command, which receives those that were given as `settings`."""
+
+    @functools.wraps(command)
+    def wrapper(**options: Any) -> Any:
+        names = [parameter.removeprefix("--").replace("-", "_") for parameter in _NAMES]
+        given = {name: options.pop(name) for name in names}
+        settings = {name: None if value is NOTHING else value for name, value in given.items() if value is not None}
+        encoder = Path(str(settings.get("encoder", "")))
+        if "encoder" in settings and encoder.is_dir():  # another working folder must not matter
+            settings["encoder"] = str(encoder.resolve())
+        return command(settings=settings, **options)
+
+    for each in reversed(_SETTINGS):
+        wrapper = each(wrapper)
+    return wrapper  # type: ignore[return-value]
+
+
+_NAMES = (
+    "--false-alarms", "--missed", "--min-size", "--scale", "--ignore", "--inspect", "--knowledge", "--encoder",
+    "--resolution", "--orientation",
+)  # fmt: skip
+
+
+class _Pictures(ManyValues):
+    """A command whose pictures may be many."""
+
+    many: ClassVar[frozenset[str]] = frozenset({"--good", "--defect"})
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse several types, which could not be told from pictures; then parse as usual."""
+        if args.count("--defect") > 1:
+            ctx.fail("Give --defect once. Run the command again for another type, or use --defects DIR.")
+        return super().parse_args(ctx, args)
+
+
+good_option = option(
+    INPUT, "--good", "good", multiple=True, metavar="PATH...", type=click.Path(path_type=Path), help=_GOOD_HELP
+)
+defects_option = option(INPUT, "--defects", type=ExistingPath(file_okay=False), metavar="DIR", help=_DEFECTS_HELP)
+
+
+@click.command(cls=_Pictures)
+@click.argument("name")
+@good_option
+@defects_option
+@settings_options
+@products_option
+def create(
+    name: str, good: tuple[Path, ...], defects: Path | None, settings: dict[str, Any], products: Path | None
+) -> None:
+    """Make a product from images of good parts and of defects.
+
+    Images of defects are not needed.
+
+    \b
+    reason-iad product create bracket --good photos/good --defects photos/bad
+    """
+    if not good:
+        raise click.UsageError("Give images of good parts: --good DIR.")
+    made = Products(products).create(
+        name, good, defects=() if defects is None else defects, settings=settings, tell=say
+    )
+    _finish(made, 0)
+
+
+@click.command(cls=_Pictures)
+@click.argument("name")
+@good_option
+@option(
+    INPUT, "--defect", "defect", multiple=True, metavar="TYPE IMAGE...",
+    help="Images of defective parts of one type: first the type, then the images.",
+)  # fmt: skip
+@defects_option
+@option(
+    INPUT, "--mask", type=_FILE, metavar="PNG",
+    help="With --defect and one image: an image as large, black but for the defect.",
+)  # fmt: skip
+@option(
+    INPUT, "--box", type=BoxValue(), metavar="X1,Y1,X2,Y2",
+    help="With --defect and one image: the box around the defect, in pixels.",
+)  # fmt: skip
+@option(
+    INPUT, "--move", is_flag=True,
+    help="Correct the product: a good image becomes a defect, a defect a good image, or its type changes.",
+)  # fmt: skip
+@products_option
+def add(
+    name: str, good: tuple[Path, ...], defect: tuple[str, ...], defects: Path | None, mask: Path | None,
+    box: Box | None, move: bool, products: Path | None,
+) -> None:  # fmt: skip
+    """Add images to a product: of good parts, or of defects.
+
+    \b
+    reason-iad product add bracket --good late_shift/
+    reason-iad product add bracket --defect scratch part.png --mask part_mask.png
+    """
+    if sum(map(bool, (good, defect, defects))) != 1:
+        raise click.UsageError("Give one of --good, --defect and --defects.")
+    before = Products(products).open(name)
+    given = _labelled(defect, mask, box)
+    if good:
+        after = before.with_good(*good, move=move, tell=say)
+    else:
+        after = before.with_defects(given or find_defects(Path(str(defects)), say), move=move, tell=say)
+    _finish(after, before.state.revision)
+
+
+@click.command(cls=HeadedCommand)
+@click.argument("name")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@products_option
+def drop(name: str, images: tuple[str, ...], products: Path | None) -> None:
+    """Take images out of a product.
+
+    An image is named by its file in the product, or by any file with the same content.
+    """
+    before = Products(products).open(name)
+    _finish(before.without(*images), before.state.revision)
+
+
+@click.command("set", cls=HeadedCommand)
+@click.argument("name")
+@settings_options
+@products_option
+def set_(name: str, settings: dict[str, Any], products: Path | None) -> None:
+    """Change settings of a product. The word none takes a setting away.
+
+    \b
+    reason-iad product set bracket --false-alarms 0.02 --missed 0.05
+    reason-iad product set bracket --min-size 0.5mm --scale 0.05mm --ignore area.png
+    """
+    if not settings:
+        raise click.UsageError("Give a setting, for example --false-alarms 0.02.")
+    before = Products(products).open(name)
+    _finish(before.with_settings(**settings), before.state.revision)
+
+
+@click.command(cls=HeadedCommand)
+@click.argument("name")
+@option(
+    INPUT, "--to", type=click.IntRange(min=1), metavar="N",
+    help="Go back to the state after change number N of the history. Without it, the last change is taken back.",
+)  # fmt: skip
+@products_option
+def undo(name: str, to: int | None, products: Path | None) -> None:
+    """Take back the last change of a product.
+
+    To take back the undoing, run the command again.
+    """
+    before = Products(products).open(name)
+    _finish(before.undone(to), before.state.revision)
+
+
+def finish(product: Product) -> None:
+    """Bring what follows from a product up to date, and show how far that is."""
+    with _progress() as progress:
+        derive(product, progress)
+
+
+def _finish(product: Product, before: int) -> None:
+    """Say what was changed."""
+    new = [change for change in product.history() if change.revision > before]
+    for change in new:
+        say(f"{product.name}: {change.words}")
+    if new:
+        finish(product)
+    else:
+        say(f"{product.name}: nothing was changed.")
+
+
+def _labelled(words: tuple[str, ...], mask: Path | None, box: Box | None) -> list[GivenDefect]:
+    """What --defect, --mask and --box say together."""
+    if len(words) == 1 or (words and Path(words[0]).is_file()):
+        raise click.UsageError("--defect takes the type and then the images: --defect scratch part.png")
+    if (mask or box) and len(words) != 2:
+        raise click.UsageError("--mask and --box belong to one image: --defect scratch part.png --mask mask.png")
+    return [GivenDefect(Path(word), words[0].strip(), mask, box) for word in words[1:]]
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A progress bar on standard error, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None, visible=False)
+
+        def show(step: str, done: int, total: int, /) -> None:
+            bar.update(task, description=step, completed=done, total=total, visible=True)
+
+        yield show
