@@ -6,6 +6,17 @@ from reason_iad.files.hashing import file_sha256
 from reason_iad.files.lines import append_lines, read_lines
 from reason_iad.files.locking import Hold, hold
 from reason_iad.files.log import Log
+from reason_iad.files.objects import read_object
 from reason_iad.files.writing import made_folder, write_atomic
 
-__all__ = ["Hold", "Log", "append_lines", "file_sha256", "hold", "made_folder", "read_lines", "write_atomic"]
+__all__ = [
+    "Hold",
+    "Log",
+    "append_lines",
+    "file_sha256",
+    "hold",
+    "made_folder",
+    "read_lines",
+    "read_object",
+    "write_atomic",
+]
