@@ -364,3 +364,13 @@ def test_a_result_is_sent_before_the_log_says_that_it_is_done(run: Run, make_ima
     assert run("inspect", *parts, "--json", log, "--sink", "jsonl:/dev/full").exit_code == 2
     assert run("inspect", *parts, "--json", log, "--resume", "--sink", f"jsonl:{sent}").exit_code in (0, 1)
     assert len(log.read_text().splitlines()) == len(sent.read_text().splitlines()) == 3
+
+
+def test_a_report_is_not_printed(
+    run: Run, make_image: Make, stubs: list[StubInspector], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for parts in (["a.png"], ["a.png", "b.png"]):
+        result = run("inspect", *(make_image(part) for part in parts), "--report", "-")
+        assert result.exit_code == 2 and "A report cannot be printed. Give --report a file name" in result.stderr
+    assert not stubs and not (tmp_path / "-").exists()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, fail
-from reason_iad.cli.checks import check_output, check_resume, make_folder
+from reason_iad.cli.checks import check_output, check_resume, make_folder, note_unknown_category
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, VERDICT, option
 from reason_iad.cli.listing import Listing
@@ -170,6 +170,7 @@ def inspect(
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
         load_image(image)
+    note_unknown_category(category, engine.config.method, engine.knowledge)
     with open_sinks(sinks) as send:
         code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
     click.get_current_context().exit(code)
@@ -192,6 +193,8 @@ def _check_outputs(job: Job, promised: Promised, sinks: tuple[str, ...]) -> None
         taken.add(normal_path(target))
     if job.report is None:
         return
+    if job.report == STDOUT:
+        raise OutputError("A report cannot be printed. Give --report a file name such as report.html.")
     if job.single:
         check_output(job.report, inputs)
     elif job.report.is_file() or job.report.suffix.lower() in (".html", ".htm"):

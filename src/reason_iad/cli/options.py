@@ -105,7 +105,8 @@ _RESEARCH_OPTIONS = (
     option(RESEARCH, "--fuse/--no-fuse", default=_DEFAULTS.fuse, show_default=True,
            help="Use the difference from the good parts in the verdict."),
     option(RESEARCH, "--detector", type=OneOf(DETECTORS), metavar="NAME",
-           help="Compare with the good parts by this registered detector instead of the built-in comparison."),
+           help="Compare with the good parts by this registered detector instead of the built-in comparison. "
+           "--align does not move the good parts for it."),
     option(RESEARCH, "--encoder", type=EncoderName(), default=_DEFAULTS.encoder, show_default=True,
            metavar="NAME",
            help="What makes the features that are compared: the vision part of the model (tower), a small network "
