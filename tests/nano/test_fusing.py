@@ -204,10 +204,10 @@ def test_fuse_writes_weights_that_inspections_then_use(folder, tmp_path, make_im
     (folder / FILE).write_text("broken")  # what the error tells to do must mend it
     with pytest.raises(ModelError, match="nano fuse"):
         Inspector.from_pretrained(str(folder))
-    done = CliRunner().invoke(main, ["nano", "fuse", "--model", str(folder), "--n", "40"])
+    done = CliRunner().invoke(main, ["nano", "fuse", "--model", str(folder), "--n", "24"])
     assert done.exit_code == 0, done.output
     fusion = load_fusion(folder)
-    assert fusion is not None and "40 drawn pairs" in fusion.fitted_on
+    assert fusion is not None and "24 drawn pairs" in fusion.fitted_on
     after = Inspector.from_pretrained(str(folder), config=InspectorConfig(method="direct")).inspect(
         part, references=[good]
     )
