@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from reason_iad.errors import ConfigError, given_type
@@ -124,12 +125,17 @@ def _check_types(config: ReasoningConfig | InspectorConfig) -> None:
     Raises:
         ConfigError: there is one.
     """
-    hints = get_type_hints(type(config))
-    for each in fields(config):
-        value, kinds = getattr(config, each.name), _kinds(hints[each.name])
+    own: Any = type(config)
+    for name, kinds in _field_kinds(own).items():
+        value = getattr(config, name)
         if not any(_is(value, kind) for kind in kinds):
             words = " or ".join(_words(kind) for kind in kinds)
-            raise ConfigError(f"{each.name} is given as {given_type(value)}; it must be {words}.")
+            raise ConfigError(f"{name} is given as {given_type(value)}; it must be {words}.")
+
+
+@cache
+def _field_kinds(config: Any) -> dict[str, tuple[Any, ...]]:
+    return {name: _kinds(hint) for name, hint in get_type_hints(config).items()}
 
 
 def _kinds(hint: Any) -> tuple[Any, ...]:
