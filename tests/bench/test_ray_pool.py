@@ -132,7 +132,7 @@ def test_the_driver_loads_no_model_and_paths_may_be_relative(
 
 @pytest.mark.slow
 def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(ray: None, tmp_path: Path) -> None:
-    units = make_units(16)
+    units = make_units(12)
     make = Fake(tmp_path, seconds=0.2)
     results = on_ray(units, make)
     first = next(results)
@@ -162,7 +162,7 @@ def test_a_unit_that_kills_every_worker_is_named_and_costs_no_other_unit(ray: No
     make = Fake(tmp_path, fatal=(3,))
     got: list[list[Answered]] = []
     with pytest.raises(ModelError, match=r"'DS/Schraube ü/003\.png', .*all others are answered"):
-        got.extend(on_ray(units, make, batch=3))
+        got.extend(on_ray(units, make, workers=1, batch=3))
     assert len(processes(tmp_path, "3")) == ATTEMPTS
     assert by_question(iter(got)) == plain([unit for unit in units if unit.number != 3], Fake(tmp_path))
 
