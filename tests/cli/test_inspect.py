@@ -194,7 +194,7 @@ def test_the_answer_to_a_further_question_is_shown(run: Run, make_image: Make) -
 
 def test_a_region_and_a_model_are_told_in_words(run: Run, make_image: Make) -> None:
     shown = run("inspect", make_image("bad.png", 200)).stdout
-    assert "top left: x 0 to 9, y 1 to 9 pixels, from the top left" in shown
+    assert "top left: x 0 to 9, y 1 to 9 (pixels from the top left corner)" in shown
     assert "model      nano (method full, seed 0), 0.0 s" in shown
 
 

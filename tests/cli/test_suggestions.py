@@ -76,5 +76,5 @@ def test_a_category_that_is_nearly_right_is_said_too_where_no_knowledge_is_used(
     words = [word.format(part=make_image()) for word in words]
     said = run(*words, "--method", "direct", "--category", "lether")
     assert said.exit_code != 2, said.output
-    assert "Note: The category 'lether' is not known. Did you mean 'leather'? The part is" in said.stderr
+    assert "Note: The category 'lether' is not known. Did you mean 'leather'? Nothing is known" in said.stderr
     assert "Note:" not in run(*words, "--method", "direct", "--category", "Leather").stderr

@@ -69,7 +69,7 @@ def note_unknown_category(category: str | None, method: str, knowledge: Path | N
     try:
         resolve_category(store, category)
     except KnowledgeError as error:
-        click.echo(f"Note: {error} The part is inspected without knowledge about its defects.", err=True)
+        click.echo(f"Note: {error} Nothing is known about the defects of this product.", err=True)
 
 
 def check_resume(resume: bool, overwrite: bool) -> None:

@@ -100,7 +100,7 @@ class Job:
     "json",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="OUT.json",
-    help="Write the result as JSON. For several parts, and in a file named OUT.jsonl, each line holds one result. "
+    help="Write the result as JSON. For several parts, or if the name ends in .jsonl, each line holds one result. "
     "With '-', the JSON is printed.",
 )
 @option(
@@ -109,8 +109,8 @@ class Job:
     "sinks",
     multiple=True,
     metavar="NAME[:TARGET]",
-    help="Also send each result elsewhere, for example to a second file: jsonl:all.jsonl. Can be given several "
-    "times.",
+    help="Also send each result elsewhere. For example, jsonl:all.jsonl adds a line to the file all.jsonl. Can be "
+    "given several times.",
 )
 @option(
     OUTPUT,
@@ -127,8 +127,8 @@ def inspect(
 ) -> None:  # fmt: skip
     """Inspect parts: pass or defect, what, where and why.
 
-    PART is an image, or a folder of images. With several images, one line is printed per part (not with
-    --json). An image that cannot be read does not stop the others.
+    PART is an image, or a folder of images. With several images, one line is printed for each
+    part, unless --json is given. An image that cannot be read does not stop the others.
 
     \b
     reason-iad inspect part.png --reference good.png --report out.html

@@ -131,8 +131,8 @@ _RESEARCH_OPTIONS = (
 _ENGINE_OPTIONS = (
     knowledge_option,
     option(INPUT, "--gallery", type=ExistingPath(), metavar="DIR",
-           help="Folder with one subfolder of good images per product. The product is recognised by them if "
-           "--category is not given. It only recognises the product. Give --reference to compare."),
+           help="Folder with one subfolder of good images per product. If --category is not given, the product is "
+           "recognised by these images. To compare the part with good parts, give --reference, too."),
     option(REFERENCES, "--align/--no-align", default=_DEFAULTS.align, show_default=True,
            help="Shift and turn the good parts so that they lie like the inspected part. Use --no-align if a "
            "shifted or turned part is a defect."),
