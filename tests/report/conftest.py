@@ -1,4 +1,4 @@
-"""Plots take most of the time of a page. Nearly all pages of these tests show the same ones, so each is drawn once."""
+"""Plots take most of the time of a page, and nearly all pages of these tests show the same: each is drawn once."""
 
 from __future__ import annotations
 
