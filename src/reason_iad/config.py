@@ -116,7 +116,13 @@ class ReasoningConfig:
                 raise ConfigError(f"Reasoning option out of range: {message}.")
 
 
-_WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "text", type(None): "None"}
+_WORDS = {
+    bool: "True or False",
+    int: "a whole number (int)",
+    float: "a number (int or float)",
+    str: "text",
+    type(None): "None",
+}
 
 
 def _check_types(config: ReasoningConfig | InspectorConfig) -> None:
