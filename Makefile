@@ -20,7 +20,7 @@ demo: $(STAMP) ## inspect six parts that come with the package; reports in DEMO_
 	$(BIN)/reason-iad demo --out $(DEMO_OUT)
 
 test: $(STAMP) ## run the tests
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) $(TESTS)
 
 docs: $(STAMP) ## build the documentation as a site in docs/_build/html (Python 3.11 or newer)
 	$(BIN)/python -c 'import furo, myst_parser, sphinx' 2>/dev/null || \

@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "images": {"errors"},
     "registry": {"errors"},
     # the rooms: they do not know each other
-    "backbones": {"config", "errors", "features", "registry", "schema"},
+    "backbones": {"config", "errors", "features", "files", "registry", "schema"},
     "reasoning": {"backbones.base", "config", "errors", "schema"},
     "knowledge": {"errors", "files", "schema"},
     "expert": {"errors", "features", "files", "images", "registry", "schema"},

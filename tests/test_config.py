@@ -127,3 +127,32 @@ def test_hash_is_the_same_in_every_process() -> None:
     code = "from reason_iad.config import InspectorConfig; print(InspectorConfig(seed=3).sha256())"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert found == InspectorConfig(seed=3).sha256()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"method": ["full"]}, "method is given as a list; it must be text"),
+        ({"threshold": "0.5"}, "threshold is given as a str; it must be a number"),
+        ({"threshold": None}, "threshold is given as None; it must be a number"),
+        ({"seed": 1.5}, "seed is given as a float; it must be a whole number"),
+        ({"seed": True}, "seed is given as a bool; it must be a whole number"),
+        ({"fuse": "no"}, "fuse is given as a str; it must be True or False"),
+        ({"detector": 3}, "detector is given as an int; it must be text or None"),
+        ({"option_orders": 1}, "option_orders is given as an int; it must be text"),
+        ({"reasoning": {"steps": 3}}, "reasoning is given as a dict; it must be a ReasoningConfig or None"),
+    ],
+)
+def test_a_value_of_another_type_is_said_in_a_sentence(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        InspectorConfig(**wrong)
+
+
+def test_reasoning_options_of_another_type_are_said_in_a_sentence() -> None:
+    with pytest.raises(ConfigError, match="steps is given as a str; it must be a whole number"):
+        ReasoningConfig(steps="3")  # type: ignore[arg-type]
+    with pytest.raises(
+        ConfigError, match="attention_layers is given as a list; it must be a tuple of whole numbers"
+    ):
+        ReasoningConfig(attention_layers=[1])  # type: ignore[arg-type]
+    assert ReasoningConfig(sigma=1, budget_ms=5, attention_heads=(1, 2)).sigma == 1, "a whole number is a number"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from outside import install
 from reason_iad.backbones import FAMILIES
 from reason_iad.bench.detect.readers import READERS
-from reason_iad.errors import ConfigError, DatasetError
+from reason_iad.errors import ConfigError, DatasetError, ImageError
 from reason_iad.expert.detectors import DETECTORS
 from reason_iad.expert.encoders import ENCODERS
 from reason_iad.registry import BuiltIn, Registry
@@ -129,3 +130,71 @@ def test_choices_are_completed_with_their_descriptions() -> None:
     command = click.Command("detect")
     found = OneOf(DETECTORS).shell_complete(click.Context(command), click.Option(["--detector"]), "cal")
     assert [(each.value, each.help) for each in found] == [("calibrated", DETECTORS.describe()["calibrated"])]
+
+
+def test_two_packages_with_the_same_line_are_both_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("acme-parts", "bolt-parts"):
+        install(
+            monkeypatch, tmp_path / package, package, {"parts": "LAYOUT = 1"},
+            {"reason_iad.layouts": "shared = parts:LAYOUT"},
+        )  # fmt: skip
+    with pytest.raises(ConfigError, match="a layout 'shared': 'acme-parts' and 'bolt-parts'"):
+        made().get("shared")
+
+
+def test_a_package_that_is_on_the_path_twice_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("one", "two"):
+        install(
+            monkeypatch, tmp_path / folder, "acme-parts", {"acme_parts": "LAYOUT = 'of Acme'"},
+            {"reason_iad.layouts": "acme = acme_parts:LAYOUT"},
+        )  # fmt: skip
+    assert made().get("acme") == "of Acme"
+
+
+FAILING = """
+from reason_iad.errors import ImageError
+def make(model):
+    if model == "ours":
+        raise ImageError("The image is dark.")
+    return 1 / 0
+class Reader:
+    name, index, shape = "acme", True, "as Acme does"
+    def fits(self, root):
+        return root.name == "acme" or 1 / 0
+    def read(self, root, normal):
+        raise OSError(5, "no answer", "server")
+READER = Reader()
+"""
+
+
+@pytest.fixture
+def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package whose code can be loaded, but does not run."""
+    lines = {f"reason_iad.{kind}s": "acme = acme_parts:make" for kind in ("encoder", "detector")}
+    lines["reason_iad.layouts"] = "acme = acme_parts:READER"
+    install(monkeypatch, tmp_path / "site", "acme-parts", {"acme_parts": FAILING}, lines)
+
+
+@pytest.mark.parametrize("registry", [ENCODERS, DETECTORS])
+def test_code_of_a_package_that_fails_is_no_bug_of_this_program(registry: Registry[Any], failing: None) -> None:
+    said = rf"The {registry.kind} 'acme' of the package 'acme-parts' failed \(ZeroDivisionError: division by zero\)"
+    with pytest.raises(ConfigError, match=said):
+        registry.get("acme")(None)
+    with pytest.raises(ImageError, match="is dark"):  # it says itself what is wrong
+        registry.get("acme")("ours")
+    with pytest.raises(ZeroDivisionError), registry.running(registry.names()[0]):  # a bug stays one
+        registry.get(registry.names()[0]) and 1 / 0
+
+
+def test_a_layout_that_fails_is_named(failing: None, tmp_path: Path) -> None:
+    from reason_iad.bench.detect.readers import read_dataset
+
+    for root in ("acme", "other"):
+        (tmp_path / root).mkdir()
+    with pytest.raises(DatasetError, match=r"layout 'acme' of the package 'acme-parts' failed .ZeroDivision"):
+        read_dataset(tmp_path / "other")
+    for layout in (None, "acme"):
+        with pytest.raises(
+            DatasetError, match=r"layout 'acme' of the package 'acme-parts' failed .OSError: .*answer"
+        ):
+            read_dataset(tmp_path / "acme", layout)

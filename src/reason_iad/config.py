@@ -11,9 +11,10 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal, get_args
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from reason_iad.errors import ConfigError
+from reason_iad.errors import ConfigError, given_type
 
 Estimator = Literal["score", "gradient"]
 AttentionCorrection = Literal["none", "neutral"]
@@ -81,6 +82,7 @@ class ReasoningConfig:
     map_prior: bool = True  # attention times the expert's calibrated map [ours]; papers: off
 
     def __post_init__(self) -> None:
+        _check_types(self)
         checks = {
             "latents must be between 1 and 64": 1 <= self.latents <= 64,
             "steps must be between 0 and 1000": 0 <= self.steps <= 1000,
@@ -112,6 +114,54 @@ class ReasoningConfig:
         for message, holds in checks.items():
             if not holds:
                 raise ConfigError(f"Reasoning option out of range: {message}.")
+
+
+_WORDS = {
+    bool: "True or False",
+    int: "a whole number (int)",
+    float: "a number (int or float)",
+    str: "text",
+    type(None): "None",
+}
+
+
+def _check_types(config: ReasoningConfig | InspectorConfig) -> None:
+    """Refuse a value of another type than its field has.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    own: Any = type(config)
+    for name, kinds in _field_kinds(own).items():
+        value = getattr(config, name)
+        if not any(_is(value, kind) for kind in kinds):
+            words = " or ".join(_words(kind) for kind in kinds)
+            raise ConfigError(f"{name} is given as {given_type(value)}; it must be {words}.")
+
+
+@cache
+def _field_kinds(config: Any) -> dict[str, tuple[Any, ...]]:
+    return {name: _kinds(hint) for name, hint in get_type_hints(config).items()}
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The types that a field may have."""
+    if get_origin(hint) is Literal:
+        return (str,)
+    plain = isinstance(hint, type) or get_origin(hint) is tuple
+    return (hint,) if plain else get_args(hint)
+
+
+def _is(value: object, kind: Any) -> bool:
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_is(each, get_args(kind)[0]) for each in value)
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, int | float if kind is float else kind)
+
+
+def _words(kind: Any) -> str:
+    return "a tuple of whole numbers" if get_origin(kind) is tuple else _WORDS.get(kind, f"a {kind.__name__}")
 
 
 def suffix_positions(reasoning: ReasoningConfig | None) -> int:
@@ -197,7 +247,8 @@ class InspectorConfig:
         fuse: whether the difference from the references counts in the verdict, where the model has weights for it.
         option_orders: in which questions the options are read in all their rotations: in none ('given'), in the
             one for the defect type ('types'), or in all ('cyclic').
-        detector: registered detector that compares with the references; None: the built-in comparison.
+        detector: registered detector that compares with the references; None: the built-in comparison. It sees the
+            references as they are, whatever `align` says.
         encoder: makes the features that are compared: the name of a registered encoder, or the directory of a
             vision model. The weights that a model has for the verdict were fitted with its own tower.
         reasoning: replaces the settings of the method's think tokens; None keeps them.
@@ -225,6 +276,7 @@ class InspectorConfig:
     reasoning: ReasoningConfig | None = field(default=None)  # overrides the method's own
 
     def __post_init__(self) -> None:
+        _check_types(self)
         if self.method not in PRESETS:
             raise ConfigError(f"Unknown method '{self.method}'; choose one of: {', '.join(METHODS)}.")
         if not 0 < self.threshold <= 1:

@@ -1,4 +1,4 @@
-"""Errors a user can act on: one sentence that names the input and the mend.
+"""Errors a user can act on: one sentence that says what is wrong with the input and what to do about it.
 
 Everything that can go wrong at a boundary (a file, a model directory, a knowledge file, an option) is raised as
 a subclass of `ReasonIADError`. The command line prints its message without a traceback; library users can catch
@@ -46,8 +46,16 @@ def nearest_file(path: Path) -> str:
     return did_you_mean(path.name, printable) if len(names) <= 10_000 else ""
 
 
+def given_type(value: object) -> str:
+    """The type of a value, as a message names it: 'None', 'a dict', 'an int'."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
 class ReasonIADError(Exception):
-    """Base of every error that is the input's fault and that the user can mend."""
+    """Base of every error that is the input's fault and that the user can correct."""
 
 
 class ImageError(ReasonIADError):

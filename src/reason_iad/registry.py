@@ -10,11 +10,13 @@ calls, so a package that was installed meanwhile is found.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, Literal, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from reason_iad.errors import ConfigError, ReasonIADError, did_you_mean
 
@@ -22,6 +24,9 @@ T = TypeVar("T")
 Kind = Literal["backbone", "encoder", "detector", "layout", "sink"]
 
 log = logging.getLogger(__name__)
+
+_MADE = ("encoder", "detector")
+"""Kinds whose entries are functions that make the part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,26 @@ class Registry(Generic[T]):
             raise self.unknown(name)
         return self._load(name, outside[name])
 
+    @contextmanager
+    def running(self, name: str) -> Iterator[None]:
+        """Run code of an entry: what goes wrong in another package's code is an error that names the package.
+
+        Raises:
+            ReasonIADError: the subclass that the registry was made with, where another package's code failed.
+        """
+        try:
+            yield
+        except ReasonIADError:
+            raise
+        except Exception as error:
+            found = {} if name in self._builtin else self._outside()
+            if name not in found:
+                raise  # a bug of this program
+            raise self._error(
+                f"The {self.kind} '{name}' of the package {_packages(found[name])} failed ({_reason(error)}). "
+                f"Choose another {self.kind}, or report this to the makers of that package."
+            ) from error
+
     def names(self) -> tuple[str, ...]:
         """Every name: the built-in ones as they are listed, then those of other packages, sorted."""
         return (*self._builtin, *sorted(self._outside()))
@@ -111,8 +136,8 @@ class Registry(Generic[T]):
                 )  # fmt: skip
                 continue
             others = found.setdefault(point.name, [])
-            if point not in others:  # the same package can be on the path twice
-                others.append(point)
+            if all(_packages([point]) != _packages([other]) or point != other for other in others):
+                others.append(point)  # the same package can be on the path twice, and counts once
         return found
 
     def _load(self, name: str, found: list[EntryPoint]) -> T:
@@ -121,13 +146,25 @@ class Registry(Generic[T]):
                 f"Several packages bring a {self.kind} '{name}': {_packages(found)}. Uninstall all but one of them."
             )
         try:
-            return cast(T, found[0].load())
+            loaded = found[0].load()
         except (Exception, SystemExit) as error:  # code of others can fail in any way, and must not end the program
-            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise self._error(
-                f"The {self.kind} '{name}' of the package {_packages(found)} cannot be loaded ({reason}). "
+                f"The {self.kind} '{name}' of the package {_packages(found)} cannot be loaded ({_reason(error)}). "
                 "Repair or uninstall that package."
             ) from error
+        return cast(T, self._guarded(name, loaded) if self.kind in _MADE and callable(loaded) else loaded)
+
+    def _guarded(self, name: str, make: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(make)
+        def guarded(*given: Any, **named: Any) -> Any:
+            with self.running(name):
+                return make(*given, **named)
+
+        return guarded
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _packages(points: list[EntryPoint]) -> str:

@@ -95,7 +95,7 @@ def fuse(model: str, count: int) -> None:
 @click.option("-n", "--n", "count", type=int, default=500, show_default=True, help="Image pairs per split.")
 @click.option("--out", type=_PATH, metavar="DIR", help="Also write the tables there, as Markdown and JSON.")
 def evaluate(model: str, split: tuple[str, ...], count: int, out: Path | None) -> None:
-    """Measure a model on images it has never seen; prints the tables of the model card."""
+    """Measure a model on images it has never seen; prints the tables of docs/results.md."""
     from reason_iad_nano.evaluate import evaluate as run
     from reason_iad_nano.tables import write_tables
 

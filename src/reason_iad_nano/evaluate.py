@@ -1,4 +1,4 @@
-"""The tables of the model card: what a model can do on images of the world that it has never seen.
+"""The tables of docs/results.md: what a model can do on images of the world that it has never seen.
 
 Every answer is one pass over the product's own backbone, without the reasoning loop; `bench` measures that.
 """

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ from reason_iad.bench.running import OnRay, run_methods
 from reason_iad.bench.runs import read_run
 from reason_iad.bench.storage import Destination
 from reason_iad.bench.work import Answered, BenchQuestion, Unit
+from reason_iad.cli import main
 from reason_iad.cli.bench.run import Console
 from reason_iad.errors import ConfigError, MissingExtraError, ModelError, PromptError
 from reason_iad.schema import ModelVersion
@@ -72,20 +74,29 @@ def processes(journal: Path, unit: str = "*") -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("workers", "batch"), [(1, 4), (2, 1)])
-def test_the_answers_are_those_of_a_plain_loop(ray: None, tmp_path: Path, workers: int, batch: int) -> None:
-    units = make_units(13)
-    got = by_question(on_ray(units, Fake(tmp_path), workers=workers, batch=batch))
-    assert len(set(processes(tmp_path))) == workers
+def test_the_answers_are_those_of_a_plain_loop_and_the_model_is_told_once_before_them(
+    ray: None, tmp_path: Path, workers: int, batch: int
+) -> None:
+    units, told = make_units(13), list[ModelVersion]()
+    results = stream(units, Fake(tmp_path), address=None, workers=workers, batch=batch, on_model=told.append)
+    first = next(results)
+    assert [(model.name, model.device) for model in told] == [("fake", "gpus:")], "it sees no GPU"
+    got = by_question(iter([first, *results]))
+    assert len(set(processes(tmp_path))) == workers and len(told) == 1
     assert got == plain(units, Fake(tmp_path))
 
 
 @pytest.mark.slow
-def test_the_model_is_told_once_before_the_answers_and_sees_no_gpu(ray: None, tmp_path: Path) -> None:
-    told: list[ModelVersion] = []
-    results = stream(make_units(5), Fake(tmp_path), address=None, workers=2, on_model=told.append)
-    next(results)
-    assert [(model.name, model.device) for model in told] == [("fake", "gpus:")]
-    assert len(list(results)) == 4 and len(told) == 1
+def test_a_run_on_ray_writes_the_same_as_one_without(ray: None, tmp_path: Path) -> None:
+    questions = write_set(tmp_path / "set", images=2)
+    image = questions.parent / "toys/pcb/test/spot/1.png"
+    image.write_bytes(image.read_bytes()[:100])
+    words = ["bench", "run", "--questions", questions, "--images", questions.parent, "--model", "fake"]
+    for out, more in (("here", ()), ("there", ("--ray", "--workers", 2))):
+        asked = [*words, "--out", tmp_path / out, "--method", "full", "--threads", 1, *more]
+        assert CliRunner().invoke(main, list(map(str, asked))).exit_code == 3, "the damaged image failed"
+    here, there = ((tmp_path / name / "full" / "answers.jsonl").read_bytes() for name in ("here", "there"))
+    assert here == there
 
 
 @pytest.mark.slow
@@ -121,7 +132,7 @@ def test_the_driver_loads_no_model_and_paths_may_be_relative(
 
 @pytest.mark.slow
 def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(ray: None, tmp_path: Path) -> None:
-    units = make_units(16)
+    units = make_units(12)
     make = Fake(tmp_path, seconds=0.2)
     results = on_ray(units, make)
     first = next(results)
@@ -151,7 +162,7 @@ def test_a_unit_that_kills_every_worker_is_named_and_costs_no_other_unit(ray: No
     make = Fake(tmp_path, fatal=(3,))
     got: list[list[Answered]] = []
     with pytest.raises(ModelError, match=r"'DS/Schraube ü/003\.png', .*all others are answered"):
-        got.extend(on_ray(units, make, batch=3))
+        got.extend(on_ray(units, make, workers=1, batch=3))
     assert len(processes(tmp_path, "3")) == ATTEMPTS
     assert by_question(iter(got)) == plain([unit for unit in units if unit.number != 3], Fake(tmp_path))
 

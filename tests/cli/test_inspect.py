@@ -194,7 +194,7 @@ def test_the_answer_to_a_further_question_is_shown(run: Run, make_image: Make) -
 
 def test_a_region_and_a_model_are_told_in_words(run: Run, make_image: Make) -> None:
     shown = run("inspect", make_image("bad.png", 200)).stdout
-    assert "top left: x 0 to 9, y 1 to 9 pixels, from the top left" in shown
+    assert "top left: x 0 to 9, y 1 to 9 (pixels from the top left corner)" in shown
     assert "model      nano (method full, seed 0), 0.0 s" in shown
 
 
@@ -364,3 +364,13 @@ def test_a_result_is_sent_before_the_log_says_that_it_is_done(run: Run, make_ima
     assert run("inspect", *parts, "--json", log, "--sink", "jsonl:/dev/full").exit_code == 2
     assert run("inspect", *parts, "--json", log, "--resume", "--sink", f"jsonl:{sent}").exit_code in (0, 1)
     assert len(log.read_text().splitlines()) == len(sent.read_text().splitlines()) == 3
+
+
+def test_a_report_is_not_printed(
+    run: Run, make_image: Make, stubs: list[StubInspector], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for parts in (["a.png"], ["a.png", "b.png"]):
+        result = run("inspect", *(make_image(part) for part in parts), "--report", "-")
+        assert result.exit_code == 2 and "A report cannot be printed. Give --report a file name" in result.stderr
+    assert not stubs and not (tmp_path / "-").exists()

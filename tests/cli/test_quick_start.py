@@ -13,8 +13,14 @@ from reason_iad.knowledge import open_knowledge
 
 UNUSED = ("torch.distributed.tensor", "scipy.optimize", "lancedb", "matplotlib", "pandas")
 CODE = """
-import json, sys
+import json, os, sys
 quick, part, good, *unused = sys.argv[1:]
+read = []
+models = os.path.join("transformers", "models")
+def watch(event, about):
+    if event == "os.scandir" and str(about[0]).endswith(models):
+        read.append(event)
+sys.addaudithook(watch)
 if quick == "quick":
     from reason_iad.cli.quick_start import quick_start
     quick_start()
@@ -24,7 +30,9 @@ loaded = [name for name in unused if name in sys.modules]
 seen = [result.verdict, result.probability, result.defect_type, result.explanation]
 import torch._dynamo
 real = torch._dynamo.config.__name__
-print(json.dumps({"loaded": loaded, "seen": seen, "compiling": torch._dynamo.is_compiling(), "real": real}))
+known = sorted(sys.modules["transformers.models"]._class_to_module.items())
+print(json.dumps({"loaded": loaded, "seen": seen, "compiling": torch._dynamo.is_compiling(), "real": real,
+    "known": known, "read": len(read)}))
 """
 
 
@@ -42,5 +50,6 @@ def test_the_same_result_without_what_is_not_used() -> None:
     quick, usual = inspect("quick"), inspect("usual")
     assert quick["loaded"] == []
     assert quick["seen"] == usual["seen"]
+    assert quick["known"] == usual["known"] != [] and quick["read"] == 1, "the sources of the models are read once"
     assert quick["compiling"] is usual["compiling"] is False
     assert quick["real"] == usual["real"] == "torch._dynamo.config", "whoever asks for the compiler gets it"

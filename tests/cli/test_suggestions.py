@@ -65,3 +65,16 @@ def test_a_folder_that_cannot_be_read_suggests_nothing(tmp_path: Path) -> None:
     assert nearest_file(tmp_path / "missing" / "part.png") == ""
     (tmp_path / "part.png").write_text("")
     assert nearest_file(tmp_path / "Part.PNG") == " Did you mean 'part.png'?"
+
+
+@pytest.mark.parametrize(
+    "words", [["inspect", "{part}"], ["ask", "{part}", "Is it round?", "--options", "yes", "no"]]
+)
+def test_a_category_that_is_nearly_right_is_said_too_where_no_knowledge_is_used(
+    words: list[str], run: Run, make_image: Make
+) -> None:
+    words = [word.format(part=make_image()) for word in words]
+    said = run(*words, "--method", "direct", "--category", "lether")
+    assert said.exit_code != 2, said.output
+    assert "Note: The category 'lether' is not known. Did you mean 'leather'? Nothing is known" in said.stderr
+    assert "Note:" not in run(*words, "--method", "direct", "--category", "Leather").stderr

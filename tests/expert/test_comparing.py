@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from outside import install
 from reason_iad import Inspector, InspectorConfig
 from reason_iad.backbones.fake import FakeBackbone
 from reason_iad.errors import ConfigError
@@ -125,3 +128,37 @@ def test_a_result_names_the_encoder_that_compared() -> None:
     versions = tower.versions.model_copy(update={"model": other.version})
     again = tower.model_copy(update={"versions": versions})
     assert Conditions.of(tower).differences(Conditions.of(again)) == ["another encoder"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.full((4, 4), np.nan), "a map in which some values are no finite numbers"),
+        (np.zeros((4, 4, 1)), r"a map of shape \(4, 4, 1\) and type float64 instead of rows and columns"),
+        (np.zeros((0, 4)), r"a map of shape \(0, 4\)"),
+        (np.full((2, 2), "dark"), r"a map of shape \(2, 2\) and type <U4"),
+        (None, r"a map of shape \(\)"),
+    ],
+)
+def test_a_map_that_is_none_is_refused(values: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FittedDarkness, "score", lambda self, image: Detection(1.0, values))
+    with pytest.raises(ConfigError, match=f"The detector 'darkness' gives {said}.*choose another"):
+        compare_by(Darkness(), plate(1), [plate(0)], ReferenceCache())
+
+
+FAILING = """
+class Detector:
+    name = statistic = "acme"
+    def fit(self, normals):
+        raise ZeroDivisionError("no parts")
+def make(encoder):
+    return Detector()
+"""
+
+
+def test_a_detector_of_another_package_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = {"reason_iad.detectors": "acme = acme_detector:make"}
+    install(monkeypatch, tmp_path / "site", "acme-parts", {"acme_detector": FAILING}, lines)
+    inspector = Inspector(FakeBackbone(), config=InspectorConfig(method="direct", detector="acme"))
+    with pytest.raises(ConfigError, match=r"detector 'acme' of the package 'acme-parts' failed .*no parts"):
+        inspector.inspect(plate(0), references=[plate(1)])

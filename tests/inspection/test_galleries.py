@@ -61,3 +61,10 @@ def test_what_is_no_gallery_is_refused(tmp_path: Path, folder: Path) -> None:
     (folder / "pcb" / "broken.png").write_bytes(b"not an image")
     with pytest.raises(ImageError, match=r"broken\.png"):
         open_gallery(folder, TowerEncoder(backbone))
+
+
+@pytest.mark.parametrize("name", ["good", "OK", "Normal"])
+def test_a_folder_of_good_parts_is_no_product(name: str, folder: Path, make_image: Callable[..., Path]) -> None:
+    make_image(f"gallery/{name}/0.png", 99)
+    with pytest.raises(KnowledgeError, match=f"a folder '{name}', which names good parts and no product"):
+        open_gallery(folder, TowerEncoder(load_backbone("fake")))

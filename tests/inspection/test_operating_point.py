@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"Line 1 of .* is not a result"):
         KnownParts(path, "good")
     path.write_text(inspection(1, 0.1).model_dump_json() + '\n{"image": "b.png", "error": "no image"}\n')
-    with pytest.raises(OutputError, match=r"'b.png' failed, says .*good.jsonl'; mend it"):
+    with pytest.raises(OutputError, match=r"'b.png' failed, according to .*good.jsonl'. Correct the image"):
         KnownParts(path, "good")
     with pytest.raises(OutputError, match=r"Line 2 of .* was made with other weights, compared with the first"):
         KnownParts(written(path, [inspection(1, 0.1), inspection(2, 0.1, weights="1")]), "good")

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from reason_iad import Inspector, InspectorConfig
 from reason_iad.backbones import load_backbone
+from reason_iad.config import ReasoningConfig
 from reason_iad.knowledge import open_knowledge
 
 THREADS = 4
@@ -44,7 +45,8 @@ def outcome(result: Any) -> dict[str, Any]:
 )
 def test_results_are_the_same_as_one_after_another(model: str, method: str, count: int) -> None:
     def fresh() -> Inspector:
-        return Inspector(load_backbone(model), open_knowledge(None), InspectorConfig(method=method))
+        config = InspectorConfig(method=method, reasoning=ReasoningConfig(steps=2))
+        return Inspector(load_backbone(model), open_knowledge(None), config)
 
     todo = jobs(count)
 

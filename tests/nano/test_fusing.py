@@ -204,10 +204,10 @@ def test_fuse_writes_weights_that_inspections_then_use(folder, tmp_path, make_im
     (folder / FILE).write_text("broken")  # what the error tells to do must mend it
     with pytest.raises(ModelError, match="nano fuse"):
         Inspector.from_pretrained(str(folder))
-    done = CliRunner().invoke(main, ["nano", "fuse", "--model", str(folder), "--n", "40"])
+    done = CliRunner().invoke(main, ["nano", "fuse", "--model", str(folder), "--n", "18"])
     assert done.exit_code == 0, done.output
     fusion = load_fusion(folder)
-    assert fusion is not None and "40 drawn pairs" in fusion.fitted_on
+    assert fusion is not None and "18 drawn pairs" in fusion.fitted_on
     after = Inspector.from_pretrained(str(folder), config=InspectorConfig(method="direct")).inspect(
         part, references=[good]
     )
@@ -226,7 +226,7 @@ def test_fuse_writes_weights_that_inspections_then_use(folder, tmp_path, make_im
     assert switched.probability == before.probability and switched.evidence.fusion is None
     without = Inspector.from_pretrained(str(folder), config=InspectorConfig(method="direct")).inspect(part)
     assert without.evidence.fusion is None, "there is no map to weigh without a reference"
-    (table,) = evaluate(str(folder), ("fused",), 6)
+    (table,) = evaluate(str(folder), ("fused",), 4)
     assert {name for name, _, _ in table.rows} >= {
         "detection, new seeds, model alone: defective parts", "detection, new seeds, weighed: good parts",
     }  # fmt: skip

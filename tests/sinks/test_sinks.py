@@ -77,3 +77,28 @@ def test_a_sink_of_another_package_that_fails_is_named_and_closed(
     with pytest.raises(OutputError, match="The sink 'acme' failed"), open_sinks([f"acme:{mark}", "acme:now"]):
         pass
     assert mark.read_text() == "closed"  # the first one, though the second could not be made
+
+
+def test_what_went_wrong_first_is_said_and_not_what_follows_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = SINK.replace('open(self.target, "w").write("closed")', 'raise BrokenPipeError("the line is cut")')
+    install(
+        monkeypatch, tmp_path / "site", "acme", {"acme_sink": source}, {"reason_iad.sinks": "acme = acme_sink:Sink"}
+    )
+    with (
+        pytest.raises(OutputError, match=r"ConnectionError: nobody listens"),
+        open_sinks(["acme:a", "acme:b"]) as send,
+    ):
+        send(Failure(image="torn.png", error="It is torn."))
+    with pytest.raises(OutputError, match="the line is cut"), open_sinks(["acme:a"]):
+        pass
+
+
+def test_a_file_that_cannot_be_written_is_noticed_before_anything_is_sent(tmp_path: Path) -> None:
+    foreign = tmp_path / "letter.txt"
+    foreign.write_text("Dear Sir,")
+    for target in (tmp_path, foreign):
+        with pytest.raises(OutputError, match=target.name):
+            open_sink(f"jsonl:{target}")
+    assert foreign.read_text() == "Dear Sir,"

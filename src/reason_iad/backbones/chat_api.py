@@ -232,7 +232,7 @@ class ChatAPI:
         return text.replace(self._key, "[key]") if len(self._key) >= _SECRET else text
 
     def _explained(self, error: openai.APIError) -> ModelError:
-        """One sentence: what happened at which address, in the server's own words, and the mend."""
+        """One sentence: what happened at which address, in the server's own words, and what to do."""
         import openai
 
         where = f"The server at {self._address}"
@@ -248,8 +248,8 @@ class ChatAPI:
                 "check --base-url and that the server runs."
             )
         status = error.status_code
-        mend = next((mend for statuses, mend in _MENDS if status in statuses), _OTHERWISE)
-        return ModelError(f"{where} answered HTTP {status}: {self._said(_words(error))}; {mend}.")
+        advice = next((words for statuses, words in _ADVICE if status in statuses), _OTHERWISE)
+        return ModelError(f"{where} answered HTTP {status}: {self._said(_words(error))}; {advice}.")
 
     def _said(self, text: str) -> str:
         from reason_iad.backbones.chat_reply import shortened
@@ -257,7 +257,7 @@ class ChatAPI:
         return shortened(self._struck_out(text))
 
 
-_MENDS: tuple[tuple[Sequence[int], str], ...] = (
+_ADVICE: tuple[tuple[Sequence[int], str], ...] = (
     ((401, 403), f"set {KEY_VARIABLE} to a key for this server"),
     ((404, 405), "check the model's name and --base-url, which usually ends in /v1"),
     ((408, 429), "ask again later, or for fewer images at a time"),

@@ -53,7 +53,9 @@ def api_address(base_url: str | None) -> str:
     except ValueError:
         plain = False
     if not plain or not url.isprintable() or " " in url:
-        raise ConfigError(f"The base URL {url!a} is not an address like http://localhost:8000/v1; mend --base-url.")
+        raise ConfigError(
+            f"The base URL {url!a} is not an address like http://localhost:8000/v1; correct --base-url."
+        )
     return url.rstrip("/")
 
 

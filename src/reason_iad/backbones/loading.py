@@ -6,12 +6,12 @@ A model directory is hostile input: only safetensors are read, no code from it r
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reason_iad.backbones.hashes import DOWNLOADED, encoder_sha256, model_sha256
 from reason_iad.errors import ConfigError, ModelError
+from reason_iad.files import read_object
 from reason_iad.registry import BuiltIn, Registry
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def check_directory(directory: Path) -> dict[str, Any]:
     Raises:
         ModelError: something is missing, broken or not supported.
     """
-    config = _read_json(directory, "config.json")
+    config = read_object(directory, "config.json")
     family = config.get("model_type")
     if (why := REFUSED.get(str(family))) is not None:
         raise ModelError(
@@ -110,7 +110,7 @@ def check_directory(directory: Path) -> dict[str, Any]:
             f"supported types: {', '.join(FAMILIES)}."
         )
     processor = directory / "processor_config.json"  # newer directories keep the image processor in it
-    nested = processor.is_file() and "image_processor" in _read_json(directory, processor.name)
+    nested = processor.is_file() and "image_processor" in read_object(directory, processor.name)
     for needed in ("tokenizer_config.json", *(() if nested else ("preprocessor_config.json",))):
         if not (directory / needed).is_file():
             raise ModelError(f"'{directory.name}' has no {needed}; copy the whole model directory.")
@@ -142,19 +142,6 @@ def _directory(model: str) -> Path:
         ) from error
 
 
-def _read_json(directory: Path, name: str) -> dict[str, Any]:
-    path = directory / name
-    if not path.is_file():
-        raise ModelError(f"'{directory.name}' has no {name}, so it is not a model directory.")
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise ModelError(f"{name} in '{directory.name}' is not valid JSON; copy the model again.") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{name} in '{directory.name}' is not a JSON object; copy the model again.")
-    return value
-
-
 def _check_weights(directory: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
@@ -164,7 +151,7 @@ def _check_weights(directory: Path) -> None:
             f"'{directory.name}' has no *.safetensors file; other weight formats can run code and are not loaded."
         )
     if (directory / "model.safetensors.index.json").is_file():
-        index = _read_json(directory, "model.safetensors.index.json")
+        index = read_object(directory, "model.safetensors.index.json")
         named = set(map(str, dict(index.get("weight_map", {})).values()))
         if absent := sorted(named - {file.name for file in files}):
             raise ModelError(f"'{directory.name}' lacks the weight file {absent[0]}; copy the model again.")
@@ -201,7 +188,7 @@ def _family_class(directory: Path, config: dict[str, Any]) -> Any:
 def _use_chat_template(directory: Path, tokenizer: Any) -> None:
     """Take the template of the model's processor where it has its own: the tokenizer's may know text only."""
     for name in ("processor_config.json", "chat_template.json"):
-        template = _read_json(directory, name).get("chat_template") if (directory / name).is_file() else None
+        template = read_object(directory, name).get("chat_template") if (directory / name).is_file() else None
         if isinstance(template, str):
             tokenizer.chat_template = template
             return
@@ -240,6 +227,7 @@ def _build(
         name=name, family=family, sha256=model_sha256(directory), encoder_sha256=encoder_sha256(directory),
         device=str(device), dtype=kind,
     )  # fmt: skip
-    backbone: TransformersBackbone = backbone_class(model.to(device), tokenizer, processor, version)
+    with FAMILIES.running(family):
+        backbone: TransformersBackbone = backbone_class(model.to(device), tokenizer, processor, version)
     backbone.directory = directory
     return backbone

@@ -1,7 +1,7 @@
 """What the files of a unit held when it was answered: so that a run never goes on, or is compared, with other ones.
 
 A run's manifest knows keys and texts only; the bytes are known by each answer. So an image that could not be read
-may be mended before a run goes on, but one that was answered about may not be exchanged.
+may be corrected before a run goes on, but one that was answered about may not be exchanged.
 """
 
 from __future__ import annotations

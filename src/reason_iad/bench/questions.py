@@ -250,10 +250,12 @@ def _bad_header(path: Path) -> str | None:
 
 def _listed(problems: list[str], few: list[str]) -> str:
     """All problems as one message: those of files, and that they list fewer templates than are asked for."""
-    mends = ["mend the files or the folder"] * bool(problems) + ["lower --shots or list more templates"] * bool(few)
+    advice = ["correct the files or the folder"] * bool(problems) + ["lower --shots or list more templates"] * bool(
+        few
+    )
     every = problems + few
     noun = "problem" if len(every) == 1 else "problems"
     shown = every[:SHOWN_PROBLEMS]
     rest = [f"… and {len(every) - len(shown)} more"] if len(every) > len(shown) else []
-    heading = f"The questions have {len(every)} {noun}; {', and '.join(mends)}:"
+    heading = f"The questions have {len(every)} {noun}; {', and '.join(advice)}:"
     return "\n  ".join([heading, *shown, *rest])

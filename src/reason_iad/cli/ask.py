@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reason_iad.cli.checks import check_output
+from reason_iad.cli.checks import check_output, note_unknown_category
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, OUTPUT, option
 from reason_iad.cli.inspect import STDOUT
@@ -61,6 +61,7 @@ def ask(
         load_image(image)
     if json is not None and json != STDOUT:
         check_output(json, (part, *good))
+    note_unknown_category(category, engine.config.method, engine.knowledge)
     reply = engine.load().ask(part, checked.text, options=checked.options, references=good, category=category)
     if json == STDOUT:
         click.echo(reply.to_json(indent=2))

@@ -6,8 +6,11 @@ import os
 import re
 from pathlib import Path
 
+import click
+
 from reason_iad.backbones.chat_use import is_api
-from reason_iad.errors import ConfigError, ModelError, OutputError, did_you_mean, nearest_file
+from reason_iad.config import PRESETS
+from reason_iad.errors import ConfigError, KnowledgeError, ModelError, OutputError, did_you_mean, nearest_file
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -48,6 +51,25 @@ def check_device(device: str) -> str:
             "Choose auto, cpu, cuda or cuda:N."
         )
     return device
+
+
+def note_unknown_category(category: str | None, method: str, knowledge: Path | None) -> None:
+    """Say that the knowledge has nothing on a category, where the method goes on without it.
+
+    A method that shows knowledge to the model refuses such a category.
+
+    Raises:
+        KnowledgeError: the knowledge cannot be opened.
+    """
+    if category is None or PRESETS[method].knowledge:
+        return
+    from reason_iad.knowledge import open_knowledge, resolve_category
+
+    store = open_knowledge(knowledge)
+    try:
+        resolve_category(store, category)
+    except KnowledgeError as error:
+        click.echo(f"Note: {error} Nothing is known about the defects of this product.", err=True)
 
 
 def check_resume(resume: bool, overwrite: bool) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, fail
-from reason_iad.cli.checks import check_output, check_resume, make_folder
+from reason_iad.cli.checks import check_output, check_resume, make_folder, note_unknown_category
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, VERDICT, option
 from reason_iad.cli.listing import Listing
@@ -100,7 +100,7 @@ class Job:
     "json",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="OUT.json",
-    help="Write the result as JSON. For several parts, and in a file named OUT.jsonl, each line holds one result. "
+    help="Write the result as JSON. For several parts, or if the name ends in .jsonl, each line holds one result. "
     "With '-', the JSON is printed.",
 )
 @option(
@@ -109,8 +109,8 @@ class Job:
     "sinks",
     multiple=True,
     metavar="NAME[:TARGET]",
-    help="Also send each result elsewhere, for example to a second file: jsonl:all.jsonl. Can be given several "
-    "times.",
+    help="Also send each result elsewhere. For example, jsonl:all.jsonl adds a line to the file all.jsonl. Can be "
+    "given several times.",
 )
 @option(
     OUTPUT,
@@ -127,8 +127,8 @@ def inspect(
 ) -> None:  # fmt: skip
     """Inspect parts: pass or defect, what, where and why.
 
-    PART is an image, or a folder of images. With several images, one line is printed per part (not with
-    --json). An image that cannot be read does not stop the others.
+    PART is an image, or a folder of images. With several images, one line is printed for each
+    part, unless --json is given. An image that cannot be read does not stop the others.
 
     \b
     reason-iad inspect part.png --reference good.png --report out.html
@@ -170,6 +170,7 @@ def inspect(
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
         load_image(image)
+    note_unknown_category(category, engine.config.method, engine.knowledge)
     with open_sinks(sinks) as send:
         code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
     click.get_current_context().exit(code)
@@ -192,6 +193,8 @@ def _check_outputs(job: Job, promised: Promised, sinks: tuple[str, ...]) -> None
         taken.add(normal_path(target))
     if job.report is None:
         return
+    if job.report == STDOUT:
+        raise OutputError("A report cannot be printed. Give --report a file name such as report.html.")
     if job.single:
         check_output(job.report, inputs)
     elif job.report.is_file() or job.report.suffix.lower() in (".html", ".htm"):

@@ -110,7 +110,8 @@ _RESEARCH_OPTIONS = (
     option(RESEARCH, "--fuse/--no-fuse", default=_DEFAULTS.fuse, show_default=True,
            help="Use the difference from the good parts in the verdict."),
     option(RESEARCH, "--detector", type=OneOf(DETECTORS), metavar="NAME",
-           help="Compare with the good parts by this registered detector instead of the built-in comparison."),
+           help="Compare with the good parts by this registered detector instead of the built-in comparison. "
+           "--align does not move the good parts for it."),
     option(RESEARCH, "--encoder", type=EncoderName(), default=_DEFAULTS.encoder, show_default=True,
            metavar="NAME",
            help="What makes the features that are compared: the vision part of the model (tower), a small network "
@@ -135,8 +136,8 @@ _RESEARCH_OPTIONS = (
 _ENGINE_OPTIONS = (
     knowledge_option,
     option(INPUT, "--gallery", type=ExistingPath(), metavar="DIR",
-           help="Folder with one subfolder of good images per product. The product is recognised by them if "
-           "--category is not given. It only recognises the product. Give --reference to compare."),
+           help="Folder with one subfolder of good images per product. If --category is not given, the product is "
+           "recognised by these images. To compare the part with good parts, give --reference, too."),
     option(REFERENCES, "--align/--no-align", default=_DEFAULTS.align, show_default=True,
            help="Shift and turn the good parts so that they lie like the inspected part. Use --no-align if a "
            "shifted or turned part is a defect."),

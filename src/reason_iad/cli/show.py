@@ -54,7 +54,7 @@ def _what_and_where(result: Inspection) -> Rows:
         rows.append(("what", f"{kind}{severity}"))
     if place := result.in_words("place"):
         box = result.region.box if result.region else None
-        across = f"x {box.x1} to {box.x2}, y {box.y1} to {box.y2} pixels, from the top left" if box else ""
+        across = f"x {box.x1} to {box.x2}, y {box.y1} to {box.y2} (pixels from the top left corner)" if box else ""
         pixels = f": {across}" if across else ""
         rows.append(("where", f"{place}{pixels}"))
     if size := result.in_words("size"):

@@ -6,6 +6,7 @@ from reason_iad.files.hashing import file_sha256
 from reason_iad.files.lines import append_lines, read_lines
 from reason_iad.files.locking import Hold, hold
 from reason_iad.files.log import Log
+from reason_iad.files.objects import read_object
 from reason_iad.files.writing import is_temporary, made_folder, replacing, sync_folder, write_atomic
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "is_temporary",
     "made_folder",
     "read_lines",
+    "read_object",
     "replacing",
     "sync_folder",
     "write_atomic",

@@ -73,7 +73,7 @@ def hold(path: str | Path, instead: str = "another file", *, wait: float = 0) ->
 
 
 def _taken(path: str | Path, file: Path, instead: str) -> str:
-    """Who writes a file, and the mend."""
+    """Who writes a file, and what to do."""
     return f"{_holder(file)} is writing '{words.name(path)}'; wait until it has ended, or choose {instead}."
 
 

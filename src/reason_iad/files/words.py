@@ -1,4 +1,4 @@
-"""What is said about files that cannot be written or read: the problem, then the mend."""
+"""What is said about files that cannot be written or read: the problem, then what to do."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def name(path: str | Path) -> str:
 
 
 def cannot_read(path: str | Path, error: OSError | ValueError) -> str:
-    """Why a file cannot be read, and the mend, in one sentence."""
+    """Why a file cannot be read, and what to do, in one sentence."""
     return f"Cannot read '{name(path)}': {_detail(error)}; choose another file."
 
 
 def cannot_write(path: str | Path, error: OSError | ValueError) -> str:
-    """Why a file cannot be written, and the mend, in one sentence."""
+    """Why a file cannot be written, and what to do, in one sentence."""
     path = Path(path)
     code = error.errno if isinstance(error, OSError) else None
     start = f"Cannot write '{name(path)}': "

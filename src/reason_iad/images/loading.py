@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from reason_iad.errors import ImageError, nearest_file
-from reason_iad.images.sources import ACCEPTED, LoadedImage, Picture, given_type
+from reason_iad.errors import ImageError, given_type, nearest_file
+from reason_iad.images.sources import ACCEPTED, LoadedImage, Picture
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 """Pillow's names of the formats that may be decoded; a hostile file reaches no other decoder."""
@@ -142,7 +142,7 @@ def _read(path: Path, what: str) -> bytes:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    """Why a file cannot be read, and the mend."""
+    """Why a file cannot be read, and what to do."""
     code = error.errno if isinstance(error, OSError) else None
     if code == errno.ENOENT:
         return "does not exist; check the path"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from reason_iad.errors import ImageError
+from reason_iad.errors import ImageError, given_type
 
 ACCEPTED = "a path, a PIL image, a NumPy array, or the bytes of an image file"
 
@@ -70,11 +70,3 @@ def as_pictures(value: Picture | Iterable[Picture] | None, what: str = "referenc
         if not isinstance(each, _PICTURE):
             raise ImageError(f"Number {number} of the {what} is {given_type(each)}; give {ACCEPTED}.")
     return pictures
-
-
-def given_type(value: object) -> str:
-    """The type of a value, as a message names it: 'None', 'a dict', 'an int'."""
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"

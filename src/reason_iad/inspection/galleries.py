@@ -28,10 +28,10 @@ def open_gallery(path: str | Path, encoder: Encoder) -> Gallery:
         encoder: embeds the images.
 
     Raises:
-        KnowledgeError: there is neither, or the store was made with another model.
+        KnowledgeError: there is neither, the store was made with another model, or a folder is named 'good'.
         ImageError: an image in the folder cannot be read.
     """
-    from reason_iad.images import load_image
+    from reason_iad.images import is_normal_name, load_image
     from reason_iad.knowledge import Gallery
     from reason_iad.knowledge.opening import cache_folder
 
@@ -40,6 +40,11 @@ def open_gallery(path: str | Path, encoder: Encoder) -> Gallery:
     folders = sorted(entry for entry in path.iterdir() if _is_category(entry)) if path.is_dir() else []
     if not folders or (path / "images.lance").exists():
         return Gallery.open(path, model=model)
+    if normal := [folder.name for folder in folders if is_normal_name(folder.name)]:
+        raise KnowledgeError(
+            f"The gallery '{path}' has a folder '{normal[0]}', which names good parts and no product. "
+            "Give a folder with one subfolder per product, named as the product."
+        )
     images = [(folder.name, load_image(file)) for folder in folders for file in _files(folder)]
     target = cache_folder() / "galleries" / _key(model, images)
     if not target.exists():

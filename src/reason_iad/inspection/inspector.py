@@ -23,9 +23,10 @@ from reason_iad.inspection.evidence import gather
 from reason_iad.inspection.explaining import explain
 from reason_iad.inspection.findings import find_defect
 from reason_iad.inspection.galleries import open_gallery
+from reason_iad.inspection.given import check_given, config_of
 from reason_iad.inspection.intents import advice, of_person
 from reason_iad.inspection.lookup import look_up
-from reason_iad.inspection.questions import Question, detection_question, parse_options
+from reason_iad.inspection.questions import Question, detection_question, further_question, parse_options
 from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.setup import make_setup
 from reason_iad.inspection.subject import compare, load_subject
@@ -55,6 +56,7 @@ class Inspector:
 
     Raises:
         ModelError: the model is behind an API, and the method or a gallery takes more than text and images.
+        ConfigError: an argument has another type.
     """
 
     __slots__ = ("_point", "_setup")
@@ -68,7 +70,8 @@ class Inspector:
         *,
         operating_point: OperatingPoint | None = None,
     ) -> None:
-        config = config if config is not None else InspectorConfig()
+        config = config_of(config)
+        check_given(backbone, knowledge, gallery, operating_point)
         if isinstance(backbone, ChatModel):
             check_abilities(config.method, gallery is not None)
         self._setup = make_setup(backbone, knowledge, config, gallery)
@@ -114,8 +117,8 @@ class Inspector:
         from reason_iad.expert.encoders import make_encoder
         from reason_iad.knowledge import open_knowledge
 
-        model = str(model)
-        method = (config or InspectorConfig()).method
+        model, config = str(model), config_of(config)
+        method = config.method
         check_use(model, base_url=base_url, timeout=timeout, method=method, gallery=gallery is not None)
         if is_api(model):
             from reason_iad.backbones.chat_api import load_chat_model
@@ -125,7 +128,7 @@ class Inspector:
         backbone = load_backbone(model, device=device, dtype=dtype)
         if gallery is None:
             return cls(backbone, store, config)
-        encoder = make_encoder((config or InspectorConfig()).encoder, backbone)
+        encoder = make_encoder(config.encoder, backbone)
         return cls(backbone, store, config, open_gallery(gallery, encoder))
 
     @property
@@ -178,9 +181,9 @@ class Inspector:
         Raises:
             ImageError: an image cannot be used.
             KnowledgeError: the category is unknown.
-            PromptError: the prompt does not fit the model's window.
+            PromptError: the prompt does not fit the model's window, or the question is none.
         """
-        extra = Question("question", question) if isinstance(question, str) else question
+        extra = further_question(question)
         setup, clock = self._setup, Clock()
         # Before the first question: what is there to see, and what is known?
         subject = load_subject(setup, image, as_pictures(references), clock)

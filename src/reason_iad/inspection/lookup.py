@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reason_iad.errors import KnowledgeError
+from reason_iad.errors import KnowledgeError, given_type
 from reason_iad.inspection.questions import LETTERS
 from reason_iad.schema import CategoryEvidence, Entry, RetrievedEntry
 
@@ -54,7 +54,7 @@ def look_up(setup: Setup, image: LoadedImage, category: str | None, about: str, 
         clock: counts the phase 'retrieve'.
 
     Raises:
-        KnowledgeError: the category is given and unknown.
+        KnowledgeError: the category is given and unknown, or is no text.
     """
     with clock.phase("retrieve"):
         found = _category(setup, category, image)
@@ -66,6 +66,8 @@ def look_up(setup: Setup, image: LoadedImage, category: str | None, about: str, 
 def _category(setup: Setup, given: str | None, image: LoadedImage) -> CategoryEvidence:
     """The category: as given, else the nearest in the gallery, else unknown."""
     if given is not None:
+        if not isinstance(given, str):
+            raise KnowledgeError(f"The category is given as {given_type(given)}; give its name as text.")
         return CategoryEvidence(name=_resolved(setup, given), origin="given", score=None, margin=None)
     if setup.gallery is None or setup.comparison is None:
         return CategoryEvidence(name=None, origin="unknown", score=None, margin=None)

@@ -221,7 +221,8 @@ class KnownParts:
             outcome = parse_line(line, f"Line {number} of '{self._name}'")
             if isinstance(outcome, Failure):
                 raise OutputError(
-                    f"'{outcome.image}' failed, says '{self._name}'; mend it and run the same again with --resume."
+                    f"The image '{outcome.image}' failed, according to '{self._name}'. Correct the image, then run "
+                    "the command that made this file again with --resume."
                 )
             conditions = _without_threshold(Conditions.of(outcome))
             if not self.parts:

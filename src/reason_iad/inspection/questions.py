@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from reason_iad.errors import PromptError
+from reason_iad.errors import PromptError, given_type
 from reason_iad.schema import PLACES
 
 NEUTRAL_QUESTION = "Describe the inspected image."
@@ -51,7 +51,7 @@ class Question:
         intent: what it asks for; None: something else, which the model answers alone.
 
     Raises:
-        PromptError: the question is empty or has more options than letters.
+        PromptError: the question is no text, is empty, or has more options than letters.
     """
 
     key: str
@@ -61,6 +61,8 @@ class Question:
     intent: Intent | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise PromptError(f"The question is given as {given_type(self.text)}; write it as text.")
         if not self.text.strip():
             raise PromptError("The question is empty; ask something about the image.")
         if len(self.options) == 1:
@@ -103,15 +105,42 @@ def explanation_question(opening: str = "") -> Question:
     return Question("explanation", "Explain the verdict: what, where, and why it matters.", opening=opening)
 
 
+OWN_KEYS = frozenset({"detection", "type", "place", "size", "explanation"})
+"""Keys by which results name the questions that an inspection asks itself."""
+
+
+def further_question(question: str | Question | None) -> Question | None:
+    """What a person asks beside the inspection's own questions.
+
+    Raises:
+        PromptError: it is neither a text nor a `Question`, or it has the key of one of the inspection's own.
+    """
+    if question is None:
+        return None
+    if not isinstance(question, Question):
+        return Question("question", question)
+    if question.key in OWN_KEYS:
+        raise PromptError(
+            f"'{question.key}' is the key of one of the inspection's own questions. Give your question "
+            "another key, for example 'question'."
+        )
+    return question
+
+
 def parse_options(texts: Sequence[str]) -> tuple[str, ...]:
     """Options as a user writes them, 'A) yes' or 'yes', in order.
 
     Raises:
-        PromptError: letters are mixed with bare texts, out of order or repeated, or an answer is given twice.
+        PromptError: they are no list of texts, letters are mixed with bare texts, out of order or repeated, or an
+            answer is given twice.
     """
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        raise PromptError(f"The options are given as {given_type(texts)}; give a list such as ['yes', 'no'].")
     parsed: list[str] = []
     lettered = 0
     for index, raw in enumerate(texts):
+        if not isinstance(raw, str):
+            raise PromptError(f"Option {index + 1} is given as {given_type(raw)}; write it as text.")
         text = raw.strip()
         if len(text) > 1 and text[0] in LETTERS and text[1] in ").:":
             if text[0] != LETTERS[index]:

@@ -83,7 +83,9 @@ def compare(setup: Setup, subject: Subject, clock: Clock) -> AnomalyMap | None:
         if not subject.mapped:
             return None
         if setup.detector is not None:
+            from reason_iad.expert.detectors import DETECTORS
             from reason_iad.expert.detectors.comparing import compare_by
 
-            return compare_by(setup.detector, subject.image, subject.mapped, setup.cache)
+            with DETECTORS.running(str(setup.config.detector)):
+                return compare_by(setup.detector, subject.image, subject.mapped, setup.cache)
         return setup.comparison.compare(subject.image, subject.mapped, subject.moved, subject.good)

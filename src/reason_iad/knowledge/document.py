@@ -29,7 +29,7 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend in one knowledge file."""
+    """One thing to correct in one knowledge file."""
 
     file: str
     line: int | None

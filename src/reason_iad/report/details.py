@@ -10,7 +10,7 @@ from reason_iad.schema import Inspection
 
 _PHASES = {
     "load": "Read the pictures",
-    "align": "Lay the good parts alike",
+    "align": "Shift and turn the good parts",
     "retrieve": "Find knowledge",
     "map": "Compare with good parts",
     "vision": "See the pictures",

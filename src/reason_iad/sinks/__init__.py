@@ -5,6 +5,7 @@ Another package registers its sink with an entry point of the group `reason_iad.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from reason_iad.inspection.many import Outcome
 
 __all__ = ["SINKS", "Sink", "open_sink", "open_sinks"]
+
+log = logging.getLogger(__name__)
 
 SINKS: Registry[Callable[[str], Sink]] = Registry(
     "sink",
@@ -53,7 +56,7 @@ def open_sinks(specs: Iterable[str]) -> Iterator[Callable[[Outcome], None]]:
         sinks: list[tuple[str, Sink]] = []
         for spec in specs:
             sinks.append((spec, open_sink(spec)))
-            stack.callback(_close, *sinks[-1])
+            stack.push(_closing(*sinks[-1]))
 
         def send(outcome: Outcome) -> None:
             for spec, sink in sinks:
@@ -63,9 +66,19 @@ def open_sinks(specs: Iterable[str]) -> Iterator[Callable[[Outcome], None]]:
         yield send
 
 
-def _close(spec: str, sink: Sink) -> None:
-    with _named(spec.partition(":")[0]):
-        sink.close()
+def _closing(spec: str, sink: Sink) -> Callable[..., None]:
+    """Closes a sink. If something went wrong before, people hear of that, and not of what follows from it."""
+
+    def close(kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            with _named(spec.partition(":")[0]):
+                sink.close()
+        except ReasonIADError as error:
+            if kind is None:
+                raise
+            log.debug("%s", error, exc_info=True)
+
+    return close
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reason_iad.errors import ConfigError, OutputError
+from reason_iad.errors import ConfigError
 from reason_iad.files import append_lines
 
 if TYPE_CHECKING:
@@ -16,19 +16,18 @@ class JsonLines:
     """Each line is on the disk before the next image begins. Lines that are already in the file stay.
 
     Args:
-        target: the file; it is made with the first line.
+        target: the file; it is made if it is not there.
 
     Raises:
         ConfigError: no file was named.
-        OutputError: its folder does not exist.
+        OutputError: it cannot be written.
     """
 
     def __init__(self, target: str) -> None:
         if not target:
             raise ConfigError("The sink 'jsonl' needs a file; write it as jsonl:FILE.")
         self._path = Path(target)
-        if not self._path.parent.is_dir():
-            raise OutputError(f"The folder '{self._path.parent}' does not exist; create it first.")
+        append_lines(self._path)  # fails now rather than after the first inspection
 
     def send(self, outcome: Outcome) -> None:
         """Add a line that follows the published JSON schema of an inspection, or of a failure."""

@@ -162,7 +162,9 @@ def without_errors(checked: Checked, references: References = "train") -> Checke
         rest = _of_categories(replace(checked.dataset, samples=samples), references, None)
         errors = tuple(problem for problem in rest if problem.severity == "error")
     if not any(sample.split == "test" for sample in samples):
-        raise DatasetError(f"Nothing of '{printable(checked.dataset.root)}' is left to judge; mend the problems.")
+        raise DatasetError(
+            f"Nothing of '{printable(checked.dataset.root)}' is left to judge; correct the problems above."
+        )
     dataset = replace(checked.dataset, samples=samples)
     return replace(checked, dataset=dataset, left_out=tuple(sorted(left_out)))
 

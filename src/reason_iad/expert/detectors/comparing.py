@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from reason_iad.errors import ConfigError
@@ -38,7 +39,8 @@ def compare_by(
         cache: keeps what the detector says of the good parts.
 
     Raises:
-        ConfigError: the detector's map has values below 0, which cannot be compared with what is usual.
+        ConfigError: the detector's map has another shape, values that are no finite numbers, or values below 0,
+            which cannot be compared with what is usual.
     """
     key = ":".join([detector.name, *(reference.sha256 for reference in references)])
     usual = cache.usual.get(key, lambda: _usual(detector, references))
@@ -62,9 +64,19 @@ def _usual(detector: Detector, references: Sequence[LoadedImage]) -> Usual:
 
 
 def _map(detector: Detector, fitted: Fitted, image: LoadedImage) -> torch.Tensor:
-    values = torch.from_numpy(fitted.score(image).map).float()
-    if float(values.min()) < -ROUNDING:
-        raise ConfigError(
-            f"The detector '{detector.name}' gives values below 0, so no verdict can rest on it; choose another."
+    values = np.asarray(fitted.score(image).map)
+    if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "fiu":
+        raise _unusable(
+            detector, f"a map of shape {values.shape} and type {values.dtype} instead of rows and columns"
         )
-    return values.clamp_min(0)
+    if not np.isfinite(values).all():
+        raise _unusable(detector, "a map in which some values are no finite numbers")
+    if float(values.min()) < -ROUNDING:
+        raise _unusable(detector, "values below 0")
+    return torch.from_numpy(values.astype(np.float32)).clamp_min(0)
+
+
+def _unusable(detector: Detector, what: str) -> ConfigError:
+    return ConfigError(
+        f"The detector '{detector.name}' gives {what}, so no verdict can rest on it; choose another."
+    )

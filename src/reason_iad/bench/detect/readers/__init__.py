@@ -42,11 +42,12 @@ def read_dataset(root: str | Path, layout: str | None = None, normal: str | None
         raise DatasetError(f"The dataset '{printable(root)}' is not a folder; check the path.")
     if normal is not None:
         layout = layout or "folder"
-    reader = READERS.get(layout) if layout is not None else guess_layout(root)
+    layout, reader = (layout, READERS.get(layout)) if layout is not None else _guess(root)
     if normal is not None and layout != "folder":
         raise DatasetError("A pattern of normal files belongs to the layout 'folder' only.")
     try:
-        found = reader.read(root, normal)
+        with READERS.running(layout):
+            found = reader.read(root, normal)
     except OSError as error:
         raise DatasetError(
             f"The dataset '{printable(root)}' cannot be read: {error.strerror} ('{error.filename}')."
@@ -66,15 +67,25 @@ def guess_layout(root: Path) -> Reader:
     Raises:
         DatasetError: there is no image, no such layout, or more than one; the message names the candidates.
     """
-    readers = READERS.load_all().values()
+    return _guess(root)[1]
+
+
+def _guess(root: Path) -> tuple[str, Reader]:
+    """The name of that layout in the registry, and its reader."""
+    readers = READERS.load_all()
     for index in (True, False):
-        fitting = [reader for reader in readers if reader.index is index and reader.fits(root)]
+        fitting = [name for name, reader in readers.items() if reader.index is index and _fits(name, reader, root)]
         if len(fitting) == 1:
-            return fitting[0]
+            return fitting[0], readers[fitting[0]]
         if fitting:
-            names = " or ".join(f"'{reader.name}' ({reader.shape})" for reader in fitting)
+            names = " or ".join(f"'{readers[name].name}' ({readers[name].shape})" for name in fitting)
             raise DatasetError(f"The layout of '{printable(root)}' could be {names}; choose one with --layout.")
     if not any(is_image(path) for path in root.rglob("*")):
         raise DatasetError(f"'{printable(root)}' holds no images; check the path.")
-    known = "; ".join(f"{reader.name}: {reader.shape}" for reader in readers)
+    known = "; ".join(f"{reader.name}: {reader.shape}" for reader in readers.values())
     raise DatasetError(f"'{printable(root)}' has no layout that is known ({known}); choose one with --layout.")
+
+
+def _fits(name: str, reader: Reader, root: Path) -> bool:
+    with READERS.running(name):
+        return reader.fits(root)
