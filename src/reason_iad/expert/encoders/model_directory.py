@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from reason_iad.errors import ModelError
+from reason_iad.files import read_object
 
 Colours = tuple[float, float, float]
 
@@ -35,7 +35,7 @@ def check_directory(directory: Path) -> None:
     """
     from safetensors import SafetensorError, safe_open
 
-    _read_json(directory, "config.json")
+    read_object(directory, "config.json")
     files = sorted(directory.glob("*.safetensors"))
     if not files:
         raise ModelError(
@@ -57,10 +57,10 @@ def read_preparation(directory: Path) -> tuple[int, Colours, Colours]:
     """
     name = "preprocessor_config.json"
     if (directory / name).is_file():
-        values: Any = _read_json(directory, name)
+        values: Any = read_object(directory, name)
     else:  # directories of models that also read text keep it here
         name = "processor_config.json"
-        values = _read_json(directory, name).get("image_processor") if (directory / name).is_file() else None
+        values = read_object(directory, name).get("image_processor") if (directory / name).is_file() else None
     if not isinstance(values, dict):
         raise ModelError(
             f"'{directory.name}' has no preprocessor_config.json, which says how the model wants pictures; copy "
@@ -98,16 +98,3 @@ def _normalisation(values: dict[str, Any]) -> tuple[Colours, Colours]:
 def _three(values: list[float], factor: float) -> Colours:
     red, green, blue = (value / factor for value in values)
     return red, green, blue
-
-
-def _read_json(directory: Path, name: str) -> dict[str, Any]:
-    path = directory / name
-    if not path.is_file():
-        raise ModelError(f"'{directory.name}' has no {name}, so it is not a model directory.")
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise ModelError(f"{name} in '{directory.name}' is not valid JSON; copy the model again.") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{name} in '{directory.name}' is not a JSON object; copy the model again.")
-    return value

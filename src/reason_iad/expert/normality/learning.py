@@ -89,7 +89,7 @@ def learn(
         raise ConfigError("There is no good image to learn from; give at least one.")
     seen = _see(good, eyes, progress, shelves)
     stand_ins = _stand_ins(good, eyes) if len(seen.names) < FEWEST else []
-    turned = [] if stand_ins else turned_layouts([good[at].pixels for at in _spread_out(len(good), TURNED)], eyes)
+    turned = None if stand_ins else turned_layouts([good[at].pixels for at in _spread_out(len(good), TURNED)], eyes)
     likeness = LikenessModel.of([*seen.wholes, *(look.whole for look in stand_ins)], turned)
     if stand_ins:
         left_out = [_measured(seen.levels, look, likeness) for look in stand_ins]
@@ -127,14 +127,17 @@ def reweighted(
     return replace(expert, weights=weights, joined=joined, left_out=tuple(map(joined.of_number, means)))
 
 
-def turned_layouts(pictures: Sequence[Image.Image], eyes: Eyes) -> list[torch.Tensor]:
-    """Layouts of turned and mirrored copies of good images, in every way but as they are."""
+def turned_layouts(pictures: Sequence[Image.Image], eyes: Eyes) -> torch.Tensor:
+    """(ways, n, g) layouts of turned and mirrored copies of good images, in every way but as they are."""
     from PIL import Image as Pillow
 
-    ways = [way for way in Pillow.Transpose]
-    copies = [picture.transpose(way) for picture in pictures for way in ways]
     coarse = Eyes(eyes.encoders[:1], eyes.sizes[:1])
-    return [look.whole.layout for look in coarse.look(copies)]
+    return torch.stack(
+        [
+            torch.stack([look.whole.layout for look in coarse.look([each.transpose(way) for each in pictures])])
+            for way in Pillow.Transpose
+        ]
+    )
 
 
 @dataclass(frozen=True, eq=False)

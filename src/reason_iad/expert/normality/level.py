@@ -80,7 +80,7 @@ class Level:
         return self.space.directions(self._entries.features)
 
     def _angles(self, queries: torch.Tensor, places: torch.Tensor, entries: torch.Tensor) -> torch.Tensor:
-        """(n,) 1 minus the largest cosine; only of entries from near the same place, where the memory asks for it."""
+        """(n,) 1 minus the largest cosine; only with entries from near the same place, if asked for."""
         best = torch.full((len(queries),), -1.0)
         for start in range(0, len(entries), CHUNK):
             some = slice(start, start + CHUNK)

@@ -15,8 +15,8 @@ from reason_iad.expert.normality.looks import Whole
 NEIGHBOURS = 3
 """Good images that a picture is compared with: those most like it."""
 FAR = 1.9
-"""Times the largest distance among good images beyond which a picture shows something else. Of the development sets,
-good test images reach 1.24 and defective ones 1.75; other parts, noise and blank pictures begin at 2.4."""
+"""Times the largest distance among good images beyond which a picture shows something else. Of the development
+sets, good test images reach 1.24 and defective ones 1.75; other parts, noise and blank pictures begin at 2.4."""
 LIGHT = 1.7
 """Factor beyond the darkest and the brightest good image beyond which the light is wrong."""
 SHARP = 0.4
@@ -27,8 +27,8 @@ FEW = 4.0
 """The deviation of a few good images is held together with a guess that counts as much as so many of them."""
 GUESS = 0.15
 """That guess: this share of the size of each channel."""
-TOLD = 0.95
-"""Share of good images that have to be told from their turned copies before a part counts as turned."""
+ONE_WAY = 0.6
+"""Good parts lie one way if nearly all of them are told from turned copies at least this share as well as usual."""
 
 TEXTS: Mapping[str, str] = {
     "dark": "The picture is much darker than the good ones.",
@@ -65,7 +65,7 @@ class LikenessModel:
         largest: of the distances of good images from those most like them, each left out.
         light, sharpness, shape: the least and the largest of good images.
         layouts: (n, g) of good images.
-        turned: (m, g) of turned and mirrored copies of good images; without rows where good parts lie in any way.
+        turned: (w, m, g) of m good images, turned or mirrored in w ways; none where good parts lie in any way.
     """
 
     embeddings: torch.Tensor
@@ -79,12 +79,12 @@ class LikenessModel:
     turned: torch.Tensor
 
     @classmethod
-    def of(cls, good: Sequence[Whole], turned: Sequence[torch.Tensor] = ()) -> LikenessModel:
+    def of(cls, good: Sequence[Whole], turned: torch.Tensor | None = None) -> LikenessModel:
         """From good images.
 
         Args:
             good: good images, or one and slightly changed copies of it; at least two.
-            turned: layouts of turned and mirrored copies of some of them.
+            turned: (w, m, g) layouts of m of them, turned or mirrored in w ways; None: it does not matter.
         """
         embeddings = torch.stack([each.embedding for each in good])
         middle = embeddings.mean(0)
@@ -104,7 +104,7 @@ class LikenessModel:
             _range([each.sharpness for each in good]),
             _range([each.shape for each in good]),
             layouts,
-            _told(layouts, turned),
+            _one_way(layouts, turned),
         )
 
     def without(self, number: int) -> LikenessModel:
@@ -120,7 +120,6 @@ class LikenessModel:
         return Likeness(distance, self._reason(picture, distance))
 
     def _reason(self, picture: Whole, distance: float) -> str | None:
-        wrong = torch.tensor(0.0)
         if picture.light * LIGHT < self.light[0]:
             return "dark"
         if picture.light > min(self.light[1] * LIGHT, 1 - (1 - self.light[1]) / LIGHT):
@@ -129,9 +128,10 @@ class LikenessModel:
             return "blurred"
         if not self.shape[0] - _ln(SHAPE) <= picture.shape <= self.shape[1] + _ln(SHAPE):
             return "shape"
-        if len(self.turned):
-            wrong = (self.turned @ picture.layout).max() - (self.layouts @ picture.layout).max()
-        if float(wrong) > 0:
+        if (
+            len(self.turned)
+            and float(_uprightness(picture.layout @ self.layouts.T, picture.layout, self.turned)) < 0
+        ):
             return "turned"
         return "other" if distance > FAR else None
 
@@ -141,14 +141,30 @@ def _nearest(apart: torch.Tensor, count: int) -> torch.Tensor:
     return apart.topk(max(count, 1), largest=False).values.mean(1)
 
 
-def _told(layouts: torch.Tensor, turned: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The turned copies, where good images, each left out, look less like them than like one another."""
-    if not turned or len(layouts) < 2:
-        return layouts[:0]
-    copies = torch.stack(list(turned))
-    alike = (layouts @ layouts.T).fill_diagonal_(-torch.inf).max(1).values
-    told = float((alike > (layouts @ copies.T).max(1).values).float().mean())
-    return copies if told >= TOLD else copies[:0]
+def _one_way(layouts: torch.Tensor, turned: torch.Tensor | None) -> torch.Tensor:
+    """The turned copies, if good parts lie one way: each, left out, is told from them by the others."""
+    none = layouts.new_empty(0, 0, layouts.shape[1])
+    if turned is None or len(layouts) <= NEIGHBOURS:
+        return none
+    alike = (layouts @ layouts.T).fill_diagonal_(-torch.inf)
+    upright = _uprightness(alike, layouts, turned)
+    return turned if float(upright.quantile(0.05)) > ONE_WAY * max(float(upright.median()), 0.0) else none
+
+
+def _uprightness(alike: torch.Tensor, layouts: torch.Tensor, turned: torch.Tensor) -> torch.Tensor:
+    """How much more pictures look like good images as they are than turned; below 0 for a turned part.
+
+    Args:
+        alike: (..., n) products of their layouts with those of good images.
+        layouts: (..., g) theirs.
+        turned: (w, m, g) as in the model.
+    """
+    copies = torch.stack([_most_alike(layouts @ way.T) for way in turned])
+    return _most_alike(alike) - copies.amax(0)
+
+
+def _most_alike(products: torch.Tensor) -> torch.Tensor:
+    return products.topk(min(NEIGHBOURS, products.shape[-1]), dim=-1).values.mean(-1)
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:

@@ -1,7 +1,7 @@
-"""Three ways in which a patch can differ from normal ones, and the coordinates in which each is measured [ours].
+"""Three ways in which a patch can differ from normal ones, and the coordinates of each [ours].
 
-On seven kinds of real parts, no single distance was best on more than three of them (docs/results.md). Together they
-were never far from the best:
+On six kinds of real parts, none was the best on more than half of them. Together they were never far from the best
+(docs/results.md):
 
 - *direction*: the angle to the nearest normal patch, of features standardised per channel. It does not mind how
   strong the features are, so changes of light and contrast cost little.
@@ -24,7 +24,7 @@ from reason_iad.expert.memory.scale import Scale
 WAYS = ("direction", "whitened", "residual")
 """The ways in which a patch can differ."""
 SHRINK = 0.3
-"""Whitening divides by the root of (variance + this share of the mean variance): with less, 20 images are too few."""
+"""Whitening divides by the root of (variance + this share of the mean variance). With less, 20 images are too few."""
 KEPT = 0.99
 """Share of the variance that the subspace holds (SubspaceAD, section 3.2)."""
 
@@ -62,7 +62,8 @@ class Space:
 
     @cached_property
     def _whitening(self) -> torch.Tensor:
-        return self.axes / (self.variances + SHRINK * self.variances.mean()).sqrt().clamp_min(1e-6)
+        shrunk: torch.Tensor = (self.variances + SHRINK * self.variances.mean()).sqrt().clamp_min(1e-6)
+        return self.axes / shrunk
 
     @cached_property
     def _outside(self) -> torch.Tensor:

@@ -26,7 +26,7 @@ STATISTICS: Mapping[str, Callable[[torch.Tensor], float]] = {
 }
 """Name to the number, of distances (n,) at least 0."""
 PRIOR: Mapping[str, float] = {"largest": 1.0, "top 1 %": 0.0, "top 5 %": 1.0, "top 10 %": 0.0, "mean": 1.0}
-"""What each counts before a self-test has spoken. Those with 0 add nothing to their neighbours (docs/results.md)."""
+"""What each counts before a self-test has spoken. Those with 0 add nothing to their neighbours."""
 
 
 def statistics(level: Level, distances: Mapping[str, torch.Tensor]) -> dict[str, float]:
