@@ -1,11 +1,29 @@
-"""What follows from a product: computed after a change, kept in its cache, computed anew when it does not fit."""
+"""What follows from a product: learnt after a change, kept in its cache, learnt anew when it does not fit."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol, overload
+
+from reason_iad.errors import MemoryBankError, ProductError
+from reason_iad.files import hold
 
 if TYPE_CHECKING:
-    from reason_iad.products.product import Product
+    from reason_iad.expert.normality.expert import ProductExpert
+    from reason_iad.expert.normality.looks import Eyes
+    from reason_iad.images import LoadedImage
+    from reason_iad.products.product import GoodImage, Product
+
+EXPERT = "expert"
+"""Folder of the cache."""
+LOCK = "learning.lock"
+REVISION = 1
+"""Raised whenever the same images give another expert."""
+WAIT = 600.0
+"""Seconds to wait for another process that is learning the same product."""
 
 
 class Progress(Protocol):
@@ -20,4 +38,84 @@ def no_progress(step: str, done: int, total: int, /) -> None:
 
 
 def derive(product: Product, progress: Progress = no_progress) -> None:
-    """Bring what follows from a product up to date."""
+    """Bring what follows from a product up to date: the expert that knows its good images.
+
+    Raises:
+        ImageError: a good image cannot be read any more.
+        OutputError: the cache cannot be written.
+        ModelError: the encoder cannot be loaded.
+    """
+    product_expert(product, progress)
+
+
+def product_expert(product: Product, progress: Progress = no_progress) -> ProductExpert:
+    """The expert of a product: read from its cache, or learnt and kept there. One process learns, others wait.
+
+    Raises:
+        ProductError: the product has no good image.
+        ImageError, OutputError, ModelError: as `derive`.
+    """
+    from reason_iad.expert.normality.learning import learn
+    from reason_iad.expert.normality.storing import load_expert, save_expert, shelves
+
+    if not product.good:
+        raise ProductError(f"The product '{product.name}' has no good image; add some with `product add --good`.")
+    eyes = product_eyes(product)
+    folder, wanted = product.cache_dir / EXPERT, learnt_from(product, eyes)
+    try:
+        return load_expert(folder, eyes, wanted)
+    except MemoryBankError:
+        product.make_cache()
+    with ExitStack() as learning:
+        learning.callback(hold(product.cache_dir / LOCK, wait=WAIT).release)
+        try:  # somebody else may have learnt it while this process waited
+            return load_expert(folder, eyes, wanted)
+        except MemoryBankError:
+            pass
+        expert = learn(_Lazily(product.good), eyes, progress, shelves(folder, len(eyes.sizes)))
+        save_expert(expert, folder, wanted)
+    return load_expert(folder, eyes, wanted)
+
+
+def product_eyes(product: Product) -> Eyes:
+    """The encoder of a product, at its resolutions.
+
+    Raises:
+        ModelError: the encoder cannot be loaded.
+        ConfigError: there is none of that name, or it is part of a model.
+    """
+    from reason_iad.expert.encoders import make_encoder
+    from reason_iad.expert.normality.looks import SIZES, Eyes
+
+    chosen = product.settings.resolution
+    sizes = SIZES if chosen is None else (round(0.7 * chosen), chosen)
+    return Eyes.of(make_encoder(product.settings.encoder, None), sizes)
+
+
+def learnt_from(product: Product, eyes: Eyes) -> str:
+    """Hash of everything that decides what is learnt: the good images, the encoder and its resolutions."""
+    encoders = [encoder.sha256 for encoder in eyes.encoders]
+    images = [each.sha256 for each in product.good]
+    content = json.dumps([REVISION, images, encoders, eyes.sizes])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+class _Lazily(Sequence["LoadedImage"]):
+    """Images that are read when they are asked for, so that thousands need no memory."""
+
+    def __init__(self, images: Sequence[GoodImage]) -> None:
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @overload
+    def __getitem__(self, number: int) -> LoadedImage: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[LoadedImage]: ...
+    def __getitem__(self, number: int | slice) -> LoadedImage | Sequence[LoadedImage]:
+        from reason_iad.images import load_image
+
+        if isinstance(number, slice):
+            return _Lazily(self._images[number])
+        return load_image(self._images[number].path)

@@ -1,0 +1,201 @@
+"""An expert on disk: a memory per resolution, the good images as wholes, and a manifest.
+
+    expert.json              numbers, and hashes of the files; written last, in one step
+    wholes/<hash>.safetensors
+    levels/<number>/         a memory each (`memory/storage.py`)
+
+A folder holds one expert. It is derived from images: whatever is wrong with it, it can be deleted and learnt anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reason_iad.errors import MemoryBankError
+from reason_iad.expert.memory.objects import Shape, is_digest, read_object, write_object, write_whole
+from reason_iad.expert.memory.shelf import Shelf
+from reason_iad.expert.memory.storage import load_memory, memory_shelf, save_memory
+from reason_iad.expert.normality.expert import ProductExpert, Threshold, Usual
+from reason_iad.expert.normality.level import Level
+from reason_iad.expert.normality.likeness import LikenessModel
+from reason_iad.expert.normality.looks import Eyes
+from reason_iad.expert.normality.standing import Standing
+
+MANIFEST = "expert.json"
+WHOLES = "wholes"
+LEVELS = "levels"
+MOST_MANIFEST = 16 * 2**20
+"""Bytes that a manifest may have."""
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Pair = Annotated[tuple[_Finite, _Finite], Field(strict=False)]
+_Count = Annotated[int, Field(ge=0, le=10**7)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _Wholes(_Strict):
+    file: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+    images: Annotated[int, Field(ge=1, le=10**7)]
+    channels: Annotated[int, Field(ge=1, le=10**6)]
+    layout: Annotated[int, Field(ge=1, le=10**6)]
+    ways: _Count
+    turned: _Count
+    largest: _Positive
+    light: _Pair
+    sharpness: _Pair
+    shape: _Pair
+
+
+class Manifest(_Strict):
+    """What `expert.json` says.
+
+    Attributes:
+        format: of the folder.
+        learnt_from: what the expert was learnt from, as the caller names it.
+        sizes: of the levels.
+        usual: per level and way, median and 0.99 quantile.
+        threshold: low, high, area.
+        standings: per number, middle and spread.
+        weights: per number.
+        joined: middle and spread of the weighted mean.
+        left_out: scores of left-out good images.
+        stood_in: whether changed copies stood in for them.
+        wholes: the good images as wholes.
+    """
+
+    format: Literal[1]
+    learnt_from: Annotated[str, Field(max_length=200)]
+    sizes: Annotated[tuple[int | None, ...], Field(strict=False, min_length=1, max_length=8)]
+    usual: Annotated[tuple[dict[str, _Pair], ...], Field(strict=False)]
+    threshold: Annotated[tuple[_Finite, _Finite, _Finite], Field(strict=False)]
+    standings: dict[str, _Pair]
+    weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    joined: _Pair
+    left_out: Annotated[tuple[_Finite, ...], Field(strict=False)]
+    stood_in: bool
+    wholes: _Wholes
+
+
+def shelves(folder: Path, count: int) -> tuple[Shelf, ...]:
+    """Where an expert in this folder keeps patches: an expert of many images is learnt on them."""
+    return tuple(memory_shelf(folder / LEVELS / str(at)) for at in range(count))
+
+
+def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
+    """Write an expert. While it is written, an older one in the folder cannot be read.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for number, level in enumerate(expert.levels):
+        save_memory(level.bank, folder / LEVELS / str(number))
+    likeness, (low, high, area) = (
+        expert.likeness,
+        (expert.threshold.low, expert.threshold.high, expert.threshold.area),
+    )
+    manifest = Manifest(
+        format=1,
+        learnt_from=learnt_from,
+        sizes=tuple(level.size for level in expert.levels),
+        usual=tuple({way: (each.median, each.low) for way, each in ways.items()} for ways in expert.usual),
+        threshold=(low, high, area),
+        standings={name: (each.middle, each.spread) for name, each in expert.standings.items()},
+        weights=dict(expert.weights),
+        joined=(expert.joined.middle, expert.joined.spread),
+        left_out=expert.left_out,
+        stood_in=expert.stood_in,
+        wholes=_Wholes(
+            file=write_object(folder / WHOLES, _tensors(likeness)),
+            images=len(likeness.embeddings),
+            channels=likeness.embeddings.shape[1],
+            layout=likeness.layouts.shape[1],
+            ways=likeness.turned.shape[0],
+            turned=likeness.turned.shape[1],
+            largest=likeness.largest,
+            light=likeness.light,
+            sharpness=likeness.sharpness,
+            shape=likeness.shape,
+        ),
+    )
+    write_whole(folder / MANIFEST, manifest.model_dump_json(indent=1).encode())
+    for path in (folder / WHOLES).iterdir():
+        if is_digest(path.stem) and path.stem != manifest.wholes.file:
+            path.unlink(missing_ok=True)
+
+
+def load_expert(folder: Path, eyes: Eyes, learnt_from: str) -> ProductExpert:
+    """Read an expert.
+
+    Args:
+        folder: where `save_expert` wrote it.
+        eyes: as it was learnt with.
+        learnt_from: what it has to be learnt from.
+
+    Raises:
+        MemoryBankError: there is none, it was learnt from something else or with other eyes, or it is damaged.
+    """
+    manifest = _read(folder / MANIFEST)
+    if manifest.learnt_from != learnt_from or manifest.sizes != eyes.sizes:
+        raise MemoryBankError("What was learnt of the good images does not fit them any more; learn it anew.")
+    levels = tuple(
+        Level(size, load_memory(folder / LEVELS / str(number), encoder.sha256))
+        for number, (size, encoder) in enumerate(zip(eyes.sizes, eyes.encoders, strict=True))
+    )
+    return ProductExpert(
+        eyes=eyes,
+        levels=levels,
+        usual=tuple({way: Usual(*pair) for way, pair in ways.items()} for ways in manifest.usual),
+        threshold=Threshold(*manifest.threshold),
+        standings={name: Standing(*pair) for name, pair in manifest.standings.items()},
+        weights=manifest.weights,
+        joined=Standing(*manifest.joined),
+        likeness=_likeness(folder, manifest.wholes),
+        left_out=manifest.left_out,
+        stood_in=manifest.stood_in,
+    )
+
+
+def _likeness(folder: Path, wholes: _Wholes) -> LikenessModel:
+    found = read_object(folder / WHOLES, wholes.file, _shapes(wholes))
+    return LikenessModel(
+        found["embeddings"], found["middle"], found["spread"].clamp_min(1e-12), wholes.largest,
+        wholes.light, wholes.sharpness, wholes.shape, found["layouts"], found["turned"],
+    )  # fmt: skip
+
+
+def _tensors(likeness: LikenessModel) -> dict[str, torch.Tensor]:
+    names = ("embeddings", "middle", "spread", "layouts", "turned")
+    return {name: getattr(likeness, name) for name in names}
+
+
+def _shapes(wholes: _Wholes) -> dict[str, Shape]:
+    shapes = {
+        "embeddings": (wholes.images, wholes.channels),
+        "middle": (wholes.channels,),
+        "spread": (wholes.channels,),
+        "layouts": (wholes.images, wholes.layout),
+        "turned": (wholes.ways, wholes.turned, wholes.layout),
+    }
+    return {name: (torch.float32, shape) for name, shape in shapes.items()}
+
+
+def _read(path: Path) -> Manifest:
+    try:
+        if path.stat().st_size > MOST_MANIFEST:
+            raise MemoryBankError("What was learnt of the good images is damaged; learn it anew.")
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        raise MemoryBankError("What was learnt of the good images is missing or damaged; learn it anew.") from None
+    fits = len(manifest.usual) == len(manifest.sizes) and sum(manifest.weights.values()) > 0
+    if not fits or not set(manifest.weights) <= set(manifest.standings):
+        raise MemoryBankError("What was learnt of the good images is damaged; learn it anew.")
+    return manifest
