@@ -100,8 +100,8 @@ def test_words_where_there_is_too_little_to_tell() -> None:
     few = drift.look([29.0, 30.0] * 25)
     assert not few.drifted and not few.reliable
     assert few.in_words() == (
-        "The last 50 parts were compared with the 60 before. No drift was noticed. A small drift can be noticed once "
-        "about 250 parts are known."
+        "The last 50 parts were compared with the 60 before. No drift was noticed. A small drift can be noticed "
+        "once about 250 parts are known."
     )
     many = drift.look([29.0, 30.0] * 500)
     assert many.reliable and many.in_words().endswith("with the 300 before. No drift was noticed.")

@@ -7,10 +7,10 @@ The test is one of two samples: how little 20 parts of a calibration say is part
 that happened to be an odd one is no drift.
 
 A look after every part is many looks. At p < .001 there would be 1.3 false alarms in 10,000 parts; below `LEAST_P`
-there are about 0.7. A drift of half a deviation is then noticed within 200 parts in 97 of 100 cases, once about 250
-parts are known. Right after a calibration on 60 parts it is noticed in 6 of 10, and on 20 parts in 1 of 10, which
-no test can do much better: the mean of 20 parts is itself off by a fifth of a deviation. `benchmarks/drift.py`
-prints these figures.
+there are about 0.7. A drift of half a deviation is then noticed within 200 parts in at least 95 of 100 cases, once
+about 250 parts are known. If it begins right after the calibration, it is noticed in half of the cases with 60
+parts, and in 2 of 10 with 20 parts. No test with as few false alarms can notice more than 9 of 10 and 5 of 10: the
+mean of 20 parts is itself off by a fifth of a deviation. `benchmarks/drift.py` prints these figures.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class DriftReport:
         if self.drifted:
             return (
                 f"The last {self.parts} parts have {self.direction} scores than the {self.known} before. By chance "
-                f"this happens in fewer than 1 of {1 / LEAST_P:,.0f} looks. Check light, camera and parts, then add "
-                "good parts of today."
+                f"this happens in fewer than 1 of {1 / LEAST_P:,.0f} looks. Check light, camera and parts, then "
+                "add good parts of today."
             )
         said = f"The last {self.parts} parts were compared with the {self.known} before. No drift was noticed."
         return (
