@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from reason_iad.errors import ConfigError, OutputError
+from reason_iad.expert import conformal
 from reason_iad.files import read_lines
 from reason_iad.images import printable
 from reason_iad.inspection.conditions import Conditions
@@ -32,9 +33,9 @@ from reason_iad.schema.verdict import OperatingPoint
 
 LONGEST_LINE = 16 * 2**20
 """Bytes that one result may have: a line names every reference."""
-LEAST_SHARE = 1e-4
-"""Nobody has the ten thousand parts that less would take."""
 LEAST_COMPARED = 2
+"""Other good parts that each is compared with, at least, where they are references themselves: with fewer, they and
+the parts to come are compared in different ways."""
 _KEEP = {
     "other references": "--reference",
     "another category": "--category",
@@ -43,8 +44,6 @@ _KEEP = {
     "other weights": "model",
 }
 """What has to stay the same, by what differs (`conditions.py`)."""
-"""Other good parts that each is compared with, at least, where they are references themselves: with fewer, they and
-the parts to come are compared in different ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def operating_point(
 
     Args:
         good: good parts as they were inspected; of one picture the first counts.
-        false_alarms: share of good parts that may be called defective, from `LEAST_SHARE`; None: not bounded.
+        false_alarms: share of good parts that may be called defective (`conformal.check_share`); None: not bounded.
         defective: the same of defective parts.
         missed: share of defective parts that may pass, the same.
 
@@ -143,7 +142,7 @@ def conformal_threshold(probabilities: Sequence[float], false_alarms: float) -> 
 
     Args:
         probabilities: of a defect, in [0, 1], of good parts.
-        false_alarms: the share, in [`LEAST_SHARE`, 1 - `LEAST_SHARE`].
+        false_alarms: the share, as `conformal.check_share` wants it.
 
     Raises:
         ConfigError: as above.
@@ -156,7 +155,7 @@ def lowest_defective(probabilities: Sequence[float], missed: float) -> float:
 
     Args:
         probabilities: of a defect, in [0, 1], of defective parts.
-        missed: the share, in [`LEAST_SHARE`, 1 - `LEAST_SHARE`].
+        missed: the share, as `conformal.check_share` wants it.
 
     Raises:
         ConfigError: as above.
@@ -180,19 +179,13 @@ def _decisive(
 
 
 def _rank(count: int, share: float, kind: str, errors: str) -> int:
-    """Which part from the wrong end is the first that has to be decided rightly: floor(share * (count + 1))."""
-    if not LEAST_SHARE <= share <= 1 - LEAST_SHARE:
-        raise ConfigError(
-            f"The share of {errors} is {share:g}; it must lie between {LEAST_SHARE} and {1 - LEAST_SHARE}, such as "
-            "0.1 for a tenth."
-        )
-    # Rounded first: a tenth of 20 parts is 2, though 0.1 * 20 may be a hair less.
-    rank = min(math.floor(round(share * (count + 1), 9)), count)
+    """Which part from the wrong end is the first that has to be decided rightly."""
+    conformal.check_share(share, errors)
+    rank = conformal.rank(count, share)
     if not rank:
-        least = math.ceil(round(1 / share - 1, 9))
         raise ConfigError(
             f"{count} {kind} parts are too few to promise at most {100 * share:g} % {errors}; inspect at least "
-            f"{least}, or allow more."
+            f"{conformal.needed(share)}, or allow more."
         )
     return rank
 
