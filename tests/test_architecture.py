@@ -31,6 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "knowledge": {"errors", "files", "schema"},
     "expert": {"errors", "features", "files", "images", "registry", "schema"},
     "report": {"errors", "files", "images", "schema"},
+    "exports": {"errors", "files", "images", "schema"},
     # one inspection: tells the story and knows the rooms
     "inspection": {"backbones", "config", "errors", "expert", "files", "images", "knowledge", "reasoning",
                    "schema"},

@@ -15,6 +15,7 @@ from reason_iad.images.loading import (
     printable,
 )
 from reason_iad.images.sources import LoadedImage, Picture, as_pictures
+from reason_iad.images.tint import tinted
 
 __all__ = [
     "FORMATS",
@@ -34,4 +35,5 @@ __all__ = [
     "is_normal_name",
     "load_image",
     "printable",
+    "tinted",
 ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from reason_iad.images import tinted
 from reason_iad.schema import PLACES, Box, Heat, InjectedPatch
 
 LARGE = 900
@@ -21,14 +22,6 @@ THUMBNAIL = 320
 
 SERIES = 6
 """Number of colours for think tokens, in the style sheet and in the plots."""
-
-# Heat map: transparent, then amber, then red. Stops are value, (R, G, B, opacity).
-_HEAT = (
-    (0.0, (255, 196, 0, 0.0)),
-    (0.15, (255, 196, 0, 0.25)),
-    (0.5, (255, 128, 0, 0.6)),
-    (1.0, (214, 16, 40, 0.8)),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +79,10 @@ def heat_picture(pixels: Image.Image, evidence: Heat, alt: str) -> Picture | Non
     """Draw a map over a grey copy of the picture; None if the map is malformed."""
     if min(evidence.rows, evidence.columns) < 1 or len(evidence.values) != evidence.rows * evidence.columns:
         return None
-    values = np.nan_to_num(np.asarray(evidence.values, np.float32)).reshape(evidence.rows, evidence.columns)
+    values = np.asarray(evidence.values, np.float32).reshape(evidence.rows, evidence.columns)
     grey = pixels.convert("L").convert("RGB")
     grey.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)
-    heat = Image.fromarray(values.clip(0, 1)).resize(grey.size, Image.Resampling.BILINEAR)
-    stops = [value for value, _ in _HEAT]
-    red, green, blue, opacity = (
-        np.interp(np.asarray(heat), stops, [colour[channel] for _, colour in _HEAT]) for channel in range(4)
-    )
-    colour = np.stack([red, green, blue], axis=-1)  # (H, W, 3)
-    mixed = np.asarray(grey) * (1 - opacity[..., None]) + colour * opacity[..., None]
-    drawn = picture(Image.fromarray(np.rint(mixed).astype(np.uint8)), alt)
+    drawn = picture(tinted(grey, values), alt)
     return Picture(drawn.uri, alt, pixels.width, pixels.height)
 
 
