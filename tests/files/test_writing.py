@@ -16,7 +16,7 @@ import pytest
 
 import reason_iad
 from reason_iad.errors import OutputError
-from reason_iad.files import append_lines, read_lines, write_atomic
+from reason_iad.files import append_lines, is_temporary, read_lines, replacing, write_atomic
 
 ENV = os.environ | {"PYTHONPATH": str(Path(reason_iad.__file__).parents[1])}
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX")
@@ -232,6 +232,30 @@ def test_an_interrupt_while_writing_leaves_the_old_file(tmp_path: Path, monkeypa
 
 
 @posix
+def test_a_long_file_is_replaced_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "long.bin"
+    path.write_bytes(b"old")
+    with replacing(path) as file:
+        for _ in range(3):
+            file.write(b"new")
+        assert path.read_bytes() == b"old"
+        assert [is_temporary(each.name) for each in sorted(tmp_path.iterdir())] == [True, False]
+    assert path.read_bytes() == b"newnewnew" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_long_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "long.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(KeyError), replacing(path) as file:
+        file.write(b"new")
+        raise KeyError
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(OutputError, match="does not exist"), replacing(tmp_path / "none" / "x"):
+        pass
+    with pytest.raises(OutputError, match="no ordinary file"), replacing(tmp_path):
+        pass
+
+
 def test_kill_9_loses_at_most_the_line_in_flight(tmp_path: Path) -> None:
     """A process appends long lines until it is killed; every line it had reported as written is there."""
     code = (

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from reason_iad.exports.coco import CocoImage, coco
-from reason_iad.exports.folder import FORMATS, ExportFolder, formats
+from reason_iad.exports.folder import ExportFolder
+from reason_iad.exports.formats import FORMATS, formats
 from reason_iad.exports.labelme import labelme
 from reason_iad.exports.pictures import mask, overlay
 from reason_iad.exports.shapes import Shape, shapes_of

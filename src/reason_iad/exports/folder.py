@@ -6,34 +6,18 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reason_iad.errors import ConfigError, ImageError, OutputError, did_you_mean
+from reason_iad.errors import ImageError, OutputError
 from reason_iad.exports.coco import CocoImage, coco
+from reason_iad.exports.formats import FORMATS
 from reason_iad.exports.labelme import labelme
 from reason_iad.exports.pictures import mask, overlay
 from reason_iad.files import write_atomic
 from reason_iad.images import LoadedImage, printable
 from reason_iad.schema import Inspection
 
-FORMATS = ("overlay", "mask", "coco", "labelme")
-"""What can be exported."""
 SUFFIXES = {"overlay": ".overlay.png", "mask": ".mask.png", "labelme": ".labelme.json"}
 """What is added to the whole name of an image. `part.png` and `part.jpg` so have files of their own."""
 COCO = "coco.json"
-
-
-def formats(names: Sequence[str]) -> tuple[str, ...]:
-    """Formats by their names, in the order of `FORMATS`; none given: all.
-
-    Raises:
-        ConfigError: there is no such format.
-    """
-    for name in names:
-        if name not in FORMATS:
-            raise ConfigError(
-                f"There is no export format '{name}'.{did_you_mean(name, FORMATS)} "
-                f"Choose from: {', '.join(FORMATS)}."
-            )
-    return tuple(name for name in FORMATS if not names or name in names)
 
 
 class ExportFolder:

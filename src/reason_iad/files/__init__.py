@@ -6,6 +6,18 @@ from reason_iad.files.hashing import file_sha256
 from reason_iad.files.lines import append_lines, read_lines
 from reason_iad.files.locking import Hold, hold
 from reason_iad.files.log import Log
-from reason_iad.files.writing import made_folder, write_atomic
+from reason_iad.files.writing import is_temporary, made_folder, replacing, sync_folder, write_atomic
 
-__all__ = ["Hold", "Log", "append_lines", "file_sha256", "hold", "made_folder", "read_lines", "write_atomic"]
+__all__ = [
+    "Hold",
+    "Log",
+    "append_lines",
+    "file_sha256",
+    "hold",
+    "is_temporary",
+    "made_folder",
+    "read_lines",
+    "replacing",
+    "sync_folder",
+    "write_atomic",
+]
