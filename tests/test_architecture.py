@@ -31,6 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "knowledge": {"errors", "files", "schema"},
     "expert": {"errors", "features", "files", "images", "registry", "schema"},
     "report": {"errors", "files", "images", "schema"},
+    "exports": {"errors", "files", "images", "schema"},
     # what is known of one kind of part, on disk
     "products": {"config", "errors", "expert", "features", "files", "images", "knowledge", "schema"},
     # one inspection: tells the story and knows the rooms

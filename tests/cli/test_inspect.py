@@ -340,7 +340,7 @@ def test_reports_stay_under_their_folder(make_image: Callable[..., Path], tmp_pa
     out = tmp_path / "out" / "deep"
     CliRunner().invoke(main, [*arguments, "--report", str(out), "--json", str(tmp_path / "o.jsonl"), "--quiet"])
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
-    assert written == {"out/deep/a/one.png.html", "out/deep/b/two.png.html"}
+    assert written == {"out/deep/a/one.png.html", "out/deep/b/two.png.html", "out/deep/index.html"}
 
 
 def test_a_sink_may_not_write_over_an_input_or_into_another_output(

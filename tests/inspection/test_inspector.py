@@ -91,6 +91,7 @@ def test_every_method_inspects(method: str, part: Path, good: list[Path], knowle
 def test_a_pass_has_no_type_and_no_region(part: Path) -> None:
     result = inspector(threshold=1.0).inspect(part)
     assert (result.verdict, result.defect_type, result.region) == ("pass", None, None)
+    assert result.findings == ()
     assert {answer.key for answer in result.evidence.answers} == {"detection", "explanation"}
 
 
@@ -353,6 +354,10 @@ def test_it_looks_again_where_most_differs_and_says_where_and_how_large(weighing
         assert box.x1 <= 208 < box.x2 and box.y1 <= 165 < box.y2
     assert region.place == "bottom right" and region.box.x2 - region.box.x1 < 60
     assert region.share == pytest.approx(170 / (240 * 200), rel=0.8)
+    first = result.findings[0]
+    assert (first.place, first.type) == (region.place, result.defect_type)
+    assert first.box.x1 < region.box.x2 and region.box.x1 < first.box.x2, "it lies where the region lies"
+    assert 0.2 < first.share / region.share < 5
     assert result.explanation.startswith(f"Defect: {result.defect_type} at bottom right, {size_of(region.share)}.")
     looks = [(answer.key, answer.closer) for answer in result.evidence.answers]
     assert looks[:5] == [

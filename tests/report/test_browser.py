@@ -14,6 +14,7 @@ from PIL import Image
 import report_cases as cases
 from reason_iad.images import LoadedImage
 from reason_iad.report import save_report
+from reason_iad.report.overview import PAGE, Overview
 from reason_iad.schema import Inspection, ReferenceEvidence
 from reason_iad.schema.verdict import OperatingPoint
 
@@ -129,3 +130,40 @@ def test_the_first_screen_answers_everything(tmp_path: Path, name: str, width: i
     assert set(found) == {"outcome", "what", "sure", "marked", "why"} | ({"where"} if name != "pass" else set())
     for key, (left, top, right, bottom) in found.items():
         assert 0 <= left < right <= width and 0 <= top < bottom <= height, f"{key} lies outside the first screen"
+
+
+CHOOSE = """
+<script>
+addEventListener("load", () => {
+  const page = document.querySelector("iframe").contentDocument;
+  const shown = () => [...page.querySelectorAll(".parts > li")].filter(part => part.offsetHeight > 0).length;
+  const found = {scroll: page.documentElement.scrollWidth, all: shown()};
+  for (const kind of ["defect", "failed", "pass"]) {
+    page.querySelector(`label[for=show-${kind}]`).click();
+    found[kind] = shown();
+  }
+  const result = document.createElement("output");
+  result.textContent = "FOUND" + JSON.stringify(found) + "END";
+  document.body.append(result);
+});
+</script>
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_overview_fits_and_its_filter_works(tmp_path: Path, width: int) -> None:
+    with Overview(tmp_path) as overview:
+        for number in range(3):
+            image = cases.defect().image.model_copy(update={"name": f"{number}.png"})
+            part = cases.defect(image=image) if number < 2 else cases.good(image=image)
+            long = f"a_folder/{'a_long_name_' * 6}{number}.png"
+            overview.add(part, long, cases.plate(number < 2), tmp_path / "out.html")
+        overview.add_failed("torn.png", "torn.png", "The image 'torn.png' is damaged. Copy it again.")
+        overview.write()
+    frame = f'<iframe src="{PAGE}" style="width:{width}px;height:800px;border:0"></iframe>'
+    (tmp_path / "frame.html").write_text(f"<!DOCTYPE html><body>{frame}{CHOOSE}</body>")
+    done = browse(tmp_path / "frame.html", tmp_path / "profile", "--dump-dom", "--allow-file-access-from-files")
+    found = json.loads(done.stdout.split("<output>FOUND")[1].split("END</output>")[0])
+    assert found.pop("scroll") <= width, "nothing is cut off at the side"
+    assert found == {"all": 4, "defect": 2, "failed": 1, "pass": 1}
+    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Refused to" in line]

@@ -9,8 +9,8 @@ import click
 from reason_iad.cli.checks import check_output, note_unknown_category
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, OUTPUT, option
-from reason_iad.cli.inspect import STDOUT
 from reason_iad.cli.options import category_option, engine_options, reference_option
+from reason_iad.cli.outputs import STDOUT
 from reason_iad.cli.values import ManyValues
 
 

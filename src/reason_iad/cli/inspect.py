@@ -12,23 +12,25 @@ from typing import TYPE_CHECKING
 import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, fail
-from reason_iad.cli.checks import check_output, check_resume, make_folder, note_unknown_category
+from reason_iad.cli.checks import note_unknown_category
+from reason_iad.cli.delivery import deliveries, normal_path
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, VERDICT, option
 from reason_iad.cli.listing import Listing
 from reason_iad.cli.options import category_option, engine_options, reference_option
+from reason_iad.cli.outputs import STDOUT, check_export, check_outputs, chosen_formats
 from reason_iad.cli.promises import Promised, promise_options
 from reason_iad.cli.values import ManyValues
-from reason_iad.errors import ConfigError, OutputError, ReasonIADError
+from reason_iad.errors import ConfigError
 
 if TYPE_CHECKING:
+    from reason_iad.cli.delivery import Delivery
     from reason_iad.inspection.conditions import Conditions
     from reason_iad.inspection.many import Outcome
     from reason_iad.inspection.operating_point import KnownParts
     from reason_iad.inspection.results import ResultLog
     from reason_iad.schema import Inspection
 
-STDOUT = Path("-")
 _CODES = {"failed": EXIT_FAILED, "defect": EXIT_DEFECT, "review": EXIT_REVIEW, "pass": 0}
 """Exit codes, the one that counts most first."""
 
@@ -46,7 +48,9 @@ class Job:
         lines: results are JSON lines (else one document).
         json: where JSON goes; `STDOUT`, or None for nowhere: then people read the results.
         report: the HTML file of a single image, the folder of several; or None.
-        root: folder that the paths of several reports are relative to.
+        root: folder that the paths of reports and exports are relative to.
+        export: the folder of exports; None for none.
+        formats: what is exported.
     """
 
     paths: tuple[Path, ...]
@@ -63,6 +67,8 @@ class Job:
     quiet: bool
     jobs: int = 1
     known: tuple[KnownParts, ...] = ()
+    export: Path | None = None
+    formats: tuple[str, ...] = ()
 
 
 @click.command(cls=ManyValues)
@@ -92,7 +98,21 @@ class Job:
     "--report",
     type=click.Path(path_type=Path),
     metavar="OUT.html",
-    help="Write a report that any browser shows. For several parts, give the name of a folder.",
+    help="Write a report that any browser shows. For several parts, give the name of a folder: it gets a report of "
+    "each, an overview (index.html) and a table (results.csv).",
+)
+@option(
+    OUTPUT,
+    "--export",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write files for other programs into this folder: pictures with what was found, masks, COCO and LabelMe.",
+)
+@option(
+    OUTPUT,
+    "--formats",
+    metavar="NAMES",
+    help="What to export, with commas between: overlay, mask, coco, labelme.  [default: all]",
 )
 @option(
     OUTPUT,
@@ -123,7 +143,7 @@ class Job:
 def inspect(
     engine: Engine, parts: tuple[Path, ...], references: tuple[Path, ...], category: str | None,
     question: str | None, report: Path | None, json: Path | None, resume: bool, overwrite: bool, quiet: bool,
-    jobs: int, promised: Promised, sinks: tuple[str, ...],
+    jobs: int, promised: Promised, sinks: tuple[str, ...], export: Path | None, formats: str | None,
 ) -> None:  # fmt: skip
     """Inspect parts: pass or defect, what, where and why.
 
@@ -164,8 +184,12 @@ def inspect(
         overwrite=overwrite,
         quiet=quiet,
         jobs=jobs,
+        export=export,
+        formats=chosen_formats(export, formats),
     )
-    _check_outputs(job, promised, sinks)
+    check_outputs(job, (*job.references, *promised.files), sinks)
+    if export is not None:
+        check_export(export, parts)
     if promised:
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
@@ -174,35 +198,6 @@ def inspect(
     with open_sinks(sinks) as send:
         code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
     click.get_current_context().exit(code)
-
-
-def _check_outputs(job: Job, promised: Promised, sinks: tuple[str, ...]) -> None:
-    """Refuse, before the long part, outputs that cannot be written or would destroy something."""
-    inputs = (*job.paths, *job.references, *promised.files)
-    to_file = job.json is not None and job.json != STDOUT
-    if job.resume and not to_file:
-        raise OutputError("--resume needs a file to continue. Name it with --json.")
-    check_resume(job.resume, job.overwrite)
-    if job.json is not None and to_file:
-        check_output(job.json, inputs)
-    taken = {normal_path(job.json)} if job.json is not None and to_file else set()
-    for target in (Path(sink.partition(":")[2]) for sink in sinks if sink.startswith("jsonl:")):
-        check_output(target, inputs)
-        if normal_path(target) in taken:
-            raise OutputError(f"'{target}' is written to already. Give each --sink, and --json, a file of its own.")
-        taken.add(normal_path(target))
-    if job.report is None:
-        return
-    if job.report == STDOUT:
-        raise OutputError("A report cannot be printed. Give --report a file name such as report.html.")
-    if job.single:
-        check_output(job.report, inputs)
-    elif job.report.is_file() or job.report.suffix.lower() in (".html", ".htm"):
-        raise OutputError(
-            f"--report '{job.report}' is one file, but there are several parts. Give the name of a folder."
-        )
-    else:
-        make_folder(job.report, "--report")
 
 
 def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, Job]:
@@ -263,7 +258,9 @@ def _admit(job: Job, result: Inspection) -> None:
 
 def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
     from reason_iad.cli.show import show_inspection
+    from reason_iad.exports import ExportFolder
     from reason_iad.files import write_atomic
+    from reason_iad.images import load_image
     from reason_iad.inspection.many import named
     from reason_iad.report import save_report
 
@@ -277,19 +274,22 @@ def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> i
         write_atomic(job.json, result.to_json(indent=2) + "\n")
     if job.report is not None:
         save_report(result, job.report, image=path, references=job.references)
+    if job.export is not None:
+        exports = ExportFolder(job.export, job.root, job.formats)
+        exports.add(result, normal_path(path), lambda: load_image(path))
+        exports.close()
     send(result)
     if not job.quiet:
         to_stderr = job.json == STDOUT
         show_inspection(result, err=to_stderr)
         if job.report is not None:
             click.echo(f"  report     {job.report}", err=to_stderr)
+        if job.export is not None:
+            click.echo(f"  exports    {job.export}", err=to_stderr)
     return _CODES[result.verdict]
 
 
 def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
-    from reason_iad.inspection.many import inspect_many
-    from reason_iad.schema import Inspection
-
     log = _open_log(engine, job)
     verdicts = {path: log.verdict(path) for path in job.paths} if log else {}
     pending = [path for path in job.paths if not verdicts.get(path)]
@@ -297,26 +297,54 @@ def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> 
     listing.counts.update(verdict for verdict in verdicts.values() if verdict)
     if done := len(job.paths) - len(pending):
         listing.say(f"The results of {done} of {len(job.paths)} images are already in '{job.json}'.")
-    try:
-        if pending:
-            outcomes = inspect_many(
-                engine.load(), pending, references=job.references, category=job.category, question=job.question,
-                workers=job.jobs,
-            )  # fmt: skip
-            with closing(outcomes), listing.progress(len(pending)):
-                for path, outcome in zip(pending, outcomes, strict=True):
-                    if isinstance(outcome, Inspection):
-                        _admit(job, outcome)
-                        outcome = _reported(job, path, outcome)  # first: a line in the log means all is done
-                    send(outcome)
-                    _write_line(log, job, outcome)
-                    listing.add(outcome)
-    except KeyboardInterrupt:
-        fail(f"Interrupted.{_kept(log, job, listing)}", EXIT_INTERRUPTED)
-    if log:
-        log.close()
-    listing.sum_up(job.json if log else None, job.report)
+    with deliveries(job.root, job.references, job.report, job.export, job.formats) as delivery:
+        try:
+            _recall(log, job, delivery)
+            if pending:
+                _inspect_pending(engine, job, pending, log, listing, delivery, send)
+        except KeyboardInterrupt:
+            if listing.counts:
+                delivery.finish()
+            fail(f"Interrupted.{_kept(log, job, listing)}", EXIT_INTERRUPTED)
+        if log:
+            log.close()
+        delivery.finish()
+    listing.sum_up(job.json if log else None, job.report, job.export)
     return next((code for kind, code in _CODES.items() if listing.counts[kind]), 0)
+
+
+def _inspect_pending(
+    engine: Engine, job: Job, pending: list[Path], log: ResultLog | None, listing: Listing, delivery: Delivery,
+    send: Callable[[Outcome], None],
+) -> None:  # fmt: skip
+    """Inspect parts, and keep and show each result as soon as it is there."""
+    from reason_iad.inspection.many import inspect_many
+    from reason_iad.schema import Inspection
+
+    outcomes = inspect_many(
+        engine.load(), pending, references=job.references, category=job.category, question=job.question,
+        workers=job.jobs,
+    )  # fmt: skip
+    with closing(outcomes), listing.progress(len(pending)):
+        for path, outcome in zip(pending, outcomes, strict=True):
+            if isinstance(outcome, Inspection):
+                _admit(job, outcome)
+            outcome = delivery.deliver(path, outcome)  # first: a line in the log means all is done
+            send(outcome)
+            _write_line(log, job, outcome)
+            listing.add(outcome)
+
+
+def _recall(log: ResultLog | None, job: Job, delivery: Delivery) -> None:
+    """Give the overview and the exports the parts whose results are in the log already."""
+    if log is None or not job.resume or not delivery:
+        return
+    from reason_iad.images import printable
+
+    paths = {printable(path): path for path in job.paths}
+    for result in log.results():
+        if (path := paths.get(result.image.name)) is not None:
+            delivery.deliver(path, result, earlier=True)
 
 
 def _kept(log: ResultLog | None, job: Job, listing: Listing) -> str:
@@ -350,28 +378,3 @@ def _write_line(log: ResultLog | None, job: Job, outcome: Outcome) -> None:
         log.append(outcome)
     elif job.json == STDOUT:
         click.echo(outcome.model_dump_json())
-
-
-def _reported(job: Job, path: Path, result: Inspection) -> Outcome:
-    """Write a report at the place under the folder that the image has under the common root.
-
-    Returns the result, or a failure if its report cannot be written: the other images go on.
-    """
-    from reason_iad.inspection.many import Failure
-    from reason_iad.report import save_report
-
-    if job.report is None:
-        return result
-    relative = normal_path(path).relative_to(job.root)
-    target = job.report / relative.with_name(relative.name + ".html")
-    try:
-        make_folder(target.parent, "--report")
-        save_report(result, target, image=path, references=job.references)
-    except ReasonIADError as error:
-        return Failure(image=str(path), error=str(error))
-    return result
-
-
-def normal_path(path: Path) -> Path:
-    """The absolute path without '..', so that nothing is written above the folder asked for."""
-    return Path(os.path.abspath(path))  # noqa: PTH100 (resolve() would follow links)

@@ -80,12 +80,13 @@ class Listing:
         else:
             click.echo(line)
 
-    def sum_up(self, log: Path | None, reports: Path | None) -> None:
+    def sum_up(self, log: Path | None, reports: Path | None, exports: Path | None = None) -> None:
         """Say how many parts pass, which failed, and where results are.
 
         Args:
             log: the file of results; None if there is none.
-            reports: the report, or the folder of them; None if there is none.
+            reports: the folder of reports; None if there is none.
+            exports: the folder of exports; None if there is none.
         """
         number = self.counts.total()
         self.say(f"{number} {'image' if number == 1 else 'images'}: {', '.join(_counted(self.counts))}")
@@ -98,7 +99,9 @@ class Listing:
         if self._alone:
             self.say(NO_GOOD_PART)
         if reports is not None:
-            self.say(f"Reports: {reports}")
+            self.say(f"Reports: {reports}\nOverview: {reports / 'index.html'}")
+        if exports is not None:
+            self.say(f"Exports: {exports}")
 
     def say(self, message: str) -> None:
         """Print something about the run on standard error."""

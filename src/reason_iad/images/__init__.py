@@ -16,6 +16,7 @@ from reason_iad.images.loading import (
 )
 from reason_iad.images.masks import decode_mask
 from reason_iad.images.sources import LoadedImage, Picture, as_pictures
+from reason_iad.images.tint import tinted
 
 __all__ = [
     "FORMATS",
@@ -36,4 +37,5 @@ __all__ = [
     "is_normal_name",
     "load_image",
     "printable",
+    "tinted",
 ]

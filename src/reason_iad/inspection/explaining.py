@@ -15,7 +15,7 @@ from reason_iad.inspection.questions import explanation_question
 
 if TYPE_CHECKING:
     from reason_iad.inspection.deciding import Case, Decision
-    from reason_iad.inspection.findings import Finding
+    from reason_iad.inspection.findings import Defect
     from reason_iad.schema import Verdict
 
 
@@ -32,15 +32,15 @@ class Explanation:
     decision: Decision
 
 
-def explain(case: Case, verdict: Verdict, finding: Finding | None) -> Explanation:
+def explain(case: Case, verdict: Verdict, defect: Defect | None) -> Explanation:
     """Have the model explain the verdict.
 
     Args:
         case: the picture and everything about it.
         verdict: what was decided.
-        finding: what the defect is; None for a pass.
+        defect: what the defect is; None for a pass.
     """
-    claims = () if finding is None else finding.claims
+    claims = () if defect is None else defect.claims
     opening = explanation_opening(verdict != "pass", claims, types_known=bool(case.known.defects))
     decision = ask(case, explanation_question(opening))
     store = case.setup.knowledge
@@ -48,7 +48,7 @@ def explain(case: Case, verdict: Verdict, finding: Finding | None) -> Explanatio
         verdict != "pass",
         claims,
         list(case.known.defects),
-        finding is not None and finding.region.share is not None,
+        defect is not None and defect.region.share is not None,
         case.known.category.name,
         {} if store is None else store.categories(),
     )

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
     from reason_iad.inspection.deciding import Decision
     from reason_iad.inspection.explaining import Explanation
-    from reason_iad.inspection.findings import Finding
+    from reason_iad.inspection.findings import Defect
     from reason_iad.inspection.fusion import LateFusion
     from reason_iad.knowledge import Gallery, KnowledgeStore
 
@@ -195,10 +195,10 @@ class Inspector:
         # The questions: is there a defect, which and where, and why?
         whether = decide(case, detection_question())
         verdict = self._verdict(whether.answer.probabilities["A"])
-        finding = None if verdict == "pass" else find_defect(case)
-        explanation = explain(case, verdict, finding)
+        defect = None if verdict == "pass" else find_defect(case)
+        explanation = explain(case, verdict, defect)
         further = () if extra is None else (ask(case, extra),)
-        return self._inspection(case, verdict, whether, finding, explanation, further)
+        return self._inspection(case, verdict, whether, defect, explanation, further)
 
     def ask(
         self,
@@ -255,13 +255,13 @@ class Inspector:
         case: Case,
         verdict: Verdict,
         whether: Decision,
-        finding: Finding | None,
+        defect: Defect | None,
         explanation: Explanation,
         further: tuple[Decision, ...],
     ) -> Inspection:
         """The result of all steps."""
-        found = () if finding is None else finding.decisions
-        kind = None if finding is None else finding.kind
+        found = () if defect is None else defect.decisions
+        kind = None if defect is None else defect.kind
         return Inspection(
             image=described(case.subject.image),
             verdict=verdict,
@@ -272,8 +272,9 @@ class Inspector:
             seed=self.config.seed,
             defect_type=None if kind is None else kind.name,
             severity=None if kind is None else kind.severity,
-            region=None if finding is None else finding.region,
-            claims=None if finding is None else finding.claims,
+            region=None if defect is None else defect.region,
+            findings=() if defect is None else defect.findings,
+            claims=None if defect is None else defect.claims,
             explanation=explanation.text,
             evidence=gather(case, (whether, *found, explanation.decision, *further)),
             timings_ms=case.clock.read(),

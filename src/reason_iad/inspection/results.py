@@ -6,7 +6,7 @@ costs at most the images in flight. A log holds results that were made under the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -82,6 +82,13 @@ class ResultLog:
     def verdict(self, image: Path) -> Verdict | None:
         """The verdict in the log; None if the image has yet to be inspected (or again, as it changed)."""
         return self._done.get(printable(image))
+
+    def results(self) -> Iterator[Inspection]:
+        """The results in the log, one after another; failures are left out."""
+        for number, line in enumerate(self._log.lines(), 1):
+            outcome = parse_line(line, f"Line {number} of '{printable(self.path)}'")
+            if isinstance(outcome, Inspection):
+                yield outcome
 
     def require(self, conditions: Conditions) -> None:
         """Make sure that results made under these conditions may be added.

@@ -20,7 +20,12 @@ __all__ = ["render_report", "save_report"]
 
 
 def save_report(
-    inspection: Inspection, path: str | Path, *, image: Picture, references: Picture | Sequence[Picture] = ()
+    inspection: Inspection,
+    path: str | Path,
+    *,
+    image: Picture,
+    references: Picture | Sequence[Picture] = (),
+    compact: bool = False,
 ) -> Path:
     """Write the report of an inspection.
 
@@ -29,6 +34,7 @@ def save_report(
         path: the HTML file to write (replaced atomically).
         image: the inspected image, because results carry hashes and no pixels. As in `Inspector.inspect`.
         references: those of `evidence.references` in order, of which the page shows the used ones; or these alone.
+        compact: smaller pictures, and for a pass no more than that of the part: for one of many parts.
 
     Returns:
         The path written.
@@ -37,14 +43,20 @@ def save_report(
         ImageError: an image cannot be read, or `image` is not the one that was inspected.
         OutputError: the file cannot be written; an old report is then unchanged.
     """
-    write_atomic(path, render_report(inspection, image=image, references=references))
+    write_atomic(path, render_report(inspection, image=image, references=references, compact=compact))
     return Path(path)
 
 
-def render_report(inspection: Inspection, *, image: Picture, references: Picture | Sequence[Picture] = ()) -> str:
+def render_report(
+    inspection: Inspection,
+    *,
+    image: Picture,
+    references: Picture | Sequence[Picture] = (),
+    compact: bool = False,
+) -> str:
     """Return the report of an inspection as HTML; see `save_report`. Same inspection, same text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
+    from reason_iad.report.layout import environment
+    from reason_iad.report.pictures import COMPACT, FULL, PLAIN
     from reason_iad.report.view import build_view
 
     picture = load_image(image)
@@ -53,16 +65,10 @@ def render_report(inspection: Inspection, *, image: Picture, references: Picture
             f"'{picture.name}' has {picture.width}x{picture.height} pixels, but the image inspected had "
             f"{inspection.image.width}x{inspection.image.height}; give the inspected image to the report."
         )
-    environment = Environment(
-        loader=PackageLoader("reason_iad", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    given = as_pictures(references)
+    detail = FULL if not compact else PLAIN if inspection.verdict == "pass" else COMPACT
+    given = as_pictures(references) if detail.evidence else ()
     recorded = inspection.evidence.references
     every = len(given) >= len(recorded)
     used = [each for at, each in enumerate(given) if not every or at >= len(recorded) or recorded[at].used]
-    view = build_view(inspection, picture, [load_image(reference) for reference in used])
-    return environment.get_template("template.html.j2").render(view=view, inspection=inspection)
+    view = build_view(inspection, picture, [load_image(reference) for reference in used], detail)
+    return environment().get_template("template.html.j2").render(view=view, inspection=inspection)

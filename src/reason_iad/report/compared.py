@@ -9,7 +9,7 @@ from itertools import zip_longest
 from PIL import Image
 
 from reason_iad.images import LoadedImage
-from reason_iad.report.pictures import SMALL, THUMBNAIL, Picture, heat_picture, picture, rectangle
+from reason_iad.report.pictures import FULL, Detail, Picture, heat_picture, picture, rectangle
 from reason_iad.schema import Box, Inspection, MotionEvidence, ReferenceEvidence
 
 AROUND = 1.0
@@ -43,30 +43,38 @@ class ReferenceView:
     picture: Picture | None
 
 
-def compare(inspection: Inspection, image: LoadedImage, references: Sequence[LoadedImage]) -> Comparison:
+def compare(
+    inspection: Inspection, image: LoadedImage, references: Sequence[LoadedImage], detail: Detail = FULL
+) -> Comparison:
     """The closer look at the part and at the first good one, and the map.
 
     Args:
         inspection: the result.
         image: the inspected picture.
         references: the good parts that were used, the most alike first.
+        detail: how large pictures are, and whether there are any.
     """
     evidence = inspection.evidence
+    if not detail.evidence:
+        return Comparison(None, None, "", None, "")
     box = _look(inspection, image)
     part = good = None
     if box is not None:
-        part = picture(_crop(image.pixels, box), "Part of the inspected picture, enlarged.", SMALL)
+        part = picture(
+            _crop(image.pixels, box), "Part of the inspected picture, enlarged.", detail.closer, detail.quality
+        )
     if box is not None and references:
         motion = next((one.motion for one in evidence.references if one.used), None)
         laid = _laid(references[0].pixels, motion, (image.width, image.height))
-        good = picture(_crop(laid, box), f"The same place of the good part {references[0].name}.", SMALL)
+        same = f"The same place of the good part {references[0].name}."
+        good = picture(_crop(laid, box), same, detail.closer, detail.quality)
     note = "The marked region and what lies around it."
     if box is not None and box == evidence.closer:
         note = f"The spot that {what_is_special(inspection)}."
     alt = f"Map over the inspected picture: where it differs from the good part{plural(inspection)}."
     weighed = evidence.fusion.heat if evidence.fusion else None
     maps = (weighed, evidence.anomaly_map) if evidence.anomaly_map else ()  # the first that is whole
-    heat = next(filter(None, (heat_picture(image.pixels, one, alt) for one in maps if one)), None)
+    heat = next(filter(None, (heat_picture(image.pixels, one, alt, detail) for one in maps if one)), None)
     return Comparison(part, good, note, heat, _map_note(inspection))
 
 
@@ -121,26 +129,30 @@ def _laid(pixels: Image.Image, motion: MotionEvidence | None, size: tuple[int, i
     return whole.rotate(-motion.degrees, Image.Resampling.BICUBIC, translate=shift)
 
 
-def reference_views(inspection: Inspection, given: Sequence[LoadedImage]) -> tuple[ReferenceView, ...]:
+def reference_views(
+    inspection: Inspection, given: Sequence[LoadedImage], detail: Detail = FULL
+) -> tuple[ReferenceView, ...]:
     """The used references of the evidence in order, then pictures given beyond them (nothing is hidden)."""
+    if not detail.evidence:
+        return ()
     recorded = [reference for reference in inspection.evidence.references if reference.used]
-    return tuple(_reference(record, image) for record, image in zip_longest(recorded, given))
+    return tuple(_reference(record, image, detail) for record, image in zip_longest(recorded, given))
 
 
-def _reference(record: ReferenceEvidence | None, image: LoadedImage | None) -> ReferenceView:
+def _reference(record: ReferenceEvidence | None, image: LoadedImage | None, detail: Detail) -> ReferenceView:
     name = record.name if record else image.name if image else ""
     if record is None:
-        detail = "It was not used in this inspection."
+        note = "It was not used in this inspection."
     elif image is None:
-        detail = f"Picture not included (sha256 {record.sha256[:12]})."
+        note = f"Picture not included (sha256 {record.sha256[:12]})."
     elif image.sha256 != record.sha256:
-        detail = "This is not the picture that was used: its hash differs from the recorded one."
+        note = "This is not the picture that was used: its hash differs from the recorded one."
     else:
-        detail = ""
+        note = ""
     if record and record.motion:
-        detail = f"{detail} {_moved(record.motion)}".strip()
-    small = picture(image.pixels, f"The good part {name}.", THUMBNAIL) if image else None
-    return ReferenceView(name, detail, small)
+        note = f"{note} {_moved(record.motion)}".strip()
+    small = picture(image.pixels, f"The good part {name}.", detail.row, detail.quality) if image else None
+    return ReferenceView(name, note, small)
 
 
 def _moved(motion: MotionEvidence) -> str:

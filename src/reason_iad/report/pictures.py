@@ -10,25 +10,37 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from reason_iad.images import tinted
 from reason_iad.schema import PLACES, Box, Heat, InjectedPatch
-
-LARGE = 900
-"""Longest side of the main pictures, pixels."""
-SMALL = 520
-"""Longest side of the pictures that repeat (closer looks, patches), pixels."""
-THUMBNAIL = 320
-"""Longest side of the good parts in a row, pixels."""
 
 SERIES = 6
 """Number of colours for think tokens, in the style sheet and in the plots."""
 
-# Heat map: transparent, then amber, then red. Stops are value, (R, G, B, opacity).
-_HEAT = (
-    (0.0, (255, 196, 0, 0.0)),
-    (0.15, (255, 196, 0, 0.25)),
-    (0.5, (255, 128, 0, 0.6)),
-    (1.0, (214, 16, 40, 0.8)),
-)
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How large the pictures of a page are, and which there are.
+
+    Attributes:
+        main: longest side of the main pictures, pixels.
+        closer: longest side of the pictures that repeat (closer looks, patches), pixels.
+        row: longest side of the good parts in a row, pixels.
+        quality: of JPEG.
+        evidence: whether there are plots, and pictures beside that of the part.
+    """
+
+    main: int = 900
+    closer: int = 520
+    row: int = 320
+    quality: int = 90
+    evidence: bool = True
+
+
+FULL = Detail()
+COMPACT = Detail(main=600, closer=320, row=120, quality=75)
+"""For a defect among many parts."""
+PLAIN = Detail(main=360, quality=70, evidence=False)
+"""For a pass among many parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +84,24 @@ class PatchBox:
     series: int
 
 
-def picture(pixels: Image.Image, alt: str, side: int = LARGE) -> Picture:
+def picture(pixels: Image.Image, alt: str, side: int = FULL.main, quality: int = FULL.quality) -> Picture:
     """Embed pixels (RGB), scaled down to a longest side in pixels; small pictures keep their size."""
     small = pixels.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     data = io.BytesIO()
-    small.save(data, "JPEG", quality=90, subsampling=0, optimize=True)
+    small.save(data, "JPEG", quality=quality, subsampling=0 if quality == FULL.quality else 2, optimize=True)
     uri = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
     return Picture(uri, alt, pixels.width, pixels.height)
 
 
-def heat_picture(pixels: Image.Image, evidence: Heat, alt: str) -> Picture | None:
+def heat_picture(pixels: Image.Image, evidence: Heat, alt: str, detail: Detail = FULL) -> Picture | None:
     """Draw a map over a grey copy of the picture; None if the map is malformed."""
     if min(evidence.rows, evidence.columns) < 1 or len(evidence.values) != evidence.rows * evidence.columns:
         return None
-    values = np.nan_to_num(np.asarray(evidence.values, np.float32)).reshape(evidence.rows, evidence.columns)
+    values = np.asarray(evidence.values, np.float32).reshape(evidence.rows, evidence.columns)
     grey = pixels.convert("L").convert("RGB")
-    grey.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)
-    heat = Image.fromarray(values.clip(0, 1)).resize(grey.size, Image.Resampling.BILINEAR)
-    stops = [value for value, _ in _HEAT]
-    red, green, blue, opacity = (
-        np.interp(np.asarray(heat), stops, [colour[channel] for _, colour in _HEAT]) for channel in range(4)
-    )
-    colour = np.stack([red, green, blue], axis=-1)  # (H, W, 3)
-    mixed = np.asarray(grey) * (1 - opacity[..., None]) + colour * opacity[..., None]
-    drawn = picture(Image.fromarray(np.rint(mixed).astype(np.uint8)), alt)
+    grey.thumbnail((detail.main, detail.main), Image.Resampling.LANCZOS)
+    drawn = picture(tinted(grey, values), alt, detail.main, detail.quality)
     return Picture(drawn.uri, alt, pixels.width, pixels.height)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reason_iad.images import LoadedImage
 from reason_iad.report.facts import percent, sentence_case, share_of
-from reason_iad.report.pictures import SMALL, PatchBox, Picture, patch_boxes, picture
+from reason_iad.report.pictures import FULL, Detail, PatchBox, Picture, patch_boxes, picture
 from reason_iad.report.plots import steps_plot
 from reason_iad.schema import Answer, InjectedPatch, Inspection
 
@@ -59,7 +59,7 @@ class QuestionView:
     picture: Picture | None
 
 
-def question_views(inspection: Inspection, image: LoadedImage) -> tuple[QuestionView, ...]:
+def question_views(inspection: Inspection, image: LoadedImage, detail: Detail = FULL) -> tuple[QuestionView, ...]:
     """Every question that the model was asked, in order."""
     patches: dict[str, list[InjectedPatch]] = {}
     for patch in inspection.evidence.patches:
@@ -71,13 +71,14 @@ def question_views(inspection: Inspection, image: LoadedImage) -> tuple[Question
         if answer.key == "explanation" and whole and not (answer.steps or own or answer.reasoning_text):
             continue  # nothing of its text was left out
         note = "" if whole or answer.key != "explanation" else LEFT_OUT
-        views.append(_question(answer, own, image, f"plot-{number}", note))
+        views.append(_question(answer, own, image, f"plot-{number}" if detail.evidence else "", note, detail))
     return tuple(views)
 
 
 def _question(
-    answer: Answer, patches: tuple[InjectedPatch, ...], image: LoadedImage, name: str, note: str
+    answer: Answer, patches: tuple[InjectedPatch, ...], image: LoadedImage, plot: str, note: str, detail: Detail
 ) -> QuestionView:
+    """One question; `plot` is the name of its plot, '' for none."""
     title = _TITLES.get(answer.key, sentence_case(answer.key))
     title += _CLOSER if answer.closer else _DESCRIBED if answer.described else ""
     alt = f"Image patches looked at again for the question '{title}'."
@@ -89,12 +90,12 @@ def _question(
         text="" if answer.options else answer.text,
         note=note,
         thought=answer.reasoning_text or "",
-        plot=steps_plot(answer.steps, name) if answer.steps else None,
+        plot=steps_plot(answer.steps, plot) if plot and answer.steps else None,
         plot_alt=_plot_alt(answer),
         summary=_summary(answer, len(patches)),
         patches=patches,
         boxes=boxes,
-        picture=picture(image.pixels, alt, SMALL) if boxes else None,
+        picture=picture(image.pixels, alt, detail.closer, detail.quality) if boxes and detail.evidence else None,
     )
 
 

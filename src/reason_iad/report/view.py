@@ -22,7 +22,7 @@ from reason_iad.report.compared import (
 )
 from reason_iad.report.details import Timing, duration, timings_of, versions_of
 from reason_iad.report.facts import facts_about, limit_percent, percent, sentence_case
-from reason_iad.report.pictures import Picture, Rectangle, picture, place_cell, rectangle
+from reason_iad.report.pictures import FULL, Detail, Picture, Rectangle, picture, place_cell, rectangle
 from reason_iad.report.questions import QuestionView, question_views
 from reason_iad.schema import Entry, Inspection, RetrievedEntry
 from reason_iad.schema.verdict import SHOWN, Verdict
@@ -104,6 +104,7 @@ class View:
     picture: Picture
     box: Rectangle | None
     box_means: str
+    others: tuple[Rectangle, ...]
     cell: Rectangle | None
     verified: bool
     comparison: Comparison
@@ -119,7 +120,9 @@ class View:
     versions: tuple[tuple[str, str], ...]
 
 
-def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[LoadedImage]) -> View:
+def build_view(
+    inspection: Inspection, image: LoadedImage, references: Sequence[LoadedImage], detail: Detail = FULL
+) -> View:
     """Turn an inspection and its pictures into what the page shows."""
     region, width, height = inspection.region, image.width, image.height
     evidence = inspection.evidence
@@ -131,19 +134,20 @@ def build_view(inspection: Inspection, image: LoadedImage, references: Sequence[
         title=f"{sentence_case(SHOWN[inspection.verdict])}: {inspection.image.name}",
         verdict=inspection.verdict,
         answers=answers_of(inspection),
-        picture=picture(image.pixels, f"{what}{where}."),
+        picture=picture(image.pixels, f"{what}{where}.", detail.main, detail.quality),
         box=box,
         box_means=_box_means(inspection),
+        others=_others(inspection),
         cell=place_cell(region.place, width, height) if region and not box else None,
         verified=image.sha256 == inspection.image.sha256,
-        comparison=compare(inspection, image, references),
-        references=reference_views(inspection, references),
+        comparison=compare(inspection, image, references, detail),
+        references=reference_views(inspection, references, detail),
         unused=sum(not reference.used for reference in evidence.references),
         plural=plural(inspection),
         facts=facts_about(inspection),
         advice=_advice(inspection),
         knowledge=tuple(_knowledge(item, inspection) for item in evidence.knowledge),
-        questions=question_views(inspection, image),
+        questions=question_views(inspection, image, detail),
         timings=timings_of(inspection.timings_ms),
         total=duration(inspection.timings_ms.get("total", sum(inspection.timings_ms.values()))),
         versions=versions_of(inspection),
@@ -218,6 +222,13 @@ def _box_means(inspection: Inspection) -> str:
     if inspection.verdict == "review":
         return "suspected defect"
     return "where the model suspects the defect" if inspection.rests_on_the_model else "defect"
+
+
+def _others(inspection: Inspection) -> tuple[Rectangle, ...]:
+    """The places beside the marked one that differ as clearly."""
+    image = inspection.image
+    every = (rectangle(finding.box, image.width, image.height) for finding in inspection.findings[1:])
+    return tuple(each for each in every if each is not None)
 
 
 def _why(inspection: Inspection) -> tuple[str, ...]:

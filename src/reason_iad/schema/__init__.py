@@ -27,6 +27,7 @@ from reason_iad.schema.evidence import (
     Usual,
     size_of,
 )
+from reason_iad.schema.findings import Finding, place_of
 from reason_iad.schema.inspection import SCHEMA_VERSION, InputImage, Inspection, ModelVersion, Reply, Versions
 from reason_iad.schema.summary import Summary
 from reason_iad.schema.verdict import SHOWN, OperatingPoint, Verdict, in_digits
@@ -45,6 +46,7 @@ __all__ = [
     "EntryKind",
     "Evidence",
     "Fact",
+    "Finding",
     "FusionEvidence",
     "Heat",
     "InjectedPatch",
@@ -65,5 +67,6 @@ __all__ = [
     "Verdict",
     "Versions",
     "in_digits",
+    "place_of",
     "size_of",
 ]

@@ -10,10 +10,11 @@ from __future__ import annotations
 from pydantic import Field
 
 from reason_iad.schema.evidence import Answer, Claim, Evidence, Fact, Record, Region, size_of
+from reason_iad.schema.findings import Finding
 from reason_iad.schema.summary import Summary
 from reason_iad.schema.verdict import OperatingPoint, Verdict, in_digits
 
-SCHEMA_VERSION = "2.1"
+SCHEMA_VERSION = "2.2"
 
 
 class ModelVersion(Record):
@@ -81,6 +82,12 @@ class Inspection(Record):
         default=None, description="Of `defect_type`, as the knowledge has it, however sure that type is."
     )
     region: Region | None = None
+    findings: tuple[Finding, ...] = Field(
+        default=(),
+        description="The places that differ from good parts. The first is the one that `region` and `defect_type` "
+        "are about, and the others follow from what differs most. Empty for a pass, without references, and in "
+        "results of version 2.1 and before.",
+    )
     claims: tuple[Claim, ...] | None = Field(
         default=None,
         description="What the explanation claims of a defect; a fact of which nothing can be said has none. Null "
