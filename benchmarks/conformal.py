@@ -34,15 +34,13 @@ def row(errors: str, parts: int, share: float, draws: int, *, equal: bool) -> No
     rng = np.random.default_rng([parts, round(1000 * share), equal, errors == "false alarms"])
     promise, wrong = Promise(share, parts), np.empty(draws)
     for draw in range(draws):
-        known = rng.uniform(size=parts)
-        known = np.floor(100 * known) / 100 if equal else known
-        scores = known.tolist()
+        known = 100 * rng.uniform(size=parts)
+        scores = (np.floor(known) if equal else known).tolist()
         if errors == "false alarms":
             limit = limits(scores, share).defect_from
-            wrong[draw] = 1 - (math.ceil(100 * limit) / 100 if equal else limit)
+            wrong[draw] = 1 - (math.ceil(limit) if equal else limit) / 100
         else:
-            limit = limits((), None, scores, share).pass_below
-            wrong[draw] = limit
+            wrong[draw] = limits((), None, scores, share).pass_below / 100
     error = wrong.std() / math.sqrt(draws)
     kept = (wrong <= promise.at_most + 1e-12).mean()
     print(

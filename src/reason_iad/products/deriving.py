@@ -12,6 +12,7 @@ from reason_iad.errors import MemoryBankError, ProductError
 from reason_iad.files import hold
 
 if TYPE_CHECKING:
+    from reason_iad.expert.normality.area import Area
     from reason_iad.expert.normality.expert import ProductExpert
     from reason_iad.expert.normality.looks import Eyes
     from reason_iad.images import LoadedImage
@@ -60,21 +61,34 @@ def product_expert(product: Product, progress: Progress = no_progress) -> Produc
 
     if not product.good:
         raise ProductError(f"The product '{product.name}' has no good image; add some with `product add --good`.")
-    eyes = product_eyes(product)
+    eyes, area = product_eyes(product), product_area(product)
     folder, wanted = product.cache_dir / EXPERT, learnt_from(product, eyes)
     try:
-        return load_expert(folder, eyes, wanted)
+        return load_expert(folder, eyes, wanted, area)
     except MemoryBankError:
         product.make_cache()
     with ExitStack() as learning:
         learning.callback(hold(product.cache_dir / LOCK, wait=WAIT).release)
         try:  # somebody else may have learnt it while this process waited
-            return load_expert(folder, eyes, wanted)
+            return load_expert(folder, eyes, wanted, area)
         except MemoryBankError:
             pass
-        expert = learn(_Lazily(product.good), eyes, progress, shelves(folder, len(eyes.sizes)))
+        expert = learn(_Lazily(product.good), eyes, progress, shelves(folder, len(eyes.sizes)), area)
         save_expert(expert, folder, wanted)
-    return load_expert(folder, eyes, wanted)
+    return load_expert(folder, eyes, wanted, area)
+
+
+def product_area(product: Product) -> Area:
+    """What counts of a picture: the area to inspect, without the area to ignore.
+
+    Raises:
+        ImageError: an area cannot be read any more.
+    """
+    from reason_iad.expert.normality.area import EVERYWHERE, Area
+    from reason_iad.products.gathering import marked_pixels
+
+    area = EVERYWHERE if product.inspect is None else Area(marked_pixels(product.inspect))
+    return area if product.ignore is None else area.without(marked_pixels(product.ignore))
 
 
 def product_eyes(product: Product) -> Eyes:
@@ -96,7 +110,8 @@ def learnt_from(product: Product, eyes: Eyes) -> str:
     """Hash of everything that decides what is learnt: the good images, the encoder and its resolutions."""
     encoders = [encoder.sha256 for encoder in eyes.encoders]
     images = [each.sha256 for each in product.good]
-    content = json.dumps([REVISION, images, encoders, eyes.sizes])
+    areas = [None if area is None else area.sha256 for area in (product.settings.inspect, product.settings.ignore)]
+    content = json.dumps([REVISION, images, encoders, eyes.sizes, areas])
     return hashlib.sha256(content.encode()).hexdigest()
 
 

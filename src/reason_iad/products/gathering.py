@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reason_iad.errors import ImageError, ProductError, ReasonIADError
 from reason_iad.images import (
@@ -23,6 +23,10 @@ from reason_iad.images import (
 from reason_iad.images.kinds import MASK_ENDING, MASK_FOLDERS, is_mask_folder, mask_stems
 from reason_iad.products.names import LONGEST
 from reason_iad.schema import Box
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ONE_TYPE = "defect"
 """The type of defects that nobody named."""
@@ -185,8 +189,25 @@ def label(text: str, what: str) -> str:
     return text
 
 
+def marked_pixels(path: Path) -> NDArray[np.bool_]:
+    """(H, W) the pixels that a picture marks: the light ones.
+
+    Raises:
+        ImageError: it cannot be read, or marks nothing.
+    """
+    pixels = _read_marked(path, "area", None)[1]
+    marked: NDArray[np.bool_] = pixels > pixels.max() / 2
+    return marked
+
+
 def _marked(path: Path, what: str, size: tuple[int, int] | None) -> tuple[str, tuple[int, int]]:
     """The hash of a file in which a place is marked, and the height and width of the picture."""
+    sha256, pixels = _read_marked(path, what, size)
+    return sha256, (pixels.shape[0], pixels.shape[1])
+
+
+def _read_marked(path: Path, what: str, size: tuple[int, int] | None) -> tuple[str, NDArray[Any]]:
+    """The hash of a file in which a place is marked, and its pixels."""
     shown = f"The {what} '{printable(path)}'"
     try:
         status = path.stat()
@@ -198,7 +219,7 @@ def _marked(path: Path, what: str, size: tuple[int, int] | None) -> tuple[str, t
     pixels = decode_mask(content, shown, size)
     if not pixels.any():
         raise ImageError(f"{shown} is black everywhere. Mark the place in white.")
-    return hashlib.sha256(content).hexdigest(), (pixels.shape[0], pixels.shape[1])
+    return hashlib.sha256(content).hexdigest(), pixels
 
 
 def _subfolders(folder: Path) -> list[Path]:

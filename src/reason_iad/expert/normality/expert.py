@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from reason_iad.expert.normality.area import EVERYWHERE, Area
 from reason_iad.expert.normality.level import Level
 from reason_iad.expert.normality.likeness import Likeness, LikenessModel
 from reason_iad.expert.normality.looks import Eyes, Look
@@ -43,11 +44,13 @@ class Threshold:
     Attributes:
         low, high: of the joined map.
         area: the 0.99 quantile, on left-out good images, of the share of the largest region above `low`.
+        peak: the mean, on left-out good images, of the largest value of the joined map.
     """
 
     low: float
     high: float
     area: float
+    peak: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,7 @@ class ProductExpert:
         likeness: knows whether a picture shows this kind of part.
         left_out: scores of good images, each left out; what limits are set by.
         stood_in: whether slightly changed copies stood in for good images, because there were too few.
+        area: what counts of a picture.
     """
 
     eyes: Eyes
@@ -96,17 +100,19 @@ class ProductExpert:
     likeness: LikenessModel
     left_out: tuple[float, ...]
     stood_in: bool
+    area: Area = EVERYWHERE
 
     def assess(self, image: LoadedImage) -> Assessment:
         """How abnormal a picture is, where, and whether it can be judged."""
         return self.assess_look(next(self.eyes.look([image.pixels])))
 
-    def assess_look(self, look: Look) -> Assessment:
-        """The same of what was seen of it."""
+    def assess_look(self, look: Look, area: Area | None = None) -> Assessment:
+        """The same of what was seen of it; with another area than usual, if one is given."""
+        counts = area or self.area
         distances = measure(self.levels, look)
         likeness = self.likeness.judge(look.whole)
-        numbers = self.in_deviations(numbers_of(self.levels, distances, likeness))
-        excess = join_maps(distances, self.usual)
+        numbers = self.in_deviations(numbers_of(self.levels, distances, likeness, counts))
+        excess = join_maps(distances, self.usual, counts)
         low, high = self.threshold.low, self.threshold.high
         values = ((excess - low) / (high - low)).clamp(0, 1)
         return Assessment(self.score(numbers), numbers, values, excess, likeness)
@@ -129,11 +135,14 @@ def measure(levels: Sequence[Level], look: Look) -> tuple[Distances, ...]:
     return tuple(found)
 
 
-def numbers_of(levels: Sequence[Level], distances: Sequence[Distances], likeness: Likeness) -> dict[str, float]:
-    """All numbers of an image."""
+def numbers_of(
+    levels: Sequence[Level], distances: Sequence[Distances], likeness: Likeness, area: Area
+) -> dict[str, float]:
+    """All numbers of an image, of the patches in an area."""
     numbers = {WHOLE: likeness.distance}
     for level, each in zip(levels, distances, strict=True):
-        numbers |= statistics(level, {way: values.flatten() for way, values in each.items()})
+        cells = area.cells(*each["residual"].shape)
+        numbers |= statistics(level, {way: values[cells] for way, values in each.items()})
     return numbers
 
 
@@ -142,16 +151,20 @@ def weighted(numbers: Mapping[str, float], weights: Mapping[str, float]) -> floa
     return sum(weight * numbers[name] for name, weight in weights.items()) / sum(weights.values())
 
 
-def join_maps(distances: Sequence[Distances], usual: Sequence[Mapping[str, Usual]]) -> torch.Tensor:
-    """(rows, columns) the mean over resolutions and ways of how far patches exceed what is usual, on the finest
-    grid."""
+def join_maps(
+    distances: Sequence[Distances], usual: Sequence[Mapping[str, Usual]], area: Area = EVERYWHERE
+) -> torch.Tensor:
+    """(rows, columns) the mean over resolutions and ways of how far patches exceed what is usual.
+
+    On the finest grid; 0 outside the area.
+    """
     shape = max(each["residual"].shape for each in distances)
     planes = []
     for found, expected in zip(distances, usual, strict=True):
         for way, values in found.items():
             excess = (values - expected[way].median) / (expected[way].low - expected[way].median)
             planes.append(_on_grid(excess, (shape[0], shape[1])))
-    return torch.stack(planes).mean(0)
+    return torch.stack(planes).mean(0).masked_fill(~area.cells(shape[0], shape[1]), 0.0)
 
 
 def _on_grid(values: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:

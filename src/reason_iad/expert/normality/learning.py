@@ -12,6 +12,7 @@ from reason_iad.errors import ConfigError
 from reason_iad.expert.calibration import largest_region
 from reason_iad.expert.jitter import jittered_copies
 from reason_iad.expert.memory.bank import MemoryBank
+from reason_iad.expert.normality.area import EVERYWHERE, Area
 from reason_iad.expert.normality.expert import (
     Distances,
     ProductExpert,
@@ -72,7 +73,11 @@ class LeftOut:
 
 
 def learn(
-    good: Sequence[LoadedImage], eyes: Eyes, progress: Progress = silent, shelves: Sequence[Shelf] = ()
+    good: Sequence[LoadedImage],
+    eyes: Eyes,
+    progress: Progress = silent,
+    shelves: Sequence[Shelf] = (),
+    area: Area = EVERYWHERE,
 ) -> ProductExpert:
     """Learn what is normal.
 
@@ -81,6 +86,7 @@ def learn(
         eyes: how the expert looks at pictures.
         progress: told how far it is.
         shelves: where patches of each image are kept, for each resolution; none: in memory.
+        area: what counts of a picture.
 
     Raises:
         ConfigError: there is no good image.
@@ -92,22 +98,33 @@ def learn(
     turned = None if stand_ins else turned_layouts([good[at].pixels for at in _spread_out(len(good), TURNED)], eyes)
     likeness = LikenessModel.of([*seen.wholes, *(look.whole for look in stand_ins)], turned)
     if stand_ins:
-        left_out = [_measured(seen.levels, look, likeness) for look in stand_ins]
+        left_out = [_measured(seen.levels, look, likeness, area) for look in stand_ins]
     else:
-        left_out = _left_out(seen, likeness, progress)
-    return calibrated(eyes, seen.levels, likeness, left_out, bool(stand_ins))
+        left_out = _left_out(seen, likeness, area, progress)
+    return calibrated(eyes, seen.levels, likeness, left_out, (bool(stand_ins), area))
 
 
 def calibrated(
-    eyes: Eyes, levels: tuple[Level, ...], likeness: LikenessModel, left_out: Sequence[LeftOut], stood_in: bool
+    eyes: Eyes,
+    levels: tuple[Level, ...],
+    likeness: LikenessModel,
+    left_out: Sequence[LeftOut],
+    how: tuple[bool, Area],
 ) -> ProductExpert:
-    """The expert that follows from what left-out good images show."""
+    """The expert that follows from what left-out good images show.
+
+    Args:
+        eyes, levels, likeness: what it looks and compares with.
+        left_out: the good images.
+        how: whether changed copies stood in for them, and what counts of a picture.
+    """
+    stood_in, area = how
     usual = tuple(_usual([each.distances[at] for each in left_out]) for at in range(len(levels)))
     standings = {name: Standing.of([each.numbers[name] for each in left_out]) for name in left_out[0].numbers}
     weights = {name: prior(name) for name in standings if prior(name)}
     expert = ProductExpert(
-        eyes, levels, usual, _threshold([join_maps(each.distances, usual) for each in left_out]),
-        standings, weights, Standing(0.0, 1.0), likeness, (), stood_in,
+        eyes, levels, usual, _threshold([join_maps(each.distances, usual, area) for each in left_out]),
+        standings, weights, Standing(0.0, 1.0), likeness, (), stood_in, area,
     )  # fmt: skip
     return reweighted(expert, [expert.in_deviations(each.numbers) for each in left_out], weights)
 
@@ -187,7 +204,7 @@ def _see(good: Sequence[LoadedImage], eyes: Eyes, progress: Progress, shelves: S
     return _Seen(levels, names, wholes, measured)
 
 
-def _left_out(seen: _Seen, likeness: LikenessModel, progress: Progress) -> list[LeftOut]:
+def _left_out(seen: _Seen, likeness: LikenessModel, area: Area, progress: Progress) -> list[LeftOut]:
     """Good images, each measured by a memory without it."""
     thinned = any(level.bank.thinned for level in seen.levels)
     count = len(seen.measured)
@@ -198,14 +215,14 @@ def _left_out(seen: _Seen, likeness: LikenessModel, progress: Progress) -> list[
         numbers = order[fold::folds]
         without = tuple(level.without({seen.names[at] for at in numbers}) for level in seen.levels)
         for at in numbers:
-            found[at] = _measured(without, seen.measured[at], likeness.without(at))
+            found[at] = _measured(without, seen.measured[at], likeness.without(at), area)
         progress("good images compared with the others", len(found), count)
     return [found[at] for at in order]
 
 
-def _measured(levels: tuple[Level, ...], look: Look, likeness: LikenessModel) -> LeftOut:
+def _measured(levels: tuple[Level, ...], look: Look, likeness: LikenessModel, area: Area) -> LeftOut:
     distances = measure(levels, look)
-    return LeftOut(numbers_of(levels, distances, likeness.judge(look.whole)), distances)
+    return LeftOut(numbers_of(levels, distances, likeness.judge(look.whole), area), distances)
 
 
 def _usual(distances: Sequence[Distances]) -> dict[str, Usual]:
@@ -224,7 +241,8 @@ def _threshold(maps: Sequence[torch.Tensor]) -> Threshold:
     low = _quantile(values)
     high = low + max(3 * (low - float(values.median())), 1e-3)
     areas = torch.tensor([largest_region(each > low) for each in maps])
-    return Threshold(low, high, float(areas.quantile(QUANTILE)))
+    peak = sum(float(each.max()) for each in maps) / len(maps)
+    return Threshold(low, high, float(areas.quantile(QUANTILE)), peak)
 
 
 def _quantile(values: torch.Tensor) -> float:

@@ -19,6 +19,7 @@ from reason_iad.errors import MemoryBankError
 from reason_iad.expert.memory.objects import Shape, is_digest, read_object, write_object, write_whole
 from reason_iad.expert.memory.shelf import Shelf
 from reason_iad.expert.memory.storage import load_memory, memory_shelf, save_memory
+from reason_iad.expert.normality.area import EVERYWHERE, Area
 from reason_iad.expert.normality.expert import ProductExpert, Threshold, Usual
 from reason_iad.expert.normality.level import Level
 from reason_iad.expert.normality.likeness import LikenessModel
@@ -62,7 +63,7 @@ class Manifest(_Strict):
         learnt_from: what the expert was learnt from, as the caller names it.
         sizes: of the levels.
         usual: per level and way, median and 0.99 quantile.
-        threshold: low, high, area.
+        threshold: low, high, area, peak.
         standings: per number, middle and spread.
         weights: per number.
         joined: middle and spread of the weighted mean.
@@ -75,7 +76,7 @@ class Manifest(_Strict):
     learnt_from: Annotated[str, Field(max_length=200)]
     sizes: Annotated[tuple[int | None, ...], Field(strict=False, min_length=1, max_length=8)]
     usual: Annotated[tuple[dict[str, _Pair], ...], Field(strict=False)]
-    threshold: Annotated[tuple[_Finite, _Finite, _Finite], Field(strict=False)]
+    threshold: Annotated[tuple[_Finite, _Finite, _Finite, _Finite], Field(strict=False)]
     standings: dict[str, _Pair]
     weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     joined: _Pair
@@ -98,16 +99,13 @@ def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
     (folder / MANIFEST).unlink(missing_ok=True)
     for number, level in enumerate(expert.levels):
         save_memory(level.bank, folder / LEVELS / str(number))
-    likeness, (low, high, area) = (
-        expert.likeness,
-        (expert.threshold.low, expert.threshold.high, expert.threshold.area),
-    )
+    likeness, ends = expert.likeness, expert.threshold
     manifest = Manifest(
         format=1,
         learnt_from=learnt_from,
         sizes=tuple(level.size for level in expert.levels),
         usual=tuple({way: (each.median, each.low) for way, each in ways.items()} for ways in expert.usual),
-        threshold=(low, high, area),
+        threshold=(ends.low, ends.high, ends.area, ends.peak),
         standings={name: (each.middle, each.spread) for name, each in expert.standings.items()},
         weights=dict(expert.weights),
         joined=(expert.joined.middle, expert.joined.spread),
@@ -132,13 +130,14 @@ def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def load_expert(folder: Path, eyes: Eyes, learnt_from: str) -> ProductExpert:
+def load_expert(folder: Path, eyes: Eyes, learnt_from: str, area: Area = EVERYWHERE) -> ProductExpert:
     """Read an expert.
 
     Args:
         folder: where `save_expert` wrote it.
         eyes: as it was learnt with.
         learnt_from: what it has to be learnt from.
+        area: what counts of a picture, as when it was learnt.
 
     Raises:
         MemoryBankError: there is none, it was learnt from something else or with other eyes, or it is damaged.
@@ -161,6 +160,7 @@ def load_expert(folder: Path, eyes: Eyes, learnt_from: str) -> ProductExpert:
         likeness=_likeness(folder, manifest.wholes),
         left_out=manifest.left_out,
         stood_in=manifest.stood_in,
+        area=area,
     )
 
 

@@ -1,0 +1,44 @@
+"""Which part of a picture counts: an area to inspect, or to ignore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+HALF = 0.5
+"""Share of a patch that has to lie in the area for the patch to count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """What counts of a picture of any size.
+
+    Attributes:
+        counts: (h, w), True where it counts; laid over every picture, whatever its size.
+    """
+
+    counts: npt.NDArray[np.bool_]
+
+    def cells(self, rows: int, columns: int) -> torch.Tensor:
+        """(rows, columns) which patches count; all, where none would."""
+        import cv2
+
+        share: Any = cv2.resize(self.counts.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
+        found = torch.from_numpy(np.asarray(share) >= HALF)
+        return found if bool(found.any()) else torch.ones_like(found)
+
+    def without(self, others: npt.NDArray[np.bool_]) -> Area:
+        """The same without places (h, w) of the same picture."""
+        import cv2
+
+        high, wide = others.shape
+        own: Any = cv2.resize(self.counts.astype(np.uint8), (wide, high), interpolation=cv2.INTER_NEAREST)
+        return Area((np.asarray(own) > 0) & ~others)
+
+
+EVERYWHERE = Area(np.ones((1, 1), np.bool_))
+"""The whole picture counts."""
