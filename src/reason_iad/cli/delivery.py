@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from reason_iad.report.overview import Overview
     from reason_iad.schema import Inspection
 
+    GoodParts = Callable[[Inspection], tuple[Path, ...]]
+
 
 def normal_path(path: Path) -> Path:
     """The absolute path without '..', so that nothing is written above the folder asked for."""
@@ -32,14 +34,12 @@ class Delivery:
 
     Attributes:
         root: folder that all parts are below.
-        references: good parts, for the reports.
         report: folder of reports; None for none.
         overview: collects the parts of the reports; None without reports.
         exports: writes exports; None for none.
     """
 
     root: Path
-    references: tuple[Path, ...]
     report: Path | None
     overview: Overview | None
     exports: ExportFolder | None
@@ -47,7 +47,7 @@ class Delivery:
     def __bool__(self) -> bool:
         return self.overview is not None or self.exports is not None
 
-    def deliver(self, path: Path, outcome: Outcome, *, earlier: bool = False) -> Outcome:
+    def deliver(self, path: Path, outcome: Outcome, good: GoodParts, *, earlier: bool = False) -> Outcome:
         """Write the files of one part, and return its outcome.
 
         Where a file cannot be written, it returns a failure that says so: the other parts go on.
@@ -55,6 +55,7 @@ class Delivery:
         Args:
             path: the part.
             outcome: what became of it.
+            good: the good parts that a report shows beside a result.
             earlier: the outcome is of an earlier run; only files that are missing are written.
         """
         from reason_iad.images import load_image
@@ -63,7 +64,7 @@ class Delivery:
         if not isinstance(outcome, Failure):
             picture = lru_cache(maxsize=1)(lambda: load_image(path))
             try:
-                report = self._reported(path, outcome, picture, earlier)
+                report = self._reported(path, outcome, picture, good, earlier)
                 if self.exports is not None:
                     self.exports.add(outcome, normal_path(path), picture, missing_only=earlier)
                 if self.overview is not None:
@@ -87,7 +88,7 @@ class Delivery:
             self.overview.write()
 
     def _reported(
-        self, path: Path, result: Inspection, picture: Callable[[], LoadedImage], earlier: bool
+        self, path: Path, result: Inspection, picture: Callable[[], LoadedImage], good: GoodParts, earlier: bool
     ) -> Path | None:
         """Write a report at the place under the folder that the part has under the common root."""
         from reason_iad.report import save_report
@@ -101,7 +102,7 @@ class Delivery:
             target = self.report / f"{relative.name}.report.html"
         if not (earlier and target.exists()):
             make_folder(target.parent, "--report")
-            save_report(result, target, image=picture(), references=self.references, compact=True)
+            save_report(result, target, image=picture(), references=good(result), compact=True)
         return target
 
     def _name(self, path: Path) -> str:
@@ -112,13 +113,12 @@ class Delivery:
 
 @contextmanager
 def deliveries(
-    root: Path, references: tuple[Path, ...], report: Path | None, export: Path | None, formats: tuple[str, ...]
+    root: Path, report: Path | None, export: Path | None, formats: tuple[str, ...]
 ) -> Iterator[Delivery]:
     """What a run over many parts writes beside its log; temporary files are gone in the end.
 
     Args:
         root: folder that all parts are below.
-        references: good parts, for the reports.
         report: folder of reports; None for none.
         export: folder of exports; None for none.
         formats: some of `exports.FORMATS`.
@@ -133,4 +133,4 @@ def deliveries(
             from reason_iad.report.overview import Overview
 
             overview = opened.enter_context(Overview(report))
-        yield Delivery(root, references, report, overview, exports)
+        yield Delivery(root, report, overview, exports)

@@ -30,6 +30,7 @@ class Engine:
     timeout: float = TIMEOUT
     compile_steps: bool = False
     operating_point: OperatingPoint | None = None
+    detect: bool = False
 
     def __post_init__(self) -> None:
         gallery = self.gallery is not None
@@ -51,7 +52,16 @@ class Engine:
         return self.config.threshold if self.operating_point is None else self.operating_point.threshold
 
     def load(self) -> Inspector:
-        """Load the model (seconds)."""
+        """Load the model (seconds).
+
+        Raises:
+            ConfigError: no model is to be asked.
+        """
+        if self.detect:
+            raise ConfigError(
+                "--method detect asks no language model, so there has to be something to compare with. Use it with "
+                "`inspect`, and give --product or --reference."
+            )
         if self.compile_steps and not is_api(self.model):
             return self._load_compiled()
         if self.model == "nano":

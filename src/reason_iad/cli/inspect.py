@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, fail
+from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, EXIT_UNJUDGED, fail
 from reason_iad.cli.checks import note_unknown_category
 from reason_iad.cli.delivery import deliveries, normal_path
 from reason_iad.cli.engine import Engine
@@ -19,6 +19,7 @@ from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, VERDICT, option
 from reason_iad.cli.listing import Listing
 from reason_iad.cli.options import category_option, engine_options, reference_option
 from reason_iad.cli.outputs import STDOUT, check_export, check_outputs, chosen_formats
+from reason_iad.cli.part_kind import ChosenProduct, check_choice, open_inspector, product_options, stored_pictures
 from reason_iad.cli.promises import Promised, promise_options
 from reason_iad.cli.values import ManyValues
 from reason_iad.errors import ConfigError
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from reason_iad.inspection.results import ResultLog
     from reason_iad.schema import Inspection
 
-_CODES = {"failed": EXIT_FAILED, "defect": EXIT_DEFECT, "review": EXIT_REVIEW, "pass": 0}
+_CODES = {
+    "failed": EXIT_FAILED, "defect": EXIT_DEFECT, "unjudged": EXIT_UNJUDGED, "review": EXIT_REVIEW, "pass": 0,
+}  # fmt: skip
 """Exit codes, the one that counts most first."""
 
 
@@ -67,6 +70,7 @@ class Job:
     quiet: bool
     jobs: int = 1
     known: tuple[KnownParts, ...] = ()
+    chosen: ChosenProduct | None = None
     export: Path | None = None
     formats: tuple[str, ...] = ()
 
@@ -76,6 +80,7 @@ class Job:
 @category_option
 @option(INPUT, "--question", help="Also answer this question about each part.")
 @reference_option
+@product_options
 @engine_options
 @option(
     MODEL,
@@ -144,6 +149,7 @@ def inspect(
     engine: Engine, parts: tuple[Path, ...], references: tuple[Path, ...], category: str | None,
     question: str | None, report: Path | None, json: Path | None, resume: bool, overwrite: bool, quiet: bool,
     jobs: int, promised: Promised, sinks: tuple[str, ...], export: Path | None, formats: str | None,
+    chosen: ChosenProduct | None,
 ) -> None:  # fmt: skip
     """Inspect parts: pass or defect, what, where and why.
 
@@ -162,6 +168,7 @@ def inspect(
       2  An option or an input is wrong. The message says what to change.
       3  At least one image could not be inspected, even if other parts have a defect.
       4  At least one part needs a person to decide, and no part has a defect.
+      5  At least one picture cannot be judged, and no part has a defect.
      70  The program has a bug. Please report it.
     130  The inspection was interrupted.
     """
@@ -186,7 +193,9 @@ def inspect(
         jobs=jobs,
         export=export,
         formats=chosen_formats(export, formats),
+        chosen=chosen,
     )
+    check_choice(chosen, engine, job.references)
     check_outputs(job, (*job.references, *promised.files), sinks)
     if export is not None:
         check_export(export, parts)
@@ -265,7 +274,8 @@ def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> i
     from reason_iad.report import save_report
 
     path = job.paths[0]
-    result = engine.load().inspect(path, references=job.references, category=job.category, question=job.question)
+    inspector, good = open_inspector(engine, job)
+    result = inspector.inspect(path, references=job.references, category=job.category, question=job.question)
     result = named(result, path)
     _admit(job, result)
     if job.json == STDOUT:
@@ -273,7 +283,7 @@ def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> i
     elif job.json is not None:
         write_atomic(job.json, result.to_json(indent=2) + "\n")
     if job.report is not None:
-        save_report(result, job.report, image=path, references=job.references)
+        save_report(result, job.report, image=path, references=good(result))
     if job.export is not None:
         exports = ExportFolder(job.export, job.root, job.formats)
         exports.add(result, normal_path(path), lambda: load_image(path))
@@ -297,7 +307,7 @@ def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> 
     listing.counts.update(verdict for verdict in verdicts.values() if verdict)
     if done := len(job.paths) - len(pending):
         listing.say(f"The results of {done} of {len(job.paths)} images are already in '{job.json}'.")
-    with deliveries(job.root, job.references, job.report, job.export, job.formats) as delivery:
+    with deliveries(job.root, job.report, job.export, job.formats) as delivery:
         try:
             _recall(log, job, delivery)
             if pending:
@@ -321,15 +331,16 @@ def _inspect_pending(
     from reason_iad.inspection.many import inspect_many
     from reason_iad.schema import Inspection
 
+    inspector, good = open_inspector(engine, job)
     outcomes = inspect_many(
-        engine.load(), pending, references=job.references, category=job.category, question=job.question,
+        inspector, pending, references=job.references, category=job.category, question=job.question,
         workers=job.jobs,
     )  # fmt: skip
     with closing(outcomes), listing.progress(len(pending)):
         for path, outcome in zip(pending, outcomes, strict=True):
             if isinstance(outcome, Inspection):
                 _admit(job, outcome)
-            outcome = delivery.deliver(path, outcome)  # first: a line in the log means all is done
+            outcome = delivery.deliver(path, outcome, good)  # first: a line in the log means all is done
             send(outcome)
             _write_line(log, job, outcome)
             listing.add(outcome)
@@ -342,9 +353,10 @@ def _recall(log: ResultLog | None, job: Job, delivery: Delivery) -> None:
     from reason_iad.images import printable
 
     paths = {printable(path): path for path in job.paths}
+    good = stored_pictures(job)
     for result in log.results():
         if (path := paths.get(result.image.name)) is not None:
-            delivery.deliver(path, result, earlier=True)
+            delivery.deliver(path, result, good, earlier=True)
 
 
 def _kept(log: ResultLog | None, job: Job, listing: Listing) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NO_GOOD_PART = "No good part was given: these results are the model's opinion alone."
 NAMED = 10
 """Failed parts that the summary names; the others are counted."""
-_COLOURS = {"pass": "green", "review": "yellow", "defect": "red", "failed": "red"}
+_COLOURS = {"pass": "green", "review": "yellow", "defect": "red", "unjudged": "magenta", "failed": "red"}
 
 
 class Listing:
@@ -64,7 +64,7 @@ class Listing:
             self._failed.append(outcome.image)
         else:
             self.counts[outcome.verdict] += 1
-            self._alone = self._alone or not outcome.evidence.references
+            self._alone = self._alone or not outcome.good_parts_used
         if self._lines and not self._quiet:
             self._print(part_line(outcome))
         elif isinstance(outcome, Failure):
@@ -111,6 +111,7 @@ class Listing:
 
 def part_line(outcome: Outcome) -> str:
     """One part in one line; the verdict is its first word."""
+    from reason_iad.cli.show import measured
     from reason_iad.inspection.many import Failure
     from reason_iad.schema.verdict import SHOWN
 
@@ -119,7 +120,8 @@ def part_line(outcome: Outcome) -> str:
     verdict = click.style(SHOWN[outcome.verdict].upper(), fg=_COLOURS[outcome.verdict], bold=True)
     found = ", ".join(filter(None, (outcome.in_words("type"), outcome.in_words("place"))))
     what = f"  {found}" if found else ""
-    return f"{verdict}  {outcome.image.name}  (probability of a defect {outcome.probability:.3f}){what}"
+    what = f"  {outcome.unjudged}" if outcome.unjudged else what
+    return f"{verdict}  {outcome.image.name}  ({measured(outcome)}){what}"
 
 
 def _failure(outcome: Failure) -> str:
@@ -133,3 +135,5 @@ def _counted(counts: Counter[str]) -> Iterator[str]:
         yield f"{counts[kind]} {kind}"
     if counts["review"]:
         yield f"{counts['review']} for a person"
+    if counts["unjudged"]:
+        yield f"{counts['unjudged']} that cannot be judged"

@@ -20,6 +20,8 @@ from reason_iad.config import METHODS, InspectorConfig
 from reason_iad.expert.detectors import DETECTORS
 
 _DEFAULTS = InspectorConfig()
+DETECT = "detect"
+"""Takes the place of a method where no language model is asked."""
 
 
 def _set_up_threads(ctx: click.Context, param: click.Parameter, threads: int | None) -> int | None:
@@ -105,8 +107,9 @@ def run_options(command: F) -> F:
 
 
 _RESEARCH_OPTIONS = (
-    option(RESEARCH, "--method", type=Choice(list(METHODS)), default=_DEFAULTS.method, show_default=True,
-           help="How the model comes to its answers. docs/method.md describes each method."),
+    option(RESEARCH, "--method", type=Choice([*METHODS, DETECT]), default=_DEFAULTS.method, show_default=True,
+           help="How the model comes to its answers (docs/method.md). With detect, no model is asked: the "
+           "comparison with good parts decides alone."),
     option(RESEARCH, "--fuse/--no-fuse", default=_DEFAULTS.fuse, show_default=True,
            help="Use the difference from the good parts in the verdict."),
     option(RESEARCH, "--detector", type=OneOf(DETECTORS), metavar="NAME",
@@ -162,10 +165,12 @@ def engine_options(command: F) -> F:
             return {name: options.pop(name) for name in names}
 
         options.pop("threads")  # set up when the option was read
+        method = options.pop("method")
         engine = Engine(
             model=check_model(options.pop("model")),
+            detect=method == DETECT,
             config=make_config(
-                options.pop("method"),
+                _DEFAULTS.method if method == DETECT else method,
                 reasoning=take("steps", "candidates", "sigma", "budget_ms"),
                 threshold=options.pop("threshold", None),
                 **take("seed", "option_orders", "align", "fuse", "detector", "encoder"),

@@ -9,7 +9,7 @@ import click
 from reason_iad.schema import Evidence, Inspection, Reply, Versions
 from reason_iad.schema.verdict import SHOWN, Verdict, in_digits
 
-_COLOURS: dict[Verdict, str] = {"pass": "green", "review": "yellow", "defect": "red"}
+_COLOURS: dict[Verdict, str] = {"pass": "green", "review": "yellow", "defect": "red", "unjudged": "magenta"}
 NOTHING_TO_COMPARE = "There was no good part to compare with: this is the model's opinion alone."
 
 Rows = list[tuple[str, str]]
@@ -18,8 +18,7 @@ Rows = list[tuple[str, str]]
 def show_inspection(result: Inspection, *, err: bool = False) -> None:
     """Print a verdict and its reasons."""
     verdict = click.style(SHOWN[result.verdict].upper(), fg=_COLOURS[result.verdict], bold=True)
-    sure = f"probability of a defect {result.probability:.3f}, threshold {in_digits(result.threshold)}"
-    click.echo(f"{verdict}  {result.image.name}  ({sure})", err=err)
+    click.echo(f"{verdict}  {result.image.name}  ({measured(result, full=True)})", err=err)
     warning = [] if result.good_parts_used else [("warning", NOTHING_TO_COMPARE)]
     rows = (
         warning,
@@ -30,6 +29,22 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
         _how(result),
     )
     _print([row for some in rows for row in some], err)
+
+
+def measured(result: Inspection, *, full: bool = False) -> str:
+    """How sure a verdict is: the probability of a defect, or the score of a product.
+
+    Args:
+        result: of an inspection.
+        full: with the limit.
+    """
+    product = result.evidence.product
+    if product is None:
+        limit = f", threshold {in_digits(result.threshold)}" if full else ""
+        return f"probability of a defect {result.probability:.3f}{limit}"
+    high = product.defect_from if product.defect_from is not None else product.pass_below
+    limit = "" if high is None or not full else f", limit {high:.1f}"
+    return f"score {product.score:.1f}{limit}"
 
 
 def show_reply(result: Reply, *, err: bool = False) -> None:
@@ -67,8 +82,10 @@ def _why(result: Inspection) -> Rows:
     rows = [("why", " ".join(result.explanation.split()))] if result.explanation else []
     if difference := result.difference_in_words():
         rows.append(("" if rows else "why", difference))
-    if result.operating_point:
-        sentences = re.split(r"(?<=\.) (?=[A-Z])", result.operating_point.in_words())
+    product = result.evidence.product
+    promise = product.promise if product else result.operating_point.in_words() if result.operating_point else ""
+    if promise and result.verdict != "unjudged":
+        sentences = re.split(r"(?<=\.) (?=[A-Z])", promise)
         rows += [("" if place else "limits", sentence) for place, sentence in enumerate(sentences)]
     return rows
 
@@ -83,6 +100,11 @@ def _compared(evidence: Evidence, *, references: bool = True) -> Rows:
     """What the part was compared with: good parts, where they were used, and knowledge."""
     rows = []
     given, used = len(evidence.references), sum(reference.used for reference in evidence.references)
+    if product := evidence.product:
+        images = f"{product.good_images} good image{'' if product.good_images == 1 else 's'}"
+        asked = "; the model was asked, too" if product.model_asked else ""
+        rows.append(("compared", f"with {images}{f' of {product.name}' if product.name else ''}{asked}"))
+        references = False
     if used == given and used and references:
         rows.append(("compared", f"with {used} good part{'' if used == 1 else 's'}"))
     elif used and references:

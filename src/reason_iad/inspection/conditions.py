@@ -16,6 +16,7 @@ _OTHER = {
     "encoder": "another encoder",
     "knowledge": "other knowledge",
     "category": "another category",
+    "product": "another product, or other good images or limits of it",
 }
 """How a difference is named whose values say nothing to a reader, or are long."""
 
@@ -36,6 +37,7 @@ class Conditions:
         dtype: number format that it computed in.
         knowledge: hash of the knowledge entries; '' without knowledge.
         category: name of the category if it was given; '' if it was left to the gallery.
+        product: hash of what was learnt of the good images of a product, with the limits; '' without one.
     """
 
     method: str | None = None
@@ -51,11 +53,13 @@ class Conditions:
     dtype: str | None = None
     knowledge: str | None = None
     category: str | None = None
+    product: str | None = None
 
     @classmethod
     def of(cls, result: Inspection) -> Conditions:
         """The conditions under which a result was made."""
-        category = result.evidence.category
+        category, product = result.evidence.category, result.evidence.product
+        asked = product is None or product.model_asked  # a model that was not asked is not known
         questions = (answer.question for answer in result.evidence.answers if answer.key == "question")
         return cls(
             method=result.method,
@@ -63,14 +67,15 @@ class Conditions:
             bounds="" if result.operating_point is None else result.operating_point.model_dump_json(),
             seed=result.seed,
             config=result.versions.config_sha256,
-            references=tuple(reference.sha256 for reference in result.evidence.references),
-            question=next(questions, ""),
-            model=result.versions.model.name,
-            weights=result.versions.model.sha256 + (result.versions.model.fusion_sha256 or ""),
+            references=None if product else tuple(each.sha256 for each in result.evidence.references),
+            question=next(questions, "") if asked else None,
+            model=result.versions.model.name if asked else None,
+            weights=result.versions.model.sha256 + (result.versions.model.fusion_sha256 or "") if asked else None,
             encoder=result.versions.model.encoder_sha256 or None,
-            dtype=result.versions.model.dtype,
-            knowledge=result.versions.knowledge_sha256 or "",
-            category=(category.name or "") if category.origin == "given" else "",
+            dtype=result.versions.model.dtype if asked else None,
+            knowledge=(result.versions.knowledge_sha256 or "") if asked else None,
+            category=((category.name or "") if category.origin == "given" else "") if product is None else None,
+            product="" if product is None else f"{product.sha256} {product.pass_below} {product.defect_from}",
         )
 
     def differences(self, other: Conditions) -> list[str]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from reason_iad.inspection.explaining import Explanation
     from reason_iad.inspection.findings import Defect
     from reason_iad.inspection.fusion import LateFusion
+    from reason_iad.inspection.setup import Setup
     from reason_iad.knowledge import Gallery, KnowledgeStore
 
 
@@ -130,6 +131,11 @@ class Inspector:
             return cls(backbone, store, config)
         encoder = make_encoder(config.encoder, backbone)
         return cls(backbone, store, config, open_gallery(gallery, encoder))
+
+    @property
+    def setup(self) -> Setup:
+        """What inspections share: model, knowledge, configuration, and what was computed from references."""
+        return self._setup
 
     @property
     def backbone(self) -> Backbone | ChatModel:

@@ -190,13 +190,13 @@ def label(text: str, what: str) -> str:
 
 
 def marked_pixels(path: Path) -> NDArray[np.bool_]:
-    """(H, W) the pixels that a picture marks: the light ones.
+    """(H, W) the pixels that a picture marks: those that are not black.
 
     Raises:
         ImageError: it cannot be read, or marks nothing.
     """
     pixels = _read_marked(path, "area", None)[1]
-    marked: NDArray[np.bool_] = pixels > pixels.max() / 2
+    marked: NDArray[np.bool_] = pixels > 0
     return marked
 
 

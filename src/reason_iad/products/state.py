@@ -15,7 +15,7 @@ from reason_iad.errors import ConfigError
 from reason_iad.products.lengths import Length
 from reason_iad.products.names import LONGEST, is_reserved
 from reason_iad.schema import Box
-from reason_iad.schema.evidence import Record
+from reason_iad.schema.record import Record
 
 GOOD = "good"
 DEFECTS = "defects"

@@ -23,6 +23,7 @@ from reason_iad.report.compared import (
 from reason_iad.report.details import Timing, duration, timings_of, versions_of
 from reason_iad.report.facts import facts_about, limit_percent, percent, sentence_case
 from reason_iad.report.pictures import FULL, Detail, Picture, Rectangle, picture, place_cell, rectangle
+from reason_iad.report.product import limits_of, rule_of, side_of, why_of
 from reason_iad.report.questions import QuestionView, question_views
 from reason_iad.schema import Entry, Inspection, RetrievedEntry
 from reason_iad.schema.verdict import SHOWN, Verdict
@@ -39,7 +40,9 @@ _OPENINGS = (
     "Defect.",
 )
 """How the explanation of a verdict begins (`inspection/prompts.py`)."""
-_HEADLINES: dict[Verdict, str] = {"pass": "Pass", "review": "Needs a person", "defect": "Defect found"}
+_HEADLINES: dict[Verdict, str] = {
+    "pass": "Pass", "review": "Needs a person", "defect": "Defect found", "unjudged": "Cannot be judged",
+}  # fmt: skip
 _FOUND_BY = {"bm25": ", found by its words", "cosine": ", found by its meaning", "category": ""}
 
 
@@ -72,7 +75,8 @@ class Answers:
         size: how large the defect is; empty if that cannot be told.
         question, reply: the question that was asked beside the inspection, and its answer; empty without one.
         sure: how sure the verdict is, in a word or two; where known parts set the limits, where it lies.
-        percent: the probability of a defect.
+        measure: what says how sure: "Probability of a defect", or "Score".
+        percent: its value.
         limits: from which probability on a part counts as defective.
         rule: how known parts set that; empty if they did not.
         close_call: whether a person should look.
@@ -87,6 +91,7 @@ class Answers:
     question: str
     reply: str
     sure: str
+    measure: str
     percent: str
     limits: str
     rule: str
@@ -156,7 +161,7 @@ def build_view(
 
 def answers_of(inspection: Inspection) -> Answers:
     """What the first screen says."""
-    point = inspection.operating_point
+    point, product = inspection.operating_point, inspection.evidence.product
     alone = "There was no good part to compare with: this is the model's opinion alone."
     limit = partial(limit_percent, value=inspection.probability)
     limits = [f"Defective from {limit(inspection.threshold)}."]
@@ -164,6 +169,11 @@ def answers_of(inspection: Inspection) -> Answers:
         limits += [f"Pass below {limit(point.pass_below)}.", "Between them a person decides."]
     asked = inspection.evidence.answer("question")
     beside = (inspection.threshold,) if point is None else (point.threshold, point.pass_below)
+    shown = percent(inspection.probability, beside)
+    rule = point.in_words(limit) if point else ""
+    if product is not None:
+        shown, rule, limits = f"{product.score:.1f}", rule_of(product), [limits_of(product)]
+    close = abs(inspection.probability - inspection.threshold) < CLOSE_CALL
     return Answers(
         headline=_HEADLINES[inspection.verdict],
         alone="" if inspection.good_parts_used else alone,
@@ -173,10 +183,11 @@ def answers_of(inspection: Inspection) -> Answers:
         question=asked.question if asked else "",
         reply=asked.text if asked else "",
         sure=_sure(inspection),
-        percent=percent(inspection.probability, beside),
+        measure="Probability of a defect" if product is None else "Score",
+        percent=shown,
         limits=" ".join(limits),
-        rule=point.in_words(limit) if point else "",
-        close_call=point is None and abs(inspection.probability - inspection.threshold) < CLOSE_CALL,
+        rule=rule,
+        close_call=point is None and product is None and close,
         why=_why(inspection),
     )
 
@@ -184,6 +195,8 @@ def answers_of(inspection: Inspection) -> Answers:
 def _what(inspection: Inspection) -> str:
     if inspection.verdict == "pass":
         return "No defect was found"
+    if inspection.verdict == "unjudged":
+        return inspection.unjudged or "The picture cannot be judged"
     kind = inspection.in_words("type") or "defect of unknown type"
     what = f"Suspected: {kind}" if inspection.verdict == "review" else sentence_case(kind)
     severity = inspection.severity if inspection.is_clear("type") else None
@@ -208,10 +221,8 @@ def _size(inspection: Inspection) -> str:
 
 def _sure(inspection: Inspection) -> str:
     """How sure the verdict is, by its probability; with limits from known parts, on which side of them it lies."""
-    if inspection.operating_point:
-        return {"pass": "Below the limit", "review": "Between the limits", "defect": "Above the limit"}[
-            inspection.verdict
-        ]
+    if inspection.operating_point or inspection.evidence.product:
+        return side_of(inspection)
     value = inspection.probability
     sure = 1 - value if inspection.verdict == "pass" else value
     return "Very sure" if sure >= VERY_SURE else "Fairly sure" if sure >= FAIRLY_SURE else "Not very sure"
@@ -233,7 +244,12 @@ def _others(inspection: Inspection) -> tuple[Rectangle, ...]:
 
 def _why(inspection: Inspection) -> tuple[str, ...]:
     """What the comparison with good parts says, and what the model adds."""
-    evidence, said = inspection.evidence, []
+    evidence, said = inspection.evidence, list[str]()
+    if evidence.product is not None:
+        said = why_of(inspection, evidence.product)
+        if inspection.verdict != "unjudged":
+            said.append(_after_the_opening(inspection))
+        return tuple(filter(None, said))
     count = inspection.good_parts_used
     compared = f"Compared with {count} good part{plural(inspection)}." if count else ""
     if evidence.fusion:

@@ -19,7 +19,6 @@ from reason_iad.schema.evidence import (
     InjectedPatch,
     MapEvidence,
     MotionEvidence,
-    Record,
     ReferenceEvidence,
     Region,
     RetrievedEntry,
@@ -29,6 +28,8 @@ from reason_iad.schema.evidence import (
 )
 from reason_iad.schema.findings import Finding, place_of
 from reason_iad.schema.inspection import SCHEMA_VERSION, InputImage, Inspection, ModelVersion, Reply, Versions
+from reason_iad.schema.product import ProductEvidence
+from reason_iad.schema.record import Record
 from reason_iad.schema.summary import Summary
 from reason_iad.schema.verdict import SHOWN, OperatingPoint, Verdict, in_digits
 
@@ -56,6 +57,7 @@ __all__ = [
     "ModelVersion",
     "MotionEvidence",
     "OperatingPoint",
+    "ProductEvidence",
     "Record",
     "ReferenceEvidence",
     "Region",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from reason_iad.schema.product import ProductEvidence
+from reason_iad.schema.record import Record
 
 Usual = Literal["references", "median"]
 EntryKind = Literal["normal", "tolerance", "defect"]
@@ -23,12 +26,6 @@ SIZE_LIMITS = (0.004, 0.015, 0.05)
 def size_of(share: float) -> str:
     """The one of `SIZES` that a share of the image belongs to."""
     return SIZES[sum(share >= limit for limit in SIZE_LIMITS)]
-
-
-class Record(BaseModel):
-    """Base of every result type: immutable, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Entry(Record):
@@ -293,6 +290,10 @@ class Evidence(Record):
         default=(),
         description="The model's own answers, before they are combined with anything. The explanation is whole "
         "here; in the result, sentences that contradict it are left out.",
+    )
+    product: ProductEvidence | None = Field(
+        default=None,
+        description="Score and limits, where what was learnt from the good images of a product decided; else null.",
     )
     types_left_out: tuple[str, ...] = Field(
         default=(),

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from reason_iad.schema.evidence import Answer, Claim, Evidence, Fact, Record, Region, size_of
+from reason_iad.schema.evidence import Answer, Claim, Evidence, Fact, Region, size_of
 from reason_iad.schema.findings import Finding
+from reason_iad.schema.record import Record
 from reason_iad.schema.summary import Summary
 from reason_iad.schema.verdict import OperatingPoint, Verdict, in_digits
 
@@ -74,6 +75,9 @@ class Inspection(Record):
     )
     method: str
     seed: int
+    unjudged: str | None = Field(
+        default=None, description="Why the picture cannot be judged, as a sentence; null for every other verdict."
+    )
     defect_type: str | None = Field(
         default=None,
         description="Name of the defect type, suspected where a person has to decide; None for a pass.",
@@ -155,7 +159,9 @@ class Inspection(Record):
 
     @property
     def good_parts_used(self) -> int:
-        """How many of the references the part was compared with."""
+        """How many good images the part was compared with."""
+        if self.evidence.product is not None:
+            return self.evidence.product.good_images
         return sum(reference.used for reference in self.evidence.references)
 
     def summary(self) -> Summary:

@@ -7,9 +7,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Verdict = Literal["pass", "review", "defect"]
-"""'review': the probability lies between the two limits, so a person decides; it is shown as "needs a person"."""
-SHOWN: dict[Verdict, str] = {"pass": "pass", "review": "needs a person", "defect": "defect"}
+Verdict = Literal["pass", "review", "defect", "unjudged"]
+"""'review': the probability lies between the two limits, so a person decides; it is shown as "needs a person".
+'unjudged': the picture does not show the part well enough; it is shown as "cannot be judged" and never a pass."""
+SHOWN: dict[Verdict, str] = {
+    "pass": "pass", "review": "needs a person", "defect": "defect", "unjudged": "cannot be judged",
+}  # fmt: skip
 
 
 class OperatingPoint(BaseModel):

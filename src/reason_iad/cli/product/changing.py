@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,13 +11,12 @@ import click
 from reason_iad.cli.choices import EncoderName
 from reason_iad.cli.headings import INPUT, METHOD, VERDICT, F, HeadedCommand, option
 from reason_iad.cli.options import products_option
-from reason_iad.cli.printing import say
+from reason_iad.cli.printing import say, shown_progress
 from reason_iad.cli.product.values import NOTHING, BoxValue, OrNone, Scale, Share, Size
 from reason_iad.cli.values import Choice, ExistingPath, ManyValues
 from reason_iad.products import GivenDefect, Product, Products, derive, find_defects
 
 if TYPE_CHECKING:
-    from reason_iad.products import Progress
     from reason_iad.schema import Box
 
 _DEFECTS_HELP = (
@@ -209,7 +206,7 @@ def undo(name: str, to: int | None, products: Path | None) -> None:
 
 def finish(product: Product) -> None:
     """Bring what follows from a product up to date, and show how far that is."""
-    with _progress() as progress:
+    with shown_progress() as progress:
         derive(product, progress)
 
 
@@ -231,21 +228,3 @@ def _labelled(words: tuple[str, ...], mask: Path | None, box: Box | None) -> lis
     if (mask or box) and len(words) != 2:
         raise click.UsageError("--mask and --box belong to one image: --defect scratch part.png --mask mask.png")
     return [GivenDefect(Path(word), words[0].strip(), mask, box) for word in words[1:]]
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A progress bar on standard error, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None, visible=False)
-
-        def show(step: str, done: int, total: int, /) -> None:
-            bar.update(task, description=step, completed=done, total=total, visible=True)
-
-        yield show

@@ -11,7 +11,7 @@ import torch
 from reason_iad.expert.normality.area import EVERYWHERE, Area
 from reason_iad.expert.normality.level import Level
 from reason_iad.expert.normality.likeness import Likeness, LikenessModel
-from reason_iad.expert.normality.looks import Eyes, Look
+from reason_iad.expert.normality.looks import Eyes, Look, Whole
 from reason_iad.expert.normality.standing import Standing
 from reason_iad.expert.normality.statistics import statistics
 
@@ -63,6 +63,7 @@ class Assessment:
         values: (rows, columns) the calibrated map, in [0, 1].
         excess: (rows, columns) the joined map: 1 is the 0.99 quantile of normal patches, 0 their median.
         likeness: whether the picture shows this kind of part.
+        whole: the picture as a whole.
     """
 
     score: float
@@ -70,6 +71,7 @@ class Assessment:
     values: torch.Tensor
     excess: torch.Tensor
     likeness: Likeness
+    whole: Whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +117,7 @@ class ProductExpert:
         excess = join_maps(distances, self.usual, counts)
         low, high = self.threshold.low, self.threshold.high
         values = ((excess - low) / (high - low)).clamp(0, 1)
-        return Assessment(self.score(numbers), numbers, values, excess, likeness)
+        return Assessment(self.score(numbers), numbers, values, excess, likeness, look.whole)
 
     def in_deviations(self, numbers: Mapping[str, float]) -> dict[str, float]:
         """Each number against what is usual."""

@@ -112,6 +112,12 @@ class LikenessModel:
         keep = torch.arange(len(self.embeddings)) != number
         return replace(self, embeddings=self.embeddings[keep], layouts=self.layouts[keep])
 
+    def most_alike(self, picture: Whole, most: int) -> list[int]:
+        """Numbers of the good images that look most like a picture, the most alike first."""
+        standard = (picture.embedding - self.middle) / self.spread
+        apart = torch.cdist(standard[None], self.embeddings)[0]
+        return [int(number) for number in apart.topk(min(most, len(apart)), largest=False).indices]
+
     def judge(self, picture: Whole) -> Likeness:
         """How much a picture looks like the product, and whether it can be judged."""
         standard = (picture.embedding - self.middle) / self.spread

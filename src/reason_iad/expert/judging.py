@@ -1,0 +1,158 @@
+"""What an expert says of one picture: can it be judged, does it pass, and where does it differ?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from reason_iad.expert.calibration import AREA_SLACK, AnomalyMap, largest_region
+from reason_iad.expert.regions import Marked, regions
+from reason_iad.schema import Box, Finding, Region, place_of
+from reason_iad.schema.product import ProductEvidence
+
+if TYPE_CHECKING:
+    from reason_iad.expert.normality.expert import Assessment
+    from reason_iad.expert.part_kind import PartKind
+    from reason_iad.images import LoadedImage
+    from reason_iad.schema import Verdict
+
+OTHERS = 0.5
+"""Another place is a finding if it differs at least by this share of what most does [ours]."""
+STRONGEST = 5
+"""Numbers that are named as evidence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What the expert says of a picture.
+
+    Attributes:
+        verdict: by the score and the limits; 'unjudged' if the picture does not show the product well enough.
+        seen: score, map and likeness.
+        marked: the places that differ, the clearest first; none for a pass and for what cannot be judged.
+    """
+
+    verdict: Verdict
+    seen: Assessment
+    marked: tuple[Marked, ...]
+
+
+def judge(kind: PartKind, image: LoadedImage) -> Judgement:
+    """Judge a picture by the expert alone.
+
+    Args:
+        kind: the kind of part.
+        image: the picture.
+    """
+    look = next(kind.expert.eyes.look([image.pixels]))
+    seen = kind.expert.assess_look(look)
+    if seen.likeness.reason is not None:
+        return Judgement("unjudged", seen, ())
+    verdict = kind.limits.verdict(seen.score)
+    if verdict == "pass":
+        return Judgement(verdict, seen, ())
+    marked = _marked(kind, seen, image)
+    small = [each for each in marked if kind.least_px is not None and each.length < kind.least_px]
+    if small:  # what is too small does not count: judge again without it
+        seen = kind.expert.assess_look(look, kind.expert.area.without(_covered(small, image)))
+        verdict = kind.limits.verdict(seen.score)
+        marked = (
+            () if verdict == "pass" else tuple(each for each in _marked(kind, seen, image) if each not in small)
+        )
+    return Judgement(verdict, seen, marked)
+
+
+def anomaly_map(kind: PartKind, seen: Assessment) -> AnomalyMap:
+    """The expert's map as the steps of an inspection take it."""
+    threshold = kind.expert.threshold
+    area = largest_region(seen.excess > threshold.low)
+    return AnomalyMap(
+        values=seen.values,
+        distances=seen.excess.clamp_min(0),
+        normal_peak=threshold.peak,
+        gate_passed=area > threshold.area + AREA_SLACK,
+        area=area,
+        calibrated_on=len(kind.good),
+    )
+
+
+def findings_of(kind: PartKind, marked: tuple[Marked, ...], image: LoadedImage) -> tuple[Finding, ...]:
+    """The places that differ, as findings. Their types are not known yet."""
+    size, scale = (image.width, image.height), kind.mm_per_px
+    return tuple(
+        Finding(
+            box=_box(each),
+            polygon=each.polygon,
+            place=place_of(*each.centre, *size),
+            area_px=round(each.area, 1),
+            share=min(1.0, each.area / (size[0] * size[1])),
+            length_px=round(each.length, 1),
+            area_mm2=None if scale is None else each.area * scale**2,
+            length_mm=None if scale is None else each.length * scale,
+            score=round(max(each.peak, 0.0), 4),
+        )
+        for each in marked
+    )
+
+
+def region_of(findings: tuple[Finding, ...]) -> Region | None:
+    """The region that a result is about: the clearest place."""
+    if not findings:
+        return None
+    first = findings[0]
+    return Region(box=first.box, place=first.place, place_probability=1.0, share=first.share)
+
+
+def evidence_of(kind: PartKind, seen: Assessment) -> ProductEvidence:
+    """The score and the limits, for the result."""
+    weighed = [name for name, weight in kind.expert.weights.items() if weight]
+    strongest = sorted(weighed, key=lambda name: -seen.numbers[name])[:STRONGEST]
+    return ProductEvidence(
+        name=kind.name,
+        sha256=kind.sha256,
+        good_images=len(kind.expert.likeness.embeddings),
+        score=round(seen.score, 4),
+        pass_below=_finite(kind.limits.pass_below),
+        defect_from=_finite(kind.limits.defect_from),
+        promise=kind.limits.in_words(),
+        likeness=round(seen.likeness.distance, 4),
+        strongest={name: round(seen.numbers[name], 2) for name in strongest},
+        stood_in=kind.expert.stood_in,
+    )
+
+
+def probability_of(kind: PartKind, score: float) -> float:
+    """A score as a number in (0, 1) that is 0.5 at the limit; the odds grow e-fold with each deviation [ours]."""
+    limits = kind.limits
+    ends = [limit for limit in (limits.defect_from, limits.pass_below) if math.isfinite(limit)]
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, score - (ends[0] if ends else 0.0)))))
+
+
+def _marked(kind: PartKind, seen: Assessment, image: LoadedImage) -> tuple[Marked, ...]:
+    excess = seen.excess.clamp_min(0).numpy().astype(np.float32)
+    level = max(min(kind.expert.threshold.low, float(excess.max())), OTHERS * float(excess.max()), 1e-6)
+    counts = kind.expert.area.counts
+    inspected = None if counts.all() else counts
+    return regions(excess, image.width, image.height, level=level, inspect=inspected)
+
+
+def _covered(marked: list[Marked], image: LoadedImage) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """(h, w) True inside these places, and a little beyond: what glows around them does not count either."""
+    canvas = np.zeros((image.height, image.width), np.uint8)
+    for each in marked:
+        cv2.fillPoly(canvas, [np.array(each.polygon, np.int32)], 1)
+    grown = cv2.dilate(canvas, np.ones((3, 3), np.uint8), iterations=max(2, round(0.03 * max(canvas.shape))))
+    return np.asarray(grown) > 0
+
+
+def _box(marked: Marked) -> Box:
+    x1, y1, x2, y2 = marked.box
+    return Box(x1=x1, y1=y1, x2=x2, y2=y2)
+
+
+def _finite(limit: float) -> float | None:
+    return limit if math.isfinite(limit) else None

@@ -1,0 +1,35 @@
+"""One kind of part, ready to judge parts by: its expert, its limits, and what people set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reason_iad.expert.conformal import Limits
+    from reason_iad.expert.normality.expert import ProductExpert
+
+
+@dataclass(frozen=True, eq=False)
+class PartKind:
+    """What is needed to judge parts of one kind.
+
+    Attributes:
+        name: of the product; '' for good images that were given without one.
+        sha256: of everything that was learnt from.
+        expert: knows what is normal.
+        limits: on its score.
+        good: files of good images, by hash.
+        mm_per_px: scale of the pictures; None if it is not known.
+        least_px: the length of the smallest region that counts, in pixels; None: every one does.
+    """
+
+    name: str
+    sha256: str
+    expert: ProductExpert
+    limits: Limits
+    good: Mapping[str, Path]
+    mm_per_px: float | None = None
+    least_px: float | None = None

@@ -1,0 +1,302 @@
+"""One inspection of a part of a known kind: the expert decides, the model explains (METHOD section 5).
+
+    inspector = PartInspector(kind, model=lambda: Inspector.from_pretrained("nano"))
+    inspection = inspector.inspect("part.png")
+
+The expert says whether the picture can be judged at all, and by its limits what becomes of it. The model is asked
+about doubtful parts, and for type and explanation of defects (the cascade); it is loaded when it is first needed.
+Without a model, the expert says what it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from reason_iad.config import InspectorConfig
+from reason_iad.expert.good_parts import described
+from reason_iad.expert.heat import as_heat
+from reason_iad.expert.judging import (
+    Judgement,
+    anomaly_map,
+    evidence_of,
+    findings_of,
+    judge,
+    probability_of,
+    region_of,
+)
+from reason_iad.expert.normality.likeness import TEXTS
+from reason_iad.images import Picture, load_image
+from reason_iad.inspection.clock import Clock
+from reason_iad.inspection.deciding import Case, ask, decide
+from reason_iad.inspection.evidence import gather
+from reason_iad.inspection.explaining import explain
+from reason_iad.inspection.findings import Defect
+from reason_iad.inspection.lookup import look_up
+from reason_iad.inspection.questions import Question, detection_question, type_question
+from reason_iad.inspection.saying import explanation_alone
+from reason_iad.inspection.scenes import closer_looks, set_scene
+from reason_iad.inspection.subject import load_subject
+from reason_iad.schema import (
+    CategoryEvidence,
+    Claim,
+    Evidence,
+    Finding,
+    Inspection,
+    MapEvidence,
+    ModelVersion,
+    Versions,
+    size_of,
+)
+
+if TYPE_CHECKING:
+    from reason_iad.expert.part_kind import PartKind
+    from reason_iad.images import LoadedImage
+    from reason_iad.inspection.deciding import Decision
+    from reason_iad.inspection.inspector import Inspector
+
+ALONE = "detect"
+"""Name of the method in which no language model is asked."""
+NO_MODEL = ModelVersion(name="no language model", family="none", sha256="", device="cpu", dtype="float32")
+THRESHOLD = 0.5
+"""The probability at the limit: `judging.probability_of` puts it there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the model said of a part.
+
+    Attributes:
+        case: what it saw.
+        decisions: the questions that it was asked.
+        defect: type and places; None for a pass.
+        explanation: for people.
+    """
+
+    case: Case
+    decisions: tuple[Decision, ...]
+    defect: Defect | None
+    explanation: str
+
+
+class PartInspector:
+    """Inspects parts of one kind. Threads may share it.
+
+    Args:
+        kind: what was learnt of the good images, and the limits.
+        model: opens an inspector, when a model is first needed; None: no model is ever asked.
+        always: ask the model about every part that can be judged, also where the expert is certain.
+        category: of the knowledge; None: the name of the product, if the knowledge has it.
+        config: of the model's inspector; what results say of the method.
+    """
+
+    def __init__(
+        self,
+        kind: PartKind,
+        model: Callable[[], Inspector] | None = None,
+        *,
+        always: bool = False,
+        category: str | None = None,
+        config: InspectorConfig | None = None,
+    ) -> None:
+        self._kind, self._open, self._always, self._category = kind, model, always, category
+        self._config = config if config is not None else InspectorConfig()
+        self._lock = Lock()
+        self._opened: Inspector | None = None
+
+    @property
+    def kind(self) -> PartKind:
+        """What parts are judged by."""
+        return self._kind
+
+    def inspect(
+        self,
+        image: Picture,
+        *,
+        references: Picture | Sequence[Picture] = (),
+        category: str | None = None,
+        question: str | Question | None = None,
+    ) -> Inspection:
+        """Inspect one image.
+
+        Args:
+            image: as in `Inspector.inspect`.
+            references: not used: the product has its good images.
+            category: of the knowledge; None: that of the inspector.
+            question: a further question; it is asked only where a model is asked at all.
+
+        Raises:
+            ImageError: the image cannot be used.
+            KnowledgeError: the category is unknown.
+            ModelError: the model is needed and cannot be loaded.
+            PromptError: the prompt does not fit the model's window.
+        """
+        clock = Clock()
+        with clock.phase("load"):
+            loaded = load_image(image)
+        with clock.phase("compare"):
+            judgement = judge(self._kind, loaded)
+        asked = judgement.verdict in ("defect", "review") or self._always or question is not None
+        if self._open is None or judgement.verdict == "unjudged" or not asked:
+            return self._alone(loaded, judgement, clock)
+        told = self._told(loaded, judgement, category or self._category, question, clock)
+        return self._explained(loaded, judgement, told, clock)
+
+    def _model(self) -> Inspector:
+        """The inspector with the model, opened once."""
+        assert self._open is not None, "checked by the caller"
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _told(
+        self,
+        image: LoadedImage,
+        judgement: Judgement,
+        category: str | None,
+        question: str | Question | None,
+        clock: Clock,
+    ) -> Told:
+        """Ask the model whether it sees a defect, which one, and why."""
+        setup = self._model().setup
+        extra = Question("question", question) if isinstance(question, str) else question
+        subject = load_subject(setup, image, self._most_alike(judgement, setup.config.max_references), clock)
+        known = look_up(
+            setup, image, category or self._name_in(setup.knowledge), extra.text if extra else "", clock
+        )
+        difference = anomaly_map(self._kind, judgement.seen)
+        scene = set_scene(setup, subject, known, difference, clock)
+        case = Case(setup, subject, known, difference, scene, closer_looks(subject, scene, difference), clock)
+        own = ask(case, detection_question())
+        defect = self._defect(case, judgement)
+        explanation = explain(case, judgement.verdict, defect)
+        further = () if extra is None else (ask(case, extra),)
+        found = () if defect is None else defect.decisions
+        return Told(case, (own, *found, explanation.decision, *further), defect, explanation.text)
+
+    def _defect(self, case: Case, judgement: Judgement) -> Defect | None:
+        """The places are the expert's, the type is the model's reading of the knowledge."""
+        findings = findings_of(self._kind, judgement.marked, case.subject.image)
+        region = region_of(findings)
+        if judgement.verdict == "pass" or region is None:
+            return None
+        kinds = case.known.asked
+        typed = None if len(kinds) < 2 else decide(case, type_question([entry.name for entry in kinds]))
+        kind = kinds[0] if kinds else None
+        probability = None
+        if typed is not None:
+            kind = next(entry for entry in kinds if entry.name == typed.answer.text)
+            probability = typed.answer.probabilities.get(str(typed.answer.choice))
+        if kind is not None:
+            update = {"type": kind.name, "type_probability": probability}
+            findings = (findings[0].model_copy(update=update), *findings[1:])
+        claims = _claims(findings[0], None if kind is None else kind.name, probability)
+        return Defect(kind, region, findings, claims, () if typed is None else (typed,))
+
+    def _most_alike(self, judgement: Judgement, most: int) -> list[Path]:
+        """Files of the good images that look most like the part."""
+        expert = self._kind.expert
+        members = expert.levels[0].bank.members
+        numbers = expert.likeness.most_alike(judgement.seen.whole, min(most, len(members)))
+        named = (self._kind.good.get(members[number].sha256) for number in numbers if number < len(members))
+        return [path for path in named if path is not None]
+
+    def _name_in(self, knowledge: object) -> str | None:
+        """The product's name, if the knowledge has a category of that name."""
+        categories: Callable[[], Sequence[str]] | None = getattr(knowledge, "categories", None)
+        names = [] if categories is None else list(categories())
+        if self._kind.name in names:
+            return self._kind.name
+        return names[0] if len(names) == 1 else None
+
+    def _alone(self, image: LoadedImage, judgement: Judgement, clock: Clock) -> Inspection:
+        """The result without a model."""
+        findings = findings_of(self._kind, judgement.marked, image)
+        evidence = Evidence(
+            category=CategoryEvidence(name=None, origin="unknown"),
+            anomaly_map=self._map(judgement),
+            product=evidence_of(self._kind, judgement.seen),
+        )
+        claims = None if not findings else _claims(findings[0], None, None)
+        text = explanation_alone(self._kind, judgement, findings)
+        return self._result(image, judgement, evidence, clock, findings).model_copy(
+            update={"claims": claims, "explanation": text}
+        )
+
+    def _explained(self, image: LoadedImage, judgement: Judgement, told: Told, clock: Clock) -> Inspection:
+        """The result with what the model said."""
+        defect, setup = told.defect, told.case.setup
+        product = evidence_of(self._kind, judgement.seen).model_copy(update={"model_asked": True})
+        evidence = gather(told.case, told.decisions).model_copy(update={"product": product})
+        result = self._result(image, judgement, evidence, clock, () if defect is None else defect.findings)
+        kind = None if defect is None else defect.kind
+        return result.model_copy(
+            update={
+                "defect_type": None if kind is None else kind.name,
+                "severity": None if kind is None else kind.severity,
+                "claims": None if defect is None else defect.claims,
+                "explanation": told.explanation,
+                "versions": self._versions(setup.version, setup.knowledge_sha256),
+            }
+        )
+
+    def _result(
+        self,
+        image: LoadedImage,
+        judgement: Judgement,
+        evidence: Evidence,
+        clock: Clock,
+        findings: tuple[Finding, ...],
+    ) -> Inspection:
+        reason, verdict = judgement.seen.likeness.reason, judgement.verdict
+        return Inspection(
+            image=described(image),
+            verdict=verdict,
+            probability=probability_of(self._kind, judgement.seen.score),
+            threshold=THRESHOLD,
+            unjudged=None if reason is None else TEXTS[reason],
+            method=ALONE if self._open is None else self._config.method,
+            seed=self._config.seed,
+            region=region_of(findings),
+            findings=findings,
+            evidence=evidence,
+            timings_ms=clock.read(),
+            versions=self._versions(NO_MODEL, None),
+        )
+
+    def _map(self, judgement: Judgement) -> MapEvidence:
+        difference = anomaly_map(self._kind, judgement.seen)
+        return MapEvidence(
+            **as_heat(difference.values, digits=4).model_dump(),
+            gate_passed=difference.gate_passed,
+            calibrated_on=difference.calibrated_on,
+        )
+
+    def _versions(self, model: ModelVersion, knowledge: str | None) -> Versions:
+        from importlib.metadata import version
+
+        from reason_iad import __version__
+
+        encoders = ":".join(encoder.sha256 for encoder in self._kind.expert.eyes.encoders)
+        return Versions(
+            package=__version__,
+            torch=version("torch"),
+            transformers=version("transformers"),
+            model=model.model_copy(update={"encoder_sha256": encoders}),
+            knowledge_sha256=knowledge,
+            config_sha256=self._config.sha256(),
+        )
+
+
+def _claims(finding: Finding, kind: str | None, probability: float | None) -> tuple[Claim, ...]:
+    """What can be claimed of the clearest place."""
+    typed = () if kind is None else (Claim(fact="type", names=(kind,), probability=probability),)
+    return (
+        *typed,
+        Claim(fact="place", names=(finding.place,), probability=None),
+        Claim(fact="size", names=(size_of(finding.share),), probability=None),
+    )

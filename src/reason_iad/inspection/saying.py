@@ -1,0 +1,37 @@
+"""What the expert alone says of a part, in sentences."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from reason_iad.expert.normality.likeness import TEXTS
+
+if TYPE_CHECKING:
+    from reason_iad.expert.judging import Judgement
+    from reason_iad.expert.part_kind import PartKind
+    from reason_iad.schema import Finding
+
+
+def explanation_alone(kind: PartKind, judgement: Judgement, findings: tuple[Finding, ...]) -> str:
+    """Why the verdict is what it is, as far as a comparison with good images can say."""
+    reason = judgement.seen.likeness.reason
+    if reason is not None:
+        return f"{TEXTS[reason]} Take another picture, or look at the part yourself."
+    score = judgement.seen.score
+    limits = kind.limits
+    limit = limits.defect_from if math.isfinite(limits.defect_from) else limits.pass_below
+    if judgement.verdict == "pass":
+        return f"The part differs no more than good parts do: score {score:.1f}, limit {limit:.1f}."
+    sure = "more than good parts do" if judgement.verdict == "defect" else "nearly as much as defective parts do"
+    said = [f"The part differs from the good images {sure}: score {score:.1f}, limit {limit:.1f}."]
+    if findings:
+        more = len(findings) - 1
+        others = "" if not more else f" {more} other place{'s differ' if more > 1 else ' differs'} clearly, too."
+        said.append(f"It differs most at the {findings[0].place}{_measured(findings[0])}.{others}")
+    return " ".join(said)
+
+
+def _measured(finding: Finding) -> str:
+    """How long the place is, where the scale is known."""
+    return "" if finding.length_mm is None else f", over {finding.length_mm:.2g} mm"

@@ -1,0 +1,78 @@
+"""From a product to what parts are judged by: its expert, and the limits that its settings ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from reason_iad.files import write_atomic
+from reason_iad.products.deriving import Progress, learnt_from, no_progress, product_expert
+
+if TYPE_CHECKING:
+    from reason_iad.expert.normality.expert import ProductExpert
+    from reason_iad.expert.part_kind import PartKind
+    from reason_iad.products.product import Product
+
+SCORES = "defects.json"
+"""File of the cache with the scores of labelled defects."""
+_Scores = TypeAdapter(
+    dict[str, dict[str, Annotated[float, Field(allow_inf_nan=False)]]], config=ConfigDict(strict=True)
+)
+
+
+def part_kind(product: Product, progress: Progress = no_progress) -> PartKind:
+    """What parts of a product are judged by.
+
+    Args:
+        product: the product.
+        progress: told how far it is, where something has to be learnt first.
+
+    Raises:
+        ProductError: the product has no good image.
+        ConfigError: its limits are not possible with the images that it has.
+        ImageError, OutputError, ModelError: as `deriving.derive`.
+    """
+    from reason_iad.expert.conformal import limits
+    from reason_iad.expert.part_kind import PartKind
+
+    settings = product.settings
+    expert = product_expert(product, progress)
+    learnt = learnt_from(product, expert.eyes)
+    defective = defect_scores(product, expert, learnt, progress) if settings.missed is not None else ()
+    return PartKind(
+        name=product.name,
+        sha256=learnt,
+        expert=expert,
+        limits=limits(expert.left_out, settings.false_alarms, defective, settings.missed),
+        good={each.sha256: each.path for each in product.good},
+        mm_per_px=settings.scale,
+        least_px=None if settings.min_size is None else settings.min_size.pixels(settings.scale),
+    )
+
+
+def defect_scores(
+    product: Product, expert: ProductExpert, learnt: str, progress: Progress = no_progress
+) -> tuple[float, ...]:
+    """The scores of the labelled defects, computed once. One that cannot be judged counts as found: it scores high.
+
+    Raises:
+        ImageError: a picture cannot be read any more.
+        OutputError: the cache cannot be written.
+    """
+    from reason_iad.images import load_image
+
+    path = product.cache_dir / SCORES
+    try:
+        kept = _Scores.validate_json(path.read_bytes()).get(learnt, {})
+    except (OSError, ValidationError):
+        kept = {}
+    missing = [each for each in product.defects if each.sha256 not in kept]
+    for number, each in enumerate(missing, 1):
+        seen = expert.assess(load_image(each.path))
+        kept[each.sha256] = seen.score if seen.likeness.reason is None else max(seen.score, *expert.left_out)
+        progress("known defects compared", number, len(missing))
+    if missing:
+        product.make_cache()
+        write_atomic(path, _Scores.dump_json({learnt: kept}))
+    return tuple(kept[each.sha256] for each in product.defects)

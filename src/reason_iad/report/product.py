@@ -1,0 +1,54 @@
+"""What the page says where the comparison with the good images of a product decided."""
+
+from __future__ import annotations
+
+from reason_iad.schema import Inspection
+from reason_iad.schema.product import ProductEvidence
+
+_SIDES = {
+    "pass": "Below the limit", "review": "Between the limits", "defect": "Above the limit",
+    "unjudged": "No verdict",
+}  # fmt: skip
+
+
+def side_of(inspection: Inspection) -> str:
+    """On which side of the limits the part lies."""
+    return _SIDES[inspection.verdict]
+
+
+def limits_of(product: ProductEvidence) -> str:
+    """The limits on the score, in short sentences."""
+    low, high = product.pass_below, product.defect_from
+    said = [] if high is None else [f"Defective from {high:.1f} on."]
+    if low is not None and low != high:
+        said.append(f"Pass below {low:.1f}.")
+    if low != high:
+        said.append("Otherwise a person decides.")
+    return " ".join([*said, "Good parts are about 0."])
+
+
+def rule_of(product: ProductEvidence) -> str:
+    """What is promised, and what a score is."""
+    few = ""
+    if product.stood_in:
+        few = (
+            " There are too few good images to leave one out, so slightly changed copies stood in for them. The "
+            "limit says little."
+        )
+    return (
+        f"The score says how far the part stands out from the good images, in deviations of good parts. "
+        f"{product.promise}{few}"
+    )
+
+
+def why_of(inspection: Inspection, product: ProductEvidence) -> list[str]:
+    """How the verdict came about."""
+    count = product.good_images
+    images = f"{count} good image{'' if count == 1 else 's'}"
+    of = f" of '{product.name}'" if product.name else ""
+    if inspection.verdict == "unjudged":
+        return [f"{inspection.unjudged or ''} Compared with the {images}{of}. This is no verdict about the part."]
+    said = f"Compared with the {images}{of}: the comparison decided."
+    if product.model_asked:
+        said += " The model was asked for the type and the explanation."
+    return [said]
