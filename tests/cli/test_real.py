@@ -38,7 +38,7 @@ def test_batch_with_a_folder_of_reports(make_image: Make, tmp_path: Path) -> Non
     assert result.exit_code in (0, 1), result.output
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
     found = sorted(str(path.relative_to(tmp_path / "reports")) for path in (tmp_path / "reports").rglob("*.html"))
-    assert len(found) == 2 and found[0].endswith("a.png.html") and found[1].endswith("sub/b.png.html")
+    assert found == ["a.png.html", "index.html", "sub/b.png.html"]
 
 
 def test_ask(make_image: Make) -> None:

@@ -43,6 +43,8 @@ def test_the_first_finding_is_the_region_of_the_result_and_others_have_no_type()
 
 def test_what_differs_far_less_is_no_finding() -> None:
     assert len(found(compared((STRONG, 60.0), (WEAK, 15.0)), "middle right")) == 1
+    assert len(found(compared((STRONG, 9.0), (WEAK, 8.5)), "middle right")) == 1, "neither differs clearly"
+    assert len(found(compared((STRONG, 30.0), (WEAK, 28.0)), "middle right")) == 2
 
 
 def test_sizes_in_millimetres_come_with_a_scale() -> None:

@@ -85,6 +85,12 @@ def test_marks_never_leave_the_picture_and_empty_ones_are_left_out(part: Path) -
     assert (pixels(mask(outside)) > 0).sum() == 100
 
 
+def test_a_result_of_an_impossible_size_costs_no_memory(part: Path) -> None:
+    image = result(part).image.model_copy(update={"width": 10**9, "height": 10**9})
+    with pytest.raises(ImageError, match="impossible size"):
+        mask(result(part, image=image))
+
+
 def test_a_result_of_before_has_the_box_of_its_region_and_a_pass_has_nothing(
     part: Path, make_image: Callable[..., Path]
 ) -> None:

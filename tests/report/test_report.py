@@ -25,6 +25,7 @@ from reason_iad.schema import (
     Claim,
     Entry,
     Evidence,
+    Finding,
     Heat,
     Inspection,
     MapEvidence,
@@ -493,3 +494,24 @@ def test_the_inspected_picture_may_be_given_in_any_form(tmp_path: Path) -> None:
         assert "Defect found" in path.read_text(encoding="utf-8")
     with pytest.raises(ImageError, match="The image was given as None"):
         reason_iad.save_report(cases.defect(), tmp_path / "a.html", image=None)  # type: ignore[arg-type]
+
+
+def test_every_finding_is_marked() -> None:
+    def finding(x: int) -> Finding:
+        corners = ((x, 10), (x + 40, 10), (x, 60))
+        box = Box(x1=x, y1=10, x2=x + 40, y2=60)
+        return Finding(box=box, polygon=corners, place="top left", area_px=9.0, share=0.1, length_px=9.0, score=2.0)
+
+    def others(*places: int) -> tuple[int, str]:
+        shown = page(cases.defect(findings=tuple(map(finding, places))))
+        marked = [
+            value for tag, name, value in shown.attributes if (tag, name, value) == ("rect", "class", "other")
+        ]
+        return len(marked), shown.text
+
+    assert others(10)[0] == 0, "the first is the region itself"
+    count, text = others(10, 200)
+    assert count == 1 and "another place that differs clearly" in text
+    count, text = others(10, 200, 900, 300)
+    assert count == 2, "none outside of the picture"
+    assert "other places that differ clearly" in text

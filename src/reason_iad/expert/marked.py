@@ -10,10 +10,10 @@ from reason_iad.expert.calibration import AnomalyMap
 from reason_iad.expert.regions import Marked, Values, regions
 from reason_iad.expert.suspicion import suspicion
 from reason_iad.schema import Box, Finding, Region, place_of
-from reason_iad.schema.evidence import DIFFERS_MORE
+from reason_iad.schema.evidence import DIFFERS_FAR_MORE, DIFFERS_MORE
 
 OTHERS = 0.5
-"""Another place is a finding if it differs at least by this share of what most does [ours]."""
+"""Another place is a finding if it differs far more than is usual, and by this share of what most does [ours]."""
 
 
 class Typed(NamedTuple):
@@ -49,12 +49,12 @@ def findings_of(
     if region.box is None:
         return ()
     values = standing(found)
-    level = max(DIFFERS_MORE - 1, OTHERS * float(values.max()))
-    marked = regions(values, *size, level=level)
+    marked = regions(values, *size, level=DIFFERS_MORE - 1)
     first = max(marked, key=lambda each: _shared(each, region.box), default=None)
     if first is None or not _shared(first, region.box):
         first = _whole(region.box, values, size)
-    others = [each for each in marked if each is not first]
+    clear = max(DIFFERS_FAR_MORE - 1, OTHERS * float(values.max()))
+    others = [each for each in marked if each is not first and each.peak >= clear]
     return (
         _finding(first, region.place, typed, size, mm_per_px),
         *(_finding(each, place_of(*each.centre, *size), None, size, mm_per_px) for each in others),

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from reason_iad.errors import ImageError
 from reason_iad.exports.shapes import Shape, shapes_of
-from reason_iad.images import LoadedImage, tinted
+from reason_iad.images import MAX_PIXELS, LoadedImage, tinted
 from reason_iad.schema import Heat, Inspection
 
 LINE, HALO = (255, 45, 32), (255, 255, 255)
@@ -31,8 +32,15 @@ def overlay(inspection: Inspection, picture: LoadedImage) -> bytes:
 
 
 def mask(inspection: Inspection) -> bytes:
-    """8-bit PNG: 255 where a place is marked, 0 elsewhere."""
-    drawn = Image.new("L", (inspection.image.width, inspection.image.height), 0)
+    """8-bit PNG: 255 where a place is marked, 0 elsewhere.
+
+    Raises:
+        ImageError: the result claims a picture that is larger than any that is inspected.
+    """
+    width, height = inspection.image.width, inspection.image.height
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ImageError(f"The result of '{inspection.image.name}' names an impossible size. Inspect it again.")
+    drawn = Image.new("L", (width, height), 0)
     for shape in shapes_of(inspection):
         drawn.paste(255, shape.box[:2], _inside(shape))
     return _png(drawn)
