@@ -8,8 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from reason_iad.errors import MemoryBankError
 from reason_iad.files import hold, made_folder
 from reason_iad.images import load_image
@@ -29,7 +27,9 @@ KEPT = 16
 
 def experts_folder() -> Path:
     """Where it is kept what was learnt of good images without a product."""
-    return platformdirs.user_cache_path("reason-iad", appauthor=False) / "experts"
+    from reason_iad.knowledge.opening import cache_folder
+
+    return cache_folder() / "experts"
 
 
 def unnamed_kind(

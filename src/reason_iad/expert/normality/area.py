@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+GREY = (128, 128, 128)
 HALF = 0.5
 """Share of a patch that has to lie in the area for the patch to count."""
 
@@ -22,6 +26,15 @@ class Area:
     """
 
     counts: npt.NDArray[np.bool_]
+
+    def painted(self, picture: Image.Image) -> Image.Image:
+        """A picture in which everything else is grey: what lies there cannot be seen from the patches beside it."""
+        if self.counts.all():
+            return picture
+        from PIL import Image as Pillow
+
+        shape = Pillow.fromarray(self.counts.astype(np.uint8) * 255).resize(picture.size, Pillow.Resampling.NEAREST)
+        return Pillow.composite(picture, Pillow.new(picture.mode, picture.size, GREY), shape)
 
     def cells(self, rows: int, columns: int) -> torch.Tensor:
         """(rows, columns) which patches count; all, where none would."""

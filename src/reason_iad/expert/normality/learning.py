@@ -93,6 +93,7 @@ def learn(
     """
     if not len(good):
         raise ConfigError("There is no good image to learn from; give at least one.")
+    eyes = replace(eyes, area=area)
     seen = _see(good, eyes, progress, shelves)
     stand_ins = _stand_ins(good, eyes) if len(seen.names) < FEWEST else []
     turned = None if stand_ins else turned_layouts([good[at].pixels for at in _spread_out(len(good), TURNED)], eyes)
@@ -148,7 +149,7 @@ def turned_layouts(pictures: Sequence[Image.Image], eyes: Eyes) -> torch.Tensor:
     """(ways, n, g) layouts of turned and mirrored copies of good images, in every way but as they are."""
     from PIL import Image as Pillow
 
-    coarse = Eyes(eyes.encoders[:1], eyes.sizes[:1])
+    coarse = Eyes(eyes.encoders[:1], eyes.sizes[:1], eyes.area)
     return torch.stack(
         [
             torch.stack([look.whole.layout for look in coarse.look([each.transpose(way) for each in pictures])])

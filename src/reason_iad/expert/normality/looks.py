@@ -11,6 +11,7 @@ import torch
 
 from reason_iad.errors import ConfigError
 from reason_iad.expert.memory.features import joined
+from reason_iad.expert.normality.area import EVERYWHERE, Area
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -67,10 +68,12 @@ class Eyes:
     Attributes:
         encoders: the encoder at each of `sizes`.
         sizes: as in `SIZES`; None: as the encoder takes pictures.
+        area: what counts of a picture; the rest is painted over before anything looks at it.
     """
 
     encoders: tuple[Encoder, ...]
     sizes: tuple[int | None, ...]
+    area: Area = EVERYWHERE
 
     @classmethod
     def of(cls, encoder: Encoder, sizes: Sequence[int] = SIZES) -> Eyes:
@@ -92,7 +95,7 @@ class Eyes:
     def look(self, pictures: Sequence[Image.Image]) -> Iterator[Look]:
         """What is seen of each; a few are looked at together."""
         for start in range(0, len(pictures), BATCH):
-            some = [pictures[at] for at in range(start, min(start + BATCH, len(pictures)))]
+            some = [self.area.painted(pictures[at]) for at in range(start, min(start + BATCH, len(pictures)))]
             seen = [encoder.encode(some) for encoder in self.encoders]
             for number, picture in enumerate(some):
                 maps = [each[number] for each in seen]

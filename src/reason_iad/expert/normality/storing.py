@@ -9,6 +9,7 @@ A folder holds one expert. It is derived from images: whatever is wrong with it,
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -150,7 +151,7 @@ def load_expert(folder: Path, eyes: Eyes, learnt_from: str, area: Area = EVERYWH
         for number, (size, encoder) in enumerate(zip(eyes.sizes, eyes.encoders, strict=True))
     )
     return ProductExpert(
-        eyes=eyes,
+        eyes=replace(eyes, area=area),
         levels=levels,
         usual=tuple({way: Usual(*pair) for way, pair in ways.items()} for ways in manifest.usual),
         threshold=Threshold(*manifest.threshold),
