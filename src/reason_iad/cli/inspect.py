@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,19 +16,27 @@ from reason_iad.cli.checks import note_unknown_category
 from reason_iad.cli.delivery import deliveries, normal_path
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, VERDICT, option
+from reason_iad.cli.job import Job
 from reason_iad.cli.listing import Listing
 from reason_iad.cli.options import category_option, engine_options, reference_option
 from reason_iad.cli.outputs import STDOUT, check_export, check_outputs, chosen_formats
-from reason_iad.cli.part_kind import ChosenProduct, check_choice, open_inspector, product_options, stored_pictures
+from reason_iad.cli.part_kind import (
+    ChosenProduct,
+    check_choice,
+    open_inspector,
+    product_of,
+    product_options,
+    stored_pictures,
+)
 from reason_iad.cli.promises import Promised, promise_options
 from reason_iad.cli.values import ManyValues
 from reason_iad.errors import ConfigError
 
 if TYPE_CHECKING:
     from reason_iad.cli.delivery import Delivery
+    from reason_iad.cli.part_kind import Opened
     from reason_iad.inspection.conditions import Conditions
     from reason_iad.inspection.many import Outcome
-    from reason_iad.inspection.operating_point import KnownParts
     from reason_iad.inspection.results import ResultLog
     from reason_iad.schema import Inspection
 
@@ -36,43 +44,6 @@ _CODES = {
     "failed": EXIT_FAILED, "defect": EXIT_DEFECT, "unjudged": EXIT_UNJUDGED, "review": EXIT_REVIEW, "pass": 0,
 }  # fmt: skip
 """Exit codes, the one that counts most first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be inspected, and where results go; everything is checked, nothing is loaded.
-
-    Attributes:
-        paths: the images, each once.
-        references: good images.
-        known: results of known parts that set the threshold.
-        jobs: how many images are inspected at the same time.
-        single: one image, given as a file: its result is shown to people.
-        lines: results are JSON lines (else one document).
-        json: where JSON goes; `STDOUT`, or None for nowhere: then people read the results.
-        report: the HTML file of a single image, the folder of several; or None.
-        root: folder that the paths of reports and exports are relative to.
-        export: the folder of exports; None for none.
-        formats: what is exported.
-    """
-
-    paths: tuple[Path, ...]
-    references: tuple[Path, ...]
-    category: str | None
-    question: str | None
-    single: bool
-    lines: bool
-    json: Path | None
-    report: Path | None
-    root: Path
-    resume: bool
-    overwrite: bool
-    quiet: bool
-    jobs: int = 1
-    known: tuple[KnownParts, ...] = ()
-    chosen: ChosenProduct | None = None
-    export: Path | None = None
-    formats: tuple[str, ...] = ()
 
 
 @click.command(cls=ManyValues)
@@ -197,8 +168,7 @@ def inspect(
     )
     check_choice(chosen, engine, job.references)
     check_outputs(job, (*job.references, *promised.files), sinks)
-    if export is not None:
-        check_export(export, parts)
+    check_export(export, parts)
     if promised:
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
@@ -235,21 +205,22 @@ def _decided_by(engine: Engine, job: Job, promised: Promised) -> tuple[Engine, J
     return replace(engine, operating_point=point), replace(job, known=tuple(filter(None, (good, defective))))
 
 
-def _conditions(engine: Engine, job: Job) -> Conditions:
+def _conditions(engine: Engine, job: Job, product: str | None = None) -> Conditions:
     """What is known of the results to come before the model is loaded."""
     from reason_iad.files import file_sha256
     from reason_iad.inspection.conditions import Conditions
 
     return Conditions(
-        method=engine.config.method,
-        threshold=engine.threshold,
+        method="detect" if engine.detect else engine.config.method,
+        threshold=None if engine.detect or job.chosen else engine.threshold,
         bounds="" if engine.operating_point is None else engine.operating_point.model_dump_json(),
         seed=engine.config.seed,
         config=engine.config.sha256(),
-        references=tuple(file_sha256(reference) or "" for reference in job.references),
+        references=None if engine.detect else tuple(file_sha256(each) or "" for each in job.references),
         question=job.question or "",
-        model=engine.model_name,
+        model=None if engine.detect else engine.model_name,
         category=None if job.category else "",  # a given one may be an alias
+        product=product,
     )
 
 
@@ -300,7 +271,8 @@ def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> i
 
 
 def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
-    log = _open_log(engine, job)
+    opened = open_inspector(engine, job) if job.chosen or engine.detect else None
+    log = _open_log(engine, job, None if opened is None else product_of(opened[0]))
     verdicts = {path: log.verdict(path) for path in job.paths} if log else {}
     pending = [path for path in job.paths if not verdicts.get(path)]
     listing = Listing(quiet=job.quiet, lines=job.json is None)
@@ -311,7 +283,7 @@ def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> 
         try:
             _recall(log, job, delivery)
             if pending:
-                _inspect_pending(engine, job, pending, log, listing, delivery, send)
+                _inspect_pending(opened or open_inspector(engine, job), job, pending, log, listing, delivery, send)
         except KeyboardInterrupt:
             if listing.counts:
                 delivery.finish()
@@ -324,14 +296,14 @@ def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> 
 
 
 def _inspect_pending(
-    engine: Engine, job: Job, pending: list[Path], log: ResultLog | None, listing: Listing, delivery: Delivery,
+    opened: Opened, job: Job, pending: list[Path], log: ResultLog | None, listing: Listing, delivery: Delivery,
     send: Callable[[Outcome], None],
 ) -> None:  # fmt: skip
     """Inspect parts, and keep and show each result as soon as it is there."""
     from reason_iad.inspection.many import inspect_many
     from reason_iad.schema import Inspection
 
-    inspector, good = open_inspector(engine, job)
+    inspector, good = opened
     outcomes = inspect_many(
         inspector, pending, references=job.references, category=job.category, question=job.question,
         workers=job.jobs,
@@ -372,13 +344,13 @@ def _kept(log: ResultLog | None, job: Job, listing: Listing) -> str:
     )
 
 
-def _open_log(engine: Engine, job: Job) -> ResultLog | None:
+def _open_log(engine: Engine, job: Job, product: str | None) -> ResultLog | None:
     from reason_iad.inspection.results import ResultLog
 
     if job.json is None or job.json == STDOUT:
         return None
     if job.resume:
-        log = ResultLog.resume(job.json, job.paths, _conditions(engine, job))
+        log = ResultLog.resume(job.json, job.paths, _conditions(engine, job, product))
     else:
         log = ResultLog.create(job.json, overwrite=job.overwrite)
     click.get_current_context().call_on_close(log.release)  # however the command ends

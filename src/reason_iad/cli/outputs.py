@@ -11,7 +11,7 @@ from reason_iad.cli.delivery import normal_path
 from reason_iad.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
-    from reason_iad.cli.inspect import Job
+    from reason_iad.cli.job import Job
 
 STDOUT = Path("-")
 
@@ -54,12 +54,14 @@ def check_outputs(job: Job, others: tuple[Path, ...], sinks: tuple[str, ...]) ->
         make_folder(job.report, "--report")
 
 
-def check_export(folder: Path, parts: Sequence[Path]) -> None:
-    """Refuse, before the long part, a folder for exports that cannot be used, and make it.
+def check_export(folder: Path | None, parts: Sequence[Path]) -> None:
+    """Refuse, before the long part, a folder for exports that cannot be used, and make it; None: there is none.
 
     Raises:
         OutputError: it cannot be made, or its pictures would be inspected as parts the next time.
     """
+    if folder is None:
+        return
     for part in parts:
         if part.is_dir() and normal_path(folder).is_relative_to(normal_path(part)):
             raise OutputError(

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reason_iad.cli.engine import Engine
-    from reason_iad.cli.inspect import Job
+    from reason_iad.cli.job import Job
     from reason_iad.inspection.many import Inspecting
     from reason_iad.products import Product
     from reason_iad.schema import Inspection
+
+    Opened = tuple[Inspecting, Callable[[Inspection], tuple[Path, ...]]]
+    """An inspector, and what tells the good parts that a report shows beside a result."""
 
 _NOT_TOGETHER = ("threshold", "false_alarms", "missed", "good_results", "defect_results")
 """Options that set limits in another way than a product does."""
@@ -56,7 +59,7 @@ def product_options(command: F) -> F:
         products_option,
         option(REFERENCES, "--product", metavar="NAME",
                help="The product that the parts belong to. Its good images, limits and knowledge are used. "
-               "Make one with: reason-iad product create"),
+               "`reason-iad product create` makes one."),
     ):  # fmt: skip
         wrapper = each(wrapper)
     return wrapper  # type: ignore[return-value]
@@ -86,7 +89,7 @@ def check_choice(chosen: ChosenProduct | None, engine: Engine, references: tuple
             )
 
 
-def open_inspector(engine: Engine, job: Job) -> tuple[Inspecting, Callable[[Inspection], tuple[Path, ...]]]:
+def open_inspector(engine: Engine, job: Job) -> Opened:
     """The inspector that follows from the options, and the good parts that a report shows beside a result."""
     if job.chosen is None and not engine.detect:
         return engine.load(), stored_pictures(job)
@@ -107,6 +110,17 @@ def open_inspector(engine: Engine, job: Job) -> tuple[Inspecting, Callable[[Insp
     inspector = PartInspector(kind, model, always=always, category=job.category, config=engine.config)
 
     return inspector, stored_pictures(job)
+
+
+def product_of(inspector: Inspecting) -> str | None:
+    """What results will say of the good images and the limits they were judged by; None without."""
+    from reason_iad.inspection.by_product import PartInspector
+    from reason_iad.inspection.conditions import judged_by
+
+    if not isinstance(inspector, PartInspector):
+        return None
+    kind = inspector.kind
+    return judged_by(kind.sha256, kind.limits.pass_below, kind.limits.defect_from)
 
 
 def stored_pictures(job: Job) -> Callable[[Inspection], tuple[Path, ...]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from reason_iad.expert.calibration import AREA_SLACK, AnomalyMap, largest_region
 from reason_iad.expert.regions import Marked, regions
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 OTHERS = 0.5
 """Another place is a finding if it differs at least by this share of what most does [ours]."""
+EDGE = 0.06
+"""Share of the longer side around a place that does not count in which nothing else counts: about a patch."""
 STRONGEST = 5
 """Numbers that are named as evidence."""
 
@@ -57,12 +60,12 @@ def judge(kind: PartKind, image: LoadedImage) -> Judgement:
         return Judgement(verdict, seen, ())
     marked = _marked(kind, seen, image)
     small = [each for each in marked if kind.least_px is not None and each.length < kind.least_px]
-    if small:  # what is too small does not count: judge again without it
-        seen = kind.expert.assess_look(look, kind.expert.area.without(_covered(small, image)))
+    if small:  # what is too small does not count: judge again as if it were not there
+        seen = kind.expert.assess_look(look, kind.expert.area.without(_around(small, image)))
         verdict = kind.limits.verdict(seen.score)
-        marked = (
-            () if verdict == "pass" else tuple(each for each in _marked(kind, seen, image) if each not in small)
-        )
+        marked = () if verdict == "pass" else _marked(kind, seen, image)
+        if verdict == "defect" and all(each.length < (kind.least_px or 0) for each in marked):
+            verdict = "review"  # nothing that counts is left to point at, and yet it is not like a good part
     return Judgement(verdict, seen, marked)
 
 
@@ -140,12 +143,12 @@ def _marked(kind: PartKind, seen: Assessment, image: LoadedImage) -> tuple[Marke
     return regions(excess, image.width, image.height, level=level, inspect=inspected)
 
 
-def _covered(marked: list[Marked], image: LoadedImage) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """(h, w) True inside these places, and a little beyond: what glows around them does not count either."""
+def _around(marked: list[Marked], image: LoadedImage) -> npt.NDArray[np.bool_]:
+    """(h, w) True in these places and around them, as far as patches there have seen them."""
     canvas = np.zeros((image.height, image.width), np.uint8)
     for each in marked:
         cv2.fillPoly(canvas, [np.array(each.polygon, np.int32)], 1)
-    grown = cv2.dilate(canvas, np.ones((3, 3), np.uint8), iterations=max(2, round(0.03 * max(canvas.shape))))
+    grown = cv2.dilate(canvas, np.ones((3, 3), np.uint8), iterations=max(1, round(EDGE * max(canvas.shape))))
     return np.asarray(grown) > 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 from reason_iad.schema import Inspection
@@ -19,6 +20,12 @@ _OTHER = {
     "product": "another product, or other good images or limits of it",
 }
 """How a difference is named whose values say nothing to a reader, or are long."""
+
+
+def judged_by(learnt: str, pass_below: float | None, defect_from: float | None) -> str:
+    """What was learnt of good images, and the limits; an infinite one is none."""
+    ends = (None if limit is None or math.isinf(limit) else limit for limit in (pass_below, defect_from))
+    return " ".join([learnt, *map(str, ends)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ class Conditions:
             dtype=result.versions.model.dtype if asked else None,
             knowledge=(result.versions.knowledge_sha256 or "") if asked else None,
             category=((category.name or "") if category.origin == "given" else "") if product is None else None,
-            product="" if product is None else f"{product.sha256} {product.pass_below} {product.defect_from}",
+            product="" if product is None else judged_by(product.sha256, product.pass_below, product.defect_from),
         )
 
     def differences(self, other: Conditions) -> list[str]:

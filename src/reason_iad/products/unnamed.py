@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reason_iad.errors import MemoryBankError
-from reason_iad.files import hold, made_folder
+from reason_iad.files import hold
 from reason_iad.images import load_image
 from reason_iad.products.deriving import REVISION, WAIT, Progress, no_progress
 
@@ -67,7 +67,7 @@ def _kept_expert(files: dict[str, Path], eyes: Eyes, key: str, progress: Progres
     try:
         return load_expert(folder, eyes, key)
     except MemoryBankError:
-        made_folder(folder.parent)
+        folder.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as learning:
         learning.callback(hold(folder.parent / f"{key}.learning", wait=WAIT).release)
         try:
