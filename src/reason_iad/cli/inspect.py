@@ -158,14 +158,10 @@ def inspect(
         json=json,
         report=report,
         root=Path(os.path.commonpath([normal_path(path).parent for path in paths])),
-        resume=resume,
-        overwrite=overwrite,
-        quiet=quiet,
-        jobs=jobs,
-        export=export,
-        formats=chosen_formats(export, formats),
+        resume=resume, overwrite=overwrite, quiet=quiet, jobs=jobs,
+        export=export, formats=chosen_formats(export, formats),
         chosen=chosen,
-    )
+    )  # fmt: skip
     check_choice(chosen, engine, job.references)
     check_outputs(job, (*job.references, *promised.files), sinks)
     check_export(export, parts)

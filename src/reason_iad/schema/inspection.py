@@ -2,8 +2,8 @@
 
 `Inspection` is what `Inspector.inspect` returns and what `--json` writes. Its JSON schema is published in
 `docs/inspection.schema.json` and versioned by `SCHEMA_VERSION` (semantic: a new field or a new
-verdict raises the minor number, anything else a reader could trip over raises the major one). A program that meets a
-verdict it does not know should hand the part to a person.
+verdict raises the minor number, anything else a reader could trip over raises the major one). A program that meets
+a verdict it does not know should hand the part to a person.
 """
 
 from __future__ import annotations
