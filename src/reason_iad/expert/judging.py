@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from reason_iad.images import LoadedImage
     from reason_iad.schema import Verdict
 
-OTHERS = 0.5
-"""Another place is a finding if it differs at least by this share of what most does [ours]."""
+SHARPNESS = 4.3
+"""Power to which a map is raised before places are outlined: a place then ends at 0.85 of its highest value, not at
+half of it, which the blur of patches would put far outside the defect."""
+OTHERS = 0.25
+"""Another place is a finding from this value of the sharpened map on: if it differs by 0.72 of what most does."""
 EDGE = 0.06
 """Share of the longer side around a place that does not count in which nothing else counts: about a patch."""
 STRONGEST = 5
@@ -136,11 +139,14 @@ def probability_of(kind: PartKind, score: float) -> float:
 
 
 def _marked(kind: PartKind, seen: Assessment, image: LoadedImage) -> tuple[Marked, ...]:
-    excess = seen.excess.clamp_min(0).numpy().astype(np.float32)
-    level = max(min(kind.expert.threshold.low, float(excess.max())), OTHERS * float(excess.max()), 1e-6)
+    """The places that differ: where the finer memory stands out, or the map that decided."""
+    values = seen.excess.clamp_min(0) if kind.where is None else kind.where.values(image.pixels)
+    highest = max(float(values.max()), 1e-6)
+    sharp = (values / highest).pow(SHARPNESS).numpy().astype(np.float32)
     counts = kind.expert.area.counts
     inspected = None if counts.all() else counts
-    return regions(excess, image.width, image.height, level=level, inspect=inspected)
+    found = regions(sharp, image.width, image.height, level=OTHERS, inspect=inspected)
+    return tuple(replace(each, peak=highest * each.peak ** (1 / SHARPNESS)) for each in found)
 
 
 def _around(marked: list[Marked], image: LoadedImage) -> npt.NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reason_iad.expert.conformal import Limits
     from reason_iad.expert.normality.expert import ProductExpert
+    from reason_iad.expert.normality.where import Where
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,7 @@ class PartKind:
         expert: knows what is normal.
         limits: on its score.
         good: files of good images, by hash.
+        where: finds where a part differs; None: the map that decides says that, too, and less exactly.
         mm_per_px: scale of the pictures; None if it is not known.
         least_px: the length of the smallest region that counts, in pixels; None: every one does.
     """
@@ -31,5 +33,6 @@ class PartKind:
     expert: ProductExpert
     limits: Limits
     good: Mapping[str, Path]
+    where: Where | None = None
     mm_per_px: float | None = None
     least_px: float | None = None

@@ -12,14 +12,17 @@ from reason_iad.errors import MemoryBankError, ProductError
 from reason_iad.files import hold
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reason_iad.expert.normality.area import Area
     from reason_iad.expert.normality.expert import ProductExpert
     from reason_iad.expert.normality.looks import Eyes
+    from reason_iad.expert.normality.where import Where
     from reason_iad.images import LoadedImage
     from reason_iad.products.product import GoodImage, Product
 
-EXPERT = "expert"
-"""Folder of the cache."""
+EXPERT, WHERE = "expert", "where"
+"""Folders of the cache."""
 LOCK = "learning.lock"
 REVISION = 1
 """Raised whenever the same images give another expert."""
@@ -46,7 +49,7 @@ def derive(product: Product, progress: Progress = no_progress) -> None:
         OutputError: the cache cannot be written.
         ModelError: the encoder cannot be loaded.
     """
-    product_expert(product, progress)
+    product_where(product, product_expert(product, progress), progress)
 
 
 def product_expert(product: Product, progress: Progress = no_progress) -> ProductExpert:
@@ -76,6 +79,61 @@ def product_expert(product: Product, progress: Progress = no_progress) -> Produc
         expert = learn(_Lazily(product.good), eyes, progress, shelves(folder, len(eyes.sizes)), area)
         save_expert(expert, folder, wanted)
     return load_expert(folder, eyes, wanted, area)
+
+
+def product_where(product: Product, expert: ProductExpert, progress: Progress = no_progress) -> Where:
+    """What finds where parts of a product differ: read from its cache, or learnt and kept there.
+
+    Raises:
+        ImageError, OutputError, ModelError: as `derive`.
+    """
+    wanted = learnt_from(product, expert.eyes)[:16]
+    folder = product.cache_dir / WHERE / wanted
+    images = [each.sha256 for each in product.good]
+    try:
+        return kept_where(folder, expert, images)
+    except MemoryBankError:
+        product.make_cache()
+    with ExitStack() as learning:
+        learning.callback(hold(product.cache_dir / LOCK, wait=WAIT).release)
+        return kept_where(folder, expert, images, _Lazily(product.good), progress)
+
+
+def kept_where(
+    folder: Path,
+    expert: ProductExpert,
+    images: Sequence[str],
+    good: Sequence[LoadedImage] | None = None,
+    progress: Progress = no_progress,
+) -> Where:
+    """The memory in a folder, or learnt and kept there.
+
+    Args:
+        folder: of the memory; others beside it are of older states, and go.
+        expert: of the same good images.
+        images: their hashes.
+        good: the images themselves; None: nothing is learnt.
+        progress: told how far it is.
+
+    Raises:
+        MemoryBankError: there is none that fits, and nothing is to be learnt.
+        OutputError: it cannot be written.
+    """
+    import shutil
+
+    from reason_iad.expert.normality.where import fine_encoder, learn_where, load_where, save_where, where_shelf
+
+    area, encoder = expert.area, fine_encoder(expert.eyes.encoders[-1])
+    try:
+        return load_where(folder, encoder, images, area)
+    except MemoryBankError:
+        if good is None:
+            raise
+    shutil.rmtree(folder.parent, ignore_errors=True)
+    one_way = len(expert.likeness.turned) > 0
+    where = learn_where(_Watched(good, progress), encoder, one_way=one_way, area=area, shelf=where_shelf(folder))
+    save_where(where, folder)
+    return where
 
 
 def product_area(product: Product) -> Area:
@@ -113,6 +171,25 @@ def learnt_from(product: Product, eyes: Eyes) -> str:
     areas = [None if area is None else area.sha256 for area in (product.settings.inspect, product.settings.ignore)]
     content = json.dumps([REVISION, images, encoders, eyes.sizes, areas])
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+class _Watched(Sequence["LoadedImage"]):
+    """Images of which somebody is told when each is asked for."""
+
+    def __init__(self, images: Sequence[LoadedImage], progress: Progress) -> None:
+        self._images, self._progress = images, progress
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @overload
+    def __getitem__(self, number: int) -> LoadedImage: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[LoadedImage]: ...
+    def __getitem__(self, number: int | slice) -> LoadedImage | Sequence[LoadedImage]:
+        if isinstance(number, int):
+            self._progress("good images remembered in detail", number + 1, len(self))
+        return self._images[number]
 
 
 class _Lazily(Sequence["LoadedImage"]):

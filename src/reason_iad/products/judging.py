@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from reason_iad.files import write_atomic
-from reason_iad.products.deriving import Progress, learnt_from, no_progress, product_expert
+from reason_iad.products.deriving import Progress, learnt_from, no_progress, product_expert, product_where
 
 if TYPE_CHECKING:
     from reason_iad.expert.normality.expert import ProductExpert
@@ -46,6 +46,7 @@ def part_kind(product: Product, progress: Progress = no_progress) -> PartKind:
         expert=expert,
         limits=limits(expert.left_out, settings.false_alarms, defective, settings.missed),
         good={each.sha256: each.path for each in product.good},
+        where=product_where(product, expert, progress),
         mm_per_px=settings.scale,
         least_px=None if settings.min_size is None else settings.min_size.pixels(settings.scale),
     )

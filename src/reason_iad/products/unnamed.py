@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reason_iad.errors import MemoryBankError
 from reason_iad.files import hold
 from reason_iad.images import load_image
-from reason_iad.products.deriving import REVISION, WAIT, Progress, no_progress
+from reason_iad.products.deriving import REVISION, WAIT, WHERE, Progress, kept_where, no_progress
 
 if TYPE_CHECKING:
     from reason_iad.expert.normality.expert import ProductExpert
@@ -56,7 +56,9 @@ def unnamed_kind(
     files = {load_image(path).sha256: path for path in good}
     key = hashlib.sha256(repr((REVISION, sorted(files), [e.sha256 for e in eyes.encoders])).encode()).hexdigest()
     expert = _kept_expert(files, eyes, key, progress)
-    return PartKind("", key, expert, limits(expert.left_out, false_alarms), files)
+    images = [load_image(path) for _, path in sorted(files.items())]
+    where = kept_where(experts_folder() / key / WHERE / key[:16], expert, list(files), images, progress)
+    return PartKind("", key, expert, limits(expert.left_out, false_alarms), files, where)
 
 
 def _kept_expert(files: dict[str, Path], eyes: Eyes, key: str, progress: Progress) -> ProductExpert:
