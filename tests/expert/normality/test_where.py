@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.parts import good, plate, scratched
 
 from reason_iad.errors import MemoryBankError
 from reason_iad.expert.encoders import make_encoder
@@ -13,7 +14,6 @@ from reason_iad.expert.encoders.base import Encoder
 from reason_iad.expert.normality.area import Area
 from reason_iad.expert.normality.where import Where, fine_encoder, learn_where, load_where, save_where
 from reason_iad.images import load_image
-from tests.parts import good, plate, scratched
 
 
 @pytest.fixture(scope="module")
