@@ -1,0 +1,237 @@
+"""The self-test of an expert: defects drawn on its own good pictures show what it finds (METHOD section 4).
+
+Each drawn defect is scored by the expert without the picture that it was drawn on in its memory; nothing else would
+be fair. What is found says how much each statistic counts, and from which size on defects are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveFloat
+
+from reason_iad.errors import ConfigError
+from reason_iad.expert.conformal import limits
+from reason_iad.expert.normality.drawing import FAMILIES, Drawn, Family, Part, Wanted, draw, hits, plan
+from reason_iad.expert.normality.expert import Assessment, ProductExpert
+from reason_iad.expert.normality.learning import (
+    EACH_ALONE,
+    FOLDS,
+    FOLDS_THINNED,
+    Progress,
+    reweighted,
+    silent,
+    spread_out,
+)
+from reason_iad.expert.normality.looks import BATCH
+from reason_iad.expert.normality.statistics import prior
+from reason_iad.schema.evidence import Record
+
+if TYPE_CHECKING:
+    from reason_iad.expert.normality.level import Level
+    from reason_iad.images import LoadedImage
+
+COUNT = 120
+"""Defects that are drawn."""
+DRAWN_ON = 60
+"""Good pictures that are drawn on, at most."""
+FEWEST = 3
+"""Good pictures that a self-test needs: one is drawn on, and the others are compared with it."""
+LABELLED = 3
+"""From so many labelled defects on, they are listened to."""
+REACH = 0.02
+"""Share of the longer side by which a mark may miss the defect."""
+POWER = 1.0
+"""How much the self-test changes the weights: weight = prior * (AUROC - 0.5) ** POWER."""
+LEAST, MOST = 0.05, 0.5
+"""Bounds of AUROC - 0.5 there: no statistic is silenced, and none is trusted for a little luck."""
+
+
+class Trial(Record):
+    """A drawn defect, and whether it was found. Lengths are in pixels of the good picture."""
+
+    family: str
+    kind: str
+    image: str = Field(description="SHA-256 of the good picture.")
+    contrast: PositiveFloat = Field(description="Grey levels by which it changes its pixels, on average.")
+    length: PositiveFloat = Field(description="Longer side of the smallest rectangle around it.")
+    area: PositiveFloat
+    numbers: dict[str, FiniteFloat] = Field(description="What the expert measured, in deviations of good pictures.")
+    score: FiniteFloat
+    found: bool = Field(description="Whether such a part does not pass.")
+    marked: bool = Field(description="Whether what most stands out is the defect.")
+
+
+class SelfTest(Record):
+    """What drawn defects say of an expert."""
+
+    version: Literal[1] = 1
+    seed: int = Field(ge=0)
+    images: int = Field(ge=1, description="Good pictures that were drawn on.")
+    limit: FiniteFloat = Field(description="Parts with a lower score pass.")
+    weights: dict[str, NonNegativeFloat] = Field(description="What each number counts.")
+    separates: dict[str, float] = Field(
+        description="How well each number tells defects from left-out good pictures: AUROC, 1 is perfect."
+    )
+    trials: tuple[Trial, ...]
+
+
+def self_test(
+    expert: ProductExpert,
+    good: Sequence[LoadedImage],
+    *,
+    false_alarms: float = 0.05,
+    labelled: Sequence[Mapping[str, float]] = (),
+    count: int = COUNT,
+    seed: int = 0,
+    part: Part | None = None,
+    families: Mapping[str, Family] = FAMILIES,
+    progress: Progress = silent,
+) -> SelfTest:
+    """Draw defects on good pictures, and see which of them the expert finds.
+
+    Args:
+        expert: what was learnt from these good pictures.
+        good: the same pictures. Each is asked for once and let go.
+        false_alarms: share of good parts that may be called defective; where there are too few pictures for it,
+            the smallest share that they are enough for.
+        labelled: numbers of labelled real defects (`Assessment.numbers`).
+        count: how many defects are drawn, at most.
+        seed: at least 0; the same one draws the same defects.
+        part: which pixels of a picture defects may lie on.
+        families: what is drawn.
+        progress: told how far it is.
+
+    Raises:
+        ConfigError: there are too few good pictures, or none of them has room for a defect.
+    """
+    names = _names(expert)
+    if expert.stood_in or len(names) < FEWEST:
+        raise ConfigError(f"A self-test needs at least {FEWEST} different good pictures; add more.")
+    wanted = plan(spread_out(len(names), DRAWN_ON), count, seed, families)
+    seen = [
+        (drawn, names[drawn.wanted.image], found)
+        for drawn, found in _assessed(expert, good, wanted, part, progress)
+    ]
+    if not seen:
+        raise ConfigError("No good picture has room for a drawn defect; check the area that is inspected.")
+    separates = _separates(expert.left_out_numbers, [found.numbers for _, _, found in seen], labelled)
+    weights = {name: _weight(name, area) for name, area in separates.items() if prior(name)}
+    changed = reweighted(expert, expert.left_out_numbers, weights)
+    limit = limits(changed.left_out, max(false_alarms, 1 / (1 + len(changed.left_out)))).pass_below
+    return SelfTest(
+        seed=seed, images=len({name for _, name, _ in seen}), limit=limit, weights=weights, separates=separates,
+        trials=tuple(_trial(changed, limit, *each) for each in seen),
+    )  # fmt: skip
+
+
+def tuned(expert: ProductExpert, test: SelfTest) -> ProductExpert:
+    """The expert with the weights that a self-test of it chose."""
+    return reweighted(expert, expert.left_out_numbers, test.weights)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the expert says of a drawn defect."""
+
+    numbers: Mapping[str, float]
+    marked: bool
+    judged: bool
+
+
+def _assessed(
+    expert: ProductExpert,
+    good: Sequence[LoadedImage],
+    wanted: Sequence[Wanted],
+    part: Part | None,
+    progress: Progress,
+) -> Iterator[tuple[Drawn, _Found]]:
+    """Each drawn defect, and what the expert says of it without the picture that it was drawn on."""
+    names = _names(expert)
+    done = 0
+    for fold in _folds(expert.levels, len(names)):
+        mine = {at: [each for each in wanted if each.image == at] for at in fold}
+        if not any(mine.values()):
+            continue
+        levels = tuple(level.without({names[at] for at in fold}) for level in expert.levels)
+        for at, some in mine.items():
+            left_out = replace(expert, levels=levels, likeness=expert.likeness.without(at))
+            drawn = list(draw(_image(good, at, names), some, part)) if some else []
+            for start in range(0, len(drawn), BATCH):
+                batch = drawn[start : start + BATCH]
+                looks = expert.eyes.look([each.picture for each in batch])
+                for each, look in zip(batch, looks, strict=True):
+                    yield each, _found(each, left_out.assess_look(look))
+            done += len(some)
+            progress("drawn defects looked for", done, len(wanted))
+
+
+def _found(drawn: Drawn, seen: Assessment) -> _Found:
+    rows, columns = seen.excess.shape
+    row, column = divmod(int(seen.excess.argmax()), columns)
+    spot = (column + 0.5) / columns, (row + 0.5) / rows
+    return _Found(seen.numbers, hits(drawn.mask, spot, REACH), seen.likeness.reason is None)
+
+
+def _trial(expert: ProductExpert, limit: float, drawn: Drawn, name: str, found: _Found) -> Trial:
+    score = expert.score(found.numbers)
+    return Trial(
+        family=drawn.wanted.family, kind=drawn.wanted.kind, image=name, contrast=drawn.wanted.contrast,
+        length=drawn.length, area=drawn.area, numbers=dict(found.numbers), score=score,
+        found=score >= limit or not found.judged, marked=found.marked,
+    )  # fmt: skip
+
+
+def _separates(
+    good: Sequence[Mapping[str, float]],
+    drawn: Sequence[Mapping[str, float]],
+    labelled: Sequence[Mapping[str, float]],
+) -> dict[str, float]:
+    """How well each number tells defects from good pictures. Labelled defects count as many drawn ones each."""
+    result = {}
+    for name in good[0]:
+        normal = [each[name] for each in good]
+        area = auroc(normal, [each[name] for each in drawn])
+        if len(labelled) >= LABELLED:
+            share = len(labelled) / (len(labelled) + LABELLED)
+            area = (1 - share) * area + share * auroc(normal, [each[name] for each in labelled])
+        result[name] = area
+    return result
+
+
+def auroc(good: Sequence[float], defective: Sequence[float]) -> float:
+    """Share of pairs of a good and a defective part of which the defective one has the higher number."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata([*good, *defective])[len(good) :]
+    n = len(defective)
+    return float((ranks.sum() - n * (n + 1) / 2) / (n * len(good)))
+
+
+def _weight(name: str, area: float) -> float:
+    told: float = float(np.clip(area - 0.5, LEAST, MOST)) ** POWER
+    return prior(name) * told
+
+
+def _folds(levels: Sequence[Level], count: int) -> list[range]:
+    """Numbers of pictures that are left out together, as when the expert learnt."""
+    folds = FOLDS_THINNED if any(level.bank.thinned for level in levels) else FOLDS
+    folds = min(count if count <= EACH_ALONE else folds, count)
+    return [range(fold, count, folds) for fold in range(folds)]
+
+
+def _names(expert: ProductExpert) -> list[str]:
+    """Hashes of the good pictures, by number."""
+    return [member.sha256 for member in expert.levels[0].bank.members]
+
+
+def _image(good: Sequence[LoadedImage], number: int, names: Sequence[str]) -> LoadedImage:
+    """The good picture of a number. Pictures that are there twice have one, so it may stand further back."""
+    for at in range(number, len(good)):
+        image = good[at]
+        if image.sha256 == names[number]:
+            return image
+    raise ConfigError("These are not the good pictures that the expert learnt from; let it learn anew.")
