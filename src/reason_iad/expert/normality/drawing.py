@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,18 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from reason_iad.expert.brushes.types import Mask
+from reason_iad.expert.normality.area import EVERYWHERE, Area
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from reason_iad.images import LoadedImage
 
-Part = Callable[["LoadedImage"], "Mask | None"]
-"""Says which pixels (H, W) of a picture defects may lie on; None: all."""
-CONTRASTS = (25.0, 70.0)
+CONTRASTS = (30.0, 100.0)
 """Grey levels by which a defect changes its pixels, on average: the faintest and the clearest."""
-DRAWN_AT = 1024
-"""Pixels of the longer side at which defects are drawn, at most; on larger pictures they are enlarged."""
+DRAWN_AT = 512
+"""Root of the number of pixels at which defects are drawn, at most; on larger pictures they are enlarged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,10 @@ class Family:
 
 
 FAMILIES: Mapping[str, Family] = {
-    "scratches": Family(("scratch", "crack", "loose thread"), (5e-5, 5e-3), "longer"),
-    "stains": Family(("stain", "contamination", "burn", "color"), (1e-4, 2e-2)),
-    "pores": Family(("blowhole", "pitting", "hole", "dent"), (1e-4, 2e-2)),
-    "broken edges": Family(("chip", "break", "fray"), (2e-4, 3e-2)),
+    "scratches and cracks": Family(("scratch", "crack", "loose thread"), (1e-4, 2e-2), "longer"),
+    "stains and dirt": Family(("stain", "contamination", "color"), (3e-4, 1e-1)),
+    "pores and dents": Family(("blowhole", "pitting", "hole", "dent"), (2e-4, 5e-2)),
+    "broken edges": Family(("chip", "break"), (5e-4, 1e-1)),
 }
 """Name in the plural to what is drawn."""
 
@@ -118,15 +117,22 @@ def plan(
     )
 
 
-def draw(image: LoadedImage, wanted: Sequence[Wanted], part: Part | None = None) -> Iterator[Drawn]:
-    """The picture with each of the defects; one that finds no room is left out."""
+def draw(
+    image: LoadedImage, wanted: Sequence[Wanted], area: Area = EVERYWHERE, size: int = DRAWN_AT
+) -> Iterator[Drawn]:
+    """The picture with each of the defects; one that finds no room is left out.
+
+    Args:
+        image: a good picture.
+        wanted: what to draw.
+        area: what counts of the picture; defects lie inside.
+        size: root of the number of pixels at which they are drawn, at most.
+    """
     from reason_iad.expert.brushes import draw_defect
 
-    scale = max(1.0, max(image.pixels.size) / DRAWN_AT)
+    scale = max(1.0, (image.width * image.height) ** 0.5 / size)
     before = _scaled(image.pixels, scale)
-    where = None if part is None else part(image)
-    if where is not None:
-        where = _scaled_mask(where, before.shape[:2])
+    where = None if area.counts.all() else area.without(np.zeros(before.shape[:2], np.bool_)).counts
     for each in wanted:
         drawn = draw_defect(before, each.kind, seed=each.seed, size=each.share, contrast=each.contrast, where=where)
         if drawn is not None:
@@ -173,13 +179,6 @@ def _scaled(pixels: Image.Image, scale: float) -> npt.NDArray[np.uint8]:
         size = (max(1, round(pixels.width / scale)), max(1, round(pixels.height / scale)))
         pixels = pixels.resize(size, Pillow.Resampling.BOX)
     return np.asarray(pixels.convert("RGB"))
-
-
-def _scaled_mask(mask: Mask, shape: tuple[int, int]) -> Mask:
-    from PIL import Image as Pillow
-
-    small = Pillow.fromarray(mask).resize((shape[1], shape[0]), Pillow.Resampling.NEAREST)
-    return np.asarray(small, bool)
 
 
 def _changed(pixels: Image.Image, change: npt.NDArray[np.int16]) -> Image.Image:

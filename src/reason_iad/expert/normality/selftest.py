@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveFloat
+from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveFloat, ValidationError
 
 from reason_iad.errors import ConfigError
 from reason_iad.expert.conformal import limits
-from reason_iad.expert.normality.drawing import FAMILIES, Drawn, Family, Part, Wanted, draw, hits, plan
+from reason_iad.expert.detection_limits import DetectionLimit, detection_limit
+from reason_iad.expert.detection_limits import Trial as Hit
+from reason_iad.expert.normality.drawing import DRAWN_AT, FAMILIES, Drawn, Family, Wanted, draw, hits, plan
 from reason_iad.expert.normality.expert import Assessment, ProductExpert
 from reason_iad.expert.normality.learning import (
     EACH_ALONE,
@@ -28,6 +32,7 @@ from reason_iad.expert.normality.learning import (
 )
 from reason_iad.expert.normality.looks import BATCH
 from reason_iad.expert.normality.statistics import prior
+from reason_iad.files import write_atomic
 from reason_iad.schema.evidence import Record
 
 if TYPE_CHECKING:
@@ -40,10 +45,14 @@ DRAWN_ON = 60
 """Good pictures that are drawn on, at most."""
 FEWEST = 3
 """Good pictures that a self-test needs: one is drawn on, and the others are compared with it."""
+MOST_BYTES = 64 * 2**20
+"""A file that claims to be larger is no self-test."""
 LABELLED = 3
 """From so many labelled defects on, they are listened to."""
 REACH = 0.02
 """Share of the longer side by which a mark may miss the defect."""
+FINER = 1.5
+"""Defects are drawn at least so many times as finely as the expert looks."""
 POWER = 1.0
 """How much the self-test changes the weights: weight = prior * (AUROC - 0.5) ** POWER."""
 LEAST, MOST = 0.05, 0.5
@@ -64,6 +73,11 @@ class Trial(Record):
     found: bool = Field(description="Whether such a part does not pass.")
     marked: bool = Field(description="Whether what most stands out is the defect.")
 
+    @property
+    def hit(self) -> Hit:
+        """Its length, and whether it was found."""
+        return Hit(self.length, self.found)
+
 
 class SelfTest(Record):
     """What drawn defects say of an expert."""
@@ -78,6 +92,45 @@ class SelfTest(Record):
     )
     trials: tuple[Trial, ...]
 
+    def detection(self) -> dict[str, DetectionLimit]:
+        """From which length on the defects of each family are found."""
+        names = dict.fromkeys(trial.family for trial in self.trials)
+        return {
+            name: detection_limit([trial.hit for trial in self.trials if trial.family == name]) for name in names
+        }
+
+
+class _Kept(Record):
+    """A self-test on disk, and what it was made for."""
+
+    made_for: str
+    test: SelfTest
+
+
+def save_self_test(test: SelfTest, path: Path, made_for: str) -> None:
+    """Write a self-test, whole or not at all.
+
+    Args:
+        test: what to keep.
+        path: of the file.
+        made_for: a name of all that it follows from; only who asks for the same gets it back.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    write_atomic(path, _Kept(made_for=made_for, test=test).model_dump_json())
+
+
+def load_self_test(path: Path, made_for: str) -> SelfTest | None:
+    """Read a self-test; None if there is none, it was made for something else, or it is damaged."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return None
+        kept = _Kept.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return kept.test if kept.made_for == made_for else None
+
 
 def self_test(
     expert: ProductExpert,
@@ -87,7 +140,6 @@ def self_test(
     labelled: Sequence[Mapping[str, float]] = (),
     count: int = COUNT,
     seed: int = 0,
-    part: Part | None = None,
     families: Mapping[str, Family] = FAMILIES,
     progress: Progress = silent,
 ) -> SelfTest:
@@ -101,30 +153,26 @@ def self_test(
         labelled: numbers of labelled real defects (`Assessment.numbers`).
         count: how many defects are drawn, at most.
         seed: at least 0; the same one draws the same defects.
-        part: which pixels of a picture defects may lie on.
         families: what is drawn.
         progress: told how far it is.
 
     Raises:
         ConfigError: there are too few good pictures, or none of them has room for a defect.
     """
-    names = _names(expert)
+    names = image_names(expert)
     if expert.stood_in or len(names) < FEWEST:
         raise ConfigError(f"A self-test needs at least {FEWEST} different good pictures; add more.")
     wanted = plan(spread_out(len(names), DRAWN_ON), count, seed, families)
-    seen = [
-        (drawn, names[drawn.wanted.image], found)
-        for drawn, found in _assessed(expert, good, wanted, part, progress)
-    ]
+    seen = list(_assessed(expert, good, wanted, progress))
     if not seen:
-        raise ConfigError("No good picture has room for a drawn defect; check the area that is inspected.")
-    separates = _separates(expert.left_out_numbers, [found.numbers for _, _, found in seen], labelled)
+        raise ConfigError("No good picture has room for a drawn defect; check the areas to inspect and to ignore.")
+    separates = _separates(expert.left_out_numbers, [found.numbers for found in seen], labelled)
     weights = {name: _weight(name, area) for name, area in separates.items() if prior(name)}
     changed = reweighted(expert, expert.left_out_numbers, weights)
     limit = limits(changed.left_out, max(false_alarms, 1 / (1 + len(changed.left_out)))).pass_below
     return SelfTest(
-        seed=seed, images=len({name for _, name, _ in seen}), limit=limit, weights=weights, separates=separates,
-        trials=tuple(_trial(changed, limit, *each) for each in seen),
+        seed=seed, images=len({found.image for found in seen}), limit=limit, weights=weights, separates=separates,
+        trials=tuple(_trial(changed, limit, found) for found in seen),
     )  # fmt: skip
 
 
@@ -135,53 +183,61 @@ def tuned(expert: ProductExpert, test: SelfTest) -> ProductExpert:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the expert says of a drawn defect."""
+    """What the expert says of a drawn defect.
 
+    Attributes:
+        image: hash of the good picture.
+        length, area: of the defect, in pixels.
+        numbers: what was measured.
+        marked: whether what most stands out is the defect.
+        judged: whether the picture can be judged.
+    """
+
+    wanted: Wanted
+    image: str
+    length: float
+    area: float
     numbers: Mapping[str, float]
     marked: bool
     judged: bool
 
 
 def _assessed(
-    expert: ProductExpert,
-    good: Sequence[LoadedImage],
-    wanted: Sequence[Wanted],
-    part: Part | None,
-    progress: Progress,
-) -> Iterator[tuple[Drawn, _Found]]:
-    """Each drawn defect, and what the expert says of it without the picture that it was drawn on."""
-    names = _names(expert)
-    done = 0
-    for fold in _folds(expert.levels, len(names)):
-        mine = {at: [each for each in wanted if each.image == at] for at in fold}
-        if not any(mine.values()):
-            continue
-        levels = tuple(level.without({names[at] for at in fold}) for level in expert.levels)
+    expert: ProductExpert, good: Sequence[LoadedImage], wanted: Sequence[Wanted], progress: Progress
+) -> Iterator[_Found]:
+    """What the expert says of each drawn defect without the picture that it was drawn on."""
+    names, done = image_names(expert), 0
+    size = max(DRAWN_AT, round(FINER * max(each or 0 for each in expert.eyes.sizes)))
+    for fold in folds(expert.levels, len(names)):
+        mine = {at: some for at in fold if (some := [each for each in wanted if each.image == at])}
+        levels = tuple(level.without({names[at] for at in fold}) for level in expert.levels) if mine else ()
         for at, some in mine.items():
             left_out = replace(expert, levels=levels, likeness=expert.likeness.without(at))
-            drawn = list(draw(_image(good, at, names), some, part)) if some else []
-            for start in range(0, len(drawn), BATCH):
-                batch = drawn[start : start + BATCH]
+            pictures = draw(_image(good, at, names), some, expert.area, size)
+            while batch := list(islice(pictures, BATCH)):
                 looks = expert.eyes.look([each.picture for each in batch])
                 for each, look in zip(batch, looks, strict=True):
-                    yield each, _found(each, left_out.assess_look(look))
+                    yield _found(each, names[at], left_out.assess_look(look))
             done += len(some)
             progress("drawn defects looked for", done, len(wanted))
 
 
-def _found(drawn: Drawn, seen: Assessment) -> _Found:
+def _found(drawn: Drawn, name: str, seen: Assessment) -> _Found:
     rows, columns = seen.excess.shape
     row, column = divmod(int(seen.excess.argmax()), columns)
     spot = (column + 0.5) / columns, (row + 0.5) / rows
-    return _Found(seen.numbers, hits(drawn.mask, spot, REACH), seen.likeness.reason is None)
+    return _Found(
+        drawn.wanted, name, drawn.length, drawn.area, seen.numbers, hits(drawn.mask, spot, REACH),
+        seen.likeness.reason is None,
+    )  # fmt: skip
 
 
-def _trial(expert: ProductExpert, limit: float, drawn: Drawn, name: str, found: _Found) -> Trial:
-    score = expert.score(found.numbers)
+def _trial(expert: ProductExpert, limit: float, found: _Found) -> Trial:
+    wanted, score = found.wanted, expert.score(found.numbers)
     return Trial(
-        family=drawn.wanted.family, kind=drawn.wanted.kind, image=name, contrast=drawn.wanted.contrast,
-        length=drawn.length, area=drawn.area, numbers=dict(found.numbers), score=score,
-        found=score >= limit or not found.judged, marked=found.marked,
+        family=wanted.family, kind=wanted.kind, image=found.image, contrast=wanted.contrast, length=found.length,
+        area=found.area, numbers=dict(found.numbers), score=score, found=score >= limit or not found.judged,
+        marked=found.marked,
     )  # fmt: skip
 
 
@@ -216,14 +272,14 @@ def _weight(name: str, area: float) -> float:
     return prior(name) * told
 
 
-def _folds(levels: Sequence[Level], count: int) -> list[range]:
+def folds(levels: Sequence[Level], count: int) -> list[range]:
     """Numbers of pictures that are left out together, as when the expert learnt."""
-    folds = FOLDS_THINNED if any(level.bank.thinned for level in levels) else FOLDS
-    folds = min(count if count <= EACH_ALONE else folds, count)
-    return [range(fold, count, folds) for fold in range(folds)]
+    thinned = any(level.bank.thinned for level in levels)
+    most = FOLDS_THINNED if thinned else count if count <= EACH_ALONE else FOLDS
+    return [range(fold, count, most) for fold in range(min(most, count))]
 
 
-def _names(expert: ProductExpert) -> list[str]:
+def image_names(expert: ProductExpert) -> list[str]:
     """Hashes of the good pictures, by number."""
     return [member.sha256 for member in expert.levels[0].bank.members]
 

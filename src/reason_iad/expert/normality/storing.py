@@ -201,7 +201,8 @@ def _read(path: Path) -> Manifest:
     except (OSError, ValidationError):
         raise MemoryBankError("What was learnt of the good images is missing or damaged; learn it anew.") from None
     fits = len(manifest.usual) == len(manifest.sizes) and sum(manifest.weights.values()) > 0
-    names = [set(manifest.weights), *map(set, manifest.left_out_numbers)]
-    if not fits or not all(each <= set(manifest.standings) for each in names):
+    known = set(manifest.standings)
+    fits = fits and all(set(each) == known for each in manifest.left_out_numbers)
+    if not fits or not set(manifest.weights) <= known:
         raise MemoryBankError("What was learnt of the good images is damaged; learn it anew.")
     return manifest
