@@ -17,7 +17,7 @@ from reason_iad.images import load_image
 from reason_iad.products.deriving import Lazily, Progress, learnt_from, no_progress, product_expert
 from reason_iad.products.editing import counted
 from reason_iad.products.product import Product, sizes
-from reason_iad.schema.evidence import Record
+from reason_iad.schema.record import Record
 
 if TYPE_CHECKING:
     from reason_iad.expert.normality.checks import Conspicuous
@@ -105,12 +105,12 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
     """
     from reason_iad.expert.normality.checks import conspicuous, worth_of_more
 
-    expert = product_expert(product, progress)
+    expert, test, untested = _tested_expert(product, progress)
     known = [_Known(each.type, expert.assess(load_image(each.path))) for each in product.defects]
     scores = [each.score for each in known]
     promise = limits(expert.left_out, product.settings.false_alarms, scores, product.settings.missed)
     found = conspicuous(Lazily(product.good), expert, promise.pass_below, progress)
-    detection, untested = _tested(product, expert, progress)
+    detection = () if test is None else _detection(product, test)
     words = f"{STOOD_IN} {promise.in_words()}" if expert.stood_in else promise.in_words()
     views = Counter(each.view or "" for each in product.good)
     return ProductCheck(
@@ -156,16 +156,31 @@ class _Known:
         self.type, self.score, self.judged = type, seen.score, seen.likeness.reason is None
 
 
-def _tested(
-    product: Product, expert: ProductExpert, progress: Progress
-) -> tuple[tuple[Detection, ...], str | None]:
-    """What the self-test says of each kind of defect; or why there is none."""
-    from reason_iad.expert.normality.drawing import FAMILIES
+def tested_expert(product: Product, progress: Progress = no_progress) -> ProductExpert:
+    """The expert of a product, with the weights that its self-test chose, where it could be made.
 
+    Raises:
+        ProductError, ImageError, OutputError, ModelError: as `product_expert`.
+    """
+    return _tested_expert(product, progress)[0]
+
+
+def _tested_expert(product: Product, progress: Progress) -> tuple[ProductExpert, SelfTest | None, str | None]:
+    """The same, and the self-test; or why there is none."""
+    from reason_iad.expert.normality.selftest import tuned
+
+    expert = product_expert(product, progress)
     try:
         test = product_self_test(product, expert, progress)
     except ConfigError as error:
-        return (), str(error)
+        return expert, None, str(error)
+    return tuned(expert, test), test, None
+
+
+def _detection(product: Product, test: SelfTest) -> tuple[Detection, ...]:
+    """What the self-test says of each kind of defect."""
+    from reason_iad.expert.normality.drawing import FAMILIES
+
     found = []
     for kind, limit in test.detection().items():
         trials = [trial for trial in test.trials if trial.family == kind]
@@ -179,7 +194,7 @@ def _tested(
                 curve=tuple(Point(**point._asdict()) for point in limit.curve()),
             )
         )  # fmt: skip
-    return tuple(found), None
+    return tuple(found)
 
 
 def _labelled(known: Sequence[_Known], promise: Limits) -> tuple[Labelled, ...]:

@@ -11,8 +11,7 @@ import click
 from reason_iad.cli.checks import check_output
 from reason_iad.cli.headings import OUTPUT, HeadedCommand, option
 from reason_iad.cli.options import products_option
-from reason_iad.cli.printing import print_json, say
-from reason_iad.cli.printing import shown_progress
+from reason_iad.cli.printing import print_json, say, shown_progress
 from reason_iad.products import Product, Products
 from reason_iad.products.editing import by_name, counted
 
