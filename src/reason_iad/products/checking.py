@@ -105,12 +105,13 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
     """
     from reason_iad.expert.normality.checks import conspicuous, worth_of_more
 
-    expert, test, untested = _tested_expert(product, progress)
+    expert, test, untested = _weighed_expert(product, progress)
     known = [_Known(each.type, expert.assess(load_image(each.path))) for each in product.defects]
     scores = [each.score for each in known]
     promise = limits(expert.left_out, product.settings.false_alarms, scores, product.settings.missed)
     found = conspicuous(Lazily(product.good), expert, promise.pass_below, progress)
     detection = () if test is None else _detection(product, test)
+    remarks = _remarks(product, found)
     words = f"{STOOD_IN} {promise.in_words()}" if expert.stood_in else promise.in_words()
     views = Counter(each.view or "" for each in product.good)
     return ProductCheck(
@@ -118,8 +119,8 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
         scale=product.settings.scale, promise=words, pass_below=promise.pass_below,
         defect_from=promise.defect_from if math.isfinite(promise.defect_from) else None,
         good_scores=expert.left_out, defect_scores=tuple(scores), labelled=_labelled(known, promise),
-        remarks=_remarks(product, found), detection=detection, untested=untested,
-        advice=tuple(_advice(product, promise, worth_of_more(expert), detection)),
+        remarks=remarks, detection=detection, untested=untested,
+        advice=tuple(_advice(product, promise, worth_of_more(expert), detection, remarks)),
     )  # fmt: skip
 
 
@@ -156,16 +157,16 @@ class _Known:
         self.type, self.score, self.judged = type, seen.score, seen.likeness.reason is None
 
 
-def tested_expert(product: Product, progress: Progress = no_progress) -> ProductExpert:
+def weighed_expert(product: Product, progress: Progress = no_progress) -> ProductExpert:
     """The expert of a product, with the weights that its self-test chose, where it could be made.
 
     Raises:
         ProductError, ImageError, OutputError, ModelError: as `product_expert`.
     """
-    return _tested_expert(product, progress)[0]
+    return _weighed_expert(product, progress)[0]
 
 
-def _tested_expert(product: Product, progress: Progress) -> tuple[ProductExpert, SelfTest | None, str | None]:
+def _weighed_expert(product: Product, progress: Progress) -> tuple[ProductExpert, SelfTest | None, str | None]:
     """The same, and the self-test; or why there is none."""
     from reason_iad.expert.normality.selftest import tuned
 
@@ -227,9 +228,19 @@ def _remarks(product: Product, found: Sequence[Conspicuous]) -> tuple[Remark, ..
 
 
 def _advice(
-    product: Product, promise: Limits, worth: float | None, detection: Sequence[Detection]
+    product: Product,
+    promise: Limits,
+    worth: float | None,
+    detection: Sequence[Detection],
+    remarks: Sequence[Remark],
 ) -> Iterator[str]:
     """What would help, the most first."""
+    wrong = {image for each in remarks if each.why not in ("same", "alike") for image in each.images}
+    if wrong:
+        yield (
+            f"Look at the {counted(len(wrong), 'conspicuous picture')} first. A few wrong ones among the good ones "
+            "make the limit so high that defects are missed."
+        )
     good, share = len(product.good), f"{100 * product.settings.false_alarms:.3g} %"
     if promise.needed_good:
         yield (

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLOURS = page_colours(2)
+LINEAR = 10
+"""Scores up to here are drawn on an even scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,7 @@ def curve_plot(curve: Curve, name: str) -> str:
 
 def scores_plot(scores: Scores, name: str) -> str:
     """An `<svg>` element of the scores and the limits. `name` is unique on the page."""
-    from matplotlib.ticker import NullLocator
-
-    with _drawing(name, (7.2, 2.0 if scores.defective else 1.5)) as (figure, svg):
+    with _drawing(name, (5.4, 1.9 if scores.defective else 1.4)) as (figure, svg):
         axes = figure.subplots()
         rows = [("good", scores.good, "accent")]
         rows += [("defective", scores.defective, "s2")] if scores.defective else []
@@ -87,12 +87,10 @@ def scores_plot(scores: Scores, name: str) -> str:
             axes.plot(sorted(values), heights, "o", color=_COLOURS[colour], ms=4, alpha=0.6, mew=0)
         for limit in sorted({scores.pass_below, scores.defect_from or scores.pass_below}):
             axes.axvline(limit, color=_COLOURS["ink"], lw=1.2, ls="--")
-        axes.set_xscale("symlog", linthresh=10)
-        axes.xaxis.set_minor_locator(NullLocator())
+        _scores_axis(axes, max((*scores.good, *scores.defective, scores.pass_below)))
         axes.set_yticks([-row for row in range(len(rows))], [name for name, _, _ in rows])
         axes.set_ylim(-len(rows) + 0.5, 0.5)
         axes.set_xlabel("how far parts stand out from good ones, in standard deviations")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.tick_params(length=0)
         axes.grid(False, axis="y")
         figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
@@ -121,6 +119,19 @@ def _sizes_axis(axes: Axes, unit: str) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel(f"length in {unit}")
+
+
+def _scores_axis(axes: Axes, largest: float) -> None:
+    """An axis that is logarithmic beyond 10 where defective parts stand out far, with a few plain numbers."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    if largest > 2 * LINEAR:
+        axes.set_xscale("symlog", linthresh=LINEAR)
+    low, high = axes.get_xlim()
+    steps = [-50, -20, -10, -5, 0, 5, 10, *(digit * 10**power for power in range(1, 6) for digit in (2, 5, 10))]
+    axes.xaxis.set_major_locator(FixedLocator([step for step in steps if low <= step <= high]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _few(values: Sequence[float]) -> list[float]:

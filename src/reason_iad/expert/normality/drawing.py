@@ -151,8 +151,10 @@ def hits(mask: Mask, spot: tuple[float, float], reach: float) -> bool:
         reach: how far from the mask it may lie, as a share of the longer side.
     """
     rows, columns = np.nonzero(mask)
-    apart = np.hypot(columns + 0.5 - spot[0] * mask.shape[1], rows + 0.5 - spot[1] * mask.shape[0])
-    return bool(apart.min() <= reach * max(mask.shape) + 0.5)
+    across = np.abs(columns + 0.5 - spot[0] * mask.shape[1]) - 0.5
+    down = np.abs(rows + 0.5 - spot[1] * mask.shape[0]) - 0.5
+    apart = np.hypot(across.clip(0), down.clip(0))
+    return bool(apart.min() <= reach * max(mask.shape))
 
 
 def _spread(rng: np.random.Generator, number: int, low: float, high: float) -> npt.NDArray[np.float64]:
