@@ -1,6 +1,7 @@
 """Are the detection limits of a self-test kept, on defects drawn with other seeds and on kinds that it left out?
 
     python benchmarks/detection_limits_real.py --good FOLDER [--images 24] [--tests 6] [--count 120] [--truth 240]
+        [--resolution 320]
 
 An expert is learnt from good pictures. Each of several self-tests, with other seeds, states for each family of
 defects the length from which on 9 of 10 are found (`a90/95`). The truth is what the same expert finds among many
@@ -21,7 +22,7 @@ from reason_iad.expert.detection_limits import detection_limit
 from reason_iad.expert.encoders import make_encoder
 from reason_iad.expert.normality.drawing import FAMILIES, Family
 from reason_iad.expert.normality.learning import learn
-from reason_iad.expert.normality.looks import Eyes
+from reason_iad.expert.normality.looks import SIZES, Eyes
 from reason_iad.expert.normality.selftest import SelfTest, self_test
 from reason_iad.images import find_images, load_image
 
@@ -59,10 +60,12 @@ def main() -> int:
     parser.add_argument("--tests", type=int, default=6, help="Self-tests.")
     parser.add_argument("--count", type=int, default=120, help="Defects that each of them draws.")
     parser.add_argument("--truth", type=int, default=240, help="Defects of all families that the truth comes from.")
+    parser.add_argument("--resolution", type=int, default=SIZES[-1], help="Root of the pixels that are looked at.")
     options = parser.parse_args()
     start = time.perf_counter()
     images = [load_image(path) for path in find_images([options.good])[: options.images]]
-    expert = learn(images, Eyes.of(make_encoder("efficientnet_lite0", None)))
+    sizes = (round(0.7 * options.resolution), options.resolution)
+    expert = learn(images, Eyes.of(make_encoder("efficientnet_lite0", None), sizes))
     known = self_test(expert, images, count=options.truth, seed=FIRST)
     unknown = self_test(expert, images, count=options.truth, seed=FIRST + 1, families=LEFT_OUT)
     truth = {family: true_a90(known, family) for family in FAMILIES}

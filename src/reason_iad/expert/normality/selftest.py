@@ -1,8 +1,8 @@
 """The self-test of an expert: defects drawn on its own good pictures show what it finds (METHOD section 4).
 
 Each drawn defect is scored by the expert without the picture that it was drawn on in its memory; nothing else would
-be fair. What is found says from which size on defects are found. Labelled defects, where there are any, also change
-how much each number counts.
+be fair. What is found says how much each number counts, and from which size on defects are found. Labelled defects,
+where there are any, say more about how much each number counts, and so they weigh more.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ REACH = 0.02
 """Share of the longer side by which a mark may miss the defect."""
 FINER = 1.5
 """Defects are drawn at least so many times as finely as the expert looks."""
-POWER = 2.0
-"""How much labelled defects change the weights: weight = prior * (AUROC - 0.5) ** POWER.
+POWER, POWER_LABELLED = 0.5, 2.0
+"""How much drawn defects alone, and together with labelled ones, change the weights.
 
-Drawn defects alone leave the weights as they are. On six kinds of real parts they did not raise the AUROC of real
-defects with any power from 0.5 to 3, and on castings they lowered it by up to .006: real defects there change the
-whole picture, and drawn ones a place. With five labelled defects per type, a power of 2 raised it a little on three
-sets, and lowered it on none by more than .0005 (docs/results.md).
+weight = prior * (AUROC - 0.5) ** power. On six kinds of real parts (docs/results.md) no power from 0.5 to 3 lowered
+the mean AUROC of real defects. With more than 0.5 it fell on castings, whose real defects change the whole picture,
+while drawn ones change a place. With five labelled defects per type it fell on no set by more than .0005, with any
+power.
 """
 LEAST, MOST = 0.05, 0.5
 """Bounds of AUROC - 0.5 there: no number is silenced, and none is trusted for a little luck."""
@@ -174,7 +174,7 @@ def self_test(
     if not seen:
         raise ConfigError("No good picture has room for a drawn defect; check the areas to inspect and to ignore.")
     separates = _separates(expert.left_out_numbers, [found.numbers for found in seen], labelled)
-    power = POWER if len(labelled) >= LABELLED else 0.0
+    power = POWER_LABELLED if len(labelled) >= LABELLED else POWER
     weights = {name: _weight(name, area, power) for name, area in separates.items() if prior(name)}
     changed = reweighted(expert, expert.left_out_numbers, weights)
     limit = limits(changed.left_out, max(false_alarms, 1 / (1 + len(changed.left_out)))).pass_below
