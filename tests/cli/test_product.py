@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from tests.parts import plate, save
 
 from reason_iad.cli import main
 from reason_iad.cli.product import changing, moving
+from reason_iad.expert.normality import selftest
+from reason_iad.expert.normality.drawing import FAMILIES
 from reason_iad.products import Product, Products
 
 Make = Callable[..., Path]
@@ -226,3 +230,44 @@ def test_what_follows_is_brought_up_to_date_after_every_change(
     call("import", "two.zip", "--as", "three")
     assert seen == [("bracket", 2), ("bracket", 3), ("bracket", 4), ("two", 1), ("three", 1)]
     assert moving.finish is changing.finish
+
+
+@pytest.fixture
+def clamp(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product of six good pictures, one of them dark, and a short self-test."""
+    monkeypatch.setattr(selftest, "self_test", partial(selftest.self_test, count=8))
+    for seed in range(6):
+        (folder / "good").mkdir(exist_ok=True)
+        save(plate(seed, light=0.4 if seed == 5 else 1.0), folder / "good" / f"{seed}.png")
+    call("create", "clamp", "--good", "good", "--resolution", 96)
+
+
+@pytest.mark.usefixtures("clamp")
+def test_check_says_what_is_wrong_what_is_found_and_what_would_help(call: Call, folder: Path) -> None:
+    said = call("check", "clamp", "--report", "check.html").output
+    for title in ("What it has", "Pictures to look at", "What is found", "The limit", "What would help most"):
+        assert title in said
+    assert "6 good pictures." in said and "No labelled defects." in said
+    assert "much darker than the others" in said and "good/5-" in said
+    assert "8 defects were drawn on good pictures" in said or "7 defects were drawn on good pictures" in said
+    assert "1. Look at the 1 conspicuous picture first." in said
+    assert "Report: check.html" in said
+    page = (folder / "check.html").read_text()
+    assert "much darker than the others" in page and "<svg" in page and "data:image" in page
+
+
+@pytest.mark.usefixtures("clamp")
+def test_check_prints_json(call: Call) -> None:
+    found = json.loads(call("check", "clamp", "--json").stdout)
+    assert found["product"] == "clamp" and found["good"] == 6 and len(found["good_scores"]) == 6
+    assert {each["kind"] for each in found["detection"]} == set(FAMILIES)
+    assert found["remarks"][0]["why"] == "dark" and found["defect_from"] is None
+
+
+def test_check_refuses_a_report_that_cannot_be_written_before_it_begins(
+    call: Call, bracket: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selftest, "self_test", None)
+    (folder / "taken").mkdir()
+    result = CliRunner().invoke(main, ["product", "check", "bracket", "--report", "taken"])
+    assert result.exit_code != 0 and "What it has" not in result.output and "taken" in result.output

@@ -76,7 +76,7 @@ def product_expert(product: Product, progress: Progress = no_progress) -> Produc
             return load_expert(folder, eyes, wanted, area)
         except MemoryBankError:
             pass
-        expert = learn(_Lazily(product.good), eyes, progress, shelves(folder, len(eyes.sizes)), area)
+        expert = learn(Lazily(product.good), eyes, progress, shelves(folder, len(eyes.sizes)), area)
         save_expert(expert, folder, wanted)
     return load_expert(folder, eyes, wanted, area)
 
@@ -96,7 +96,7 @@ def product_where(product: Product, expert: ProductExpert, progress: Progress = 
         product.make_cache()
     with ExitStack() as learning:
         learning.callback(hold(product.cache_dir / LOCK, wait=WAIT).release)
-        return kept_where(folder, expert, images, _Lazily(product.good), progress)
+        return kept_where(folder, expert, images, Lazily(product.good), progress)
 
 
 def kept_where(
@@ -192,7 +192,7 @@ class _Watched(Sequence["LoadedImage"]):
         return self._images[number]
 
 
-class _Lazily(Sequence["LoadedImage"]):
+class Lazily(Sequence["LoadedImage"]):
     """Images that are read when they are asked for, so that thousands need no memory."""
 
     def __init__(self, images: Sequence[GoodImage]) -> None:
@@ -209,5 +209,5 @@ class _Lazily(Sequence["LoadedImage"]):
         from reason_iad.images import load_image
 
         if isinstance(number, slice):
-            return _Lazily(self._images[number])
+            return Lazily(self._images[number])
         return load_image(self._images[number].path)

@@ -6,6 +6,7 @@ import click
 
 from reason_iad.cli.headings import SuggestingGroup
 from reason_iad.cli.product.changing import add, create, drop, set_, undo
+from reason_iad.cli.product.checking import check
 from reason_iad.cli.product.looking import history, list_, show
 from reason_iad.cli.product.moving import export, import_, remove
 
@@ -27,8 +28,9 @@ def product() -> None:
     reason-iad product create bracket --good photos/good --defects photos/bad
     reason-iad product add bracket --good late_shift/
     reason-iad product show bracket
+    reason-iad product check bracket
     """
 
 
-for _command in (create, add, drop, set_, undo, list_, show, history, export, import_, remove):
+for _command in (create, add, drop, set_, undo, list_, show, history, check, export, import_, remove):
     product.add_command(_command)

@@ -48,6 +48,8 @@ LEAST_SIDE = 16
 """Pixels of the shorter side of a picture, at least."""
 _TRIES = 12
 _FITTINGS = 4
+_USUAL = 0.01
+"""Share of a window that a defect covers, roughly: where the search for the right window begins."""
 _LARGEST_WINDOW = 4
 """Sides of a window, in longer sides of the picture, at most."""
 
@@ -126,7 +128,8 @@ def _fitted(
 ) -> tuple[At, Image] | None:
     """The pixels of a defect of about the wanted size, and how each changes, (N, 3)."""
     longer = max(part.shape)
-    side, best, nearest = longer, None, np.inf
+    guess = longer if size is None else _side(longer * (size / _USUAL) ** 0.5, longer)
+    side, best, nearest = guess, None, np.inf
     for _ in range(_FITTINGS):
         found = _drawn(before, part, design, kind, seed, side)
         if found is None or size is None:
@@ -134,8 +137,13 @@ def _fitted(
         ratio = size * part.size / len(found[0][0])
         if abs(np.log(ratio)) < nearest:
             best, nearest = found, abs(float(np.log(ratio)))
-        side = int(np.clip(round(side * ratio**0.5), LEAST_SIDE, _LARGEST_WINDOW * longer))
+        side = _side(side * ratio**0.5, longer)
     return best
+
+
+def _side(wanted: float, longer: int) -> int:
+    """Pixels of the side of a window, within bounds."""
+    return int(np.clip(round(wanted), LEAST_SIDE, _LARGEST_WINDOW * longer))
 
 
 def _drawn(

@@ -90,6 +90,7 @@ class ProductExpert:
         left_out: scores of good images, each left out; what limits are set by.
         stood_in: whether slightly changed copies stood in for good images, because there were too few.
         area: what counts of a picture.
+        left_out_numbers: the numbers that these scores were made from, in deviations.
     """
 
     eyes: Eyes
@@ -103,6 +104,7 @@ class ProductExpert:
     left_out: tuple[float, ...]
     stood_in: bool
     area: Area = EVERYWHERE
+    left_out_numbers: tuple[Mapping[str, float], ...] = ()
 
     def assess(self, image: LoadedImage) -> Assessment:
         """How abnormal a picture is, where, and whether it can be judged."""

@@ -96,7 +96,7 @@ def learn(
     eyes = replace(eyes, area=area)
     seen = _see(good, eyes, progress, shelves)
     stand_ins = _stand_ins(good, eyes) if len(seen.names) < FEWEST else []
-    turned = None if stand_ins else turned_layouts([good[at].pixels for at in _spread_out(len(good), TURNED)], eyes)
+    turned = None if stand_ins else turned_layouts([good[at].pixels for at in spread_out(len(good), TURNED)], eyes)
     likeness = LikenessModel.of([*seen.wholes, *(look.whole for look in stand_ins)], turned)
     if stand_ins:
         left_out = [_measured(seen.levels, look, likeness, area) for look in stand_ins]
@@ -127,7 +127,8 @@ def calibrated(
         eyes, levels, usual, _threshold([join_maps(each.distances, usual, area) for each in left_out]),
         standings, weights, Standing(0.0, 1.0), likeness, (), stood_in, area,
     )  # fmt: skip
-    return reweighted(expert, [expert.in_deviations(each.numbers) for each in left_out], weights)
+    numbers = tuple(expert.in_deviations(each.numbers) for each in left_out)
+    return reweighted(replace(expert, left_out_numbers=numbers), numbers, weights)
 
 
 def reweighted(
@@ -182,7 +183,7 @@ def _see(good: Sequence[LoadedImage], eyes: Eyes, progress: Progress, shelves: S
         MemoryBank.empty(encoder.name, encoder.sha256, settings, shelves[at] if shelves else None)
         for at, encoder in enumerate(eyes.encoders)
     ]
-    chosen = set(_spread_out(len(good), MEASURED))
+    chosen = set(spread_out(len(good), MEASURED))
     names: list[str] = []
     wholes: list[Whole] = []
     measured: dict[int, Look] = {}
@@ -258,6 +259,6 @@ def _stand_ins(good: Sequence[LoadedImage], eyes: Eyes) -> list[Look]:
     return list(eyes.look(copies))
 
 
-def _spread_out(count: int, most: int) -> list[int]:
+def spread_out(count: int, most: int) -> list[int]:
     """Numbers below `count`, at most so many, evenly spread."""
     return sorted({round(at * (count - 1) / max(1, min(count, most) - 1)) for at in range(min(count, most))})

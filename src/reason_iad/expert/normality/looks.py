@@ -104,13 +104,12 @@ class Eyes:
 
 def whole(picture: Image.Image, maps: Sequence[FeatureMap]) -> Whole:
     """A picture as a whole, from its maps at the coarsest resolution, the deepest last."""
-    grey = _grey(picture)
-    second = np.abs(grey[1:-1, :-2] + grey[1:-1, 2:] + grey[:-2, 1:-1] + grey[2:, 1:-1] - 4 * grey[1:-1, 1:-1])
+    values = grey(picture)
     return Whole(
         embedding(maps),
         layout(maps[-1]),
-        float(grey.mean()) / 255,
-        float(second.mean()),
+        float(values.mean()) / 255,
+        sharpness(values),
         float(np.log(picture.width / picture.height)),
     )
 
@@ -128,7 +127,13 @@ def layout(deepest: FeatureMap) -> torch.Tensor:
     return torch.nn.functional.normalize(cells - cells.mean(0), dim=1).flatten()
 
 
-def _grey(picture: Image.Image) -> Any:
+def sharpness(values: Any) -> float:
+    """Mean absolute second derivative of grey values (h, w)."""
+    sides = values[1:-1, :-2] + values[1:-1, 2:] + values[:-2, 1:-1] + values[2:, 1:-1]
+    return float(np.abs(sides - 4 * values[1:-1, 1:-1]).mean())
+
+
+def grey(picture: Image.Image) -> Any:
     """(h, w) float32, at a size that is the same for all pictures."""
     from PIL import Image as Pillow
 

@@ -69,11 +69,12 @@ class Manifest(_Strict):
         weights: per number.
         joined: middle and spread of the weighted mean.
         left_out: scores of left-out good images.
+        left_out_numbers: what they were made from.
         stood_in: whether changed copies stood in for them.
         wholes: the good images as wholes.
     """
 
-    format: Literal[1]
+    format: Literal[2]
     learnt_from: Annotated[str, Field(max_length=200)]
     sizes: Annotated[tuple[int | None, ...], Field(strict=False, min_length=1, max_length=8)]
     usual: Annotated[tuple[dict[str, _Pair], ...], Field(strict=False)]
@@ -82,6 +83,7 @@ class Manifest(_Strict):
     weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     joined: _Pair
     left_out: Annotated[tuple[_Finite, ...], Field(strict=False)]
+    left_out_numbers: Annotated[tuple[dict[str, _Finite], ...], Field(strict=False)]
     stood_in: bool
     wholes: _Wholes
 
@@ -102,7 +104,7 @@ def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
         save_memory(level.bank, folder / LEVELS / str(number))
     likeness, ends = expert.likeness, expert.threshold
     manifest = Manifest(
-        format=1,
+        format=2,
         learnt_from=learnt_from,
         sizes=tuple(level.size for level in expert.levels),
         usual=tuple({way: (each.median, each.low) for way, each in ways.items()} for ways in expert.usual),
@@ -111,6 +113,7 @@ def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
         weights=dict(expert.weights),
         joined=(expert.joined.middle, expert.joined.spread),
         left_out=expert.left_out,
+        left_out_numbers=tuple(map(dict, expert.left_out_numbers)),
         stood_in=expert.stood_in,
         wholes=_Wholes(
             file=write_object(folder / WHOLES, _tensors(likeness)),
@@ -160,6 +163,7 @@ def load_expert(folder: Path, eyes: Eyes, learnt_from: str, area: Area = EVERYWH
         joined=Standing(*manifest.joined),
         likeness=_likeness(folder, manifest.wholes),
         left_out=manifest.left_out,
+        left_out_numbers=manifest.left_out_numbers,
         stood_in=manifest.stood_in,
         area=area,
     )
@@ -197,6 +201,8 @@ def _read(path: Path) -> Manifest:
     except (OSError, ValidationError):
         raise MemoryBankError("What was learnt of the good images is missing or damaged; learn it anew.") from None
     fits = len(manifest.usual) == len(manifest.sizes) and sum(manifest.weights.values()) > 0
-    if not fits or not set(manifest.weights) <= set(manifest.standings):
+    known = set(manifest.standings)
+    fits = fits and all(set(each) == known for each in manifest.left_out_numbers)
+    if not fits or not set(manifest.weights) <= known:
         raise MemoryBankError("What was learnt of the good images is damaged; learn it anew.")
     return manifest
