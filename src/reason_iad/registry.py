@@ -97,6 +97,10 @@ class Registry(Generic[T]):
         """Every name: the built-in ones as they are listed, then those of other packages, sorted."""
         return (*self._builtin, *sorted(self._outside()))
 
+    def built_in(self, name: str) -> bool:
+        """Whether an entry comes with this package."""
+        return name in self._builtin
+
     def describe(self) -> dict[str, str]:
         """Name to one line of description. Of an entry of another package, it is the name of the package."""
         built_in = {name: entry.description for name, entry in self._builtin.items()}

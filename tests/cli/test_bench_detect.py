@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bench.detect import trees
+from reason_iad.backbones import loading
 from reason_iad.bench.detect.readers import READERS
 from reason_iad.cli import main
 
@@ -66,6 +68,35 @@ def test_the_small_network_makes_the_maps(tmp_path: Path) -> None:
     root, out = trees.mvtec(tmp_path / "set"), tmp_path / "run"
     result = detect(root, out, "--encoder", "efficientnet_lite0", "--limit", 2)
     assert result.exit_code == 0, result.stderr
+
+
+def test_the_expert_loads_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "load_backbone", lambda *_, **__: pytest.fail("a model was loaded"))
+    out = tmp_path / "run"
+    words = ("--category", "nut", "--detector", "expert", "--shots", "all", "--model", "openai:none")
+    result = detect(trees.mvtec(tmp_path / "set"), out, *words)
+    assert result.exit_code == 0, result.stderr
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert (manifest["encoder"], manifest["model"], manifest["shots"]) == ("efficientnet_lite0", None, None)
+    assert len(manifest["encoder_sha256"]) == 64
+    rows = list(csv.DictReader((out / "scores.csv").read_text().splitlines()))
+    lines = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
+    assert [(row["id"], float(row["score"])) for row in rows] == [(line["id"], line["score"]) for line in lines]
+    assert {row["cannot_be_judged"] for row in rows} <= {"0.0", "1.0"} and float(rows[0]["likeness"]) > 0
+
+
+def test_few_and_many_images_in_several_draws(tmp_path: Path) -> None:
+    root, out = trees.mvtec(tmp_path / "set", ["nut"]), tmp_path / "run"
+    words = ("--shots", "1,all", "--seeds", 2)
+    result = detect(root, out, *words)
+    assert result.exit_code == 0, result.stderr
+    one, every = (line.split(" | ") for line in result.stdout.splitlines()[2:])
+    assert one[:3] == ["| nut", "1", "2"] and "±" in one[5], "one row per number, over its draws"
+    assert every[:3] == ["| nut", "all", "1"] and "±" not in every[5], "all can be drawn in one way only"
+    shots = {path.parent.parent.name: json.loads(path.read_text())["shots"] for path in out.rglob("manifest.json")}
+    assert shots == {"1-shot": 1, "all-shot": None} and len(list(out.rglob("scores.csv"))) == 3
+    rows = detect(root, out, *words, "--resume", "--format", "csv").stdout
+    assert rows == (out / "shots.csv").read_text() and rows.splitlines()[2].startswith("nut,1,1,2,2,0,")
 
 
 def test_an_encoder_that_is_not_there(tmp_path: Path) -> None:
@@ -143,6 +174,8 @@ def test_failed_images_have_an_exit_code_of_their_own(tmp_path: Path) -> None:
         (("--layout", "visa"), "1cls.csv"),
         (("--maps", "missing"), "folder of maps"),
         (("--maps", ".", "--save-maps"), "has no effect"),
+        (("--shots", "1,0"), "Give numbers above 0"),
+        (("--shots", "1,2", "--references", "template"), "need training images that are drawn"),
         (("--model", "openai:gpt"), "Use a local model"),
         (("--model", "no such model"), "was not found"),
         (("--device", "tpu"), "There is no device 'tpu'"),

@@ -80,7 +80,7 @@ def load_backbone(
     name = model if model == "nano" or not Path(model).exists() else Path(model).resolve().name
     directory = _directory(model)
     config = check_directory(directory)
-    where = _device(device)
+    where = chosen_device(device)
     if compile_steps:
         from reason_iad.backbones.compiling import check_compiler
 
@@ -163,7 +163,12 @@ def _check_weights(directory: Path) -> None:
             raise ModelError(f"{file.name} in '{directory.name}' is truncated or broken; copy it again.") from error
 
 
-def _device(device: str) -> torch.device:
+def chosen_device(device: str) -> torch.device:
+    """The device of that name; 'auto' is a GPU if there is one.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
     import torch
 
     if device == "auto":

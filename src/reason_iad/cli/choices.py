@@ -57,3 +57,22 @@ class EncoderName(OneOf):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The names that begin so; else directories."""
         return super().shell_complete(ctx, param, incomplete) or [CompletionItem(incomplete, type="dir")]
+
+
+class Shots(click.ParamType[tuple[int | None, ...]]):
+    """Numbers of images with commas between them; 'all' is None."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int | None, ...]:
+        """The numbers, each once."""
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in str(value).split(",")]
+        if not all(word == "all" or (word.isascii() and word.isdigit() and int(word) > 0) for word in words):
+            self.fail(
+                f"'{value}' is not possible here. Give numbers above 0, or all, for example 1,2,4,all.", param, ctx
+            )
+        return tuple(dict.fromkeys(None if word == "all" else int(word) for word in words))

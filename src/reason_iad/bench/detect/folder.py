@@ -2,6 +2,7 @@
 
     RUN_DIR/manifest.json    conditions (`records.DetectManifest`), replaced atomically
     RUN_DIR/scores.jsonl     one `records.ScoreRecord` per line, append-only while running
+    RUN_DIR/scores.csv       the same as a table, once the run is complete
     RUN_DIR/maps/ID.npy      the detector's map on its own grid, float32
     RUN_DIR/maps_full/ID.npy if asked for: at the size of the image, float16
     RUN_DIR/metrics.json     `records.DetectReport`
@@ -30,11 +31,13 @@ from reason_iad.bench.detect.records import (
     MAPS,
     METRICS,
     SCORES,
+    SCORES_TABLE,
     DetectManifest,
     DetectReport,
     ScoreRecord,
 )
 from reason_iad.bench.detect.samples import Sample
+from reason_iad.bench.detect.tables import scores_as_csv
 from reason_iad.bench.runs import read_records
 from reason_iad.bench.storage import ELSEWHERE, in_the_way
 from reason_iad.errors import DatasetError, OutputError
@@ -104,7 +107,8 @@ class DetectFolder:
         Raises:
             OutputError: it cannot be written.
         """
-        (self.path / METRICS).unlink(missing_ok=True)  # of a state that will not be any more
+        for name in (METRICS, SCORES_TABLE):  # of a state that will not be any more
+            (self.path / name).unlink(missing_ok=True)
         for name in self._replaced:  # no whole folders: there may be files of the user's
             self.map_path(name).unlink(missing_ok=True)
             self._full_map_path(name).unlink(missing_ok=True)
@@ -123,12 +127,13 @@ class DetectFolder:
         self.scores[record.id] = record
 
     def finish(self, report: DetectReport) -> None:
-        """Write the metrics, put the lines in the order of the plan, and mark the run as complete.
+        """Write table and metrics, put the lines in the order of the plan, and mark the run as complete.
 
         Raises:
             OutputError: it cannot be written.
         """
         self._write_scores()
+        write_atomic(self.path / SCORES_TABLE, scores_as_csv([self.scores[name] for name in self._ids]))
         write_atomic(self.path / METRICS, report.model_dump_json(indent=2) + "\n")
         self._write_manifest("complete")
 

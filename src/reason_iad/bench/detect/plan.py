@@ -60,8 +60,8 @@ def _in_turn(lists: Sequence[list[str]]) -> list[str]:
     return [name for names in zip_longest(*lists) for name in names if name is not None]
 
 
-def references(samples: Iterable[Sample], category: str, shots: int, seed: int) -> list[Sample]:
-    """So many normal training images of a category, or all there are. More shots only add images."""
+def references(samples: Iterable[Sample], category: str, shots: int | None, seed: int) -> list[Sample]:
+    """So many normal training images of a category, or all there are (None: all). More shots only add images."""
     normals = sorted(
         (one for one in samples if one.category == category and one.split == "train" and not one.label),
         key=lambda one: one.id,

@@ -13,6 +13,7 @@ DETECT_VERSION = "1.0"
 
 MANIFEST = "manifest.json"
 SCORES = "scores.jsonl"
+SCORES_TABLE = "scores.csv"
 METRICS = "metrics.json"
 MAPS = "maps"
 FULL_MAPS = "maps_full"
@@ -39,6 +40,7 @@ class DetectManifest(Record):
     status: Literal["running", "complete"]
     detector: str
     encoder: str = Field(default="tower", description="What makes the feature maps that are compared.")
+    encoder_sha256: str = Field(default="", description="Its hash, where no model was loaded that states it.")
     statistic: str = Field(description="What the image score and the map are.")
     dataset: str = Field(description="Name of the folder.")
     layout: str
@@ -46,7 +48,7 @@ class DetectManifest(Record):
     categories: tuple[str, ...]
     left_out: tuple[str, ...] = Field(description="Images left out because of problems.")
     references: Literal["train", "template", "none"]
-    shots: int | None = Field(description="Normal images compared with, per category.")
+    shots: int | None = Field(description="Normal images compared with, per category; None: all.")
     seed: int
     limit: int | None = Field(description="Images judged per category; None: all.")
     images: int = Field(description="Images judged.")

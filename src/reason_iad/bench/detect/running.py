@@ -49,18 +49,20 @@ class Settings:
     Attributes:
         detector: name, or `EXTERNAL`.
         references: what an image is compared with.
-        shots: normal training images per category (`references` 'train').
+        shots: normal training images per category (`references` 'train'); None: all.
         limit: images judged per category; None: all.
         seed: of the draws.
         encoder: what makes the feature maps that the detector compares.
+        encoder_sha256: its hash, where no model is loaded that states it.
     """
 
     detector: str = "distance"
     references: References = "train"
-    shots: int = 8
+    shots: int | None = 8
     limit: int | None = None
     seed: int = 0
     encoder: str = "tower"
+    encoder_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def run_detector(
     settings: Settings,
     out: Destination,
     detector: Detector,
-    model: ModelVersion,
+    model: ModelVersion | None,
     *,
     advance: Advance = lambda name, total: lambda: None,
     save_maps: bool = False,
@@ -95,7 +97,7 @@ def run_detector(
         settings: what decides the scores.
         out: the run's folder, and what to do with results that are there.
         detector: scores images.
-        model: the weights behind it.
+        model: the weights behind it; None if no model was loaded.
         advance: shows progress.
         save_maps: also write the maps at the size of the images.
 
@@ -255,6 +257,7 @@ def _manifest(
         status="running",
         detector=settings.detector,
         encoder=settings.encoder,
+        encoder_sha256=settings.encoder_sha256,
         statistic=statistic,
         dataset=dataset.root.resolve().name,
         layout=dataset.layout,

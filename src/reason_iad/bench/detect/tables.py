@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from reason_iad.bench.detect.records import METRIC_NAMES, CategoryMetrics, DetectReport
+from reason_iad.bench.detect.records import METRIC_NAMES, CategoryMetrics, DetectReport, ScoreRecord
 
 UNDEFINED = "–"
 
@@ -34,6 +34,19 @@ def as_csv(report: DetectReport) -> str:
         values = [getattr(one, name) for name in METRIC_NAMES]
         writer.writerow([one.category, one.normal, one.abnormal, one.failed, *map(_exact, values)])
     writer.writerow(["(mean)", "", "", "", *(_exact(report.mean[name]) for name in METRIC_NAMES)])
+    return text.getvalue()
+
+
+def scores_as_csv(records: Sequence[ScoreRecord]) -> str:
+    """One row per image, with a column for each further number; what an image does not have is empty."""
+    text = io.StringIO()
+    details = sorted({name for record in records for name in record.details})
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["id", "category", "kind", "label", "score", *details, "error"])
+    for record in records:
+        numbers = [record.score, *(record.details.get(name) for name in details)]
+        error = record.error or ""
+        writer.writerow([record.id, record.category, record.kind, record.label, *map(_exact, numbers), error])
     return text.getvalue()
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from reason_iad.backbones.chat_use import is_api
 from reason_iad.bench.detect.readers import READERS, read_dataset
+from reason_iad.bench.storage import Destination
 from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
 from reason_iad.cli.checks import check_device, check_model, check_resume
-from reason_iad.cli.choices import EncoderName, OneOf
+from reason_iad.cli.choices import EncoderName, OneOf, Shots
 from reason_iad.cli.headings import INPUT, METHOD, MODEL, OUTPUT, REFERENCES, HeadedCommand, option
 from reason_iad.cli.options import (
     device_option,
@@ -25,13 +28,15 @@ from reason_iad.cli.options import (
 from reason_iad.cli.values import Choice
 from reason_iad.config import InspectorConfig
 from reason_iad.errors import ConfigError, DatasetError, ModelError, nearest_file
-from reason_iad.expert.detectors import DETECTORS
+from reason_iad.expert.detectors import DETECTORS, usual_encoder
+from reason_iad.expert.encoders import needs_model
 from reason_iad.images import printable
 
 if TYPE_CHECKING:
     from reason_iad.bench.detect.problems import Checked, References
     from reason_iad.bench.detect.records import DetectReport
-    from reason_iad.bench.detect.running import Outcome, Settings
+    from reason_iad.bench.detect.running import Advance, Outcome, Settings
+    from reason_iad.bench.detect.series import Draw
 
 SHOWN = 30
 """Problems of one severity that are printed; the others are counted."""
@@ -93,11 +98,21 @@ SHOWN = 30
 @option(
     REFERENCES,
     "--shots",
+    type=Shots(),
+    default=str(InspectorConfig().map_references),
+    show_default=True,
+    metavar="N[,N…]",
+    help="Compare with this many training images per category, or with 'all'. Several numbers, for example "
+    "1,2,4,8,all, give a run each, and a table of all.",
+)
+@option(
+    REFERENCES,
+    "--seeds",
     type=click.IntRange(min=1),
-    default=InspectorConfig().map_references,
+    default=1,
     show_default=True,
     metavar="N",
-    help="Compare with this many training images per category.",
+    help="Draw the training images this many times. The table shows the mean and how much the draws differ.",
 )
 @option(
     METHOD,
@@ -106,17 +121,17 @@ SHOWN = 30
     default="distance",
     show_default=True,
     help="What makes the anomaly maps: the plain distance from the normal images (distance), the comparison that "
-    "an inspection uses in its verdict (suspicion), the map that an inspection shows (calibrated), or PatchCore "
-    "(patchcore).",
+    "an inspection uses in its verdict (suspicion), the map that an inspection shows (calibrated), PatchCore "
+    "(patchcore), or the expert of a product, which learns what is normal (expert).",
 )
 @option(
     METHOD,
     "--encoder",
     type=EncoderName(),
-    default="tower",
-    show_default=True,
+    show_default="efficientnet_lite0 for patchcore and expert, else tower",
     help="What makes the features that are compared: the vision part of the model (tower), a small network "
-    "trained on ImageNet (efficientnet_lite0), another registered encoder, or the vision model in a directory.",
+    "trained on ImageNet (efficientnet_lite0), another registered encoder, or the vision model in a directory. "
+    "The model is only loaded for an encoder that needs it.",
 )
 @seed_option("Start value of the random choice of images for --shots and --limit.", METHOD)
 @model_option
@@ -145,9 +160,9 @@ SHOWN = 30
 @option(OUTPUT, "--quiet", is_flag=True, help="Print only the table and errors.")
 def detect(
     root: Path, layout: str | None, categories: tuple[str, ...], normal: str | None, maps: Path | None, model: str,
-    detector: str, encoder: str, references: References, shots: int, limit: int | None, seed: int, device: str,
-    dtype: str, threads: int | None, out: Path, save_maps: bool, skip_problems: bool, resume: bool,
-    overwrite: bool, form: str, quiet: bool,
+    detector: str, encoder: str | None, references: References, shots: tuple[int | None, ...], seeds: int,
+    limit: int | None, seed: int, device: str, dtype: str, threads: int | None, out: Path, save_maps: bool,
+    skip_problems: bool, resume: bool, overwrite: bool, form: str, quiet: bool,
 ) -> None:  # fmt: skip
     """Measure how well defects are found and located in a detection set.
 
@@ -167,32 +182,39 @@ def detect(
     """
     from reason_iad.bench.detect.folder import require_free
     from reason_iad.bench.detect.running import EXTERNAL, Settings
-    from reason_iad.bench.storage import Destination
+    from reason_iad.bench.detect.series import planned
 
     check_resume(resume, overwrite)
-    require_free(out, resume=resume, overwrite=overwrite)
-    _check_options(model, device, maps, save_maps)
+    name = EXTERNAL if maps is not None else detector
     compared: References = "none" if maps is not None else references
-    settings = Settings(EXTERNAL if maps is not None else detector, compared, shots, limit, seed, encoder)
+    encoder = encoder or usual_encoder(name)
+    settings = Settings(name, compared, shots[0], limit, seed, encoder)
+    draws = planned(settings, shots, seeds)
+    for draw in draws:
+        require_free(out / draw.folder, resume=resume, overwrite=overwrite)
+    _check_options(settings, model, device, maps, save_maps)
     try:
         with Console(quiet) as console:
-            checked = _checked(root, layout, normal, categories, settings, skip_problems, console)
-            how: dict[str, Any] = {"out": Destination(out, resume, overwrite), "advance": console.advance}
-            if maps is not None:
-                outcome = _score_maps(checked, settings, maps, how)
-            else:
-                outcome = _run(checked, settings, (model, device, dtype), save_maps, how)
-            console.sum_up(outcome)
+            checked = _checked(root, layout, normal, categories, draws, skip_problems, console)
+            measure = (
+                _reader(checked, maps) if maps else _runner(checked, settings, (model, device, dtype), save_maps)
+            )
+            outcomes = []
+            for draw in draws:
+                where = Destination(out / draw.folder, resume, overwrite)
+                outcomes.append(measure(draw.settings, where, console.advance))
+                console.sum_up(outcomes[-1])
     except KeyboardInterrupt:
         fail(
             f"Interrupted. The results so far are in '{out}'. Run the same command with --resume to continue.",
             EXIT_INTERRUPTED,
         )
-    click.echo(_rendered(outcome.report, form), nl=False)
-    click.get_current_context().exit(EXIT_FAILED if outcome.failures else 0)
+    reports = [outcome.report for outcome in outcomes]
+    click.echo(_rendered(reports[0], form) if len(draws) == 1 else _series(out, draws, reports, form), nl=False)
+    click.get_current_context().exit(EXIT_FAILED if any(outcome.failures for outcome in outcomes) else 0)
 
 
-def _check_options(model: str, device: str, maps: Path | None, save_maps: bool) -> None:
+def _check_options(settings: Settings, model: str, device: str, maps: Path | None, save_maps: bool) -> None:
     """Refuse, before anything is read, what cannot be done."""
     if maps is not None:
         if not maps.is_dir():
@@ -202,15 +224,16 @@ def _check_options(model: str, device: str, maps: Path | None, save_maps: bool) 
         if save_maps:
             raise ConfigError("--save-maps has no effect with --maps, because those maps are files. Leave it out.")
         return
-    if is_api(model):
-        raise ModelError(f"The model '{model}' gives only text, but maps need its features. Use a local model.")
-    check_model(model)
     check_device(device)
+    if needs_model(settings.encoder):
+        if is_api(model):
+            raise ModelError(f"The model '{model}' gives only text, but maps need its features. Use a local model.")
+        check_model(model)
 
 
 def _checked(
-    root: Path, layout: str | None, normal: str | None, categories: tuple[str, ...], settings: Settings,
-    skip_problems: bool, console: Console,
+    root: Path, layout: str | None, normal: str | None, categories: tuple[str, ...],
+    draws: Sequence[Draw], skip_problems: bool, console: Console,
 ) -> Checked:  # fmt: skip
     """Read the set and list what is wrong with it.
 
@@ -221,9 +244,10 @@ def _checked(
     from reason_iad.bench.detect.problems import check, without_errors
 
     dataset = only(read_dataset(root, layout, normal), categories)
-    shots = settings.shots if settings.references == "train" else None
+    references = draws[0].settings.references
+    wanted = [draw.settings.shots or 0 for draw in draws]
     step = console.advance("checking", len(dataset.samples))
-    checked = check(dataset, settings.references, shots, step)
+    checked = check(dataset, references, max(wanted) if references == "train" else None, step)
     for severity in ("error", "warning"):
         lines = [str(problem) for problem in checked.problems if problem.severity == severity]
         console.list(lines, severity)
@@ -233,7 +257,7 @@ def _checked(
             f"There {'is 1 error' if count == 1 else f'are {count} errors'} in '{root}'. Correct what is listed "
             "above, or leave those images out with --skip-problems."
         )
-    left = without_errors(checked, settings.references)
+    left = without_errors(checked, references)
     if left.left_out:
         console.say(
             f"{len(left.left_out)} of {len(dataset.samples)} images are left out. manifest.json lists them."
@@ -241,30 +265,50 @@ def _checked(
     return left
 
 
-def _run(
-    checked: Checked,
-    settings: Settings,
-    engine: tuple[str, str, str],
-    save_maps: bool,
-    how: dict[str, Any],
-) -> Outcome:
-    from reason_iad.backbones import load_backbone
+def _runner(
+    checked: Checked, settings: Settings, engine: tuple[str, str, str], save_maps: bool
+) -> Callable[[Settings, Destination, Advance], Outcome]:
+    """What scores all images with the detector. The model is only loaded if the encoder needs it."""
+    from reason_iad.backbones.loading import chosen_device, load_backbone
     from reason_iad.bench.detect.running import run_detector
     from reason_iad.expert.detectors import make_detector
     from reason_iad.expert.encoders import make_encoder
 
     model, device, dtype = engine
-    backbone = load_backbone(model, device=device, dtype=dtype)
-    encoder = make_encoder(settings.encoder, backbone)
+    backbone = load_backbone(model, device=device, dtype=dtype) if needs_model(settings.encoder) else None
+    where = "cpu" if backbone is not None else str(chosen_device(device))
+    encoder = make_encoder(settings.encoder, backbone, where)
     detector = make_detector(settings.detector, encoder)
-    version = backbone.version.model_copy(update={"encoder_sha256": encoder.sha256})
-    return run_detector(checked, settings, detector=detector, model=version, save_maps=save_maps, **how)
+    version, sha256 = None, encoder.sha256
+    if backbone is not None:
+        version, sha256 = backbone.version.model_copy(update={"encoder_sha256": encoder.sha256}), ""
+
+    def measure(chosen: Settings, out: Destination, advance: Advance) -> Outcome:
+        stated = replace(chosen, encoder_sha256=sha256)
+        return run_detector(checked, stated, out, detector, version, advance=advance, save_maps=save_maps)
+
+    return measure
 
 
-def _score_maps(checked: Checked, settings: Settings, maps: Path, how: dict[str, Any]) -> Outcome:
+def _reader(checked: Checked, maps: Path) -> Callable[[Settings, Destination, Advance], Outcome]:
+    """What reads maps that were made elsewhere."""
     from reason_iad.bench.detect.running import score_maps
 
-    return score_maps(checked, settings, maps=maps, **how)
+    return lambda settings, out, advance: score_maps(checked, settings, out, maps, advance=advance)
+
+
+def _series(out: Path, draws: Sequence[Draw], reports: Sequence[DetectReport], form: str) -> str:
+    """The table of several runs. It is also written into their folder."""
+    from reason_iad.bench.detect import series
+
+    results = list(zip(draws, reports, strict=True))
+    series.write_table(out, results)
+    if form == "json":
+        found = [
+            {"shots": draw.shots, "seed": draw.settings.seed, **report.model_dump()} for draw, report in results
+        ]
+        return json.dumps(found, indent=2) + "\n"
+    return series.as_csv(results) if form == "csv" else series.as_markdown(results)
 
 
 def _rendered(report: DetectReport, form: str) -> str:

@@ -34,9 +34,20 @@ DETECTORS: Registry[Callable[[Encoder], Detector]] = Registry(
             "reason_iad.expert.detectors.patchcore:make",
             "PatchCore: distance to a coreset of the normal patches, of any encoder",
         ),
+        "expert": BuiltIn(
+            "reason_iad.expert.detectors.product_expert:make",
+            "the expert of a product: learns what is normal, and says how unusual a picture is",
+        ),
     },
 )
 """Name to the function that makes the detector on an encoder."""
+OWN_EYES = frozenset({"patchcore", "expert"})
+"""Detectors that compare features of a network trained on photographs, where no encoder is chosen."""
+
+
+def usual_encoder(detector: str) -> str:
+    """The encoder of a detector where none is chosen."""
+    return "efficientnet_lite0" if detector in OWN_EYES else "tower"
 
 
 def make_detector(name: str, encoder: Encoder) -> Detector:

@@ -16,7 +16,16 @@ from reason_iad.registry import BuiltIn, Registry
 if TYPE_CHECKING:
     from reason_iad.expert.encoders.tower import HasTower
 
-__all__ = ["ENCODERS", "Encoder", "FeatureMap", "Scalable", "check_encoder", "deepest", "make_encoder"]
+__all__ = [
+    "ENCODERS",
+    "Encoder",
+    "FeatureMap",
+    "Scalable",
+    "check_encoder",
+    "deepest",
+    "make_encoder",
+    "needs_model",
+]
 
 ENCODERS: Registry[Callable[[HasTower | None], Encoder]] = Registry(
     "encoder",
@@ -32,13 +41,14 @@ ENCODERS: Registry[Callable[[HasTower | None], Encoder]] = Registry(
 """Name to the function or class that makes the encoder. It is given the model, and need not use it."""
 
 
-def make_encoder(name: str, model: HasTower | None) -> Encoder:
+def make_encoder(name: str, model: HasTower | None, device: str = "cpu") -> Encoder:
     """An encoder by its name.
 
     Args:
         name: one of `ENCODERS`, the directory of a vision model of transformers, or the hub id of one that was
             downloaded before.
         model: the local model that answers, if there is one; 'tower' uses its vision tower, others may ignore it.
+        device: where the encoder runs if there is no model; else it runs where the model does.
 
     Raises:
         ConfigError: there is none of that name, its package cannot be loaded, or it needs a model.
@@ -50,6 +60,11 @@ def make_encoder(name: str, model: HasTower | None) -> Encoder:
     from reason_iad.expert.encoders.vision_model import open_vision_model
 
     return open_vision_model(name, "cpu" if model is None else model.version.device)
+
+
+def needs_model(name: str) -> bool:
+    """Whether an encoder needs the model that answers. One of another package may."""
+    return name == "tower" or (name in ENCODERS and not ENCODERS.built_in(name))
 
 
 def check_encoder(name: str) -> None:

@@ -24,14 +24,12 @@ from reason_iad.expert.normality.expert import (
     weighted,
 )
 from reason_iad.expert.normality.level import Level, memory_settings
-from reason_iad.expert.normality.likeness import LikenessModel
+from reason_iad.expert.normality.likeness import FEW_FAR, LikenessModel
 from reason_iad.expert.normality.looks import BATCH, Eyes, Look, Whole
 from reason_iad.expert.normality.standing import Standing
 from reason_iad.expert.normality.statistics import prior
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from reason_iad.expert.memory.shelf import Shelf
     from reason_iad.images import LoadedImage
 
@@ -95,9 +93,10 @@ def learn(
         raise ConfigError("There is no good image to learn from; give at least one.")
     eyes = replace(eyes, area=area)
     seen = _see(good, eyes, progress, shelves)
-    stand_ins = _stand_ins(good, eyes) if len(seen.names) < FEWEST else []
-    turned = None if stand_ins else turned_layouts([good[at].pixels for at in spread_out(len(good), TURNED)], eyes)
-    likeness = LikenessModel.of([*seen.wholes, *(look.whole for look in stand_ins)], turned)
+    copies = _changed(good, eyes) if len(seen.names) in FEW_FAR else []
+    turned = turned_layouts(good, seen.names, eyes)
+    likeness = LikenessModel.of(seen.wholes, [look.whole for look in copies], turned)
+    stand_ins = copies if len(seen.names) < FEWEST else []
     if stand_ins:
         left_out = [_measured(seen.levels, look, likeness, area) for look in stand_ins]
     else:
@@ -146,17 +145,17 @@ def reweighted(
     return replace(expert, weights=weights, joined=joined, left_out=tuple(map(joined.of_number, means)))
 
 
-def turned_layouts(pictures: Sequence[Image.Image], eyes: Eyes) -> torch.Tensor:
-    """(ways, n, g) layouts of turned and mirrored copies of good images, in every way but as they are."""
+def turned_layouts(good: Sequence[LoadedImage], names: Sequence[str], eyes: Eyes) -> dict[int, torch.Tensor]:
+    """For some good images, by their place in `names`, (ways, g) layouts in every way but as they are."""
     from PIL import Image as Pillow
 
     coarse = Eyes(eyes.encoders[:1], eyes.sizes[:1], eyes.area)
-    return torch.stack(
-        [
-            torch.stack([look.whole.layout for look in coarse.look([each.transpose(way) for each in pictures])])
-            for way in Pillow.Transpose
-        ]
-    )
+    found = {}
+    for at in spread_out(len(good), TURNED):
+        image = good[at]
+        turned = coarse.look([image.pixels.transpose(way) for way in Pillow.Transpose])
+        found[names.index(image.sha256)] = torch.stack([look.whole.layout for look in turned])
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,7 +252,7 @@ def _quantile(values: torch.Tensor) -> float:
     return float(values.kthvalue(rank).values)
 
 
-def _stand_ins(good: Sequence[LoadedImage], eyes: Eyes) -> list[Look]:
+def _changed(good: Sequence[LoadedImage], eyes: Eyes) -> list[Look]:
     """What is seen of slightly changed copies of good images."""
     copies = [copy for at in range(len(good)) for copy in jittered_copies(good[at].pixels)]
     return list(eyes.look(copies))

@@ -27,6 +27,10 @@ GRID = 4
 """Cells each way in which it is kept what lies where."""
 LOOKED_AT = 320
 """Root of the number of pixels at which light and sharpness are measured."""
+NARROWEST = 16
+"""Pixels of the shorter side of that copy, at least: it is looked at in half and in a quarter of its size too."""
+LEAST = 1e-3
+"""A picture that is less sharp, in grey levels, counts as so sharp."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,8 @@ class Whole:
         light: mean grey value in [0, 1].
         sharpness: mean absolute second derivative of the grey value, in grey levels.
         shape: ln of width over height.
+        grain: the sharpness over that of the picture at half and at a quarter of the size. It falls where a picture
+            was enlarged, and changes where it is out of focus, however strong its contrast is.
     """
 
     embedding: torch.Tensor
@@ -46,6 +52,7 @@ class Whole:
     light: float
     sharpness: float
     shape: float
+    grain: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +112,14 @@ class Eyes:
 def whole(picture: Image.Image, maps: Sequence[FeatureMap]) -> Whole:
     """A picture as a whole, from its maps at the coarsest resolution, the deepest last."""
     values = grey(picture)
+    half, sharp = _halved(values), sharpness(values)
     return Whole(
         embedding(maps),
         layout(maps[-1]),
         float(values.mean()) / 255,
-        sharpness(values),
+        sharp,
         float(np.log(picture.width / picture.height)),
+        (sharp / max(sharpness(half), LEAST), sharp / max(sharpness(_halved(half)), LEAST)),
     )
 
 
@@ -138,5 +147,11 @@ def grey(picture: Image.Image) -> Any:
     from PIL import Image as Pillow
 
     scale = LOOKED_AT / (picture.width * picture.height) ** 0.5
-    size = (max(3, round(picture.width * scale)), max(3, round(picture.height * scale)))
+    size = (max(NARROWEST, round(picture.width * scale)), max(NARROWEST, round(picture.height * scale)))
     return np.asarray(picture.convert("L").resize(size, Pillow.Resampling.BILINEAR, reducing_gap=3.0), np.float32)
+
+
+def _halved(values: Any) -> Any:
+    """(h // 2, w // 2) the mean of each 2 x 2 pixels."""
+    rows, columns = (side // 2 for side in values.shape)
+    return values[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).mean((1, 3))

@@ -24,8 +24,7 @@ from reason_iad.expert.memory.scale import Scale
 WAYS = ("direction", "whitened", "residual")
 """The ways in which a patch can differ."""
 SHRINK = 0.3
-"""Whitening divides by the root of (variance + this share of the mean variance); with less, 20 images are too
-few."""
+"""Whitening divides by the root of (variance + this share of their mean). With less, 20 images are too few."""
 KEPT = 0.99
 """Share of the variance that the subspace holds (SubspaceAD, section 3.2)."""
 

@@ -54,6 +54,7 @@ class _Wholes(_Strict):
     light: _Pair
     sharpness: _Pair
     shape: _Pair
+    grain: Annotated[tuple[_Pair, _Pair], Field(strict=False)]
 
 
 class Manifest(_Strict):
@@ -126,6 +127,7 @@ def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
             light=likeness.light,
             sharpness=likeness.sharpness,
             shape=likeness.shape,
+            grain=likeness.grain,
         ),
     )
     write_whole(folder / MANIFEST, manifest.model_dump_json(indent=1).encode())
@@ -173,7 +175,7 @@ def _likeness(folder: Path, wholes: _Wholes) -> LikenessModel:
     found = read_object(folder / WHOLES, wholes.file, _shapes(wholes))
     return LikenessModel(
         found["embeddings"], found["middle"], found["spread"].clamp_min(1e-12), wholes.largest,
-        wholes.light, wholes.sharpness, wholes.shape, found["layouts"], found["turned"],
+        wholes.light, wholes.sharpness, wholes.shape, found["layouts"], found["turned"], wholes.grain,
     )  # fmt: skip
 
 

@@ -1,0 +1,197 @@
+"""How well the expert of a product finds defects of real parts: the table of docs/results.md.
+
+    python benchmarks/experts.py --data ../shared/data [--set cookie/cookie] [--scores scores.csv]
+
+The expert learns the good images of `train` and nothing else. Columns:
+
+- image AUROC of its score over all test images;
+- balanced accuracy at the product's own limit: the conformal limit at 5 % false alarms, from the left-out good
+  images. A picture that cannot be judged counts as called defective;
+- false alarms, and defects found, at that limit;
+- test images that cannot be judged, good and defective;
+- marked at the defect, of the defects found that have a mask: the centre of the box lies in the mask, grown by 2 %
+  of the image's side, and the box is at most four times as large as that of the mask, or 1 % of the image.
+
+The boards of deeppcb are compared with their own template, pixel by pixel; the score is the largest difference.
+Half of the good pairs set the limit and leave the test; the figures are means over 100 draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from reason_iad.expert.encoders import make_encoder
+from reason_iad.expert.normality.learning import learn
+from reason_iad.expert.normality.looks import Eyes
+from reason_iad.expert.template import pixel_differences
+from reason_iad.images import LoadedImage, load_image
+
+SETS = (
+    "ball_screw/spindle",
+    "casting/impeller",
+    "commutator/surface",
+    "magnetic_tile/tile",
+    "cookie/cookie",
+    "toy_figure/figure",
+)
+BOARDS = "deeppcb/pcb_crop"
+ALARMS = 0.05
+DRAWS = 100
+SHARE = 0.5
+"""A box surrounds what lies together above this share of the map's largest value."""
+GROWN, TIMES, SMALL = 0.02, 4, 0.01
+"""How much the mask is grown, and how large a box may be: times that of the mask, or share of the image."""
+
+Map = npt.NDArray[np.float32]
+
+
+class Found(NamedTuple):
+    """What is said of a test image."""
+
+    path: Path
+    kind: str
+    score: float
+    unjudged: bool
+    marked: bool | None
+
+
+class Line(NamedTuple):
+    """A line of the table, as shares."""
+
+    auroc: float
+    balanced: float
+    alarms: float
+    found: float
+    unjudged_good: float
+    unjudged_bad: float
+    marked: float
+
+
+def photographs(folder: Path) -> Iterator[LoadedImage]:
+    """The pictures of a folder, in order."""
+    return map(load_image, sorted(folder.iterdir()))
+
+
+def limit(good: Sequence[float]) -> float:
+    """The conformal limit: on average at most `ALARMS` of good parts lie above it; infinite if they are too few."""
+    rank = int(ALARMS * (len(good) + 1) + 1e-9)
+    return sorted(good, reverse=True)[rank - 1] if rank else float("inf")
+
+
+def auroc(good: Sequence[float], bad: Sequence[float]) -> float:
+    """The share of pairs in which the defective image has the larger score; ties count half."""
+    apart = np.subtract.outer(np.asarray(bad), np.asarray(good))
+    return float((apart > 0).mean() + 0.5 * (apart == 0).mean())
+
+
+def is_marked(values: Map, mask: Path, size: tuple[int, int]) -> bool | None:
+    """Whether the box around the largest values of a map marks the defect; None if there is no mask."""
+    if not mask.is_file():
+        return None
+    defect = np.asarray(Image.open(mask).convert("L")) > 0
+    whole: Any = cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats((whole >= SHARE * whole.max()).astype(np.uint8))
+    left, top, width, height = stats[parts[np.unravel_index(whole.argmax(), whole.shape)]][:4]
+    reach = round(GROWN * max(size))
+    grown = cv2.dilate(defect.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
+    rows, columns = np.nonzero(defect)
+    own = (rows.max() - rows.min() + 1) * (columns.max() - columns.min() + 1)
+    most = max(TIMES * own, SMALL * defect.size)
+    return bool(grown[top + height // 2, left + width // 2] and width * height <= most)
+
+
+def tests(folder: Path) -> Iterator[tuple[str, LoadedImage, Path]]:
+    """Kind, picture and mask of each test image."""
+    for kind in sorted((folder / "test").iterdir()):
+        for path in sorted(kind.iterdir()):
+            yield kind.name, load_image(path), folder / "ground_truth" / kind.name / f"{path.stem}_mask.png"
+
+
+def by_expert(folder: Path) -> tuple[list[Found], float]:
+    """What the expert says of each test image, and the limit."""
+    eyes = Eyes.of(make_encoder("efficientnet_lite0", None))
+    expert = learn(list(photographs(folder / "train/good")), eyes)
+    found = []
+    for kind, picture, mask in tests(folder):
+        seen = expert.assess(picture)
+        marked = None if kind == "good" else is_marked(seen.excess.numpy(), mask, picture.pixels.size)
+        found.append(Found(Path(picture.name), kind, seen.score, seen.likeness.reason is not None, marked))
+    return found, limit(expert.left_out)
+
+
+def by_template(folder: Path) -> list[Found]:
+    """What the comparison with its own template says of each board."""
+    found = []
+    for kind, picture, mask in tests(folder):
+        template = load_image(folder / "template" / f"{mask.stem.removesuffix('_mask')}.png")
+        values = pixel_differences(np.asarray(picture.pixels), [np.asarray(template.pixels)])
+        assert values is not None, "boards are wider than their border"
+        marked = None if kind == "good" else is_marked(values, mask, picture.pixels.size)
+        found.append(Found(Path(picture.name), kind, float(values.max()), False, marked))
+    return found
+
+
+def summary(found: Sequence[Found], beyond: float) -> Line:
+    """The figures of a set at a limit."""
+    good, bad = ([each for each in found if (each.kind == "good") is want] for want in (True, False))
+    called = {each: each.unjudged or each.score > beyond for each in found}
+    alarms, hits = (statistics.mean(called[each] for each in some) for some in (good, bad))
+    marked = [each.marked for each in bad if called[each] and each.marked is not None]
+    return Line(
+        auroc([each.score for each in good], [each.score for each in bad]),
+        (hits + 1 - alarms) / 2,
+        alarms,
+        hits,
+        statistics.mean(each.unjudged for each in good),
+        statistics.mean(each.unjudged for each in bad),
+        statistics.mean(marked) if marked else float("nan"),
+    )
+
+
+def of_boards(found: Sequence[Found]) -> Line:
+    """The mean over draws of the good pairs that set the limit."""
+    good = [each for each in found if each.kind == "good"]
+    lines = []
+    for seed in range(DRAWS):
+        order = np.random.default_rng(seed).permutation(len(good))
+        setting = {good[at] for at in order[: len(good) // 2]}
+        beyond = limit([each.score for each in setting])
+        lines.append(summary([each for each in found if each not in setting], beyond))
+    return Line(*(statistics.mean(column) for column in zip(*lines, strict=True)))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the sets")
+    parser.add_argument("--set", choices=(BOARDS, *SETS), action="append", help="only this set")
+    parser.add_argument("--scores", type=Path, help="also write one row per test image to this file")
+    options = parser.parse_args()
+    print(f"{'set':<22}" + "".join(f"{name:>15}" for name in Line._fields), flush=True)
+    rows: list[Found] = []
+    for name in options.set or (BOARDS, *SETS):
+        if name == BOARDS:
+            found = by_template(options.data / name)
+            line = of_boards(found)
+        else:
+            found, beyond = by_expert(options.data / name)
+            line = summary(found, beyond)
+        rows += found
+        print(f"{name:<22}" + "".join(f"{value:>15.3f}" for value in line), flush=True)
+    if options.scores:
+        with options.scores.open("w", newline="") as file:
+            csv.writer(file).writerows([Found._fields, *rows])
+
+
+if __name__ == "__main__":
+    main()
