@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from reason_iad.schema import Inspection
+from reason_iad.schema import Inspection, ProductEvidence
 
 _OTHER = {
     "config": "other reasoning options",
@@ -75,7 +75,7 @@ class Conditions:
             dtype=result.versions.model.dtype if asked else None,
             knowledge=(result.versions.knowledge_sha256 or "") if asked else None,
             category=((category.name or "") if category.origin == "given" else "") if product is None else None,
-            product="" if product is None else f"{product.sha256} {product.pass_below} {product.defect_from}",
+            product="" if product is None else _of_product(product),
         )
 
     def differences(self, other: Conditions) -> list[str]:
@@ -89,3 +89,9 @@ class Conditions:
         return [
             _OTHER.get(name, f"{name} {mine} instead of {theirs}") for name, (mine, theirs) in differing.items()
         ]
+
+
+def _of_product(product: ProductEvidence) -> str:
+    """What the verdicts of a product follow from. Where a model is fitted, its hash stands for all limits."""
+    limits = product.fit_sha256 or f"{product.pass_below} {product.defect_from}"
+    return f"{product.sha256} {limits}"
