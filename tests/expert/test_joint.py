@@ -31,7 +31,10 @@ def trials(rng: np.random.Generator, good: int = 60, drawn: int = 60, *, knows: 
         probability = 1 / (1 + math.exp(-odds))
         found.append(
             Trial(
-                key=str(number), part="drawn" if defective else "good", score=score, probability=probability,
+                key=str(number),
+                part="drawn" if defective else "good",
+                score=score,
+                probability=probability,
                 closer=0.5,
             )  # fmt: skip
         )

@@ -31,6 +31,8 @@ FITS = "fits"
 """Folder of the cache."""
 MOST = 60
 """Good parts, and labelled ones, that a model is asked about, at most; as many are drawn as good ones."""
+FOLDS = 20
+"""Good images are left out in so many groups, at most."""
 SIZES = (1e-4, 1e-2)
 """Shares of the picture that drawn defects cover."""
 CONTRASTS = (15.0, 70.0)
@@ -220,31 +222,39 @@ def _pictures(
     from reason_iad.expert.judging import judge
     from reason_iad.images import load_image
 
-    left_out, last = kind, None
+    good = list(dict.fromkeys(product.good[each.good].sha256 for each in wanted if each.good is not None))
+    together = -(-len(good) // FOLDS)
+    left_out: dict[str, PartKind] = {}
     for each in wanted:
-        if each.good is None:
-            left_out = kind
-        elif each.good != last:
-            left_out = without(kind, product.good[each.good].sha256)
-        last = each.good
+        judge_by = kind
+        if each.good is not None:
+            sha256 = product.good[each.good].sha256
+            if sha256 not in left_out:
+                start = good.index(sha256) // together * together
+                left_out = without(kind, good[start : start + together])
+            judge_by = left_out[sha256]
         image = load_image(each.path)
-        drawn = _drawn(image, each.turn) if each.part == "drawn" else image
-        if drawn is None:
+        shown = _drawn(image, each.turn) if each.part == "drawn" else image
+        if shown is None:
             continue
-        judgement = judge(left_out, drawn)
+        judgement = judge(judge_by, shown)
         if judgement.verdict != "unjudged":
-            yield each, drawn, judgement
+            yield each, shown, judgement
 
 
-def without(kind: PartKind, sha256: str) -> PartKind:
-    """A kind of part as if a good image had never been there; for measuring."""
+def without(kind: PartKind, good: Sequence[str]) -> dict[str, PartKind]:
+    """For each of some good images, by hash, the kind of part as if it had never been there; for measuring.
+
+    They are left out of the memory together, because each memory takes time.
+    """
     expert = kind.expert
     members = [member.sha256 for member in expert.levels[0].bank.members]
-    if sha256 not in members:
-        return kind
-    levels = tuple(level.without({sha256}) for level in expert.levels)
-    likeness = expert.likeness.without(members.index(sha256))
-    return replace(kind, expert=replace(expert, levels=levels, likeness=likeness))
+    levels = tuple(level.without(set(good)) for level in expert.levels)
+    found = {}
+    for sha256 in good:
+        likeness = expert.likeness.without(members.index(sha256)) if sha256 in members else expert.likeness
+        found[sha256] = replace(kind, expert=replace(expert, levels=levels, likeness=likeness))
+    return found
 
 
 def _drawn(image: LoadedImage, turn: int) -> LoadedImage | None:
