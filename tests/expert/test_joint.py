@@ -36,7 +36,7 @@ def trials(rng: np.random.Generator, good: int = 60, drawn: int = 60, *, knows: 
                 score=score,
                 probability=probability,
                 closer=0.5,
-            )  # fmt: skip
+            )
         )
     return found
 

@@ -151,7 +151,7 @@ class PartInspector:
         with clock.phase("load"):
             loaded = load_image(image)
         with clock.phase("compare"):
-            judgement = judge(self._kind, loaded)
+            judgement = self._judged(loaded)
         drift = None
         if self._watch is not None and judgement.verdict != "unjudged":
             drift = self._watch(loaded.sha256, judgement.seen.score)
@@ -168,6 +168,14 @@ class PartInspector:
         """
         case = self._case(image, judgement, self._category, "", Clock(), without)
         return ask_whether(case).says
+
+    def _judged(self, image: LoadedImage) -> Judgement:
+        """What the comparison says; where a model has a say, by the limits of the cascade."""
+        judgement = judge(self._kind, image)
+        if self._joint is None or judgement.verdict == "unjudged":
+            return judgement
+        verdict = self._joint.cascade.certain(judgement.seen.score)
+        return judgement if verdict is None else judged_as(self._kind, judgement, verdict, image)
 
     def _inspected(
         self,
