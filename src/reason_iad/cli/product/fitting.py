@@ -83,7 +83,7 @@ def announcing(progress: Progress) -> Progress:
 def lasting(seconds: float) -> str:
     """A time for people, rounded up."""
     if seconds < 100:
-        return f"{max(1, round(seconds))} seconds"
+        return f"{seconds:.0f} seconds" if seconds >= 1.5 else "a second"
     minutes = -(-seconds // 60)
     return f"{minutes:.0f} minutes" if minutes < 100 else f"{-(-minutes // 60):.0f} hours"
 
