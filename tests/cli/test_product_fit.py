@@ -81,6 +81,20 @@ def test_fit_announces_how_long_it_takes_and_what_it_brings(folder: Path, call: 
     assert NOT_FITTED in call("inspect", "new", "--product", "plate", "--method", "knowledge", code=None).stderr
 
 
+def test_the_embedded_model_is_fitted_when_a_product_is_made_if_that_is_wanted(
+    folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        command, "fit_to", lambda product, engine: asked.append((product.name, engine.config.sha256()))
+    )
+    options = ("--good", "good", "--resolution", "64")
+    call("product", "create", "second", *options)
+    assert not asked
+    call("product", "create", "third", *options, "--fit")
+    assert asked == [("third", InspectorConfig().sha256())]  # as inspect asks it without options
+
+
 def test_a_model_that_helps_decides_together_with_the_comparison(folder: Path, call: Call) -> None:
     product, config = Products(folder / "products").open("plate"), InspectorConfig(method="direct")
     begin = begin_of(product, "nano", config.sha256(), prompted_by(inspector(config).setup))

@@ -13,6 +13,7 @@ from reason_iad.cli.headings import HeadedCommand
 from reason_iad.cli.options import engine_options, products_option
 from reason_iad.cli.part_kind import with_knowledge
 from reason_iad.cli.printing import say, shown_progress
+from reason_iad.config import InspectorConfig
 from reason_iad.errors import ConfigError
 from reason_iad.products import Product, Products
 
@@ -40,13 +41,16 @@ def fit(name: str, products: Path | None, engine: Engine) -> None:
     """
     if engine.detect:
         raise ConfigError("--method detect asks no model, so there is none to fit. Leave it out.")
-    found = fit_to(Products(products).open(name), engine)
-    say(f"{name}: {engine.model_name} was fitted with {len(found.good) + len(found.defective)} parts.")
-    say(in_words(found))
+    fit_to(Products(products).open(name), engine)
 
 
-def fit_to(product: Product, engine: Engine) -> Scored:
-    """Fit the model of an engine to a product, and show how far it is."""
+def fit_embedded(product: Product) -> None:
+    """Fit the embedded model, as it is asked without further options."""
+    fit_to(product, Engine("nano", None, None, "auto", "auto", InspectorConfig()))
+
+
+def fit_to(product: Product, engine: Engine) -> None:
+    """Fit the model of an engine to a product, show how far it is, and say what it brings."""
     from reason_iad.inspection.by_product import PartInspector
     from reason_iad.inspection.jointly import prompted_by
     from reason_iad.products.fitting import begin_of, fit_model
@@ -57,11 +61,14 @@ def fit_to(product: Product, engine: Engine) -> Scored:
         inspector = with_knowledge(engine, product).load()
         asking = PartInspector(kind, lambda: inspector, config=engine.config)
         begin = begin_of(product, engine.model_name, engine.config.sha256(), prompted_by(inspector.setup))
-        return fit_model(
+        found = fit_model(
             product, kind, begin,
             lambda image, judgement, hidden: asking.says(image, judgement, [hidden]),
             announcing(progress),
         )  # fmt: skip
+    count = len(found.good) + len(found.defective)
+    say(f"{product.name}: {engine.model_name} was fitted with {count} parts.")
+    say(in_words(found))
 
 
 def announcing(progress: Progress) -> Progress:
