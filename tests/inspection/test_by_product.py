@@ -78,7 +78,7 @@ def test_the_model_is_loaded_once_when_there_is_a_defect_and_never_for_a_pass(ki
     bad = inspector.inspect(scratched(101))
     assert bad.verdict == "defect" and model.opened == 1
     assert bad.evidence.product is not None and bad.evidence.product.model_asked
-    assert bad.evidence.answer("detection") is not None
+    assert bad.evidence.answer("explanation") is not None
     assert bad.versions.model.name == "fake"
     inspector.inspect(scratched(102))
     assert model.opened == 1

@@ -13,8 +13,11 @@ import click
 
 if TYPE_CHECKING:
     from reason_iad.inspection.many import Failure, Outcome
+    from reason_iad.schema import Inspection
 
 NO_GOOD_PART = "No good part was given: these results are the model's opinion alone."
+DETECT = "detect"
+"""Name of the method in which no model is asked."""
 NAMED = 10
 """Failed parts that the summary names; the others are counted."""
 _COLOURS = {"pass": "green", "review": "yellow", "defect": "red", "unjudged": "magenta", "failed": "red"}
@@ -35,6 +38,8 @@ class Listing:
         self.counts: Counter[str] = Counter()
         self._failed: list[str] = []
         self._alone = False
+        self._compared = self._asked = 0
+        self._said: dict[str, str] = {}
         self._quiet, self._lines = quiet, lines
         self._console: Any = None
         self._advance: Any = None
@@ -65,11 +70,24 @@ class Listing:
         else:
             self.counts[outcome.verdict] += 1
             self._alone = self._alone or not outcome.good_parts_used
+            self._note(outcome)
         if self._lines and not self._quiet:
             self._print(part_line(outcome))
         elif isinstance(outcome, Failure):
             self._console.print(_failure(outcome), style="red", markup=False)
         self._advance()
+
+    def _note(self, result: Inspection) -> None:
+        """Keep what there is to say of all parts of a product together."""
+        product = result.evidence.product
+        if product is None:
+            return
+        self._compared += 1
+        self._asked += product.model_asked
+        self._said |= {"drift": product.drift} if product.drift else {}
+        self._said |= {"advice": product.advice} if product.advice else {}
+        if result.method != DETECT:
+            self._said["model"] = f"The model was asked about {self._asked} of {self._compared} parts."
 
     def _print(self, line: str) -> None:
         """Print a line on standard output; above the bar if both are on a terminal."""
@@ -98,6 +116,9 @@ class Listing:
             self.say(f"{photos}: {', '.join(self._failed[:NAMED])}{more}. {again}")
         if self._alone:
             self.say(NO_GOOD_PART)
+        for name in ("model", "advice", "drift"):
+            if name in self._said:
+                self.say(self._said[name])
         if reports is not None:
             self.say(f"Reports: {reports}\nOverview: {reports / 'index.html'}")
         if exports is not None:

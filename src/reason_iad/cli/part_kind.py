@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from reason_iad.cli.engine import Engine
     from reason_iad.cli.job import Job
+    from reason_iad.inspection.by_product import PartInspector
     from reason_iad.inspection.many import Inspecting
     from reason_iad.products import Product
     from reason_iad.schema import Inspection
@@ -37,25 +38,30 @@ class ChosenProduct:
     Attributes:
         product: it, at the moment when the command began.
         cascade: ask the model only where the comparison is not certain, and about defects.
+        remember: keep the scores of parts, so that a drift is noticed.
     """
 
     product: Product
     cascade: bool
+    remember: bool
 
 
 def product_options(command: F) -> F:
-    """Add `--product`, `--products` and `--cascade` to a command, which receives them as `chosen`."""
+    """Add `--product` and what belongs to it to a command, which receives it as `chosen`."""
 
     @functools.wraps(command)
     def wrapper(**options: Any) -> Any:
         name, folder = options.pop("product"), options.pop("products")
-        cascade = options.pop("cascade")
-        return command(chosen=_chosen(name, folder, cascade=cascade), **options)
+        use = {each: options.pop(each) for each in ("cascade", "remember")}
+        return command(chosen=_chosen(name, folder, **use), **options)
 
     for each in (
         option(VERDICT, "--cascade/--no-cascade", default=True, show_default=True,
                help="With --product, ask the model only about doubtful parts and about defects. With --no-cascade, "
                "ask it about every part."),
+        option(VERDICT, "--remember/--no-remember", default=True, show_default=True,
+               help="With --product, keep the scores of parts in the product, so that you are told when light, "
+               "camera or parts have changed."),
         products_option,
         option(REFERENCES, "--product", metavar="NAME",
                help="The product that the parts belong to. Its good images, limits and knowledge are used. "
@@ -95,21 +101,41 @@ def open_inspector(engine: Engine, job: Job) -> Opened:
         return engine.load(), stored_pictures(job)
     from reason_iad.inspection.by_product import PartInspector
 
+    if job.chosen is not None:
+        return _by_product(engine, job, job.chosen), stored_pictures(job)
+    from reason_iad.products.unnamed import unnamed_kind
+
     with shown_progress() as progress:
-        if job.chosen is None:
-            from reason_iad.products.unnamed import unnamed_kind
+        kind = unnamed_kind(job.references, progress)
+    return PartInspector(kind, None, category=job.category, config=engine.config), stored_pictures(job)
 
-            kind, always = unnamed_kind(job.references, progress), False
-        else:
-            from reason_iad.products.judging import part_kind
 
-            kind, always = part_kind(job.chosen.product, progress), not job.chosen.cascade
-            if engine.knowledge is None and job.chosen.product.knowledge is not None:
-                engine = replace(engine, knowledge=job.chosen.product.knowledge)
-    model = None if engine.detect else engine.load
-    inspector = PartInspector(kind, model, always=always, category=job.category, config=engine.config)
+def _by_product(engine: Engine, job: Job, chosen: ChosenProduct) -> PartInspector:
+    """The inspector of a product, with the say that its model was fitted to have."""
+    from reason_iad.inspection.by_product import PartInspector
+    from reason_iad.products.fitting import Found, find_fit
+    from reason_iad.products.judging import part_kind
+    from reason_iad.products.watching import ScoreWatch
 
-    return inspector, stored_pictures(job)
+    product, always = chosen.product, not chosen.cascade
+    with shown_progress() as progress:
+        kind = part_kind(product, progress)
+    engine = with_knowledge(engine, product)
+    found = Found(None)
+    if not engine.detect:
+        found = find_fit(product, kind, engine.model_name, engine.config.sha256(), always=always)
+    return PartInspector(
+        kind, None if engine.detect else engine.load, always=always, category=job.category, config=engine.config,
+        joint=found.joint, advice=found.advice,
+        watch=ScoreWatch(product, kind.sha256, kind.expert.left_out) if chosen.remember else None,
+    )  # fmt: skip
+
+
+def with_knowledge(engine: Engine, product: Product) -> Engine:
+    """The same engine with the knowledge of a product, unless other knowledge was asked for."""
+    if engine.knowledge is None and product.knowledge is not None:
+        return replace(engine, knowledge=product.knowledge)
+    return engine
 
 
 def product_of(inspector: Inspecting) -> str | None:
@@ -120,7 +146,7 @@ def product_of(inspector: Inspecting) -> str | None:
     if not isinstance(inspector, PartInspector):
         return None
     kind = inspector.kind
-    return judged_by(kind.sha256, kind.limits.pass_below, kind.limits.defect_from)
+    return judged_by(kind.sha256, kind.limits.pass_below, kind.limits.defect_from, inspector.fit_sha256)
 
 
 def stored_pictures(job: Job) -> Callable[[Inspection], tuple[Path, ...]]:
@@ -136,7 +162,7 @@ def stored_pictures(job: Job) -> Callable[[Inspection], tuple[Path, ...]]:
     return shown
 
 
-def _chosen(name: str | None, folder: Path | None, *, cascade: bool) -> ChosenProduct | None:
+def _chosen(name: str | None, folder: Path | None, *, cascade: bool, remember: bool) -> ChosenProduct | None:
     """The product of that name.
 
     Raises:
@@ -149,4 +175,4 @@ def _chosen(name: str | None, folder: Path | None, *, cascade: bool) -> ChosenPr
         return None
     from reason_iad.products import Products
 
-    return ChosenProduct(Products(folder).open(name), cascade)
+    return ChosenProduct(Products(folder).open(name), cascade, remember)

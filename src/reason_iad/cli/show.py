@@ -103,7 +103,10 @@ def _compared(evidence: Evidence, *, references: bool = True) -> Rows:
     if product := evidence.product:
         images = f"{product.good_images} good image{'' if product.good_images == 1 else 's'}"
         asked = "; the model was asked, too" if product.model_asked else ""
+        if product.decided_by == "comparison and model":
+            asked = "; comparison and model decided together"
         rows.append(("compared", f"with {images}{f' of {product.name}' if product.name else ''}{asked}"))
+        rows += [("note", said) for said in (product.advice, product.drift) if said]
         references = False
     if used == given and used and references:
         rows.append(("compared", f"with {used} good part{'' if used == 1 else 's'}"))

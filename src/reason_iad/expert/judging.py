@@ -16,6 +16,7 @@ from reason_iad.schema import Box, Finding, Region, place_of
 from reason_iad.schema.product import ProductEvidence
 
 if TYPE_CHECKING:
+    from reason_iad.expert.conformal import Limits
     from reason_iad.expert.normality.expert import Assessment
     from reason_iad.expert.part_kind import PartKind
     from reason_iad.images import LoadedImage
@@ -72,6 +73,17 @@ def judge(kind: PartKind, image: LoadedImage) -> Judgement:
     return Judgement(verdict, seen, marked)
 
 
+def judged_as(kind: PartKind, judgement: Judgement, verdict: Verdict, image: LoadedImage) -> Judgement:
+    """The same picture with the verdict of somebody else; where it differs is marked unless it passes."""
+    marked = judgement.marked
+    if verdict == "pass":
+        marked = ()
+    elif judgement.verdict == "pass":
+        least = kind.least_px or 0.0
+        marked = tuple(each for each in _marked(kind, judgement.seen, image) if each.length >= least)
+    return Judgement(verdict, judgement.seen, marked)
+
+
 def anomaly_map(kind: PartKind, seen: Assessment) -> AnomalyMap:
     """The expert's map as the steps of an inspection take it."""
     threshold = kind.expert.threshold
@@ -122,8 +134,8 @@ def evidence_of(kind: PartKind, seen: Assessment) -> ProductEvidence:
         sha256=kind.sha256,
         good_images=len(kind.expert.likeness.embeddings),
         score=round(seen.score, 4),
-        pass_below=_finite(kind.limits.pass_below),
-        defect_from=_finite(kind.limits.defect_from),
+        pass_below=finite(kind.limits.pass_below),
+        defect_from=finite(kind.limits.defect_from),
         promise=kind.limits.in_words(),
         likeness=round(seen.likeness.distance, 4),
         strongest={name: round(seen.numbers[name], 2) for name in strongest},
@@ -133,7 +145,11 @@ def evidence_of(kind: PartKind, seen: Assessment) -> ProductEvidence:
 
 def probability_of(kind: PartKind, score: float) -> float:
     """A score as a number in (0, 1) that is 0.5 at the limit; the odds grow e-fold with each deviation [ours]."""
-    limits = kind.limits
+    return probability_at(score, kind.limits)
+
+
+def probability_at(score: float, limits: Limits) -> float:
+    """The same for any limits on scores in deviations."""
     ends = [limit for limit in (limits.defect_from, limits.pass_below) if math.isfinite(limit)]
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, score - (ends[0] if ends else 0.0)))))
 
@@ -163,5 +179,6 @@ def _box(marked: Marked) -> Box:
     return Box(x1=x1, y1=y1, x2=x2, y2=y2)
 
 
-def _finite(limit: float) -> float | None:
+def finite(limit: float) -> float | None:
+    """A limit for the result, which has none where no score reaches it."""
     return limit if math.isfinite(limit) else None

@@ -3,14 +3,14 @@
     inspector = PartInspector(kind, model=lambda: Inspector.from_pretrained("nano"))
     inspection = inspector.inspect("part.png")
 
-The expert says whether the picture can be judged at all, and by its limits what becomes of it. The model is asked
-about doubtful parts, and for type and explanation of defects (the cascade); it is loaded when it is first needed.
-Without a model, the expert says what it can.
+The expert says whether the picture can be judged at all, and by its limits what becomes of it. A model that was
+fitted to the product has a say in doubtful parts (`expert/joint.py`). Any model is asked for type and explanation
+of defects (the cascade); it is loaded when it is first needed. Without a model, the expert says what it can.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -25,6 +25,7 @@ from reason_iad.expert.judging import (
     evidence_of,
     findings_of,
     judge,
+    judged_as,
     probability_of,
     region_of,
 )
@@ -35,6 +36,7 @@ from reason_iad.inspection.deciding import Case, ask, decide
 from reason_iad.inspection.evidence import gather
 from reason_iad.inspection.explaining import explain
 from reason_iad.inspection.findings import Defect
+from reason_iad.inspection.jointly import Ruling, Watch, ask_whether, rule, with_joint, with_product
 from reason_iad.inspection.lookup import look_up
 from reason_iad.inspection.questions import Question, detection_question, type_question
 from reason_iad.inspection.saying import explanation_alone
@@ -48,11 +50,13 @@ from reason_iad.schema import (
     Inspection,
     MapEvidence,
     ModelVersion,
+    ProductEvidence,
     Versions,
     size_of,
 )
 
 if TYPE_CHECKING:
+    from reason_iad.expert.joint import Joint, ModelSays
     from reason_iad.expert.part_kind import PartKind
     from reason_iad.images import LoadedImage
     from reason_iad.inspection.deciding import Decision
@@ -74,12 +78,14 @@ class Told:
         decisions: the questions that it was asked.
         defect: type and places; None for a pass.
         explanation: for people.
+        ruling: what comparison and model decided together; None if the comparison decided.
     """
 
     case: Case
     decisions: tuple[Decision, ...]
     defect: Defect | None
     explanation: str
+    ruling: Ruling | None
 
 
 class PartInspector:
@@ -91,6 +97,9 @@ class PartInspector:
         always: ask the model about every part that can be judged, also where the expert is certain.
         category: of the knowledge; None: the name of the product, if the knowledge has it.
         config: of the model's inspector; what results say of the method.
+        joint: how comparison and model are weighed; None: the comparison decides alone.
+        advice: why it does, for results; None where there is nothing to say.
+        watch: told of every part that can be judged.
     """
 
     def __init__(
@@ -101,8 +110,12 @@ class PartInspector:
         always: bool = False,
         category: str | None = None,
         config: InspectorConfig | None = None,
+        joint: Joint | None = None,
+        advice: str | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._kind, self._open, self._always, self._category = kind, model, always, category
+        self._joint, self._advice, self._watch = (None if model is None else joint), advice, watch
         self._config = config if config is not None else InspectorConfig()
         self._lock = Lock()
         self._opened: Inspector | None = None
@@ -111,6 +124,11 @@ class PartInspector:
     def kind(self) -> PartKind:
         """What parts are judged by."""
         return self._kind
+
+    @property
+    def fit_sha256(self) -> str | None:
+        """Hash of the numbers that weigh comparison and model; None if the comparison decides alone."""
+        return None if self._joint is None else self._joint.sha256
 
     def inspect(
         self,
@@ -138,12 +156,55 @@ class PartInspector:
         with clock.phase("load"):
             loaded = load_image(image)
         with clock.phase("compare"):
-            judgement = judge(self._kind, loaded)
+            judgement = self._judged(loaded)
+        drift = None
+        if self._watch is not None and judgement.verdict != "unjudged":
+            drift = self._watch(loaded.sha256, judgement.seen.score)
+        result = self._inspected(loaded, judgement, category, question, clock)
+        return result if drift is None else with_product(result, drift=drift)
+
+    def says(self, image: LoadedImage, judgement: Judgement, without: Collection[str] = ()) -> ModelSays:
+        """What the model says of there being a defect; for fitting it.
+
+        Args:
+            image: the picture.
+            judgement: what an expert says of it.
+            without: hashes of good images that the model must not see beside it.
+        """
+        case = self._case(image, judgement, self._category, "", Clock(), without)
+        return ask_whether(case).says
+
+    def _judged(self, image: LoadedImage) -> Judgement:
+        """What the comparison says; where a model has a say, by the limits of the cascade."""
+        judgement = judge(self._kind, image)
+        if self._joint is None or judgement.verdict == "unjudged":
+            return judgement
+        verdict = self._joint.cascade.certain(judgement.seen.score)
+        return judgement if verdict is None else judged_as(self._kind, judgement, verdict, image)
+
+    def _inspected(
+        self,
+        image: LoadedImage,
+        judgement: Judgement,
+        category: str | None,
+        question: str | Question | None,
+        clock: Clock,
+    ) -> Inspection:
+        """The result; the model is asked where it has a say, and where there is something to explain."""
         asked = judgement.verdict in ("defect", "review") or self._always or question is not None
-        if self._open is None or judgement.verdict == "unjudged" or not asked:
-            return self._alone(loaded, judgement, clock)
-        told = self._told(loaded, judgement, category or self._category, question, clock)
-        return self._explained(loaded, judgement, told, clock)
+        if judgement.verdict == "unjudged" or not (asked or self._doubtful(judgement)) or self._open is None:
+            return self._alone(image, judgement, clock)
+        extra = Question("question", question) if isinstance(question, str) else question
+        known_by, text = category or self._category, extra.text if extra else ""
+        case = self._case(image, judgement, known_by, text, clock, ())
+        told = self._told(case, judgement, extra)
+        if told.ruling is not None:
+            judgement = judged_as(self._kind, judgement, told.ruling.verdict, image)
+        return self._explained(image, judgement, told, clock)
+
+    def _doubtful(self, judgement: Judgement) -> bool:
+        """Whether a fitted model has a say."""
+        return self._joint is not None and self._joint.cascade.certain(judgement.seen.score) is None
 
     def _model(self) -> Inspector:
         """The inspector with the model, opened once."""
@@ -153,30 +214,41 @@ class PartInspector:
                 self._opened = self._open()
             return self._opened
 
-    def _told(
+    def _case(
         self,
         image: LoadedImage,
         judgement: Judgement,
         category: str | None,
-        question: str | Question | None,
+        text: str,
         clock: Clock,
-    ) -> Told:
-        """Ask the model whether it sees a defect, which one, and why."""
+        without: Collection[str],
+    ) -> Case:
+        """Everything there is about a picture before the model is asked."""
         setup = self._model().setup
-        extra = Question("question", question) if isinstance(question, str) else question
-        subject = load_subject(setup, image, self._most_alike(judgement, setup.config.max_references), clock)
-        known = look_up(
-            setup, image, category or self._name_in(setup.knowledge), extra.text if extra else "", clock
-        )
+        good = self._most_alike(judgement, setup.config.max_references, without)
+        subject = load_subject(setup, image, good, clock)
+        known = look_up(setup, image, category or self._name_in(setup.knowledge), text, clock)
         difference = anomaly_map(self._kind, judgement.seen)
         scene = set_scene(setup, subject, known, difference, clock)
-        case = Case(setup, subject, known, difference, scene, closer_looks(subject, scene, difference), clock)
-        own = ask(case, detection_question())
+        return Case(setup, subject, known, difference, scene, closer_looks(subject, scene, difference), clock)
+
+    def _told(self, case: Case, judgement: Judgement, extra: Question | None) -> Told:
+        """Ask the model whether it sees a defect, if that is in doubt; which one, and why."""
+        doubtful = self._doubtful(judgement)
+        ruling: Ruling | None = None
+        whether: tuple[Decision, ...] = ()
+        if doubtful and self._joint is not None:
+            ruling = rule(self._joint, judgement.seen.score, case)
+            judgement = judged_as(self._kind, judgement, ruling.verdict, case.subject.image)
+            whether = (ruling.decision,)
+        elif self._always or judgement.verdict == "review":
+            whether = (ask(case, detection_question()),)
         defect = self._defect(case, judgement)
         explanation = explain(case, judgement.verdict, defect)
         further = () if extra is None else (ask(case, extra),)
         found = () if defect is None else defect.decisions
-        return Told(case, (own, *found, explanation.decision, *further), defect, explanation.text)
+        decisions = (*whether, *found, explanation.decision, *further)
+        return Told(case, decisions, defect, explanation.text, ruling)
 
     def _defect(self, case: Case, judgement: Judgement) -> Defect | None:
         """The places are the expert's, the type is the model's reading of the knowledge."""
@@ -197,13 +269,14 @@ class PartInspector:
         claims = _claims(findings[0], None if kind is None else kind.name, probability)
         return Defect(kind, region, findings, claims, () if typed is None else (typed,))
 
-    def _most_alike(self, judgement: Judgement, most: int) -> list[Path]:
+    def _most_alike(self, judgement: Judgement, most: int, without: Collection[str] = ()) -> list[Path]:
         """Files of the good images that look most like the part."""
         expert = self._kind.expert
         members = expert.levels[0].bank.members
-        numbers = expert.likeness.most_alike(judgement.seen.whole, min(most, len(members)))
-        named = (self._kind.good.get(members[number].sha256) for number in numbers if number < len(members))
-        return [path for path in named if path is not None]
+        numbers = expert.likeness.most_alike(judgement.seen.whole, min(most + len(without), len(members)))
+        named = (members[number].sha256 for number in numbers if number < len(members))
+        found = (self._kind.good.get(sha256) for sha256 in named if sha256 not in without)
+        return [path for path in found if path is not None][:most]
 
     def _name_in(self, knowledge: object) -> str | None:
         """The product's name, if the knowledge has a category of that name."""
@@ -219,7 +292,7 @@ class PartInspector:
         evidence = Evidence(
             category=CategoryEvidence(name=None, origin="unknown"),
             anomaly_map=self._map(judgement),
-            product=evidence_of(self._kind, judgement.seen),
+            product=self._product(judgement),
         )
         claims = None if not findings else _claims(findings[0], None, None)
         text = explanation_alone(self._kind, judgement, findings)
@@ -230,9 +303,12 @@ class PartInspector:
     def _explained(self, image: LoadedImage, judgement: Judgement, told: Told, clock: Clock) -> Inspection:
         """The result with what the model said."""
         defect, setup = told.defect, told.case.setup
-        product = evidence_of(self._kind, judgement.seen).model_copy(update={"model_asked": True})
+        ruling = {} if told.ruling is None else told.ruling.evidence
+        product = self._product(judgement).model_copy(update={"model_asked": True, **ruling})
         evidence = gather(told.case, told.decisions).model_copy(update={"product": product})
         result = self._result(image, judgement, evidence, clock, () if defect is None else defect.findings)
+        if told.ruling is not None:
+            result = result.model_copy(update={"probability": told.ruling.probability})
         kind = None if defect is None else defect.kind
         return result.model_copy(
             update={
@@ -267,6 +343,10 @@ class PartInspector:
             timings_ms=clock.read(),
             versions=self._versions(NO_MODEL, None),
         )
+
+    def _product(self, judgement: Judgement) -> ProductEvidence:
+        advice = None if self._open is None else self._advice
+        return with_joint(evidence_of(self._kind, judgement.seen), self._joint, advice)
 
     def _map(self, judgement: Judgement) -> MapEvidence:
         difference = anomaly_map(self._kind, judgement.seen)

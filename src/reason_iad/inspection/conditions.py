@@ -22,8 +22,10 @@ _OTHER = {
 """How a difference is named whose values say nothing to a reader, or are long."""
 
 
-def judged_by(learnt: str, pass_below: float | None, defect_from: float | None) -> str:
-    """What was learnt of good images, and the limits; an infinite one is none."""
+def judged_by(learnt: str, pass_below: float | None, defect_from: float | None, fit: str | None = None) -> str:
+    """What was learnt of good images, and the limits. Where a model is fitted, its hash stands for all limits."""
+    if fit is not None:
+        return f"{learnt} {fit}"
     ends = (None if limit is None or math.isinf(limit) else limit for limit in (pass_below, defect_from))
     return " ".join([learnt, *map(str, ends)])
 
@@ -82,7 +84,9 @@ class Conditions:
             dtype=result.versions.model.dtype if asked else None,
             knowledge=(result.versions.knowledge_sha256 or "") if asked else None,
             category=((category.name or "") if category.origin == "given" else "") if product is None else None,
-            product="" if product is None else judged_by(product.sha256, product.pass_below, product.defect_from),
+            product=""
+            if product is None
+            else judged_by(product.sha256, product.pass_below, product.defect_from, product.fit_sha256),
         )
 
     def differences(self, other: Conditions) -> list[str]:

@@ -23,7 +23,8 @@ def limits_of(product: ProductEvidence) -> str:
     if low is not None and low != high:
         said.append(f"Pass below {low:.1f}.")
     if low != high:
-        said.append("Otherwise a person decides.")
+        alone = product.fit_sha256 is not None and product.decided_by == "comparison"
+        said.append("Between them, the model is asked, too." if alone else "Otherwise a person decides.")
     return " ".join([*said, "Good parts are about 0."])
 
 
@@ -48,7 +49,28 @@ def why_of(inspection: Inspection, product: ProductEvidence) -> list[str]:
     of = f" of '{product.name}'" if product.name else ""
     if inspection.verdict == "unjudged":
         return [f"{inspection.unjudged or ''} Compared with the {images}{of}. This is no verdict about the part."]
+    if product.decided_by == "comparison and model":
+        return [
+            f"Compared with the {images}{of}. The comparison was not certain, so comparison and model decided "
+            "together.",
+            _what_each_said(product),
+            *_notes(product),
+        ]
     said = f"Compared with the {images}{of}: the comparison decided."
     if product.model_asked:
         said += " The model was asked for the type and the explanation."
-    return [said]
+    return [said, *_notes(product)]
+
+
+def _what_each_said(product: ProductEvidence) -> str:
+    """The sides of a joint score."""
+    closer = product.closer_probability
+    near = "" if closer is None else f", {closer:.0%} at a closer look"
+    return (
+        f"The comparison alone: score {product.comparison or 0:.1f}. Probability of a defect by the model: "
+        f"{product.model_probability or 0:.0%}{near}."
+    )
+
+
+def _notes(product: ProductEvidence) -> list[str]:
+    return [said for said in (product.advice, product.drift) if said]

@@ -7,6 +7,7 @@ import click
 from reason_iad.cli.headings import SuggestingGroup
 from reason_iad.cli.product.changing import add, create, drop, set_, undo
 from reason_iad.cli.product.checking import check
+from reason_iad.cli.product.fitting import fit
 from reason_iad.cli.product.looking import history, list_, show
 from reason_iad.cli.product.moving import export, import_, remove
 
@@ -32,5 +33,5 @@ def product() -> None:
     """
 
 
-for _command in (create, add, drop, set_, undo, list_, show, history, check, export, import_, remove):
+for _command in (create, add, drop, set_, undo, fit, list_, show, history, check, export, import_, remove):
     product.add_command(_command)

@@ -12,6 +12,7 @@ from reason_iad.cli.choices import EncoderName
 from reason_iad.cli.headings import INPUT, METHOD, VERDICT, F, HeadedCommand, option
 from reason_iad.cli.options import products_option
 from reason_iad.cli.printing import say, shown_progress
+from reason_iad.cli.product.fitting import fit_embedded
 from reason_iad.cli.product.values import NOTHING, BoxValue, OrNone, Scale, Share, Size
 from reason_iad.cli.values import Choice, ExistingPath, ManyValues
 from reason_iad.products import GivenDefect, Product, Products, derive, find_defects
@@ -97,10 +98,16 @@ defects_option = option(INPUT, "--defects", type=ExistingPath(file_okay=False), 
 @good_option
 @defects_option
 @settings_options
+@option(
+    METHOD, "--fit", is_flag=True,
+    help="Let the embedded model have a say in the verdicts, where it helps. This takes a few minutes. For other "
+    "models, and for later, there is: reason-iad product fit",
+)  # fmt: skip
 @products_option
 def create(
-    name: str, good: tuple[Path, ...], defects: Path | None, settings: dict[str, Any], products: Path | None
-) -> None:
+    name: str, good: tuple[Path, ...], defects: Path | None, settings: dict[str, Any], fit: bool,
+    products: Path | None,
+) -> None:  # fmt: skip
     """Make a product from images of good parts and of defects.
 
     Images of defects are not needed.
@@ -114,6 +121,8 @@ def create(
         name, good, defects=() if defects is None else defects, settings=settings, tell=say
     )
     _finish(made, 0)
+    if fit:
+        fit_embedded(made)
 
 
 @click.command(cls=_Pictures)
