@@ -73,7 +73,7 @@ def product_expert(product: Product, progress: Progress = no_progress) -> Produc
             return load_expert(folder, eyes, wanted, area)
         except MemoryBankError:
             pass
-        expert = learn(_Lazily(product.good), eyes, progress, shelves(folder, len(eyes.sizes)), area)
+        expert = learn(Lazily(product.good), eyes, progress, shelves(folder, len(eyes.sizes)), area)
         save_expert(expert, folder, wanted)
     return load_expert(folder, eyes, wanted, area)
 
@@ -115,7 +115,7 @@ def learnt_from(product: Product, eyes: Eyes) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-class _Lazily(Sequence["LoadedImage"]):
+class Lazily(Sequence["LoadedImage"]):
     """Images that are read when they are asked for, so that thousands need no memory."""
 
     def __init__(self, images: Sequence[GoodImage]) -> None:
@@ -132,5 +132,5 @@ class _Lazily(Sequence["LoadedImage"]):
         from reason_iad.images import load_image
 
         if isinstance(number, slice):
-            return _Lazily(self._images[number])
+            return Lazily(self._images[number])
         return load_image(self._images[number].path)
