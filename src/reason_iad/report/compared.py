@@ -90,7 +90,8 @@ def plural(inspection: Inspection) -> str:
 
 
 def _map_note(inspection: Inspection) -> str:
-    return "" if inspection.evidence.fusion else "The verdict does not take this difference into account."
+    decides = inspection.evidence.fusion or inspection.evidence.product
+    return "" if decides else "The verdict does not take this difference into account."
 
 
 def _look(inspection: Inspection, image: LoadedImage) -> Box | None:

@@ -1,8 +1,9 @@
 """Labelled defects of a product: how much a part resembles them, and which type of defect a place looks like.
 
 A patch resembles a labelled defect if it lies nearer to patches of that defect than to any normal patch. The margin
-by which it does is measured against what good images reach, each left out of the memory (METHOD section 5 [ours]).
-It raises the score of a part, so that a corrected miss is found the next time. Nothing is trained.
+is the logarithm of the ratio of both distances, so that copies of a faint defect stand out, too. It is measured
+against what good images reach, each left out of the memory (METHOD section 5 [ours]), and raises the score of a
+part: a corrected miss is found the next time. Nothing is trained.
 
 The type of a place is that of the labelled defects whose mean features make the smallest angle with its own. How
 many types have to be named, and from which similarity on any is, follows from the labelled defects, each left out,
@@ -31,6 +32,8 @@ ANGLES = ("direction", "whitened")
 """The ways that compare with single patches."""
 HIGHEST = 3
 """Patches whose margins are averaged."""
+SOFT = 0.02
+"""Added to both distances, so that noise in the smallest ones does not count."""
 MAPPED = 5
 """Labelled defects that the map of resemblance is made of: those that the part resembles most."""
 AS_MUCH = 3.0
@@ -206,7 +209,7 @@ def margins(
     """By how much each patch of a picture lies nearer to each labelled defect than to normal patches.
 
     Returns:
-        For each resolution and way (rows, columns, examples): the normal distance minus that from the defect.
+        For each resolution and way (rows, columns, examples): ln of the normal distance over that from the defect.
     """
     found = []
     for space, entries, kept, seen, normal in zip(spaces, known, patches, look.patches, distances, strict=True):
@@ -217,7 +220,8 @@ def margins(
             best = cosines.new_full((len(cosines), count), -1.0)
             best.scatter_reduce_(1, kept.owners.expand(len(cosines), -1), cosines, "amax")
             shape = normal[way].shape
-            found.append(normal[way][..., None] - (1 - best).view(*shape, count))
+            apart = (1 - best).clamp_min(0).view(*shape, count)
+            found.append(((normal[way][..., None] + SOFT) / (apart + SOFT)).log())
     return found
 
 
