@@ -150,14 +150,18 @@ def product_of(inspector: Inspecting) -> str | None:
 
 
 def stored_pictures(job: Job) -> Callable[[Inspection], tuple[Path, ...]]:
-    """The good parts that a report shows beside a result."""
+    """The good parts and the known defect that a report shows beside a result."""
     if job.chosen is None:
         return lambda _: job.references
-    files = {each.sha256: each.path for each in job.chosen.product.good}
+    good = {each.sha256: each.path for each in job.chosen.product.good}
+    files = good | {each.sha256: each.path for each in job.chosen.product.defects}
 
     def shown(result: Inspection) -> tuple[Path, ...]:
-        found = (files.get(each.sha256) for each in result.evidence.references)
-        return tuple(path for path in found if path is not None)
+        used = [each.sha256 for each in result.evidence.references]
+        product = result.evidence.product
+        beside = () if product is None else (product.example, product.good_place)
+        names = dict.fromkeys((*used, *(each.sha256 for each in beside if each is not None)))
+        return tuple(files[name] for name in names if name in files)
 
     return shown
 

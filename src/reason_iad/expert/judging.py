@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from reason_iad.expert.calibration import AREA_SLACK, AnomalyMap, largest_region
 from reason_iad.expert.regions import Marked, regions
+from reason_iad.expert.resembling import Alike, alike, example_evidence
 from reason_iad.schema import Box, Finding, Region, place_of
 from reason_iad.schema.product import ProductEvidence
 
@@ -41,11 +42,13 @@ class Judgement:
         verdict: by the score and the limits; 'unjudged' if the picture does not show the product well enough.
         seen: score, map and likeness.
         marked: the places that differ, the clearest first; none for a pass and for what cannot be judged.
+        alike: what these places look like.
     """
 
     verdict: Verdict
     seen: Assessment
     marked: tuple[Marked, ...]
+    alike: Alike = field(default_factory=Alike)
 
 
 def judge(kind: PartKind, image: LoadedImage) -> Judgement:
@@ -56,7 +59,7 @@ def judge(kind: PartKind, image: LoadedImage) -> Judgement:
         image: the picture.
     """
     look = next(kind.expert.eyes.look([image.pixels]))
-    seen = kind.expert.assess_look(look)
+    seen = kind.assess(look)
     if seen.likeness.reason is not None:
         return Judgement("unjudged", seen, ())
     verdict = kind.limits.verdict(seen.score)
@@ -65,12 +68,12 @@ def judge(kind: PartKind, image: LoadedImage) -> Judgement:
     marked = _marked(kind, seen, image)
     small = [each for each in marked if kind.least_px is not None and each.length < kind.least_px]
     if small:  # what is too small does not count: judge again as if it were not there
-        seen = kind.expert.assess_look(look, kind.expert.area.without(_around(small, image)))
+        seen = kind.assess(look, kind.expert.area.without(_around(small, image)))
         verdict = kind.limits.verdict(seen.score)
         marked = () if verdict == "pass" else _marked(kind, seen, image)
         if verdict == "defect" and all(each.length < (kind.least_px or 0) for each in marked):
             verdict = "review"  # nothing that counts is left to point at, and yet it is not like a good part
-    return Judgement(verdict, seen, marked)
+    return Judgement(verdict, seen, marked, alike(kind, look, seen, marked, image))
 
 
 def judged_as(kind: PartKind, judgement: Judgement, verdict: Verdict, image: LoadedImage) -> Judgement:
@@ -81,7 +84,7 @@ def judged_as(kind: PartKind, judgement: Judgement, verdict: Verdict, image: Loa
     elif judgement.verdict == "pass":
         least = kind.least_px or 0.0
         marked = tuple(each for each in _marked(kind, judgement.seen, image) if each.length >= least)
-    return Judgement(verdict, judgement.seen, marked)
+    return Judgement(verdict, judgement.seen, marked, judgement.alike)
 
 
 def anomaly_map(kind: PartKind, seen: Assessment) -> AnomalyMap:
@@ -125,8 +128,9 @@ def region_of(findings: tuple[Finding, ...]) -> Region | None:
     return Region(box=first.box, place=first.place, place_probability=1.0, share=first.share)
 
 
-def evidence_of(kind: PartKind, seen: Assessment) -> ProductEvidence:
-    """The score and the limits, for the result."""
+def evidence_of(kind: PartKind, judgement: Judgement) -> ProductEvidence:
+    """The score, the limits and what the clearest place looks like, for the result."""
+    seen, found = judgement.seen, judgement.alike
     weighed = [name for name, weight in kind.expert.weights.items() if weight]
     strongest = sorted(weighed, key=lambda name: -seen.numbers[name])[:STRONGEST]
     return ProductEvidence(
@@ -136,6 +140,9 @@ def evidence_of(kind: PartKind, seen: Assessment) -> ProductEvidence:
         score=round(seen.score, 4),
         pass_below=finite(kind.limits.pass_below),
         defect_from=finite(kind.limits.defect_from),
+        resemblance=round(seen.resemblance, 4),
+        example=example_evidence(found.defects[0]) if found.defects else None,
+        good_place=found.good,
         promise=kind.limits.in_words(),
         likeness=round(seen.likeness.distance, 4),
         strongest={name: round(seen.numbers[name], 2) for name in strongest},

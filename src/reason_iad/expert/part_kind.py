@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reason_iad.expert.conformal import Limits
-    from reason_iad.expert.normality.expert import ProductExpert
+    from reason_iad.expert.normality.area import Area
+    from reason_iad.expert.normality.examples import KnownDefects
+    from reason_iad.expert.normality.expert import Assessment, ProductExpert
+    from reason_iad.expert.normality.looks import Look
     from reason_iad.expert.normality.where import Where
 
 
@@ -26,6 +29,7 @@ class PartKind:
         where: finds where a part differs; None: the map that decides says that, too, and less exactly.
         mm_per_px: scale of the pictures; None if it is not known.
         least_px: the length of the smallest region that counts, in pixels; None: every one does.
+        known: what is known of labelled defects; None: there are none.
     """
 
     name: str
@@ -36,3 +40,16 @@ class PartKind:
     where: Where | None = None
     mm_per_px: float | None = None
     least_px: float | None = None
+    known: KnownDefects | None = None
+
+    def assess(self, look: Look, area: Area | None = None) -> Assessment:
+        """What good images and labelled defects together say of a picture.
+
+        Args:
+            look: what was seen of it.
+            area: what counts of it; None: what counts of every picture.
+        """
+        seen = self.expert.assess_look(look, area)
+        if self.known is None:
+            return seen
+        return self.known.raised(seen, look, self.expert.threshold, area or self.expert.area)

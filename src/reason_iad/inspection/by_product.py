@@ -31,6 +31,7 @@ from reason_iad.expert.judging import (
 )
 from reason_iad.expert.normality.likeness import TEXTS
 from reason_iad.images import Picture, load_image
+from reason_iad.inspection.by_example import Reading, said_of_type, type_claim, with_types
 from reason_iad.inspection.clock import Clock
 from reason_iad.inspection.deciding import Case, ask, decide
 from reason_iad.inspection.evidence import gather
@@ -251,23 +252,21 @@ class PartInspector:
         return Told(case, decisions, defect, explanation.text, ruling)
 
     def _defect(self, case: Case, judgement: Judgement) -> Defect | None:
-        """The places are the expert's, the type is the model's reading of the knowledge."""
+        """The places are the expert's, the type is by example or the model's reading of the knowledge."""
         findings = findings_of(self._kind, judgement.marked, case.subject.image)
-        region = region_of(findings)
+        region, alike = region_of(findings), judgement.alike.defects
         if judgement.verdict == "pass" or region is None:
             return None
         kinds = case.known.asked
         typed = None if len(kinds) < 2 else decide(case, type_question([entry.name for entry in kinds]))
-        kind = kinds[0] if kinds else None
-        probability = None
+        read = Reading(kinds[0].name, None) if kinds else None
         if typed is not None:
-            kind = next(entry for entry in kinds if entry.name == typed.answer.text)
-            probability = typed.answer.probabilities.get(str(typed.answer.choice))
-        if kind is not None:
-            update = {"type": kind.name, "type_probability": probability}
-            findings = (findings[0].model_copy(update=update), *findings[1:])
-        claims = _claims(findings[0], None if kind is None else kind.name, probability)
-        return Defect(kind, region, findings, claims, () if typed is None else (typed,))
+            read = Reading(typed.answer.text, typed.answer.probabilities.get(str(typed.answer.choice)))
+        findings = with_types(findings, alike, read)
+        name = (findings[0].type or "").casefold()
+        kind = next((entry for entry in case.known.defects if entry.name.casefold() == name), None)
+        claims = (*type_claim(alike, read), *_measured(findings[0]))
+        return Defect(kind, region, findings, claims, () if typed is None else (typed,), read)
 
     def _most_alike(self, judgement: Judgement, most: int, without: Collection[str] = ()) -> list[Path]:
         """Files of the good images that look most like the part."""
@@ -288,16 +287,19 @@ class PartInspector:
 
     def _alone(self, image: LoadedImage, judgement: Judgement, clock: Clock) -> Inspection:
         """The result without a model."""
-        findings = findings_of(self._kind, judgement.marked, image)
+        alike = judgement.alike.defects
+        findings = with_types(findings_of(self._kind, judgement.marked, image), alike, None)
+        product = self._product(judgement)
         evidence = Evidence(
             category=CategoryEvidence(name=None, origin="unknown"),
             anomaly_map=self._map(judgement),
-            product=self._product(judgement),
+            product=product,
         )
-        claims = None if not findings else _claims(findings[0], None, None)
+        claims = None if not findings else (*type_claim(alike, None), *_measured(findings[0]))
         text = explanation_alone(self._kind, judgement, findings)
+        text = " ".join(filter(None, (text, said_of_type(product.example, None))))
         return self._result(image, judgement, evidence, clock, findings).model_copy(
-            update={"claims": claims, "explanation": text}
+            update={"defect_type": _type_of(findings), "claims": claims, "explanation": text}
         )
 
     def _explained(self, image: LoadedImage, judgement: Judgement, told: Told, clock: Clock) -> Inspection:
@@ -306,16 +308,19 @@ class PartInspector:
         ruling = {} if told.ruling is None else told.ruling.evidence
         product = self._product(judgement).model_copy(update={"model_asked": True, **ruling})
         evidence = gather(told.case, told.decisions).model_copy(update={"product": product})
-        result = self._result(image, judgement, evidence, clock, () if defect is None else defect.findings)
+        findings = () if defect is None else defect.findings
+        result = self._result(image, judgement, evidence, clock, findings)
         if told.ruling is not None:
             result = result.model_copy(update={"probability": told.ruling.probability})
         kind = None if defect is None else defect.kind
+        read = None if defect is None or defect.read is None else defect.read.type
+        by_example = "" if defect is None else said_of_type(product.example, read)
         return result.model_copy(
             update={
-                "defect_type": None if kind is None else kind.name,
+                "defect_type": _type_of(findings),
                 "severity": None if kind is None else kind.severity,
                 "claims": None if defect is None else defect.claims,
-                "explanation": told.explanation,
+                "explanation": " ".join(filter(None, (told.explanation, by_example))),
                 "versions": self._versions(setup.version, setup.knowledge_sha256),
             }
         )
@@ -346,7 +351,7 @@ class PartInspector:
 
     def _product(self, judgement: Judgement) -> ProductEvidence:
         advice = None if self._open is None else self._advice
-        return with_joint(evidence_of(self._kind, judgement.seen), self._joint, advice)
+        return with_joint(evidence_of(self._kind, judgement), self._joint, advice)
 
     def _map(self, judgement: Judgement) -> MapEvidence:
         difference = anomaly_map(self._kind, judgement.seen)
@@ -372,11 +377,13 @@ class PartInspector:
         )
 
 
-def _claims(finding: Finding, kind: str | None, probability: float | None) -> tuple[Claim, ...]:
-    """What can be claimed of the clearest place."""
-    typed = () if kind is None else (Claim(fact="type", names=(kind,), probability=probability),)
+def _measured(finding: Finding) -> tuple[Claim, ...]:
+    """What can be claimed of where the clearest place is, and how large."""
     return (
-        *typed,
         Claim(fact="place", names=(finding.place,), probability=None),
         Claim(fact="size", names=(size_of(finding.share),), probability=None),
     )
+
+
+def _type_of(findings: tuple[Finding, ...]) -> str | None:
+    return findings[0].type if findings else None

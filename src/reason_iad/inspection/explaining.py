@@ -41,7 +41,8 @@ def explain(case: Case, verdict: Verdict, defect: Defect | None) -> Explanation:
         defect: what the defect is; None for a pass.
     """
     claims = () if defect is None else defect.claims
-    opening = explanation_opening(verdict != "pass", claims, types_known=bool(case.known.defects))
+    types_known = bool(case.known.defects) or any(each.fact == "type" for each in claims)
+    opening = explanation_opening(verdict != "pass", claims, types_known=types_known)
     decision = ask(case, explanation_question(opening))
     store = case.setup.knowledge
     decided = Decided(

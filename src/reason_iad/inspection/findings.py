@@ -13,6 +13,7 @@ from reason_iad.inspection.questions import place_question, type_question
 from reason_iad.schema import PLACES, Region
 
 if TYPE_CHECKING:
+    from reason_iad.inspection.by_example import Reading
     from reason_iad.inspection.deciding import Case, Decision
     from reason_iad.schema import Claim, Entry, Finding
 
@@ -27,6 +28,7 @@ class Defect:
         findings: the region, and other places that differ as clearly; none where nothing was compared.
         claims: what an explanation may claim.
         decisions: the questions that were asked to find it.
+        read: the type as the model reads the knowledge, where labelled defects have a say, too.
     """
 
     kind: Entry | None
@@ -34,6 +36,7 @@ class Defect:
     findings: tuple[Finding, ...]
     claims: tuple[Claim, ...]
     decisions: tuple[Decision, ...]
+    read: Reading | None = None
 
 
 def find_defect(case: Case) -> Defect:

@@ -8,8 +8,10 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from reason_iad.files import write_atomic
 from reason_iad.products.deriving import Progress, learnt_from, no_progress, product_expert, product_where
+from reason_iad.products.known import known_defects, known_from
 
 if TYPE_CHECKING:
+    from reason_iad.expert.normality.examples import KnownDefects
     from reason_iad.expert.normality.expert import ProductExpert
     from reason_iad.expert.part_kind import PartKind
     from reason_iad.products.product import Product
@@ -39,23 +41,41 @@ def part_kind(product: Product, progress: Progress = no_progress) -> PartKind:
     settings = product.settings
     expert = product_expert(product, progress)
     learnt = learnt_from(product, expert.eyes)
-    defective = defect_scores(product, expert, learnt, progress) if settings.missed is not None else ()
+    known = known_defects(product, expert, learnt, progress)
+    left_out = expert.left_out if known is None else known.left_out
+    defective: tuple[float, ...] = ()
+    if settings.missed is not None and known is not None:
+        defective = defect_scores(product, expert, known, known_from(product, learnt), progress)
     return PartKind(
         name=product.name,
         sha256=learnt,
         expert=expert,
-        limits=limits(expert.left_out, settings.false_alarms, defective, settings.missed),
+        limits=limits(left_out, settings.false_alarms, defective, settings.missed),
         good={each.sha256: each.path for each in product.good},
         where=product_where(product, expert, progress),
         mm_per_px=settings.scale,
         least_px=None if settings.min_size is None else settings.min_size.pixels(settings.scale),
+        known=known,
     )
 
 
 def defect_scores(
-    product: Product, expert: ProductExpert, learnt: str, progress: Progress = no_progress
+    product: Product,
+    expert: ProductExpert,
+    known: KnownDefects,
+    learnt: str,
+    progress: Progress = no_progress,
 ) -> tuple[float, ...]:
-    """The scores of the labelled defects, computed once. One that cannot be judged counts as found: it scores high.
+    """The scores of the labelled defects, computed once, each as if it were not known itself.
+
+    One that cannot be judged counts as found: it scores high.
+
+    Args:
+        product: the product.
+        expert: of its good images.
+        known: what is known of its labelled defects.
+        learnt: hash of what that was learnt from.
+        progress: told how far it is.
 
     Raises:
         ImageError: a picture cannot be read any more.
@@ -70,8 +90,10 @@ def defect_scores(
         kept = {}
     missing = [each for each in product.defects if each.sha256 not in kept]
     for number, each in enumerate(missing, 1):
-        seen = expert.assess(load_image(each.path))
-        kept[each.sha256] = seen.score if seen.likeness.reason is None else max(seen.score, *expert.left_out)
+        look = next(expert.eyes.look([load_image(each.path).pixels]))
+        seen = expert.assess_look(look)
+        seen = known.raised(seen, look, expert.threshold, expert.area, without=each.sha256)
+        kept[each.sha256] = seen.score if seen.likeness.reason is None else max(seen.score, *known.left_out)
         progress("known defects compared", number, len(missing))
     if missing:
         product.make_cache()

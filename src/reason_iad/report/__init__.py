@@ -34,6 +34,7 @@ def save_report(
         path: the HTML file to write (replaced atomically).
         image: the inspected image, because results carry hashes and no pixels. As in `Inspector.inspect`.
         references: those of `evidence.references` in order, of which the page shows the used ones; or these alone.
+            The pictures of the nearest known defect and of the nearest good place are found among them, too.
         compact: smaller pictures, and for a pass no more than that of the part: for one of many parts.
 
     Returns:
@@ -55,6 +56,7 @@ def render_report(
     compact: bool = False,
 ) -> str:
     """Return the report of an inspection as HTML; see `save_report`. Same inspection, same text."""
+    from reason_iad.report.known import wanted
     from reason_iad.report.layout import environment
     from reason_iad.report.pictures import COMPACT, FULL, PLAIN
     from reason_iad.report.view import build_view
@@ -66,9 +68,12 @@ def render_report(
             f"{inspection.image.width}x{inspection.image.height}; give the inspected image to the report."
         )
     detail = FULL if not compact else PLAIN if inspection.verdict == "pass" else COMPACT
-    given = as_pictures(references) if detail.evidence else ()
-    recorded = inspection.evidence.references
+    named, recorded = wanted(inspection), inspection.evidence.references
+    loaded = [load_image(each) for each in (as_pictures(references) if detail.evidence else ())]
+    known = [each for each in loaded if each.sha256 in named]
+    beside = named - {each.sha256 for each in recorded}  # shown for themselves, not as good parts that were used
+    given = [each for each in loaded if each.sha256 not in beside]
     every = len(given) >= len(recorded)
     used = [each for at, each in enumerate(given) if not every or at >= len(recorded) or recorded[at].used]
-    view = build_view(inspection, picture, [load_image(reference) for reference in used], detail)
+    view = build_view(inspection, picture, used, detail, known)
     return environment().get_template("template.html.j2").render(view=view, inspection=inspection)

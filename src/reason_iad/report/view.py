@@ -22,6 +22,7 @@ from reason_iad.report.compared import (
 )
 from reason_iad.report.details import Timing, duration, timings_of, versions_of
 from reason_iad.report.facts import facts_about, limit_percent, percent, sentence_case
+from reason_iad.report.known import KnownPlace, known_places
 from reason_iad.report.pictures import FULL, Detail, Picture, Rectangle, picture, place_cell, rectangle
 from reason_iad.report.product import limits_of, rule_of, side_of, why_of
 from reason_iad.report.questions import QuestionView, question_views
@@ -113,6 +114,7 @@ class View:
     cell: Rectangle | None
     verified: bool
     comparison: Comparison
+    known: tuple[KnownPlace, ...]
     references: tuple[ReferenceView, ...]
     unused: int
     plural: str
@@ -126,7 +128,11 @@ class View:
 
 
 def build_view(
-    inspection: Inspection, image: LoadedImage, references: Sequence[LoadedImage], detail: Detail = FULL
+    inspection: Inspection,
+    image: LoadedImage,
+    references: Sequence[LoadedImage],
+    detail: Detail = FULL,
+    known: Sequence[LoadedImage] = (),
 ) -> View:
     """Turn an inspection and its pictures into what the page shows."""
     region, width, height = inspection.region, image.width, image.height
@@ -146,6 +152,7 @@ def build_view(
         cell=place_cell(region.place, width, height) if region and not box else None,
         verified=image.sha256 == inspection.image.sha256,
         comparison=compare(inspection, image, references, detail),
+        known=known_places(inspection, image, known, detail),
         references=reference_views(inspection, references, detail),
         unused=sum(not reference.used for reference in evidence.references),
         plural=plural(inspection),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from reason_iad.schema.box import Box
 from reason_iad.schema.evidence import (
     PLACES,
     SIZE_LIMITS,
     SIZES,
     Answer,
-    Box,
     CategoryEvidence,
     Claim,
     Entry,
@@ -28,7 +28,7 @@ from reason_iad.schema.evidence import (
 )
 from reason_iad.schema.findings import Finding, place_of
 from reason_iad.schema.inspection import SCHEMA_VERSION, InputImage, Inspection, ModelVersion, Reply, Versions
-from reason_iad.schema.product import ProductEvidence
+from reason_iad.schema.product import ExampleEvidence, GoodPlaceEvidence, ProductEvidence
 from reason_iad.schema.record import Record
 from reason_iad.schema.summary import Summary
 from reason_iad.schema.verdict import SHOWN, OperatingPoint, Verdict, in_digits
@@ -46,9 +46,11 @@ __all__ = [
     "Entry",
     "EntryKind",
     "Evidence",
+    "ExampleEvidence",
     "Fact",
     "Finding",
     "FusionEvidence",
+    "GoodPlaceEvidence",
     "Heat",
     "InjectedPatch",
     "InputImage",

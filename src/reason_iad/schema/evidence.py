@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from reason_iad.schema.box import Box
 from reason_iad.schema.product import ProductEvidence
 from reason_iad.schema.record import Record
 
@@ -59,15 +60,6 @@ class CategoryEvidence(Record):
         default=None, description="Cosine similarity to the nearest gallery entry, in [-1, 1]."
     )
     margin: float | None = Field(default=None, description="Score minus that of the best other category.")
-
-
-class Box(Record):
-    """A rectangle in pixels of the inspected image (after EXIF rotation); x2 and y2 are exclusive."""
-
-    x1: int
-    y1: int
-    x2: int
-    y2: int
 
 
 class Region(Record):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from reason_iad.schema.evidence import PLACES, Box
+from reason_iad.schema.box import Box
+from reason_iad.schema.evidence import PLACES
 from reason_iad.schema.record import Record
 
 Corner = tuple[int, int]

@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
+from reason_iad.schema.box import Box
 from reason_iad.schema.record import Record
 
 Judge = Literal["comparison", "comparison and model"]
 """Who decided the verdict."""
+
+
+class ExampleEvidence(Record):
+    """The labelled defect of the product that the clearest place looks like most."""
+
+    type: str = Field(description="What people called that defect.")
+    name: str = Field(description="File of its picture.")
+    sha256: str = Field(description="Of its picture.")
+    added: datetime = Field(description="When it came into the product, UTC.")
+    box: Box = Field(description="Where the defect is, in pixels of its picture.")
+    similarity: float = Field(ge=-1.0, le=1.0, description="Cosine of the features of both places.")
+    unlike: bool = Field(description="Whether the place is unlike any known type of defect.")
+    types: tuple[str, ...] = Field(
+        description="Types that can be stated by comparison with labelled defects, the nearest first; empty if none "
+        "can."
+    )
+
+    def in_words(self) -> str:
+        """What can be said of the type, in one sentence."""
+        if self.unlike:
+            return "Unlike any known type of defect."
+        day = f"{self.added.day} {self.added:%B %Y}"
+        if not self.types:
+            return f"Most like '{self.type}', seen on {day}, but several types are about as similar."
+        *others, last = (f"'{name}'" for name in self.types)
+        named = f"{', '.join(others)} or {last}" if others else last
+        return f"Looks like {named}, seen on {day}."
+
+
+class GoodPlaceEvidence(Record):
+    """The place of a good image that looks most like the clearest place of the part."""
+
+    name: str = Field(description="File of the good image.")
+    sha256: str = Field(description="Of the good image.")
+    x: float = Field(ge=0.0, le=1.0, description="Middle of the place, as a share of the width.")
+    y: float = Field(ge=0.0, le=1.0, description="The same of the height.")
 
 
 class ProductEvidence(Record):
@@ -20,7 +58,20 @@ class ProductEvidence(Record):
     good_images: int = Field(ge=1, description="How many good images were learnt from.")
     score: float = Field(
         description="How far the part stands out from good parts, in deviations of good parts that were each left "
-        "out: about 0 for a good part."
+        "out: about 0 for a good part. Resemblance to labelled defects is part of it."
+    )
+    resemblance: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="By how much resemblance to labelled defects raised the score; 0 without labelled defects.",
+    )
+    example: ExampleEvidence | None = Field(
+        default=None,
+        description="The labelled defect that the clearest place looks like most; null for a pass, and without "
+        "labelled defects.",
+    )
+    good_place: GoodPlaceEvidence | None = Field(
+        default=None, description="The most similar place of a good image; null for a pass."
     )
     pass_below: float | None = Field(
         description="A score below it is a pass; null: no score is a pass by the limit alone. Parts between the "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from reason_iad.schema.evidence import Box
+from reason_iad.schema.box import Box
 from reason_iad.schema.record import Record
 from reason_iad.schema.verdict import Verdict
 

@@ -64,6 +64,8 @@ class Assessment:
         excess: (rows, columns) the joined map: 1 is the 0.99 quantile of normal patches, 0 their median.
         likeness: whether the picture shows this kind of part.
         whole: the picture as a whole.
+        distances: of its patches from normal, per resolution and way.
+        resemblance: by how many deviations labelled defects raised the score; 0 without any.
     """
 
     score: float
@@ -72,6 +74,8 @@ class Assessment:
     excess: torch.Tensor
     likeness: Likeness
     whole: Whole
+    distances: tuple[Distances, ...]
+    resemblance: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +123,7 @@ class ProductExpert:
         excess = join_maps(distances, self.usual, counts)
         low, high = self.threshold.low, self.threshold.high
         values = ((excess - low) / (high - low)).clamp(0, 1)
-        return Assessment(self.score(numbers), numbers, values, excess, likeness, look.whole)
+        return Assessment(self.score(numbers), numbers, values, excess, likeness, look.whole, distances)
 
     def in_deviations(self, numbers: Mapping[str, float]) -> dict[str, float]:
         """Each number against what is usual."""
@@ -167,11 +171,12 @@ def join_maps(
     for found, expected in zip(distances, usual, strict=True):
         for way, values in found.items():
             excess = (values - expected[way].median) / (expected[way].low - expected[way].median)
-            planes.append(_on_grid(excess, (shape[0], shape[1])))
+            planes.append(on_grid(excess, (shape[0], shape[1])))
     return torch.stack(planes).mean(0).masked_fill(~area.cells(shape[0], shape[1]), 0.0)
 
 
-def _on_grid(values: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+def on_grid(values: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    """(rows, columns), enlarged bilinearly."""
     if tuple(values.shape) == shape:
         return values
     larger = torch.nn.functional.interpolate(values[None, None], shape, mode="bilinear", align_corners=False)

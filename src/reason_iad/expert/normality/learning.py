@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -145,6 +145,40 @@ def reweighted(
     return replace(expert, weights=weights, joined=joined, left_out=tuple(map(joined.of_number, means)))
 
 
+def left_out_again(
+    expert: ProductExpert, good: Sequence[LoadedImage], progress: Progress = silent
+) -> Iterator[tuple[int, Look, tuple[Distances, ...]]]:
+    """What is seen of the good images that were left out, and their distances; a few at a time are held.
+
+    Args:
+        expert: that was learnt from them.
+        good: the images that it was learnt from, each once, in the same order.
+        progress: told how far it is.
+
+    Returns:
+        For each its number in `expert.left_out`; these are not in order.
+
+    Raises:
+        ConfigError: it was learnt from other images.
+    """
+    if expert.stood_in:
+        for at, look in enumerate(_changed(good, expert.eyes)):
+            yield at, look, measure(expert.levels, look)
+        return
+    numbers = spread_out(len(good), MEASURED)
+    if len(numbers) != len(expert.left_out):
+        raise ConfigError("The expert was learnt from other good images; learn it anew.")
+    done = 0
+    for places in _folds(expert.levels, range(len(numbers))):
+        images = [good[numbers[at]] for at in places]
+        without = tuple(level.without({image.sha256 for image in images}) for level in expert.levels)
+        looks = expert.eyes.look([image.pixels for image in images])
+        for at, look in zip(places, looks, strict=True):
+            yield at, look, measure(without, look)
+        done += len(images)
+        progress("good images compared with known defects", done, len(numbers))
+
+
 def turned_layouts(good: Sequence[LoadedImage], names: Sequence[str], eyes: Eyes) -> dict[int, torch.Tensor]:
     """For some good images, by their place in `names`, (ways, g) layouts in every way but as they are."""
     from PIL import Image as Pillow
@@ -207,18 +241,21 @@ def _see(good: Sequence[LoadedImage], eyes: Eyes, progress: Progress, shelves: S
 
 def _left_out(seen: _Seen, likeness: LikenessModel, area: Area, progress: Progress) -> list[LeftOut]:
     """Good images, each measured by a memory without it."""
-    thinned = any(level.bank.thinned for level in seen.levels)
-    count = len(seen.measured)
-    folds = FOLDS_THINNED if thinned else count if count <= EACH_ALONE else FOLDS
     order = sorted(seen.measured)
     found: dict[int, LeftOut] = {}
-    for fold in range(folds):
-        numbers = order[fold::folds]
+    for numbers in _folds(seen.levels, order):
         without = tuple(level.without({seen.names[at] for at in numbers}) for level in seen.levels)
         for at in numbers:
             found[at] = _measured(without, seen.measured[at], likeness.without(at), area)
-        progress("good images compared with the others", len(found), count)
+        progress("good images compared with the others", len(found), len(order))
     return [found[at] for at in order]
+
+
+def _folds(levels: Sequence[Level], numbers: Sequence[int]) -> list[Sequence[int]]:
+    """Which images are left out together."""
+    thinned = any(level.bank.thinned for level in levels)
+    folds = FOLDS_THINNED if thinned else len(numbers) if len(numbers) <= EACH_ALONE else FOLDS
+    return [numbers[fold::folds] for fold in range(folds)]
 
 
 def _measured(levels: tuple[Level, ...], look: Look, likeness: LikenessModel, area: Area) -> LeftOut:

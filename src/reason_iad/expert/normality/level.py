@@ -57,6 +57,21 @@ class Level:
         }
         return {**found, "residual": self.space.residual(queries.features)}
 
+    def nearest(self, patches: FeatureMap, number: int) -> tuple[str, float, float]:
+        """Which normal patch looks most like a patch of an image.
+
+        Args:
+            patches: of the image at this resolution.
+            number: of the patch.
+
+        Returns:
+            The hash of the good image, and x and y of the patch in [0, 1].
+        """
+        direction = self.space.directions(points(patches).features[number : number + 1])["whitened"][0]
+        best = int((self._directions["whitened"] @ direction).argmax())
+        y, x = self._entries.places[best].tolist()
+        return self.bank.members[int(self._entries.owners[best])].sha256, x, y
+
     def without(self, images: Collection[str]) -> Level:
         """The memory as if these images, by hash, had never been there; for measuring, not for saving."""
         if self.bank.thinned:

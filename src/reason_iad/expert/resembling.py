@@ -1,0 +1,77 @@
+"""What the places of a part look like: the nearest labelled defect of each, and the nearest good place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reason_iad.expert.normality.example_places import Cells, boxed, place_of_defect, shares, summary
+from reason_iad.schema import Box, ExampleEvidence, GoodPlaceEvidence
+
+if TYPE_CHECKING:
+    from reason_iad.expert.normality.examples import Resemblance
+    from reason_iad.expert.normality.expert import Assessment
+    from reason_iad.expert.normality.looks import Look
+    from reason_iad.expert.part_kind import PartKind
+    from reason_iad.expert.regions import Marked
+    from reason_iad.images import LoadedImage
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What the places of a part look like.
+
+    Attributes:
+        defects: the nearest labelled defect of each place; empty without labelled defects.
+        good: the good place that the first looks like most; None where there is no place.
+    """
+
+    defects: tuple[Resemblance, ...] = ()
+    good: GoodPlaceEvidence | None = None
+
+
+def alike(kind: PartKind, look: Look, seen: Assessment, marked: Sequence[Marked], image: LoadedImage) -> Alike:
+    """What the places of a part look like.
+
+    Args:
+        kind: the kind of part.
+        look: what was seen of the picture.
+        seen: what was said of it.
+        marked: the places, the clearest first.
+        image: the picture.
+    """
+    if not marked:
+        return Alike()
+    cells = [place_of_defect(seen.excess, boxed(each.box, image.width, image.height)) for each in marked]
+    good = _good_place(kind, look, cells[0])
+    if kind.known is None:
+        return Alike((), good)
+    vectors = [summary(kind.known.spaces, look, each) for each in cells]
+    found = (kind.known.nearest(vector) for vector in vectors)
+    return Alike(tuple(each for each in found if each is not None), good)
+
+
+def example_evidence(found: Resemblance) -> ExampleEvidence:
+    """The nearest labelled defect, for the result."""
+    example = found.example
+    x1, y1, x2, y2 = example.box
+    return ExampleEvidence(
+        type=example.type,
+        name=example.name,
+        sha256=example.sha256,
+        added=example.added,
+        box=Box(x1=x1, y1=y1, x2=x2, y2=y2),
+        similarity=round(max(-1.0, min(1.0, found.similarity)), 4),
+        unlike=found.unlike,
+        types=found.types,
+    )
+
+
+def _good_place(kind: PartKind, look: Look, cells: Cells) -> GoodPlaceEvidence | None:
+    patches = look.patches[-1]
+    shape = (patches.rows, patches.columns)
+    weights = cells if cells.shape == shape else shares(cells > 0, shape)
+    sha256, x, y = kind.expert.levels[-1].nearest(patches, int(weights.argmax()))
+    path = kind.good.get(sha256)
+    return None if path is None else GoodPlaceEvidence(name=path.name, sha256=sha256, x=x, y=y)
