@@ -9,7 +9,7 @@ import pytest
 from tests.parts import plate, save, scratched
 
 from reason_iad.expert.normality import selftest
-from reason_iad.products import Product, Products
+from reason_iad.products import GivenDefect, Product, Products
 from reason_iad.products.checking import ProductCheck, check_product, product_self_test, weighed_expert
 from reason_iad.products.deriving import product_expert
 
@@ -96,3 +96,15 @@ def test_of_two_pictures_it_says_that_there_is_no_self_test(tmp_path: Path) -> N
     done = check_product(two)
     assert not done.detection and done.untested is not None and "add more" in done.untested
     assert done.promise.startswith("There are too few good pictures") and not done.remarks
+
+
+def test_defects_that_look_better_than_every_good_part_are_said_to_be_missed(tmp_path: Path) -> None:
+    for seed in range(4):
+        save(plate(seed), tmp_path / f"{seed}.png")
+    save(plate(0, light=1.01), tmp_path / "fine.png")
+    product = Products(tmp_path / "p").create(
+        "odd", [tmp_path / f"{seed}.png" for seed in range(4)], settings={"resolution": 96}
+    )
+    product = product.with_defects([GivenDefect(tmp_path / "fine.png", "none")])
+    done = check_product(product)
+    assert [(each.images, each.found) for each in done.labelled] == [(1, 0)]

@@ -16,7 +16,7 @@ from reason_iad.images import LoadedImage, load_image
 
 @pytest.fixture(scope="module")
 def eyes() -> Eyes:
-    return Eyes.of(make_encoder("efficientnet_lite0", None), (64, 128))
+    return Eyes.of(make_encoder("efficientnet_lite0", None), (96,))
 
 
 def found(images: list[LoadedImage], eyes: Eyes) -> set[tuple[int, str, int | None]]:

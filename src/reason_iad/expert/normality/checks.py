@@ -40,9 +40,9 @@ parts the two most alike were at 0.55 or more. Copies saved as JPEG were at 0.04
 BLURRED = 0.5
 """Share of the usual sharpness below which a picture is blurred."""
 FAR = 4.0
-"""Deviations of good pictures beyond which one is conspicuous."""
-DEFECTIVE = 6.0
-"""Deviations of scores of good pictures beyond which one looks defective; a few of twenty good ones reach 4."""
+"""Deviations of light and sharpness beyond which a picture is conspicuous."""
+ODD = 6.0
+"""The same for how little it looks like the others, and for its score: a few of twenty good ones reach 4."""
 LIGHT = 1.3
 """Factor by which the light has to differ as well."""
 CLIPPED = 0.15
@@ -180,7 +180,7 @@ def _told_apart(numbers: Sequence[int], expert: ProductExpert) -> list[Conspicuo
         other = numbers[int(who[at])]
         if float(nearest[at]) < ALIKE * usual and other < number:
             found.append(Conspicuous(number, "alike", other, usual / max(float(nearest[at]), 1e-6)))
-        if len(numbers) > NEIGHBOURS and (far := _deviations(among, at)) > FAR:
+        if len(numbers) > NEIGHBOURS and (far := _deviations(among, at)) > ODD:
             found.append(Conspicuous(number, "odd", None, far))
     return found
 
@@ -191,7 +191,7 @@ def _defective(numbers: Sequence[int], expert: ProductExpert, limit: float, give
     return [
         Conspicuous(numbers[at], "defective", None, score)
         for at, score in zip(measured, expert.left_out, strict=False)
-        if score >= max(DEFECTIVE, limit)
+        if score >= max(ODD, limit)
     ]
 
 
