@@ -9,8 +9,9 @@ The expert learns the good images of `train` and nothing else. Columns:
   images. A picture that cannot be judged counts as called defective;
 - false alarms, and defects found, at that limit;
 - test images that cannot be judged, good and defective;
-- marked at the defect, of the defects found that have a mask: the centre of the box lies in the mask, grown by 2 %
-  of the image's side, and the box is at most four times as large as that of the mask, or 1 % of the image.
+- marked at the defect, of the defects found that have a mask: the centre of the clearest box lies in the mask,
+  grown by 2 % of the image's side, and the box is at most four times as large as that of the mask or 1 % of the
+  image.
 
 The boards of deeppcb are compared with their own template, pixel by pixel; the score is the largest difference.
 Half of the good pairs set the limit and leave the test; the figures are means over 100 draws.
@@ -23,12 +24,16 @@ import csv
 import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
+from reason_iad.expert.conformal import limits
+from reason_iad.expert.judging import judge
+from reason_iad.expert.normality.where import fine_encoder, learn_where
+from reason_iad.expert.part_kind import PartKind
+from reason_iad.expert.regions import regions
 
 from reason_iad.expert.encoders import make_encoder
 from reason_iad.expert.normality.learning import learn
@@ -47,12 +52,8 @@ SETS = (
 BOARDS = "deeppcb/pcb_crop"
 ALARMS = 0.05
 DRAWS = 100
-SHARE = 0.5
-"""A box surrounds what lies together above this share of the map's largest value."""
 GROWN, TIMES, SMALL = 0.02, 4, 0.01
 """How much the mask is grown, and how large a box may be: times that of the mask, or share of the image."""
-
-Map = npt.NDArray[np.float32]
 
 
 class Found(NamedTuple):
@@ -94,20 +95,18 @@ def auroc(good: Sequence[float], bad: Sequence[float]) -> float:
     return float((apart > 0).mean() + 0.5 * (apart == 0).mean())
 
 
-def is_marked(values: Map, mask: Path, size: tuple[int, int]) -> bool | None:
-    """Whether the box around the largest values of a map marks the defect; None if there is no mask."""
+def is_marked(box: tuple[float, float, float, float], mask: Path) -> bool | None:
+    """Whether a box (x1, y1, x2, y2) marks the defect; None if there is no mask."""
     if not mask.is_file():
         return None
     defect = np.asarray(Image.open(mask).convert("L")) > 0
-    whole: Any = cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)
-    _, parts, stats, _ = cv2.connectedComponentsWithStats((whole >= SHARE * whole.max()).astype(np.uint8))
-    left, top, width, height = stats[parts[np.unravel_index(whole.argmax(), whole.shape)]][:4]
-    reach = round(GROWN * max(size))
+    reach = round(GROWN * max(defect.shape))
     grown = cv2.dilate(defect.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
     rows, columns = np.nonzero(defect)
     own = (rows.max() - rows.min() + 1) * (columns.max() - columns.min() + 1)
-    most = max(TIMES * own, SMALL * defect.size)
-    return bool(grown[top + height // 2, left + width // 2] and width * height <= most)
+    x1, y1, x2, y2 = box
+    centre = min(int(y1 + y2) // 2, grown.shape[0] - 1), min(int(x1 + x2) // 2, grown.shape[1] - 1)
+    return bool(grown[centre]) and (x2 - x1) * (y2 - y1) <= max(TIMES * float(own), SMALL * defect.size)
 
 
 def tests(folder: Path) -> Iterator[tuple[str, LoadedImage, Path]]:
@@ -119,13 +118,17 @@ def tests(folder: Path) -> Iterator[tuple[str, LoadedImage, Path]]:
 
 def by_expert(folder: Path) -> tuple[list[Found], float]:
     """What the expert says of each test image, and the limit."""
-    eyes = Eyes.of(make_encoder("efficientnet_lite0", None))
-    expert = learn(list(photographs(folder / "train/good")), eyes)
+    encoder = make_encoder("efficientnet_lite0", None)
+    good = list(photographs(folder / "train/good"))
+    expert = learn(good, Eyes.of(encoder))
+    where = learn_where(good, fine_encoder(encoder), one_way=len(expert.likeness.turned) > 0)
+    kind_of_part = PartKind(folder.name, "", expert, limits(expert.left_out, ALARMS), {}, where)
     found = []
     for kind, picture, mask in tests(folder):
-        seen = expert.assess(picture)
-        marked = None if kind == "good" else is_marked(seen.excess.numpy(), mask, picture.pixels.size)
-        found.append(Found(Path(picture.name), kind, seen.score, seen.likeness.reason is not None, marked))
+        said = judge(kind_of_part, picture)
+        marked = is_marked(said.marked[0].box, mask) if kind != "good" and said.marked else None
+        unjudged = said.seen.likeness.reason is not None
+        found.append(Found(Path(picture.name), kind, said.seen.score, unjudged, marked))
     return found, limit(expert.left_out)
 
 
@@ -136,7 +139,11 @@ def by_template(folder: Path) -> list[Found]:
         template = load_image(folder / "template" / f"{mask.stem.removesuffix('_mask')}.png")
         values = pixel_differences(np.asarray(picture.pixels), [np.asarray(template.pixels)])
         assert values is not None, "boards are wider than their border"
-        marked = None if kind == "good" else is_marked(values, mask, picture.pixels.size)
+        marked = None
+        if kind != "good":
+            marked = is_marked(
+                regions(values, picture.width, picture.height, level=float(values.max()) / 2)[0].box, mask
+            )
         found.append(Found(Path(picture.name), kind, float(values.max()), False, marked))
     return found
 

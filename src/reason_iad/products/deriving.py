@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXPERT, WHERE = "expert", "where"
 """Folders of the cache."""
 LOCK = "learning.lock"
-REVISION = 1
+REVISION = 2
 """Raised whenever the same images give another expert."""
 WAIT = 600.0
 """Seconds to wait for another process that is learning the same product."""

@@ -37,8 +37,8 @@ FEW = 4.0
 """The deviation of a few good images is held together with a guess that counts as much as so many of them."""
 GUESS = 0.15
 """That guess: this share of the size of each channel."""
-APART = 0.6
-"""Good parts lie one way if all of them and all turned copies are told apart, with this share of the usual gap."""
+APART = 0.8
+"""Good parts never lie turned so if all of them are told from all turned copies, by this share of the usual gap."""
 
 TEXTS: Mapping[str, str] = {
     "dark": "The picture is much darker than the good ones.",
