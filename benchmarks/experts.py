@@ -29,15 +29,15 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from PIL import Image
+
 from reason_iad.expert.conformal import limits
+from reason_iad.expert.encoders import make_encoder
 from reason_iad.expert.judging import judge
+from reason_iad.expert.normality.learning import learn
+from reason_iad.expert.normality.looks import Eyes
 from reason_iad.expert.normality.where import fine_encoder, learn_where
 from reason_iad.expert.part_kind import PartKind
 from reason_iad.expert.regions import regions
-
-from reason_iad.expert.encoders import make_encoder
-from reason_iad.expert.normality.learning import learn
-from reason_iad.expert.normality.looks import Eyes
 from reason_iad.expert.template import pixel_differences
 from reason_iad.images import LoadedImage, load_image
 
