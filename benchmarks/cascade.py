@@ -58,7 +58,7 @@ def main() -> None:
         kind = part_kind(product)
         model = stand_in(options.slow, config) if options.slow else Inspector.from_pretrained("nano", config=config)
         asking = PartInspector(kind, lambda: model, config=config)
-        begin = begin_of(product, "model", config.sha256(), prompted_by(model.setup))
+        begin = begin_of(product, kind, "model", config.sha256(), prompted_by(model.setup))
         start = time.perf_counter()
         found = fit_model(product, kind, begin, lambda image, seen, hidden: asking.says(image, seen, [hidden]))
         parts = len(found.good) + len(found.defective)

@@ -97,8 +97,9 @@ def test_the_embedded_model_is_fitted_when_a_product_is_made_if_that_is_wanted(
 
 def test_a_model_that_helps_decides_together_with_the_comparison(folder: Path, call: Call) -> None:
     product, config = Products(folder / "products").open("plate"), InspectorConfig(method="direct")
-    begin = begin_of(product, "nano", config.sha256(), prompted_by(inspector(config).setup))
-    scores = part_kind(product).expert.left_out
+    kind = part_kind(product)
+    begin = begin_of(product, kind, "nano", config.sha256(), prompted_by(inspector(config).setup))
+    scores = kind.expert.left_out
     trials = [
         Trial(key=f"{part}{at}", part=part, score=score, probability=0.1 if part == "good" else 0.9, closer=0.5)
         for part in ("good", "drawn")

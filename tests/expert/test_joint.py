@@ -137,6 +137,14 @@ def test_the_promise_says_both_statements(rng: np.random.Generator) -> None:
     assert "with 95 % confidence" in words and "60 good parts" in words
 
 
+def test_the_promise_says_what_passes_where_that_is_bounded(rng: np.random.Generator) -> None:
+    known = [each.model_copy(update={"part": "labelled"}) if each.part == "drawn" else each for each in trials(rng)]
+    found = scored(known)
+    assert "at most 10 % of defective parts pass" in joint(found, Asked(0.05, missed=0.1)).cascade.in_words()
+    few = joint(found, Asked(0.05, missed=0.001)).cascade.in_words()
+    assert "At least 999 defective parts" in few and "no part passes" in few
+
+
 def test_too_few_parts_are_refused(rng: np.random.Generator) -> None:
     with pytest.raises(ConfigError, match="too few parts"):
         scored(trials(rng, 60, 1))

@@ -23,6 +23,7 @@ from reason_iad.inspection.inspector import Inspector
 from reason_iad.inspection.jointly import prompted_by
 from reason_iad.products import Products
 from reason_iad.products.judging import part_kind
+from reason_iad.report import save_report
 
 CONFIG = InspectorConfig(method="direct")
 
@@ -155,3 +156,14 @@ def test_parts_are_watched_if_they_can_be_judged(kind: PartKind, part: Path, tmp
     white = inspector.inspect(tmp_path / "white.png")
     assert white.verdict == "unjudged" and white.evidence.product is not None
     assert white.evidence.product.drift is None and len(told) == 1
+
+
+def test_the_report_says_who_decided(kind: PartKind, part: Path, tmp_path: Path) -> None:
+    asked = model("Yes")
+    both = PartInspector(kind, lambda: asked, config=CONFIG, joint=joint(asked, -99, 99)).inspect(part)
+    save_report(both, tmp_path / "both.html", image=part)
+    text = (tmp_path / "both.html").read_text()
+    assert "comparison and model decided together" in text and "Probability of a defect by the model: 100 %" in text
+    watched = PartInspector(kind, config=CONFIG, joint=None, watch=lambda *_: "They differ.").inspect(part)
+    save_report(watched, tmp_path / "watched.html", image=part)
+    assert "They differ." in (tmp_path / "watched.html").read_text()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ class Model:
 
 def fit(product: Product, kind: PartKind, model: Model) -> Path:
     """Fit a model; returns the file."""
-    fit_model(product, kind, begin_of(product, "model", CONFIG, "weights"), model)
+    fit_model(product, kind, begin_of(product, kind, "model", CONFIG, "weights"), model)
     return next((product.cache_dir / fitting.FITS).glob("*.json"))
 
 
@@ -158,13 +159,25 @@ def test_a_model_that_does_not_help_has_no_say(plate: Product, kind: PartKind) -
 def test_a_change_of_the_product_makes_it_stale_and_other_limits_do_not(plate: Product, kind: PartKind) -> None:
     one = find_fit(plate, kind, "model", CONFIG).joint
     wider = plate.with_settings(false_alarms=0.4)
-    assert fitted_to(wider) == fitted_to(plate)
+    assert fitted_to(wider, kind) == fitted_to(plate, kind)
     other = find_fit(wider, kind, "model", CONFIG).joint
     assert one is not None and other is not None
     assert other.cascade.joint.defect_from < one.cascade.joint.defect_from
     assert find_fit(wider.with_settings(false_alarms=0.02), kind, "model", CONFIG).advice == TOO_FEW
     changed = wider.without(wider.defects[0].path)
     assert find_fit(changed, kind, "model", CONFIG).advice == STALE
+
+
+def test_a_fit_without_defects_is_none(plate: Product, kind: PartKind, fit_file: Path) -> None:
+    fit = fitting.Fit.model_validate_json(fit_file.read_bytes())
+    good = tuple(each for each in fit.trials if each.part == "good")
+    fit_file.write_text(fit.model_copy(update={"trials": good}).model_dump_json())
+    assert find_fit(plate, kind, "model", CONFIG).advice == NOT_FITTED
+
+
+def test_a_fit_to_what_was_learnt_otherwise_is_stale(plate: Product, kind: PartKind, fit_file: Path) -> None:
+    assert fit_file.exists()
+    assert find_fit(plate, replace(kind, sha256="e" * 64), "model", CONFIG).advice == STALE
 
 
 def test_too_few_good_images_are_refused_before_anything_is_asked(plate: Product, kind: PartKind) -> None:
@@ -223,7 +236,7 @@ def test_what_another_model_said_is_not_gone_on_with(plate: Product, kind: PartK
     log = next((plate.cache_dir / fitting.FITS).glob("*.log"))
     assert len(log.read_text().splitlines()) == 3
     model = Model()
-    fit_model(plate, kind, begin_of(plate, "model", CONFIG, "other weights"), model)
+    fit_model(plate, kind, begin_of(plate, kind, "model", CONFIG, "other weights"), model)
     assert model.asked[0] == model.asked[1] == plate.good[0].sha256
 
 
@@ -233,4 +246,4 @@ def test_one_process_fits_at_a_time(plate: Product, kind: PartKind) -> None:
         raise AssertionError
 
     with pytest.raises(OutputError, match="is writing"):
-        fit_model(plate, kind, begin_of(plate, "model", CONFIG, "weights"), ask)
+        fit_model(plate, kind, begin_of(plate, kind, "model", CONFIG, "weights"), ask)

@@ -42,6 +42,8 @@ Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Features = npt.NDArray[np.float64]
 """(n, 3): the score, and the log odds of the model's two looks; (n, 2) where it looks once."""
+Scores = npt.NDArray[np.float64]
+"""(n,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Cascade:
         joint: limits on the joint score, for the parts between.
         false_alarms: the share of good parts that may be called defective, by the cascade as a whole.
         alone: which good part's score, counted from the highest, and of how many, set `defect_from`; (0, n): none.
+        missed: the share of defective parts that may pass, by the cascade as a whole; None: no limit.
     """
 
     pass_below: float
@@ -111,6 +114,7 @@ class Cascade:
     joint: Limits
     false_alarms: float
     alone: tuple[int, int]
+    missed: float | None = None
 
     def certain(self, score: float) -> Verdict | None:
         """What the comparison decides alone; None where the model has a say."""
@@ -138,9 +142,18 @@ class Cascade:
             f"defective. For these {known} good parts, it is at most {math.ceil(100 * self.at_most)} % with 95 % "
             "confidence."
         )
-        if self.joint.missed is not None and self.joint.missed.kept:
-            return f"{said} Parts between the two limits are handed to a person."
-        return said
+        known_defects = self.joint.missed
+        if known_defects is None:
+            return said
+        if not known_defects.kept:
+            return (
+                f"{said} At least {known_defects.needed} defective parts have to be known for the limit on those "
+                "that pass. Until then no part passes by the limit alone."
+            )
+        return (
+            f"{said} On average, at most {100 * (self.missed or 0):.6g} % of defective parts pass. Parts between "
+            "the two limits are handed to a person."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +213,12 @@ class Scored:
     weights: Weights
     middle: float
     spread: float
-    good: Features
-    defective: Features
-    labelled: Features
-    alone_good: Features
-    alone_defective: Features
-    alone_labelled: Features
+    good: Scores
+    defective: Scores
+    labelled: Scores
+    alone_good: Scores
+    alone_defective: Scores
+    alone_labelled: Scores
 
     @property
     def separation(self) -> float:
@@ -275,10 +288,11 @@ def joint_of(found: Scored, asked: Asked, good: Sequence[float], model: str, pro
 
 def cascade_of(found: Scored, asked: Asked, good: Sequence[float]) -> Cascade:
     """Share out what may be decided wrongly, and set the limits."""
-    joint_good, joint_labelled = found.good.tolist(), found.labelled.tolist()
+    joint_good = found.good.tolist()
+    joint_labelled = () if asked.missed is None else found.labelled.tolist()
     if asked.always:
         joint = limits(joint_good, asked.false_alarms, joint_labelled, asked.missed)
-        return Cascade(-math.inf, math.inf, joint, asked.false_alarms, (0, len(good)))
+        return Cascade(-math.inf, math.inf, joint, asked.false_alarms, (0, len(good)), asked.missed)
     ordered = sorted(good)
     early = max(1, rank(len(good), EARLY * asked.false_alarms))
     left = asked.false_alarms - early / (len(good) + 1)
@@ -294,7 +308,7 @@ def cascade_of(found: Scored, asked: Asked, good: Sequence[float]) -> Cascade:
         low = min(low, known[passed - 1]) if passed else -math.inf
         missed -= passed / (len(known) + 1)
     joint = limits(joint_good, left, joint_labelled, missed)
-    return Cascade(min(low, high), high, joint, asked.false_alarms, (early, len(good)))
+    return Cascade(min(low, high), high, joint, asked.false_alarms, (early, len(good)), asked.missed)
 
 
 def least_good(false_alarms: float) -> int:
@@ -302,7 +316,7 @@ def least_good(false_alarms: float) -> int:
     return max(needed(false_alarms), 10)
 
 
-def separation(good: Features, defective: Features) -> float:
+def separation(good: Scores, defective: Scores) -> float:
     """Area under the ROC curve: how often a defective part scores higher than a good one; ties count half."""
     higher = (defective[:, None] > good).mean() + 0.5 * (defective[:, None] == good).mean()
     return float(higher)
@@ -326,7 +340,7 @@ def _fit(features: Features, defective: npt.NDArray[np.bool_]) -> Weights:
     target = np.zeros(features.shape[1])
     target[0] = 1.0  # the comparison alone
 
-    def loss(values: Features) -> Any:
+    def loss(values: Scores) -> Any:
         odds = values[0] + features @ values[1:]
         wrong = np.logaddexp(0.0, np.where(defective, -odds, odds))
         slope = share * (1 / (1 + np.exp(-np.clip(odds, -500, 500))) - defective)
@@ -340,9 +354,9 @@ def _fit(features: Features, defective: npt.NDArray[np.bool_]) -> Weights:
     return Weights(bias, score, model, closer[0] if closer else 0.0)
 
 
-def _odds(weights: Weights, features: Features) -> Features:
+def _odds(weights: Weights, features: Features) -> Scores:
     values = np.array([weights.score, weights.model, weights.closer])[: features.shape[1]]
-    odds: Features = weights.bias + features @ values
+    odds: Scores = weights.bias + features @ values
     return odds
 
 

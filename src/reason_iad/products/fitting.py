@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from reason_iad.errors import OutputError, ProductError
+from reason_iad.errors import ConfigError, OutputError, ProductError
 from reason_iad.expert.joint import Asked, Joint, ModelSays, Scored, Trial, joint_of, least_good, scored
 from reason_iad.files import Log, write_atomic
 from reason_iad.products.deriving import Progress, no_progress
@@ -110,10 +110,11 @@ class Wanted:
     turn: int = 0
 
 
-def fitted_to(product: Product) -> str:
-    """Hash of a product without what is only asked of its verdicts: a fit stays when these change."""
+def fitted_to(product: Product, kind: PartKind) -> str:
+    """Hash of a product and of what was learnt of it, without what is only asked of its verdicts."""
     settings = product.settings.model_copy(update={"false_alarms": 0.05, "missed": None})
-    return product.state.model_copy(update={"settings": settings}).content_sha256()
+    content = product.state.model_copy(update={"settings": settings}).content_sha256()
+    return hashlib.sha256(f"{content} {kind.sha256}".encode()).hexdigest()
 
 
 def find_fit(product: Product, kind: PartKind, model: str, config: str, *, always: bool = False) -> Found:
@@ -133,11 +134,14 @@ def find_fit(product: Product, kind: PartKind, model: str, config: str, *, alway
         fit = None
     if fit is None or (fit.begin.model, fit.begin.config) != (model, config):
         return Found(None, NOT_FITTED)
-    if fit.begin.product != fitted_to(product):
+    if fit.begin.product != fitted_to(product, kind):
         return Found(None, STALE)
     if _good(fit.trials) < least_good(product.settings.false_alarms):
         return Found(None, TOO_FEW)
-    found = scored(fit.trials)
+    try:
+        found = scored(fit.trials)
+    except ConfigError:  # not what `fit_model` writes
+        return Found(None, NOT_FITTED)
     if not found.helps:
         return Found(None, NO_HELP)
     asked = Asked(product.settings.false_alarms, product.settings.missed, always)
@@ -197,9 +201,9 @@ def fit_model(
     return found
 
 
-def begin_of(product: Product, model: str, config: str, prompted: str) -> Begin:
+def begin_of(product: Product, kind: PartKind, model: str, config: str, prompted: str) -> Begin:
     """What is fitted to what."""
-    return Begin(product=fitted_to(product), model=model, config=config, prompted=prompted)
+    return Begin(product=fitted_to(product, kind), model=model, config=config, prompted=prompted)
 
 
 def _plan(product: Product, most: int) -> list[Wanted]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reason_iad.schema import Inspection
 from reason_iad.schema.product import ProductEvidence
+from reason_iad.schema.verdict import in_percent
 
 _SIDES = {
     "pass": "Below the limit", "review": "Between the limits", "defect": "Above the limit",
@@ -65,10 +66,10 @@ def why_of(inspection: Inspection, product: ProductEvidence) -> list[str]:
 def _what_each_said(product: ProductEvidence) -> str:
     """The sides of a joint score."""
     closer = product.closer_probability
-    near = "" if closer is None else f", {closer:.0%} at a closer look"
+    near = "" if closer is None else f", {in_percent(closer)} at a closer look"
     return (
         f"The comparison alone: score {product.comparison or 0:.1f}. Probability of a defect by the model: "
-        f"{product.model_probability or 0:.0%}{near}."
+        f"{in_percent(product.model_probability or 0.0)}{near}."
     )
 
 

@@ -60,7 +60,7 @@ def fit_to(product: Product, engine: Engine) -> None:
         kind = part_kind(product, progress)
         inspector = with_knowledge(engine, product).load()
         asking = PartInspector(kind, lambda: inspector, config=engine.config)
-        begin = begin_of(product, engine.model_name, engine.config.sha256(), prompted_by(inspector.setup))
+        begin = begin_of(product, kind, engine.model_name, engine.config.sha256(), prompted_by(inspector.setup))
         found = fit_model(
             product, kind, begin,
             lambda image, judgement, hidden: asking.says(image, judgement, [hidden]),
