@@ -94,7 +94,9 @@ def main() -> None:
         kind = PartKind("", "", expert, limits(known.left_out, FALSE_ALARMS), {}, known=known)
         rest = [each for each in every if each not in chosen]
         rows.append(measured(kind, plain, rest, before))
-        print(f"draw {seed + 1}: " + ", ".join(f"{name} {value:.3f}" for name, value in rows[-1].items()), flush=True)
+        print(
+            f"draw {seed + 1}: " + ", ".join(f"{name} {value:.3f}" for name, value in rows[-1].items()), flush=True
+        )
     for name in rows[0]:
         values = [row[name] for row in rows]
         print(f"{name:34} mean {np.nanmean(values):.3f}, lowest {np.nanmin(values):.3f}")

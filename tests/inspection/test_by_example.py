@@ -18,7 +18,14 @@ def resemblance(*types: str, unlike: bool = False) -> Resemblance:
 def evidence(*types: str, unlike: bool = False) -> ExampleEvidence:
     box = Box(x1=0, y1=0, x2=4, y2=4)
     return ExampleEvidence(
-        type="scratch", name="a.png", sha256="a" * 64, added=WHEN, box=box, similarity=0.8, unlike=unlike, types=types
+        type="scratch",
+        name="a.png",
+        sha256="a" * 64,
+        added=WHEN,
+        box=box,
+        similarity=0.8,
+        unlike=unlike,
+        types=types,
     )
 
 

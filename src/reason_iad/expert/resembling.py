@@ -31,9 +31,7 @@ class Alike:
     good: GoodPlaceEvidence | None = None
 
 
-def alike(
-    kind: PartKind, look: Look, seen: Assessment, marked: Sequence[Marked], image: LoadedImage
-) -> Alike:
+def alike(kind: PartKind, look: Look, seen: Assessment, marked: Sequence[Marked], image: LoadedImage) -> Alike:
     """What the places of a part look like.
 
     Args:

@@ -25,8 +25,8 @@ class ExampleEvidence(Record):
     similarity: float = Field(ge=-1.0, le=1.0, description="Cosine of the features of both places.")
     unlike: bool = Field(description="Whether the place is unlike any known type of defect.")
     types: tuple[str, ...] = Field(
-        description="Types that can be stated by comparison with labelled defects, the nearest first; empty if none "
-        "can."
+        description="Types that can be stated by comparison with labelled defects, the nearest first; empty if "
+        "none can."
     )
 
     def in_words(self) -> str:

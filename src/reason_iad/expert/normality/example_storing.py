@@ -96,7 +96,9 @@ def save_defects(known: KnownDefects, folder: Path, learnt_from: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def load_defects(folder: Path, spaces: tuple[Space, ...], learnt_from: str, labels: Sequence[Label]) -> KnownDefects:
+def load_defects(
+    folder: Path, spaces: tuple[Space, ...], learnt_from: str, labels: Sequence[Label]
+) -> KnownDefects:
     """Read what is known of labelled defects.
 
     Args:

@@ -141,7 +141,9 @@ class KnownDefects:
         """
         found = margins(self.spaces, self._directions, self.patches, look, seen.distances)
         tops = highest(found, area)
-        deviations = torch.tensor([usual.of_number(float(top)) for usual, top in zip(self.usual, tops, strict=True)])
+        deviations = torch.tensor(
+            [usual.of_number(float(top)) for usual, top in zip(self.usual, tops, strict=True)]
+        )
         for number, example in enumerate(self.examples):
             if example.sha256 == without:
                 deviations[number] = -torch.inf
