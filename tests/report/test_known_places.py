@@ -47,7 +47,9 @@ def test_the_place_is_cut_out_and_not_the_whole_picture() -> None:
 
 
 def test_the_page_shows_them_and_not_as_good_parts_that_were_used() -> None:
-    page = render_report(inspected(), image=PART, references=[KNOWN.pixels, GOOD.pixels])
+    page = render_report(
+        inspected(), image=PART, references=[cases.plate(scratched=False), KNOWN.pixels, GOOD.pixels]
+    )
     assert "What it looks like" in page
     assert "scratch &lt;b&gt;" in page
     assert "scratch <b>." not in page

@@ -1,4 +1,4 @@
-"""Beside the marked place: the labelled defect that it looks like most, and the good place that it looks like most."""
+"""Beside the marked place: the labelled defect and the good place that it looks like most."""
 
 from __future__ import annotations
 
