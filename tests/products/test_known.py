@@ -1,4 +1,4 @@
-"""Labelled defects of a product: kept in its cache, learnt anew when they change, used by the next inspection."""
+"""Labelled defects of a product: kept in its cache, learnt anew after a change, and used at once."""
 
 from __future__ import annotations
 

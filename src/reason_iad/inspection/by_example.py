@@ -55,7 +55,7 @@ def type_claim(alike: Sequence[Resemblance], read: Reading | None) -> tuple[Clai
 
 
 def said_of_type(example: ExampleEvidence | None, read: str | None) -> str:
-    """What labelled defects say of the type, and whether the model disagrees; empty without labelled defects."""
+    """What the labelled defects say of the type, and whether the model disagrees; empty where there are none."""
     if example is None:
         return ""
     known = {name.casefold() for name in example.types}

@@ -69,11 +69,11 @@ def render_report(
         )
     detail = FULL if not compact else PLAIN if inspection.verdict == "pass" else COMPACT
     named, recorded = wanted(inspection), inspection.evidence.references
-    loaded = [load_image(each) for each in (as_pictures(references) if detail.evidence else ())]
-    known = [each for each in loaded if each.sha256 in named]
-    beside = named - {each.sha256 for each in recorded}  # shown for themselves, not as good parts that were used
-    given = [each for each in loaded if each.sha256 not in beside]
+    given = as_pictures(references) if detail.evidence else ()
     every = len(given) >= len(recorded)
     used = [each for at, each in enumerate(given) if not every or at >= len(recorded) or recorded[at].used]
-    view = build_view(inspection, picture, used, detail, known)
+    loaded = [load_image(each) for each in used]
+    beside = named - {each.sha256 for each in recorded}  # shown for themselves, not as good parts that were used
+    good = [each for each in loaded if each.sha256 not in beside]
+    view = build_view(inspection, picture, good, detail, [each for each in loaded if each.sha256 in named])
     return environment().get_template("template.html.j2").render(view=view, inspection=inspection)
