@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from reason_iad.inspection.many import Failure, Outcome
 
-NO_GOOD_PART = "No good part was given: these results are the model's opinion alone."
+NO_GOOD_PART = "No good part to compare with: these results are the model's opinion alone."
 NAMED = 10
 """Failed parts that the summary names; the others are counted."""
 _COLOURS = {"pass": "green", "review": "yellow", "defect": "red", "unjudged": "magenta", "failed": "red"}
@@ -121,7 +121,8 @@ def part_line(outcome: Outcome) -> str:
     found = ", ".join(filter(None, (outcome.in_words("type"), outcome.in_words("place"))))
     what = f"  {found}" if found else ""
     what = f"  {outcome.unjudged}" if outcome.unjudged else what
-    return f"{verdict}  {outcome.image.name}  ({measured(outcome)}){what}"
+    alone = "" if outcome.good_parts_used else ", the model's opinion alone"
+    return f"{verdict}  {outcome.image.name}  ({measured(outcome)}{alone}){what}"
 
 
 def _failure(outcome: Failure) -> str:

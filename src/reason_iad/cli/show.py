@@ -10,7 +10,6 @@ from reason_iad.schema import Evidence, Inspection, Reply, Versions
 from reason_iad.schema.verdict import SHOWN, Verdict, in_digits
 
 _COLOURS: dict[Verdict, str] = {"pass": "green", "review": "yellow", "defect": "red", "unjudged": "magenta"}
-NOTHING_TO_COMPARE = "There was no good part to compare with: this is the model's opinion alone."
 
 Rows = list[tuple[str, str]]
 
@@ -18,10 +17,10 @@ Rows = list[tuple[str, str]]
 def show_inspection(result: Inspection, *, err: bool = False) -> None:
     """Print a verdict and its reasons."""
     verdict = click.style(SHOWN[result.verdict].upper(), fg=_COLOURS[result.verdict], bold=True)
-    click.echo(f"{verdict}  {result.image.name}  ({measured(result, full=True)})", err=err)
-    warning = [] if result.good_parts_used else [("warning", NOTHING_TO_COMPARE)]
+    caution = result.alone_in_words()
+    alone = f"{caution} " if caution else ""
+    click.echo(f"{verdict}  {result.image.name}  {alone}({measured(result, full=True)})", err=err)
     rows = (
-        warning,
         _what_and_where(result),
         _why(result),
         _asked(result),

@@ -31,7 +31,7 @@ from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.setup import make_setup
 from reason_iad.inspection.subject import compare, load_subject
 from reason_iad.schema import Inspection, Reply, Versions
-from reason_iad.schema.verdict import OperatingPoint, Verdict
+from reason_iad.schema.verdict import ALONE, OperatingPoint, Verdict
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
@@ -268,6 +268,7 @@ class Inspector:
         """The result of all steps."""
         found = () if defect is None else defect.decisions
         kind = None if defect is None else defect.kind
+        evidence = gather(case, (whether, *found, explanation.decision, *further))
         return Inspection(
             image=described(case.subject.image),
             verdict=verdict,
@@ -276,13 +277,14 @@ class Inspector:
             operating_point=self._point,
             method=self.config.method,
             seed=self.config.seed,
+            caution=None if any(each.used for each in evidence.references) else ALONE,
             defect_type=None if kind is None else kind.name,
             severity=None if kind is None else kind.severity,
             region=None if defect is None else defect.region,
             findings=() if defect is None else defect.findings,
             claims=None if defect is None else defect.claims,
             explanation=explanation.text,
-            evidence=gather(case, (whether, *found, explanation.decision, *further)),
+            evidence=evidence,
             timings_ms=case.clock.read(),
             versions=self.versions(),
         )

@@ -162,7 +162,6 @@ def build_view(
 def answers_of(inspection: Inspection) -> Answers:
     """What the first screen says."""
     point, product = inspection.operating_point, inspection.evidence.product
-    alone = "There was no good part to compare with: this is the model's opinion alone."
     limit = partial(limit_percent, value=inspection.probability)
     limits = [f"Defective from {limit(inspection.threshold)}."]
     if point and point.pass_below < point.threshold:
@@ -176,7 +175,7 @@ def answers_of(inspection: Inspection) -> Answers:
     close = abs(inspection.probability - inspection.threshold) < CLOSE_CALL
     return Answers(
         headline=_HEADLINES[inspection.verdict],
-        alone="" if inspection.good_parts_used else alone,
+        alone=inspection.alone_in_words() or "",
         what=_what(inspection),
         where=_where(inspection),
         size=_size(inspection),

@@ -13,9 +13,9 @@ from reason_iad.schema.evidence import Answer, Claim, Evidence, Fact, Region, si
 from reason_iad.schema.findings import Finding
 from reason_iad.schema.record import Record
 from reason_iad.schema.summary import Summary
-from reason_iad.schema.verdict import OperatingPoint, Verdict, in_digits
+from reason_iad.schema.verdict import ALONE, OperatingPoint, Verdict, in_digits
 
-SCHEMA_VERSION = "2.2"
+SCHEMA_VERSION = "2.3"
 
 
 class ModelVersion(Record):
@@ -77,6 +77,12 @@ class Inspection(Record):
     seed: int
     unjudged: str | None = Field(
         default=None, description="Why the picture cannot be judged, as a sentence; null for every other verdict."
+    )
+    caution: str | None = Field(
+        default=None,
+        description="What to know before anything else, as a sentence: that there was no good part to compare with, "
+        "so that the result is the model's opinion alone. Null where there was one, and in results of version 2.2 "
+        "and before.",
     )
     defect_type: str | None = Field(
         default=None,
@@ -164,6 +170,10 @@ class Inspection(Record):
             return self.evidence.product.good_images
         return sum(reference.used for reference in self.evidence.references)
 
+    def alone_in_words(self) -> str | None:
+        """That there was no good part to compare with, as a sentence; None if there was one."""
+        return None if self.good_parts_used else ALONE
+
     def summary(self) -> Summary:
         """The compact form: verdict, type, place and explanation, without the evidence."""
         return Summary(
@@ -172,6 +182,7 @@ class Inspection(Record):
             verdict=self.verdict,
             probability=self.probability,
             threshold=self.threshold,
+            caution=self.alone_in_words(),
             defect_type=self.defect_type,
             place=None if self.region is None else self.region.place,
             box=None if self.region is None else self.region.box,
