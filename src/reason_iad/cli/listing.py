@@ -121,8 +121,9 @@ def part_line(outcome: Outcome) -> str:
     found = ", ".join(filter(None, (outcome.in_words("type"), outcome.in_words("place"))))
     what = f"  {found}" if found else ""
     what = f"  {outcome.unjudged}" if outcome.unjudged else what
-    alone = "" if outcome.good_parts_used else ", the model's opinion alone"
-    return f"{verdict}  {outcome.image.name}  ({measured(outcome)}{alone}){what}"
+    alone = "" if outcome.good_parts_used else "the model's opinion alone"
+    sure = ", ".join(filter(None, (measured(outcome), alone)))
+    return f"{verdict}  {outcome.image.name}{f'  ({sure})' if sure else ''}{what}"
 
 
 def _failure(outcome: Failure) -> str:

@@ -17,9 +17,7 @@ Rows = list[tuple[str, str]]
 def show_inspection(result: Inspection, *, err: bool = False) -> None:
     """Print a verdict and its reasons."""
     verdict = click.style(SHOWN[result.verdict].upper(), fg=_COLOURS[result.verdict], bold=True)
-    caution = result.alone_in_words()
-    alone = f"{caution} " if caution else ""
-    click.echo(f"{verdict}  {result.image.name}  {alone}({measured(result, full=True)})", err=err)
+    click.echo("  ".join(filter(None, (verdict, result.image.name, _beside(result)))), err=err)
     rows = (
         _what_and_where(result),
         _why(result),
@@ -30,13 +28,21 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
     _print([row for some in rows for row in some], err)
 
 
+def _beside(result: Inspection) -> str:
+    """What stands beside the verdict: that nothing was compared, if so, and how sure it is."""
+    sure = measured(result, full=True)
+    return " ".join(filter(None, (result.alone_in_words(), f"({sure})" if sure else "")))
+
+
 def measured(result: Inspection, *, full: bool = False) -> str:
-    """How sure a verdict is: the probability of a defect, or the score of a product.
+    """How sure a verdict is: the probability of a defect, or the score of a product. Empty where nothing is known.
 
     Args:
         result: of an inspection.
         full: with the limit.
     """
+    if result.verdict == "unjudged" and result.evidence.product is None:
+        return ""
     product = result.evidence.product
     if product is None:
         limit = f", threshold {in_digits(result.threshold)}" if full else ""

@@ -19,7 +19,7 @@ from reason_iad.expert.good_parts import described
 from reason_iad.images import Picture, as_pictures
 from reason_iad.inspection.clock import Clock
 from reason_iad.inspection.deciding import Case, ask, decide
-from reason_iad.inspection.evidence import gather
+from reason_iad.inspection.evidence import gather, references_of
 from reason_iad.inspection.explaining import explain
 from reason_iad.inspection.findings import find_defect
 from reason_iad.inspection.galleries import open_gallery
@@ -27,10 +27,11 @@ from reason_iad.inspection.given import check_given, config_of
 from reason_iad.inspection.intents import advice, of_person
 from reason_iad.inspection.lookup import look_up
 from reason_iad.inspection.questions import Question, detection_question, further_question, parse_options
+from reason_iad.inspection.saying import ADVICE
 from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.setup import make_setup
-from reason_iad.inspection.subject import compare, load_subject
-from reason_iad.schema import Inspection, Reply, Versions
+from reason_iad.inspection.subject import Subject, compare, load_subject, unlike
+from reason_iad.schema import CategoryEvidence, Evidence, Inspection, Reply, Versions
 from reason_iad.schema.verdict import ALONE, OperatingPoint, Verdict
 
 if TYPE_CHECKING:
@@ -194,6 +195,9 @@ class Inspector:
         # Before the first question: what is there to see, and what is known?
         subject = load_subject(setup, image, as_pictures(references), clock)
         known = look_up(setup, subject.image, category, extra.text if extra else "", clock)
+        reason = unlike(setup, subject, clock)
+        if reason is not None:
+            return self._unjudged(subject, known.category, reason, clock)
         difference = compare(setup, subject, clock)
         scene = set_scene(setup, subject, known, difference, clock)
         closer = closer_looks(subject, scene, difference)
@@ -247,6 +251,24 @@ class Inspector:
             advice=advice(asked) if asked.intent is None and case.difference is not None else None,
             evidence=gather(case, (decision,)),
             timings_ms=case.clock.read(),
+            versions=self.versions(),
+        )
+
+    def _unjudged(self, subject: Subject, category: CategoryEvidence, reason: str, clock: Clock) -> Inspection:
+        """The result for a picture that shows something else than the good parts do. No model was asked."""
+        threshold = self.config.threshold if self._point is None else self._point.threshold
+        return Inspection(
+            image=described(subject.image),
+            verdict="unjudged",
+            probability=threshold,
+            threshold=threshold,
+            operating_point=self._point,
+            method=self.config.method,
+            seed=self.config.seed,
+            unjudged=reason,
+            explanation=f"{reason} {ADVICE}",
+            evidence=Evidence(category=category, references=references_of(subject)),
+            timings_ms=clock.read(),
             versions=self.versions(),
         )
 

@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw
 from reason_iad.files import replacing, write_atomic
 from reason_iad.images import LoadedImage, printable
 from reason_iad.report.facts import percent, sentence_case
+from reason_iad.report.product import nothing_is_known
 from reason_iad.schema import Box, Inspection, in_digits
 from reason_iad.schema.verdict import ALONE
 
@@ -53,7 +54,7 @@ class Part:
         image: its name as results give it.
         name: the same, below the folder that all parts have in common.
         verdict: one of `ORDER`.
-        probability, threshold: of a defect; None where it was not inspected.
+        probability, threshold: of a defect; None where it was not inspected, or could not be judged.
         good_parts: with how many it was compared; None where it was not inspected.
         type, place: of the defect; empty for a pass.
         claimed: type and place as people read them.
@@ -152,12 +153,12 @@ class Overview:
             image=result.image.name,
             name=name,
             verdict=result.verdict,
-            probability=result.probability,
-            threshold=result.threshold,
+            probability=None if nothing_is_known(result) else result.probability,
+            threshold=None if nothing_is_known(result) else result.threshold,
             good_parts=result.good_parts_used,
             type=result.defect_type or "",
             place="" if region is None else region.place,
-            claimed=sentence_case(", ".join(filter(None, said))),
+            claimed=result.unjudged or sentence_case(", ".join(filter(None, said))),
             box=None if region is None else region.box,
             share=None if region is None else region.share,
             findings=len(result.findings),

@@ -23,7 +23,7 @@ from reason_iad.report.compared import (
 from reason_iad.report.details import Timing, duration, timings_of, versions_of
 from reason_iad.report.facts import facts_about, limit_percent, percent, sentence_case
 from reason_iad.report.pictures import FULL, Detail, Picture, Rectangle, picture, place_cell, rectangle
-from reason_iad.report.product import limits_of, rule_of, side_of, why_of
+from reason_iad.report.product import ADVICE, nothing_is_known, limits_of, rule_of, side_of, why_of
 from reason_iad.report.questions import QuestionView, question_views
 from reason_iad.schema import Entry, Inspection, RetrievedEntry
 from reason_iad.schema.verdict import SHOWN, Verdict
@@ -74,7 +74,8 @@ class Answers:
         where: the place of the defect; empty for a pass.
         size: how large the defect is; empty if that cannot be told.
         question, reply: the question that was asked beside the inspection, and its answer; empty without one.
-        sure: how sure the verdict is, in a word or two; where known parts set the limits, where it lies.
+        sure: how sure the verdict is, in a word or two; where known parts set the limits, where it lies. Empty where
+            nothing is known of the part.
         measure: what says how sure: "Probability of a defect", or "Score".
         percent: its value.
         limits: from which probability on a part counts as defective.
@@ -181,12 +182,12 @@ def answers_of(inspection: Inspection) -> Answers:
         size=_size(inspection),
         question=asked.question if asked else "",
         reply=asked.text if asked else "",
-        sure=_sure(inspection),
+        sure="" if nothing_is_known(inspection) else _sure(inspection),
         measure="Probability of a defect" if product is None else "Score",
         percent=shown,
         limits=" ".join(limits),
         rule=rule,
-        close_call=point is None and product is None and close,
+        close_call=point is None and product is None and close and not nothing_is_known(inspection),
         why=_why(inspection),
     )
 
@@ -250,6 +251,9 @@ def _why(inspection: Inspection) -> tuple[str, ...]:
             said.append(_after_the_opening(inspection))
         return tuple(filter(None, said))
     count = inspection.good_parts_used
+    if nothing_is_known(inspection):
+        seen = f"Compared with {count} good part{plural(inspection)}. This is no verdict about the part."
+        return (seen, ADVICE)
     compared = f"Compared with {count} good part{plural(inspection)}." if count else ""
     if evidence.fusion:
         said.append(f"{inspection.difference_in_words()} {compared}")

@@ -62,7 +62,8 @@ class Inspection(Record):
 
     `probability` is the probability that the part is defective, in [0, 1]: the model's own, from the distribution
     over the options of the detection question at the best latent state, or what late fusion makes of it and of the
-    anomaly map (`evidence.fusion`). It is not calibrated on parts like yours.
+    anomaly map (`evidence.fusion`). It is not calibrated on parts like yours. Where a picture cannot be judged, nothing
+    is known of the part, and the probability is that of the threshold; or, with a product, what its score gives.
     """
 
     schema_version: str = SCHEMA_VERSION
