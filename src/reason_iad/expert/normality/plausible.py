@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ENCODER = "efficientnet_lite0"
 """Looks at the pictures, whatever model answers."""
-STRANGE = 1.3
+STRANGE = 1.35
 """Strangeness from which a half of a picture shows something else [ours]. Against single good parts of seven real
 sets, good test images reach 1.20, half covered pictures begin at 1.41 (1.01 on boards), and blank ones at 1.5."""
 DARK, BRIGHT = 3.0, 6.0
