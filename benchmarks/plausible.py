@@ -2,9 +2,9 @@
 
     python benchmarks/plausible.py --data ../shared/data [--set cookie/cookie] [--references 1 8]
 
-For each set and each number of references: the share of good and of defective test images that cannot be judged, and
-the share of pictures that show something else (`KINDS`). References are drawn anew for each picture from `train/good`;
-with `template`, each board is compared with its own. The limits were set on pairs of `train/good` alone.
+For each set and each number of references: the share of good and of defective test images that cannot be judged,
+and the share of pictures that show something else (`KINDS`). References are drawn anew for each picture from
+`train/good`; a set of boards with templates compares each board with its own.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def seen(path: Path) -> Glance:
 
 def templates(folder: Path) -> dict[str, Path]:
     """The templates of a set by file name; none where it has none."""
-    return {path.name: path for path in (folder / "template").rglob("*.*")} if (folder / "template").is_dir() else {}
+    return (
+        {path.name: path for path in (folder / "template").rglob("*.*")} if (folder / "template").is_dir() else {}
+    )
 
 
 def rows(data: Path, name: str, count: int) -> Iterator[tuple[str, int, int]]:
@@ -84,7 +86,9 @@ def rows(data: Path, name: str, count: int) -> Iterator[tuple[str, int, int]]:
         some = good[:20]
         made = [(glance(make(load_image(path).pixels, chance)), references(path)) for path in some]
         yield kind, sum(implausible(*each) is not None for each in made), len(made)
-    others = [sorted((data / each / "train/good").iterdir())[at] for each in SETS if each != name for at in (0, 1, 2)]
+    others = [
+        sorted((data / each / "train/good").iterdir())[at] for each in SETS if each != name for at in (0, 1, 2)
+    ]
     refused = sum(implausible(seen(path), references(good[0])) is not None for path in others)
     yield "another part", refused, len(others)
 

@@ -58,7 +58,9 @@ def test_several_images_print_one_line_each(run: Run, make_image: Make) -> None:
     result = run("inspect", *paths)
     assert result.exit_code == 1
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["PASS", "DEFECT", "PASS"]
-    assert f"{paths[1]}  (probability of a defect 0.784, the model's opinion alone)  glare, top left" in result.stdout
+    assert (
+        f"{paths[1]}  (probability of a defect 0.784, the model's opinion alone)  glare, top left" in result.stdout
+    )
     assert "3 images: 2 pass, 1 defect, 0 failed" in result.stderr
 
 

@@ -48,9 +48,9 @@ def checks() -> Image.Image:
 
 
 WRONG = {
-    "white": (Image.new("RGB", (320, 240), "white"), ("bright", "blurred")),
+    "white": (Image.new("RGB", (320, 240), "white"), ("bright", "other")),
     "black": (Image.new("RGB", (320, 240), "black"), ("dark",)),
-    "grey": (Image.new("RGB", (320, 240), (140, 140, 140)), ("blurred",)),
+    "grey": (Image.new("RGB", (320, 240), (140, 140, 140)), ("other",)),
     "noise": (noise(), ("other",)),
     "another part": (checks(), ("other",)),
     "half covered": (covered(), ("other",)),

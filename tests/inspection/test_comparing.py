@@ -10,7 +10,7 @@ from reason_iad.errors import ConfigError
 from reason_iad.inspection.comparing import as_inspection, compare_parts
 from reason_iad.schema.comparison import PartComparison
 
-SPOT = (200, 70, 224, 94)
+SPOT = (185, 30, 209, 54)
 
 
 def board(*, spot: bool = False, gap: bool = False, turn: float = 0.0) -> Image.Image:
@@ -49,6 +49,7 @@ def test_what_a_has_and_what_b_has_are_both_found() -> None:
         assert found.outcome == "different" and len(found.differences) == 1 and overlaps(found)
         assert found.differences[0].shown_by == shown and found.differences[0].place == "top center"
     assert has.differences[0].words == "A has an isolated dark spot that B does not have."
+    assert lacks.differences[0].words == "B has an isolated dark spot that A does not have."
 
 
 def test_parts_of_two_tones_get_words_for_what_changed() -> None:
@@ -76,7 +77,7 @@ def test_the_level_decides_what_counts() -> None:
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        (Image.new("RGB", (320, 240), "white"), "blurred"),
+        (Image.new("RGB", (320, 240), "white"), "same kind"),
         (Image.fromarray(np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)), "same kind"),
         (board().resize((320, 120)), "different shapes"),
         (ImageEnhance.Brightness(board()).enhance(0.2), "darker"),

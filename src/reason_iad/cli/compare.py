@@ -45,25 +45,59 @@ _MOST = 8
     show_default=True,
     help="Compare only pictures that show the same kind of part.",
 )
-@option(VERDICT, "--scale", type=Scale(), metavar="LENGTH",
-        help="Length of one pixel of A on the part, for example 0.05mm. Sizes are then given in millimetres, too.")
-@option(REFERENCES, "--align/--no-align", default=True, show_default=True,
-        help="Shift and turn B so that it lies like A.")
-@option(MODEL, "--model", metavar="MODEL",
-        help="Also ask a model what it thinks of A, with B as the good part: nano, a model folder, a name on Hugging "
-        "Face, or openai:NAME. Without it, no model is asked.")
+@option(
+    VERDICT,
+    "--scale",
+    type=Scale(),
+    metavar="LENGTH",
+    help="Length of one pixel of A on the part, for example 0.05mm. Sizes are then given in millimetres, too.",
+)
+@option(
+    REFERENCES,
+    "--align/--no-align",
+    default=True,
+    show_default=True,
+    help="Shift and turn B so that it lies like A.",
+)
+@option(
+    MODEL,
+    "--model",
+    metavar="MODEL",
+    help="Also ask a model what it thinks of A, with B as the good part: nano, a model folder, a name on Hugging "
+    "Face, or openai:NAME. Without it, no model is asked.",
+)
 @base_url_option
 @timeout_option
 @device_option
 @threads_option
-@option(OUTPUT, "--report", type=click.Path(path_type=Path), metavar="OUT.html",
-        help="Write a report that any browser shows: both pictures with the same marks.")
-@option(OUTPUT, "--export", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-        help="Write files for other programs into this folder: A with what was found, mask, COCO and LabelMe.")
-@option(OUTPUT, "--formats", metavar="NAMES",
-        help="What to export, with commas between: overlay, mask, coco, labelme.  [default: all]")
-@option(OUTPUT, "--json", "json", type=click.Path(path_type=Path, allow_dash=True), metavar="OUT.json",
-        help="Write the result as JSON. With '-', the JSON is printed.")
+@option(
+    OUTPUT,
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="OUT.html",
+    help="Write a report that any browser shows: both pictures with the same marks.",
+)
+@option(
+    OUTPUT,
+    "--export",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write files for other programs into this folder: A with what was found, mask, COCO and LabelMe.",
+)
+@option(
+    OUTPUT,
+    "--formats",
+    metavar="NAMES",
+    help="What to export, with commas between: overlay, mask, coco, labelme.  [default: all]",
+)
+@option(
+    OUTPUT,
+    "--json",
+    "json",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="OUT.json",
+    help="Write the result as JSON. With '-', the JSON is printed.",
+)
 @option(OUTPUT, "--quiet", is_flag=True, help="Print nothing but the JSON of '--json -'.")
 def compare(
     a: Path, b: Path, level: float | None, check_picture: bool, scale: float | None, align: bool,

@@ -138,8 +138,8 @@ _RESEARCH_OPTIONS = (
 
 check_picture_option = option(
     VERDICT, "--check-picture/--no-check-picture", default=_DEFAULTS.check_picture, show_default=True,
-    help="Give no verdict about a picture that does not look like the good parts at all: it is blank, blurred, much "
-    "too dark or bright, half covered, or shows another part. It cannot be judged.",
+    help="Give no verdict about a picture that does not look like the good parts at all: it is blank, blurred, "
+    "much too dark or bright, half covered, or shows another part. It cannot be judged.",
 )  # fmt: skip
 
 _ENGINE_OPTIONS = (

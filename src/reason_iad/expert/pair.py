@@ -34,8 +34,8 @@ SIZE = 320
 DEPTHS = 2
 """The finest maps of the encoder, so many: small differences are gone from the deepest."""
 LEVEL = 2.5
-"""Score from which a place counts as a difference. Of 50 pairs of a good board and its template none reaches 2.2, and
-all of 90 defective boards exceed 3.8; copies in other light, a little blurred or compressed stay below 1.7."""
+"""Score from which a place counts as a difference. Of 50 pairs of a good board and its template none reaches 2.2,
+and all of 90 defective boards exceed 3.8; copies in other light, a little blurred or compressed stay below 1.7."""
 GREY_FLOOR, FLOOR = 8.0, 0.1
 """Grey levels, and cosine distance, that are added before ratios are taken: less than that is noise."""
 USUAL = 0.75
@@ -111,16 +111,18 @@ def compare_pair(a: Image.Image, b: Image.Image, *, align: bool = True) -> Pair:
     return Pair(np.maximum(standing - 1, 0).astype(np.float32), laid, motion, small, unseen)
 
 
-def change_of(pair: Pair, marked: Marked, size: tuple[int, int]) -> Change | None:
-    """What the first part has or lacks at a place, on parts of two tones; None if nobody can tell.
+def change_of(pair: Pair, marked: Marked, size: tuple[int, int], shown: Side) -> Change | None:
+    """What the part that shows something has or lacks there, on parts of two tones; None if nobody can tell.
 
     Args:
         pair: both parts.
         marked: the place.
         size: (width, height) of the first picture.
+        shown: which part that is; where both show something, the first one.
     """
     x1, y1, x2, y2 = _box(pair, marked, size)
-    return change_at(pair.small[0], [pair.small[1]], Box(x1=x1, y1=y1, x2=x2, y2=y2), pair.unseen)
+    one, other = reversed(pair.small) if shown == "b" else pair.small
+    return change_at(one, [other], Box(x1=x1, y1=y1, x2=x2, y2=y2), pair.unseen)
 
 
 def shown_by(pair: Pair, marked: Marked, size: tuple[int, int]) -> Side:

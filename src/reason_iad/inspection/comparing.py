@@ -57,14 +57,14 @@ UNLIKE: Mapping[str, str] = {
 }
 """Why two pictures cannot be compared."""
 _CHANGES: Mapping[tuple[bool, int], str] = {
-    (True, 0): "A has an isolated dark spot that B does not have.",
-    (True, 1): "In A, something dark sticks out of the edge of a dark area. In B it does not.",
-    (True, 2): "In A, a dark bridge joins two areas that are apart in B.",
-    (False, 0): "In A, there is a small hole in a dark area. In B it is closed.",
-    (False, 1): "In A, a bite is missing from the edge of a dark area. In B the edge is whole.",
-    (False, 2): "In A, a gap interrupts a dark line. In B the line is whole.",
+    (True, 0): "{one} has an isolated dark spot that {other} does not have.",
+    (True, 1): "In {one}, something dark sticks out of the edge of a dark area. In {other} it does not.",
+    (True, 2): "In {one}, a dark bridge joins two areas that are apart in {other}.",
+    (False, 0): "In {one}, there is a small hole in a dark area. In {other} it is closed.",
+    (False, 1): "In {one}, a bite is missing from the edge of a dark area. In {other} the edge is whole.",
+    (False, 2): "In {one}, a gap interrupts a dark line. In {other} the line is whole.",
 }
-"""On parts of two tones, by whether A adds dark, and how many dark or bright areas that touches (`change.py`)."""
+"""On parts of two tones, by whether one part adds dark, and how many areas that touches (`change.py`)."""
 _SHOWN = {
     "a": "A shows something that B does not show.",
     "b": "B shows something that A does not show.",
@@ -161,15 +161,19 @@ def _unlike(one: LoadedImage, other: LoadedImage) -> str | None:
     if abs(math.log(one.width * other.height / (one.height * other.width))) > math.log(SHAPE):
         return "shape"
     seen, good = glance(one.pixels), glance(other.pixels)
-    return implausible(seen, [good]) or implausible(good, [seen])
+    reasons = (implausible(seen, [good]), implausible(good, [seen]))
+    return "other" if "other" in reasons else reasons[0] or reasons[1]
 
 
 def _difference(pair: Pair, marked: Marked, size: tuple[int, int], mm_per_px: float | None) -> Difference:
     """A place that differs, in numbers and words."""
     x1, y1, x2, y2 = marked.box
-    change = change_of(pair, marked, size)
     shown = shown_by(pair, marked, size)
+    change = change_of(pair, marked, size, shown)
     words = _SHOWN[shown] + _LIGHT[brightness_of(pair, marked, size)]
+    if change is not None:
+        one, other = ("B", "A") if shown == "b" else ("A", "B")
+        words = _CHANGES[change.darker, change.touches].format(one=one, other=other)
     return Difference(
         box=Box(x1=x1, y1=y1, x2=x2, y2=y2),
         polygon=marked.polygon,
@@ -181,7 +185,7 @@ def _difference(pair: Pair, marked: Marked, size: tuple[int, int], mm_per_px: fl
         length_mm=None if mm_per_px is None else marked.length * mm_per_px,
         score=round(marked.peak, 4),
         shown_by=shown,
-        words=words if change is None else _CHANGES[change.darker, change.touches],
+        words=words,
     )
 
 

@@ -38,8 +38,8 @@ NAMES = {
 SIDE, QUALITY = 208, 62
 """Longest side of a small picture in pixels, and quality of its compression."""
 COLUMNS = (
-    "image", "verdict", "probability", "threshold", "good_parts", "type", "place", "x", "y", "width", "height", "share",
-    "findings", "report", "error",
+    "image", "verdict", "probability", "threshold", "good_parts", "type", "place", "x", "y", "width", "height",
+    "share", "findings", "report", "error",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _MARK = ((255, 255, 255), 7), ((255, 45, 32), 4)
@@ -110,7 +110,8 @@ class Part:
         place = ("",) * 4 if box is None else tuple(map(str, (box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1)))
         numbers = ("" if each is None else in_digits(each) for each in (self.probability, self.threshold))
         return (
-            self.image, self.verdict, *numbers, "" if self.good_parts is None else str(self.good_parts), self.type, self.place, *place,
+            self.image, self.verdict, *numbers, "" if self.good_parts is None else str(self.good_parts),
+            self.type, self.place, *place,
             "" if self.share is None else f"{self.share:.6g}", str(self.findings), printable(self.report),
             self.error,
         )  # fmt: skip

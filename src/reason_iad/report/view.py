@@ -23,7 +23,7 @@ from reason_iad.report.compared import (
 from reason_iad.report.details import Timing, duration, timings_of, versions_of
 from reason_iad.report.facts import facts_about, limit_percent, percent, sentence_case
 from reason_iad.report.pictures import FULL, Detail, Picture, Rectangle, picture, place_cell, rectangle
-from reason_iad.report.product import ADVICE, nothing_is_known, limits_of, rule_of, side_of, why_of
+from reason_iad.report.product import ADVICE, limits_of, nothing_is_known, rule_of, side_of, why_of
 from reason_iad.report.questions import QuestionView, question_views
 from reason_iad.schema import Entry, Inspection, RetrievedEntry
 from reason_iad.schema.verdict import SHOWN, Verdict
@@ -74,8 +74,8 @@ class Answers:
         where: the place of the defect; empty for a pass.
         size: how large the defect is; empty if that cannot be told.
         question, reply: the question that was asked beside the inspection, and its answer; empty without one.
-        sure: how sure the verdict is, in a word or two; where known parts set the limits, where it lies. Empty where
-            nothing is known of the part.
+        sure: how sure the verdict is, in a word or two; where known parts set the limits, where it lies.
+            Empty where nothing is known of the part.
         measure: what says how sure: "Probability of a defect", or "Score".
         percent: its value.
         limits: from which probability on a part counts as defective.

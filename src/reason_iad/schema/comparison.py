@@ -1,7 +1,7 @@
 """What comes out when two parts are compared: where they differ, and how.
 
-`PartComparison` is what `compare_parts` returns and what `reason-iad compare --json` writes. Its JSON schema is published
-in `docs/comparison.schema.json`.
+`PartComparison` is what `compare_parts` returns and what `reason-iad compare --json` writes. Its JSON schema is
+published in `docs/comparison.schema.json`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Difference(Finding):
     """One place at which two parts differ, in pixels of the first picture."""
 
     shown_by: Side = Field(
-        description="Which picture shows something there that the other one lacks; 'both' where each shows something."
+        description="Which picture shows something there that the other lacks; 'both' where each shows something."
     )
     words: str = Field(description="What differs, as a sentence.")
 
@@ -42,7 +42,9 @@ class PartComparison(Record):
     differences: tuple[Difference, ...] = Field(
         default=(), description="The places that differ, the clearest first; positions are those of A."
     )
-    score: float = Field(ge=0.0, description="Of the clearest place, as in `Finding.score`, whether it counts or not.")
+    score: float = Field(
+        ge=0.0, description="Of the clearest place, as in `Finding.score`, whether it counts or not."
+    )
     level: float = Field(gt=0.0, description="The score from which a place counts as a difference.")
     motion: MotionEvidence | None = Field(
         default=None, description="How B was moved to lie as A does; null if it was not moved."

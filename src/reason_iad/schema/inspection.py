@@ -62,8 +62,9 @@ class Inspection(Record):
 
     `probability` is the probability that the part is defective, in [0, 1]: the model's own, from the distribution
     over the options of the detection question at the best latent state, or what late fusion makes of it and of the
-    anomaly map (`evidence.fusion`). It is not calibrated on parts like yours. Where a picture cannot be judged, nothing
-    is known of the part, and the probability is that of the threshold; or, with a product, what its score gives.
+    anomaly map (`evidence.fusion`). It is not calibrated on parts like yours. Where a picture cannot be judged,
+    nothing is known of the part: the probability is then that of the threshold or, with a product, what its score
+    gives.
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -81,8 +82,8 @@ class Inspection(Record):
     )
     caution: str | None = Field(
         default=None,
-        description="What to know before anything else, as a sentence: that there was no good part to compare with, "
-        "so that the result is the model's opinion alone. Null where there was one, and in results of version 2.2 "
+        description="What to know before anything else, as a sentence: that there was no good part to compare "
+        "with, so that the result is the model's opinion alone. Null where there was one, and in results of version 2.2 "
         "and before.",
     )
     defect_type: str | None = Field(

@@ -1,4 +1,4 @@
-"""Does a picture show at all what a few good parts show? For good parts without a product (METHOD section 5, step 1).
+"""Does a picture show at all what a few good parts show? Used without a product (METHOD section 5, step 1).
 
 A product learns from its good images how much they differ (`likeness.py`). With one good part nothing can be
 learnt, so the limits here are fixed, and wide: they hold where even parts that vary much do not reach. What is
@@ -31,6 +31,8 @@ DARK, BRIGHT = 3.0, 6.0
 the brightest. Good tiles differ by 2.9 and by 5.3 among themselves; other sets differ by less than 2."""
 BLURRED = 0.25
 """Share of the sharpness of the least sharp good part below which a picture is blurred. Good tiles reach 0.27."""
+BLANK = 0.02
+"""The same share below which nothing is to be seen, so that it is not for want of focus."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +40,8 @@ class Glance:
     """What is seen of a picture at a glance.
 
     Attributes:
-        halves: (4, parts, c) of the upper, lower, left and right half: mean and deviation of each channel of the two
-            deepest maps, padded with zeros to as many channels as the widest map has.
+        halves: (4, parts, c) of the upper, lower, left and right half: mean and deviation of each channel of the
+            two deepest maps, padded with zeros to as many channels as the widest map has.
         light: mean grey value in [0, 1].
         sharpness: as in `Whole`.
     """
@@ -87,7 +89,8 @@ def implausible(picture: Glance, good: Sequence[Glance]) -> str | None:
         return "dark"
     if (1 - picture.light) * BRIGHT < 1 - max(each.light for each in good):
         return "bright"
-    if picture.sharpness < BLURRED * min(each.sharpness for each in good):
+    least = min(each.sharpness for each in good)
+    if BLANK * least <= picture.sharpness < BLURRED * least:
         return "blurred"
     return "other" if min(strangeness(picture, each) for each in good) > STRANGE else None
 
