@@ -83,8 +83,8 @@ class Inspection(Record):
     caution: str | None = Field(
         default=None,
         description="What to know before anything else, as a sentence: that there was no good part to compare "
-        "with, so that the result is the model's opinion alone. Null where there was one, and in results of version "
-        "2.2 and before.",
+        "with, so that the result is the model's opinion alone. Null where there was one, and in results of "
+        "version 2.2 and before.",
     )
     defect_type: str | None = Field(
         default=None,

@@ -25,7 +25,8 @@ ENCODER = "efficientnet_lite0"
 """Looks at the pictures, whatever model answers."""
 STRANGE = 1.35
 """Strangeness from which a half of a picture shows something else [ours]. Against single good parts of seven real
-sets, good test images reach 1.20, half covered pictures begin at 1.41 (1.01 on boards), and blank ones at 1.5."""
+sets nearly all good images stay below 1.2. Half covered pictures begin at 1.41 (1.01 on boards), blank ones at
+1.5."""
 DARK, BRIGHT = 3.0, 6.0
 """Factors beyond which a picture has much less light than the darkest good part, and lacks much less to white than
 the brightest. Good tiles differ by 2.9 and by 5.3 among themselves; other sets differ by less than 2."""
