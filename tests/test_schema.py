@@ -26,6 +26,7 @@ from reason_iad.schema import (
     Reply,
     Usual,
 )
+from reason_iad.schema.verdict import ALONE
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -80,9 +81,11 @@ def test_a_summary_has_the_result_and_no_evidence(make_image: Callable[..., Path
         "schema_version": SCHEMA_VERSION, "image": "part.png", "verdict": "defect",
         "probability": result.probability, "threshold": 0.5, "defect_type": "glare", "place": "top left",
         "box": {"x1": 0, "y1": 1, "x2": 9, "y2": 9}, "explanation": "The plate is too bright.", "model": "nano",
+        "caution": None,
     }  # fmt: skip
     passed = stub.inspect(make_image("good.png", 60)).summary()
     assert (passed.verdict, passed.defect_type, passed.place, passed.box) == ("pass", None, None, None)
+    assert passed.caution == ALONE, "there was no good part"
 
 
 def test_an_answer_is_found_by_its_key() -> None:

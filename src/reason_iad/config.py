@@ -244,6 +244,8 @@ class InspectorConfig:
         explanation_tokens: longest explanation, in tokens; from 1.
         thought_tokens: longest chain of thought, in tokens; from 1. Only the method 'cot' writes one.
         align: whether references are moved to lie as the part lies.
+        check_picture: whether a picture that does not look like the references at all gets no verdict: it cannot be
+            judged, and no model is asked.
         fuse: whether the difference from the references counts in the verdict, where the model has weights for it.
         option_orders: in which questions the options are read in all their rotations: in none ('given'), in the
             one for the defect type ('types'), or in all ('cyclic').
@@ -269,6 +271,7 @@ class InspectorConfig:
     explanation_tokens: int = 96
     thought_tokens: int = 128  # chain of thought ('cot')
     align: bool = True  # lay references as the part lies, where that makes both agree [ours]; benchmarks: off
+    check_picture: bool = True  # never pass what shows something else than the references [ours]
     fuse: bool = True  # look again and weigh what differs, where the model has weights for it [ours]
     option_orders: OptionOrders = "types"  # the mean over all rotations: only of type names [ours]; papers: given
     detector: str | None = None  # compares with good parts in place of the built-in comparison
@@ -306,7 +309,7 @@ class InspectorConfig:
         """
         effective = asdict(self) | {"reasoning": asdict(r) if (r := self.reasoning_config()) else None}
         del effective["threshold"]
-        for name, built_in in (("detector", None), ("encoder", "tower")):
+        for name, built_in in (("detector", None), ("encoder", "tower"), ("check_picture", True)):
             if effective[name] == built_in:  # as before there was a choice, so that older results can be continued
                 del effective[name]
         return hashlib.sha256(json.dumps(effective, sort_keys=True).encode()).hexdigest()

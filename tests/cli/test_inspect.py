@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from reason_iad.cli import main
 from reason_iad.schema import Claim, FusionEvidence, Inspection
+from reason_iad.schema.verdict import ALONE
 
 from .conftest import Run
 from .stub import StubInspector
@@ -57,7 +58,9 @@ def test_several_images_print_one_line_each(run: Run, make_image: Make) -> None:
     result = run("inspect", *paths)
     assert result.exit_code == 1
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["PASS", "DEFECT", "PASS"]
-    assert f"{paths[1]}  (probability of a defect 0.784)  glare, top left" in result.stdout
+    assert (
+        f"{paths[1]}  (probability of a defect 0.784, the model's opinion alone)  glare, top left" in result.stdout
+    )
     assert "3 images: 2 pass, 1 defect, 0 failed" in result.stderr
 
 
@@ -175,15 +178,21 @@ def test_types_that_cannot_be_told_apart_are_both_said(
     assert "glare or haze" in two and "severity" not in two, "a severity belongs to one type"
 
 
-def test_without_a_good_part_a_line_of_its_own_says_so(run: Run, make_image: Make) -> None:
-    said = "There was no good part to compare with: this is the model's opinion alone."
-    assert run("inspect", make_image()).stdout.splitlines()[1].split(maxsplit=1) == ["warning", said]
-    several = run("inspect", make_image("a.png"), make_image("b.png"))
-    assert several.stderr.count("No good part was given: these results are the model's opinion alone.") == 1
-    compared = run("inspect", make_image(), "--reference", make_image("good.png", 110)).stdout
-    assert said not in compared and "with 1 good part" in compared
-    several = run("inspect", make_image("a.png"), make_image("b.png"), "--reference", make_image("good.png", 110))
-    assert "No good part" not in several.stderr
+def test_without_a_good_part_the_first_line_says_so(run: Run, make_image: Make) -> None:
+    part, good = make_image(), make_image("good.png", 110)
+    first = run("inspect", part).stdout.splitlines()[0]
+    assert first.startswith(f"DEFECT  {part}  {ALONE} (probability of a defect ")
+    compared = run("inspect", part, "--reference", good).stdout
+    assert ALONE not in compared and "with 1 good part" in compared
+
+
+def test_without_a_good_part_each_line_of_many_says_so(run: Run, make_image: Make) -> None:
+    parts, good = (make_image("a.png"), make_image("b.png")), make_image("good.png", 110)
+    several = run("inspect", *parts)
+    assert [line.count("the model's opinion alone") for line in several.stdout.splitlines()] == [1, 1]
+    assert several.stderr.count("No good part to compare with: these results are the model's opinion alone.") == 1
+    compared = run("inspect", *parts, "--reference", good).output
+    assert "opinion" not in compared
 
 
 def test_the_answer_to_a_further_question_is_shown(run: Run, make_image: Make) -> None:

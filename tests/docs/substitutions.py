@@ -36,7 +36,7 @@ NOT_RUN: dict[str, str] = {
 }
 """Beginnings of commands that do not run, and why."""
 
-EXIT_CODES: dict[str, tuple[int, ...]] = {"inspect": (0, 1, 4, 5)}
+EXIT_CODES: dict[str, tuple[int, ...]] = {"inspect": (0, 1, 4, 5), "compare": (0, 1)}
 """Which exit codes are right for a command, where it is not 0 alone: 1, 4 and 5 are verdicts."""
 
 

@@ -34,7 +34,7 @@ from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.subject import compare, load_subject
 from reason_iad.knowledge import Gallery, open_knowledge
 from reason_iad.schema import size_of
-from reason_iad.schema.verdict import OperatingPoint
+from reason_iad.schema.verdict import ALONE, OperatingPoint
 
 YAML = """
 category: bracket
@@ -504,3 +504,8 @@ def test_where_a_person_has_to_decide_what_is_suspected_is_said(
     assert found.defect_type in ("dent", "burr") and found.region is not None and found.claims is not None
     assert found.explanation.startswith("Not certain: a person has to decide. Suspected: ")
     assert "Defect:" not in found.explanation
+
+
+def test_the_result_says_that_there_was_no_good_part(part: Path, good: list[Path]) -> None:
+    assert inspector("direct").inspect(part).caution == ALONE
+    assert inspector("direct").inspect(part, references=good).caution is None

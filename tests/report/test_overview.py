@@ -14,6 +14,7 @@ import report_cases as cases
 from reason_iad.report import render_report, save_report
 from reason_iad.report.overview import COLUMNS, ORDER, PAGE, TABLE, Overview, headline
 from reason_iad.schema import Inspection
+from reason_iad.schema.verdict import ALONE
 
 
 def named(result: Inspection, name: str, **changes: object) -> Inspection:
@@ -68,6 +69,26 @@ def test_the_table_has_a_row_per_part_and_no_formula(page: str, tmp_path: Path) 
     assert (strong["type"], strong["place"], strong["probability"]) == ("scratch", "top right", "0.962")
     assert (strong["x"], strong["y"], strong["width"], strong["height"]) == ("428", "66", "132", "92")
     assert strong["report"] == "ü/=a b#1.png.html"
+
+
+def test_results_without_a_good_part_are_told_first(tmp_path: Path) -> None:
+    def written(*results: Inspection) -> tuple[str, list[str]]:
+        with Overview(tmp_path) as overview:
+            for number, result in enumerate(results):
+                overview.add(named(result, f"{number}.png"), f"{number}.png", None, None)
+            overview.write()
+        with (tmp_path / TABLE).open(encoding="utf-8-sig", newline="") as file:
+            counts = [row["good_parts"] for row in csv.DictReader(file)]
+        return (tmp_path / PAGE).read_text(encoding="utf-8"), counts
+
+    alone, compared = cases.bare(), cases.defect()
+    page, counts = written(alone, alone)
+    head = page.partition("<input")[0]
+    assert ALONE.replace("'", "&#39;") in head and page.count("<small>the model&#39;s opinion alone</small>") == 2
+    assert counts == ["0", "0"]
+    page, counts = written(alone, compared)
+    assert "1 of 2 parts were compared with no good part" in page and counts == ["0", str(compared.good_parts_used)]
+    assert "opinion alone" not in written(compared)[0]
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])

@@ -31,6 +31,7 @@ EXIT_PIPE_CLOSED = 141
 
 COMMANDS: dict[str, str] = {
     "inspect": "Inspect parts: pass or defect, what, where and why.",
+    "compare": "Compare two parts: what differs, and where.",
     "ask": "Ask a question about an image.",
     "demo": "Inspect six drawn parts to see how it works. Nothing is downloaded.",
     "doctor": "Check the installation, and say how to repair what is missing.",
@@ -42,7 +43,7 @@ COMMANDS: dict[str, str] = {
 }
 """Sub-command, and the line `--help` shows. 'name' is the click command `name` in `reason_iad.cli.name`."""
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Inspection": ("inspect", "ask", "demo", "doctor", "product", "knowledge"),
+    "Inspection": ("inspect", "compare", "ask", "demo", "doctor", "product", "knowledge"),
     "For researchers and programmers": ("bench", "nano", "schema"),
 }
 """Heading in `--help`, and the sub-commands below it."""

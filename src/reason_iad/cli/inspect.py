@@ -18,7 +18,7 @@ from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, VERDICT, option
 from reason_iad.cli.job import Job
 from reason_iad.cli.listing import Listing
-from reason_iad.cli.options import category_option, engine_options, reference_option
+from reason_iad.cli.options import category_option, check_picture_option, engine_options, reference_option
 from reason_iad.cli.outputs import STDOUT, check_export, check_outputs, chosen_formats
 from reason_iad.cli.part_kind import (
     ChosenProduct,
@@ -69,6 +69,7 @@ _CODES = {
     help="Call a part defective if the probability of a defect is at least this number.  [default: 0.5]",
 )
 @promise_options
+@check_picture_option
 @option(
     OUTPUT,
     "--report",

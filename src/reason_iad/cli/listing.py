@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reason_iad.inspection.many import Failure, Outcome
     from reason_iad.schema import Inspection
 
-NO_GOOD_PART = "No good part was given: these results are the model's opinion alone."
+NO_GOOD_PART = "No good part to compare with: these results are the model's opinion alone."
 DETECT = "detect"
 """Name of the method in which no model is asked."""
 NAMED = 10
@@ -142,7 +142,9 @@ def part_line(outcome: Outcome) -> str:
     found = ", ".join(filter(None, (outcome.in_words("type"), outcome.in_words("place"))))
     what = f"  {found}" if found else ""
     what = f"  {outcome.unjudged}" if outcome.unjudged else what
-    return f"{verdict}  {outcome.image.name}  ({measured(outcome)}){what}"
+    alone = "" if outcome.good_parts_used else "the model's opinion alone"
+    sure = ", ".join(filter(None, (measured(outcome), alone)))
+    return f"{verdict}  {outcome.image.name}{f'  ({sure})' if sure else ''}{what}"
 
 
 def _failure(outcome: Failure) -> str:

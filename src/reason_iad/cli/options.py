@@ -13,7 +13,7 @@ from reason_iad.backbones.chat_use import TIMEOUT
 from reason_iad.cli.checks import check_device, check_model
 from reason_iad.cli.choices import EncoderName, OneOf
 from reason_iad.cli.engine import Engine, make_config
-from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, REFERENCES, RESEARCH, F, option
+from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, REFERENCES, RESEARCH, VERDICT, F, option
 from reason_iad.cli.threads import use_threads
 from reason_iad.cli.values import Choice, ExistingPath
 from reason_iad.config import METHODS, InspectorConfig
@@ -136,6 +136,12 @@ _RESEARCH_OPTIONS = (
            help="Compile the reasoning steps. This takes minutes at first and helps only in long runs on a GPU."),
 )  # fmt: skip
 
+check_picture_option = option(
+    VERDICT, "--check-picture/--no-check-picture", default=_DEFAULTS.check_picture, show_default=True,
+    help="Give no verdict about a picture that does not look like the good parts at all: it is blank, blurred, "
+    "much too dark or bright, half covered, or shows another part. It cannot be judged.",
+)  # fmt: skip
+
 _ENGINE_OPTIONS = (
     knowledge_option,
     option(INPUT, "--gallery", type=ExistingPath(), metavar="DIR",
@@ -173,6 +179,7 @@ def engine_options(command: F) -> F:
                 _DEFAULTS.method if method == DETECT else method,
                 reasoning=take("steps", "candidates", "sigma", "budget_ms"),
                 threshold=options.pop("threshold", None),
+                check_picture=options.pop("check_picture", _DEFAULTS.check_picture),
                 **take("seed", "option_orders", "align", "fuse", "detector", "encoder"),
             ),
             device=check_device(options.pop("device")),

@@ -8,7 +8,7 @@ import click
 
 from reason_iad.cli.values import Choice
 
-NAMES = ("inspection", "summary", "failure", "reply")
+NAMES = ("inspection", "summary", "failure", "reply", "comparison")
 
 
 @click.command()
@@ -23,7 +23,7 @@ def schema(name: str, out: Path | None) -> None:
     """Print the JSON schema of a result.
 
     It is the schema of an inspection (without a name), of its short form (summary), of the line about an image that
-    failed (failure), or of the answer to a question (reply).
+    failed (failure), of the answer to a question (reply), or of two parts compared (comparison).
     """
     from reason_iad.files import write_atomic
 
@@ -41,12 +41,14 @@ def schema_text(name: str) -> str:
 
     from reason_iad.inspection.many import Failure
     from reason_iad.schema import SCHEMA_VERSION, Inspection, Record, Reply, Summary
+    from reason_iad.schema.comparison import PartComparison
 
     models: dict[str, type[Record]] = {
         "inspection": Inspection,
         "summary": Summary,
         "failure": Failure,
         "reply": Reply,
+        "comparison": PartComparison,
     }
     content = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

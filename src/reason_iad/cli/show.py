@@ -10,7 +10,6 @@ from reason_iad.schema import Evidence, Inspection, Reply, Versions
 from reason_iad.schema.verdict import SHOWN, Verdict, in_digits
 
 _COLOURS: dict[Verdict, str] = {"pass": "green", "review": "yellow", "defect": "red", "unjudged": "magenta"}
-NOTHING_TO_COMPARE = "There was no good part to compare with: this is the model's opinion alone."
 
 Rows = list[tuple[str, str]]
 
@@ -18,10 +17,8 @@ Rows = list[tuple[str, str]]
 def show_inspection(result: Inspection, *, err: bool = False) -> None:
     """Print a verdict and its reasons."""
     verdict = click.style(SHOWN[result.verdict].upper(), fg=_COLOURS[result.verdict], bold=True)
-    click.echo(f"{verdict}  {result.image.name}  ({measured(result, full=True)})", err=err)
-    warning = [] if result.good_parts_used else [("warning", NOTHING_TO_COMPARE)]
+    click.echo("  ".join(filter(None, (verdict, result.image.name, _beside(result)))), err=err)
     rows = (
-        warning,
         _what_and_where(result),
         _why(result),
         _asked(result),
@@ -31,13 +28,21 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
     _print([row for some in rows for row in some], err)
 
 
+def _beside(result: Inspection) -> str:
+    """What stands beside the verdict: that nothing was compared, if so, and how sure it is."""
+    sure = measured(result, full=True)
+    return " ".join(filter(None, (result.alone_in_words(), f"({sure})" if sure else "")))
+
+
 def measured(result: Inspection, *, full: bool = False) -> str:
-    """How sure a verdict is: the probability of a defect, or the score of a product.
+    """How sure a verdict is: the probability of a defect, or the score of a product. Empty where nothing is known.
 
     Args:
         result: of an inspection.
         full: with the limit.
     """
+    if result.verdict == "unjudged" and result.evidence.product is None:
+        return ""
     product = result.evidence.product
     if product is None:
         limit = f", threshold {in_digits(result.threshold)}" if full else ""

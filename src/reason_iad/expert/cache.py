@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reason_iad.expert.detectors.base import Fitted
     from reason_iad.expert.encoders.base import FeatureMap
     from reason_iad.expert.nearest import Layout
+    from reason_iad.expert.normality.plausible import Glance
     from reason_iad.schema import InputImage
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ QUERIES = 4
 SETS = 4
 """Sets of good parts of which it is kept how much they differ."""
 PEERS = 512
-"""Good parts of which it is kept how far they are from those most like them."""
+"""Good parts of which it is kept how far they are from those most like them, and how they look at a glance."""
 FILES = 512
 """Files whose layout is kept, at least: as many more as are given at a time."""
 
@@ -103,6 +104,7 @@ class ReferenceCache:
         apart: how far a good part is from others, by the part and those others.
         fitted: detectors that have seen a set of good parts, by the detector and the set.
         layouts: what lies where on the picture in a file, by the file's state.
+        glances: what is seen of a picture at a glance, by image.
     """
 
     features: Recent[FeatureMap] = field(default_factory=lambda: Recent(IMAGES))
@@ -112,3 +114,4 @@ class ReferenceCache:
     apart: Recent[Apart] = field(default_factory=lambda: Recent(PEERS))
     fitted: Recent[Fitted] = field(default_factory=lambda: Recent(SETS))
     layouts: Recent[tuple[InputImage, Layout]] = field(default_factory=lambda: Recent(FILES))
+    glances: Recent[Glance] = field(default_factory=lambda: Recent(PEERS))

@@ -25,7 +25,7 @@ def gather(case: Case, decisions: Sequence[Decision]) -> Evidence:
     return Evidence(
         category=case.known.category,
         knowledge=case.known.shown,
-        references=tuple(_reference(case.subject, number) for number in range(len(case.subject.good.images))),
+        references=references_of(case.subject),
         patches=tuple(patch for decision in decisions for patch in decision.patches),
         anomaly_map=None if case.difference is None else _map(case.difference),
         fusion=next((each.fusion for each in decisions if each.fusion is not None), None),
@@ -42,6 +42,11 @@ def _map(difference: AnomalyMap) -> MapEvidence:
         gate_passed=difference.gate_passed,
         calibrated_on=difference.calibrated_on,
     )
+
+
+def references_of(subject: Subject) -> tuple[ReferenceEvidence, ...]:
+    """The references as they were given, whether each was used, and how it was moved."""
+    return tuple(_reference(subject, number) for number in range(len(subject.good.images)))
 
 
 def _reference(subject: Subject, number: int) -> ReferenceEvidence:

@@ -19,7 +19,7 @@ from reason_iad.expert.good_parts import described
 from reason_iad.images import Picture, as_pictures
 from reason_iad.inspection.clock import Clock
 from reason_iad.inspection.deciding import Case, ask, decide
-from reason_iad.inspection.evidence import gather
+from reason_iad.inspection.evidence import gather, references_of
 from reason_iad.inspection.explaining import explain
 from reason_iad.inspection.findings import find_defect
 from reason_iad.inspection.galleries import open_gallery
@@ -27,11 +27,12 @@ from reason_iad.inspection.given import check_given, config_of
 from reason_iad.inspection.intents import advice, of_person
 from reason_iad.inspection.lookup import look_up
 from reason_iad.inspection.questions import Question, detection_question, further_question, parse_options
+from reason_iad.inspection.saying import ADVICE
 from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.setup import make_setup
-from reason_iad.inspection.subject import compare, load_subject
-from reason_iad.schema import Inspection, Reply, Versions
-from reason_iad.schema.verdict import OperatingPoint, Verdict
+from reason_iad.inspection.subject import Subject, compare, load_subject, unlike
+from reason_iad.schema import CategoryEvidence, Evidence, Inspection, Reply, Versions
+from reason_iad.schema.verdict import ALONE, OperatingPoint, Verdict
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
@@ -194,6 +195,9 @@ class Inspector:
         # Before the first question: what is there to see, and what is known?
         subject = load_subject(setup, image, as_pictures(references), clock)
         known = look_up(setup, subject.image, category, extra.text if extra else "", clock)
+        reason = unlike(setup, subject, clock)
+        if reason is not None:
+            return self._unjudged(subject, known.category, reason, clock)
         difference = compare(setup, subject, clock)
         scene = set_scene(setup, subject, known, difference, clock)
         closer = closer_looks(subject, scene, difference)
@@ -250,6 +254,24 @@ class Inspector:
             versions=self.versions(),
         )
 
+    def _unjudged(self, subject: Subject, category: CategoryEvidence, reason: str, clock: Clock) -> Inspection:
+        """The result for a picture that shows something else than the good parts do. No model was asked."""
+        threshold = self.config.threshold if self._point is None else self._point.threshold
+        return Inspection(
+            image=described(subject.image),
+            verdict="unjudged",
+            probability=threshold,
+            threshold=threshold,
+            operating_point=self._point,
+            method=self.config.method,
+            seed=self.config.seed,
+            unjudged=reason,
+            explanation=f"{reason} {ADVICE}",
+            evidence=Evidence(category=category, references=references_of(subject)),
+            timings_ms=clock.read(),
+            versions=self.versions(),
+        )
+
     def _verdict(self, probability: float) -> Verdict:
         """What becomes of a probability of a defect."""
         if self._point is not None:
@@ -268,6 +290,7 @@ class Inspector:
         """The result of all steps."""
         found = () if defect is None else defect.decisions
         kind = None if defect is None else defect.kind
+        evidence = gather(case, (whether, *found, explanation.decision, *further))
         return Inspection(
             image=described(case.subject.image),
             verdict=verdict,
@@ -276,13 +299,14 @@ class Inspector:
             operating_point=self._point,
             method=self.config.method,
             seed=self.config.seed,
+            caution=None if any(each.used for each in evidence.references) else ALONE,
             defect_type=None if kind is None else kind.name,
             severity=None if kind is None else kind.severity,
             region=None if defect is None else defect.region,
             findings=() if defect is None else defect.findings,
             claims=None if defect is None else defect.claims,
             explanation=explanation.text,
-            evidence=gather(case, (whether, *found, explanation.decision, *further)),
+            evidence=evidence,
             timings_ms=case.clock.read(),
             versions=self.versions(),
         )

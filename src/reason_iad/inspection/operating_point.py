@@ -218,14 +218,15 @@ class KnownParts:
                     "the command that made this file again with --resume."
                 )
             conditions = _without_threshold(Conditions.of(outcome))
-            if not self.parts:
+            if number == 1:
                 self._conditions = conditions
             elif differences := conditions.differences(self._conditions):
                 raise OutputError(
                     f"Line {number} of '{self._name}' was made with {' and '.join(differences)}, compared with the "
                     "first one; inspect all of them alike."
                 )
-            self.parts.append(KnownPart.of(outcome))
+            if outcome.verdict != "unjudged":  # nothing was measured, and no such part passes
+                self.parts.append(KnownPart.of(outcome))
         if not self.parts:
             raise OutputError(
                 f"'{self._name}' holds no results; write it with "

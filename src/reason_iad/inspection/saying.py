@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from reason_iad.expert.part_kind import PartKind
     from reason_iad.schema import Finding
 
+ADVICE = "Take another picture, or look at the part yourself."
+"""What to do where a picture cannot be judged."""
+
 
 def explanation_alone(kind: PartKind, judgement: Judgement, findings: tuple[Finding, ...]) -> str:
     """Why the verdict is what it is, as far as a comparison with good images can say."""
     reason = judgement.seen.likeness.reason
     if reason is not None:
-        return f"{TEXTS[reason]} Take another picture, or look at the part yourself."
+        return f"{TEXTS[reason]} {ADVICE}"
     score = judgement.seen.score
     limits = kind.limits
     limit = limits.defect_from if math.isfinite(limits.defect_from) else limits.pass_below

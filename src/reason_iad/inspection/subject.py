@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from reason_iad.expert import AnomalyMap
     from reason_iad.expert.good_parts import GoodParts
+    from reason_iad.expert.normality.plausible import Glance
     from reason_iad.expert.registration import Motion
     from reason_iad.inspection.clock import Clock
     from reason_iad.inspection.setup import Setup
@@ -67,6 +68,30 @@ def load_subject(setup: Setup, image: Any, references: Iterable[Any], clock: Clo
 
             moved = lay_alike((*shown, *mapped), loaded.pixels)
     return Subject(loaded, good, shown, mapped, moved)
+
+
+def unlike(setup: Setup, subject: Subject, clock: Clock) -> str | None:
+    """Why the picture cannot be judged beside these good parts, as a sentence; None if it can, or there are none.
+
+    Args:
+        setup: what inspections share.
+        subject: what is inspected.
+        clock: counts the phase 'check'.
+
+    Raises:
+        ModelError: the weights of the encoder that looks at the pictures are not installed.
+    """
+    if not (setup.config.check_picture and subject.good.pictures):
+        return None
+    from reason_iad.expert.normality.likeness import TEXTS
+    from reason_iad.expert.normality.plausible import glance, implausible
+
+    def seen(image: LoadedImage) -> Glance:
+        return setup.cache.glances.get(image.sha256, lambda: glance(image.pixels))
+
+    with clock.phase("check"):
+        reason = implausible(glance(subject.image.pixels), [seen(good) for good in subject.good.pictures])
+    return None if reason is None else TEXTS[reason]
 
 
 def compare(setup: Setup, subject: Subject, clock: Clock) -> AnomalyMap | None:

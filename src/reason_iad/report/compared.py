@@ -65,7 +65,7 @@ def compare(
         )
     if box is not None and references:
         motion = next((one.motion for one in evidence.references if one.used), None)
-        laid = _laid(references[0].pixels, motion, (image.width, image.height))
+        laid = laid_as(references[0].pixels, motion, (image.width, image.height))
         same = f"The same place of the good part {references[0].name}."
         good = picture(_crop(laid, box), same, detail.closer, detail.quality)
     note = "The marked region and what lies around it."
@@ -121,7 +121,7 @@ def _crop(pixels: Image.Image, box: Box) -> Image.Image:
     return pixels.crop((box.x1, box.y1, box.x2, box.y2))
 
 
-def _laid(pixels: Image.Image, motion: MotionEvidence | None, size: tuple[int, int]) -> Image.Image:
+def laid_as(pixels: Image.Image, motion: MotionEvidence | None, size: tuple[int, int]) -> Image.Image:
     """A good part as it lay when it was compared, in the size (width, height) of the inspected picture."""
     whole = pixels if pixels.size == size else pixels.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     if motion is None:

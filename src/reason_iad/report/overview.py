@@ -24,7 +24,9 @@ from PIL import Image, ImageDraw
 from reason_iad.files import replacing, write_atomic
 from reason_iad.images import LoadedImage, printable
 from reason_iad.report.facts import percent, sentence_case
+from reason_iad.report.product import nothing_is_known
 from reason_iad.schema import Box, Inspection, in_digits
+from reason_iad.schema.verdict import ALONE
 
 PAGE, TABLE = "index.html", "results.csv"
 ORDER = ("defect", "review", "unjudged", "failed", "pass")
@@ -36,8 +38,8 @@ NAMES = {
 SIDE, QUALITY = 208, 62
 """Longest side of a small picture in pixels, and quality of its compression."""
 COLUMNS = (
-    "image", "verdict", "probability", "threshold", "type", "place", "x", "y", "width", "height", "share",
-    "findings", "report", "error",
+    "image", "verdict", "probability", "threshold", "good_parts", "type", "place", "x", "y", "width", "height",
+    "share", "findings", "report", "error",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _MARK = ((255, 255, 255), 7), ((255, 45, 32), 4)
@@ -52,7 +54,8 @@ class Part:
         image: its name as results give it.
         name: the same, below the folder that all parts have in common.
         verdict: one of `ORDER`.
-        probability, threshold: of a defect; None where it was not inspected.
+        probability, threshold: of a defect; None where it was not inspected, or could not be judged.
+        good_parts: with how many it was compared; None where it was not inspected.
         type, place: of the defect; empty for a pass.
         claimed: type and place as people read them.
         box: around the defect; None where nothing is marked.
@@ -68,6 +71,7 @@ class Part:
     verdict: str
     probability: float | None = None
     threshold: float | None = None
+    good_parts: int | None = None
     type: str = ""
     place: str = ""
     claimed: str = ""
@@ -91,6 +95,11 @@ class Part:
         return percent(self.probability, (self.threshold,))
 
     @property
+    def alone(self) -> str:
+        """That the result is the model's opinion alone; empty where the part was compared with a good one."""
+        return "the model's opinion alone" if self.good_parts == 0 else ""
+
+    @property
     def link(self) -> str:
         """The report as a relative address."""
         return quote(os.fsencode(self.report))
@@ -101,7 +110,8 @@ class Part:
         place = ("",) * 4 if box is None else tuple(map(str, (box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1)))
         numbers = ("" if each is None else in_digits(each) for each in (self.probability, self.threshold))
         return (
-            self.image, self.verdict, *numbers, self.type, self.place, *place,
+            self.image, self.verdict, *numbers, "" if self.good_parts is None else str(self.good_parts),
+            self.type, self.place, *place,
             "" if self.share is None else f"{self.share:.6g}", str(self.findings), printable(self.report),
             self.error,
         )  # fmt: skip
@@ -144,11 +154,12 @@ class Overview:
             image=result.image.name,
             name=name,
             verdict=result.verdict,
-            probability=result.probability,
-            threshold=result.threshold,
+            probability=None if nothing_is_known(result) else result.probability,
+            threshold=None if nothing_is_known(result) else result.threshold,
+            good_parts=result.good_parts_used,
             type=result.defect_type or "",
             place="" if region is None else region.place,
-            claimed=sentence_case(", ".join(filter(None, said))),
+            claimed=result.unjudged or sentence_case(", ".join(filter(None, said))),
             box=None if region is None else region.box,
             share=None if region is None else region.share,
             findings=len(result.findings),
@@ -174,8 +185,9 @@ class Overview:
         kinds = [(kind, NAMES[kind], counts[kind]) for kind in ORDER if counts[kind]]
         rows = ((part, self._uri(part)) for part in ordered)
         page = template.generate(
-            rows=rows, kinds=kinds, names=NAMES, total=len(ordered), headline=headline(counts), table=TABLE
-        )
+            rows=rows, kinds=kinds, names=NAMES, total=len(ordered), headline=headline(counts), table=TABLE,
+            alone=caution(ordered),
+        )  # fmt: skip
         with replacing(self._folder / PAGE) as file:
             file.writelines(piece.encode("utf-8", "replace") for piece in page)
         write_atomic(self._folder / TABLE, "".join(table(self._parts.values())))
@@ -204,6 +216,18 @@ def headline(counts: Counter[str]) -> str:
         return f"{found:,} of {parts} {'has' if found == 1 else 'have'} a defect."
     rest = total - counts["pass"]
     return f"No defect found, but {rest:,} of {parts} {'needs' if rest == 1 else 'need'} attention."
+
+
+def caution(parts: Iterable[Part]) -> str:
+    """That there was no good part to compare with, and for how many parts; empty if there was one for each."""
+    inspected = [part for part in parts if part.good_parts is not None]
+    alone = sum(bool(part.alone) for part in inspected)
+    if not alone:
+        return ""
+    if alone == len(inspected):
+        return ALONE
+    some = f"{alone:,} of {len(inspected):,} parts were"
+    return f"{some} compared with no good part: their results are the model's opinion alone."
 
 
 def table(parts: Iterable[Part]) -> Iterator[str]:

@@ -12,6 +12,15 @@ _SIDES = {
 }  # fmt: skip
 
 
+ADVICE = "Take another picture, or look at the part yourself."
+"""What to do about a picture that cannot be judged."""
+
+
+def nothing_is_known(inspection: Inspection) -> bool:
+    """Whether a picture could not be judged, and no score was computed either."""
+    return inspection.verdict == "unjudged" and inspection.evidence.product is None
+
+
 def side_of(inspection: Inspection) -> str:
     """On which side of the limits the part lies."""
     return _SIDES[inspection.verdict]

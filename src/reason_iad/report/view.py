@@ -24,7 +24,7 @@ from reason_iad.report.details import Timing, duration, timings_of, versions_of
 from reason_iad.report.facts import facts_about, limit_percent, percent, sentence_case
 from reason_iad.report.known import KnownPlace, known_places
 from reason_iad.report.pictures import FULL, Detail, Picture, Rectangle, picture, place_cell, rectangle
-from reason_iad.report.product import limits_of, rule_of, side_of, why_of
+from reason_iad.report.product import ADVICE, limits_of, nothing_is_known, rule_of, side_of, why_of
 from reason_iad.report.questions import QuestionView, question_views
 from reason_iad.schema import Entry, Inspection, RetrievedEntry
 from reason_iad.schema.verdict import SHOWN, Verdict
@@ -76,6 +76,7 @@ class Answers:
         size: how large the defect is; empty if that cannot be told.
         question, reply: the question that was asked beside the inspection, and its answer; empty without one.
         sure: how sure the verdict is, in a word or two; where known parts set the limits, where it lies.
+            Empty where nothing is known of the part.
         measure: what says how sure: "Probability of a defect", or "Score".
         percent: its value.
         limits: from which probability on a part counts as defective.
@@ -169,7 +170,6 @@ def build_view(
 def answers_of(inspection: Inspection) -> Answers:
     """What the first screen says."""
     point, product = inspection.operating_point, inspection.evidence.product
-    alone = "There was no good part to compare with: this is the model's opinion alone."
     limit = partial(limit_percent, value=inspection.probability)
     limits = [f"Defective from {limit(inspection.threshold)}."]
     if point and point.pass_below < point.threshold:
@@ -183,18 +183,18 @@ def answers_of(inspection: Inspection) -> Answers:
     close = abs(inspection.probability - inspection.threshold) < CLOSE_CALL
     return Answers(
         headline=_HEADLINES[inspection.verdict],
-        alone="" if inspection.good_parts_used else alone,
+        alone=inspection.alone_in_words() or "",
         what=_what(inspection),
         where=_where(inspection),
         size=_size(inspection),
         question=asked.question if asked else "",
         reply=asked.text if asked else "",
-        sure=_sure(inspection),
+        sure="" if nothing_is_known(inspection) else _sure(inspection),
         measure="Probability of a defect" if product is None else "Score",
         percent=shown,
         limits=" ".join(limits),
         rule=rule,
-        close_call=point is None and product is None and close,
+        close_call=point is None and product is None and close and not nothing_is_known(inspection),
         why=_why(inspection),
     )
 
@@ -258,6 +258,9 @@ def _why(inspection: Inspection) -> tuple[str, ...]:
             said.append(_after_the_opening(inspection))
         return tuple(filter(None, said))
     count = inspection.good_parts_used
+    if nothing_is_known(inspection):
+        seen = f"Compared with {count} good part{plural(inspection)}. This is no verdict about the part."
+        return (seen, ADVICE)
     compared = f"Compared with {count} good part{plural(inspection)}." if count else ""
     if evidence.fusion:
         said.append(f"{inspection.difference_in_words()} {compared}")

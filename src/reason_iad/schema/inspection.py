@@ -14,9 +14,9 @@ from reason_iad.schema.evidence import Answer, Claim, Evidence, Fact, Region, si
 from reason_iad.schema.findings import Finding
 from reason_iad.schema.record import Record
 from reason_iad.schema.summary import Summary
-from reason_iad.schema.verdict import OperatingPoint, Verdict, in_digits
+from reason_iad.schema.verdict import ALONE, OperatingPoint, Verdict, in_digits
 
-SCHEMA_VERSION = "2.2"
+SCHEMA_VERSION = "2.3"
 
 
 class ModelVersion(Record):
@@ -63,7 +63,9 @@ class Inspection(Record):
 
     `probability` is the probability that the part is defective, in [0, 1]: the model's own, from the distribution
     over the options of the detection question at the best latent state, or what late fusion makes of it and of the
-    anomaly map (`evidence.fusion`). It is not calibrated on parts like yours.
+    anomaly map (`evidence.fusion`). It is not calibrated on parts like yours. Where a picture cannot be judged,
+    nothing is known of the part: the probability is then that of the threshold or, with a product, what its score
+    gives.
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -78,6 +80,12 @@ class Inspection(Record):
     seed: int
     unjudged: str | None = Field(
         default=None, description="Why the picture cannot be judged, as a sentence; null for every other verdict."
+    )
+    caution: str | None = Field(
+        default=None,
+        description="What to know before anything else, as a sentence: that there was no good part to compare "
+        "with, so that the result is the model's opinion alone. Null where there was one, and in results of "
+        "version 2.2 and before.",
     )
     defect_type: str | None = Field(
         default=None,
@@ -165,6 +173,10 @@ class Inspection(Record):
             return self.evidence.product.good_images
         return sum(reference.used for reference in self.evidence.references)
 
+    def alone_in_words(self) -> str | None:
+        """That there was no good part to compare with, as a sentence; None if there was one."""
+        return None if self.good_parts_used else ALONE
+
     def summary(self) -> Summary:
         """The compact form: verdict, type, place and explanation, without the evidence."""
         return Summary(
@@ -173,6 +185,7 @@ class Inspection(Record):
             verdict=self.verdict,
             probability=self.probability,
             threshold=self.threshold,
+            caution=self.alone_in_words(),
             defect_type=self.defect_type,
             place=None if self.region is None else self.region.place,
             box=None if self.region is None else self.region.box,

@@ -17,6 +17,10 @@ class Summary(Record):
     verdict: Verdict
     probability: float = Field(ge=0.0, le=1.0, description="Of a defect, in [0, 1].")
     threshold: float = Field(ge=0.0, le=1.0, description="The verdict is 'defect' at or above it.")
+    caution: str | None = Field(
+        default=None,
+        description="That there was no good part to compare with, as a sentence; null where there was one.",
+    )
     defect_type: str | None = Field(description="The best guess at the type of the defect; null for a pass.")
     place: str | None = Field(
         description="The best guess at which of nine parts of the image the defect is in; null for a pass."

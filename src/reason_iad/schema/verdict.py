@@ -14,6 +14,9 @@ SHOWN: dict[Verdict, str] = {
     "pass": "pass", "review": "needs a person", "defect": "defect", "unjudged": "cannot be judged",
 }  # fmt: skip
 
+ALONE = "No good part to compare with: this is the model's opinion alone."
+"""What people are told first of a result for which there was nothing to compare with."""
+
 
 class OperatingPoint(BaseModel):
     """Thresholds that known parts of the same product set (`operating_point.py`)."""
