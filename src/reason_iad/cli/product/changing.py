@@ -101,7 +101,7 @@ defects_option = option(INPUT, "--defects", type=ExistingPath(file_okay=False), 
 @option(
     METHOD, "--fit", is_flag=True,
     help="Let the embedded model have a say in the verdicts, where it helps. This takes a few minutes. For other "
-    "models, and for later, there is: reason-iad product fit",
+    "models, and for later, `reason-iad product fit` does the same.",
 )  # fmt: skip
 @products_option
 def create(
