@@ -127,7 +127,7 @@ def _by_product(engine: Engine, job: Job, chosen: ChosenProduct) -> PartInspecto
     return PartInspector(
         kind, None if engine.detect else engine.load, always=always, category=job.category, config=engine.config,
         joint=found.joint, advice=found.advice,
-        watch=ScoreWatch(product, kind.sha256, kind.expert.left_out) if chosen.remember else None,
+        watch=ScoreWatch(product, kind.sha256, kind.left_out) if chosen.remember else None,
     )  # fmt: skip
 
 

@@ -42,6 +42,11 @@ class PartKind:
     least_px: float | None = None
     known: KnownDefects | None = None
 
+    @property
+    def left_out(self) -> tuple[float, ...]:
+        """Scores of good images, each left out: what limits and drift are measured by."""
+        return self.expert.left_out if self.known is None else self.known.left_out
+
     def assess(self, look: Look, area: Area | None = None) -> Assessment:
         """What good images and labelled defects together say of a picture.
 

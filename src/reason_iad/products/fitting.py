@@ -145,7 +145,7 @@ def find_fit(product: Product, kind: PartKind, model: str, config: str, *, alway
     if not found.helps:
         return Found(None, NO_HELP)
     asked = Asked(product.settings.false_alarms, product.settings.missed, always)
-    return Found(joint_of(found, asked, kind.expert.left_out, model, fit.begin.prompted))
+    return Found(joint_of(found, asked, kind.left_out, model, fit.begin.prompted))
 
 
 def fit_model(
@@ -230,7 +230,7 @@ def _pictures(
     together = -(-len(good) // FOLDS)
     left_out: dict[str, PartKind] = {}
     for each in wanted:
-        judge_by = kind
+        judge_by = replace(kind, known=None) if each.part == "labelled" else kind  # else it looks like itself
         if each.good is not None:
             sha256 = product.good[each.good].sha256
             if sha256 not in left_out:

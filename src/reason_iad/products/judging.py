@@ -48,7 +48,7 @@ def part_kind(product: Product, progress: Progress = no_progress) -> PartKind:
         defective = defect_scores(product, expert, known, known_from(product, learnt), progress)
     return PartKind(
         name=product.name,
-        sha256=learnt,
+        sha256=learnt if known is None else known_from(product, learnt),
         expert=expert,
         limits=limits(left_out, settings.false_alarms, defective, settings.missed),
         good={each.sha256: each.path for each in product.good},
