@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from reason_iad.errors import ConfigError
-from reason_iad.expert.conformal import Limits, limits
+from reason_iad.expert.conformal import Limits
 from reason_iad.images import load_image
-from reason_iad.products.deriving import Lazily, Progress, learnt_from, no_progress, product_expert
+from reason_iad.products.deriving import Lazily, Progress, learnt_from, no_progress
 from reason_iad.products.editing import counted
+from reason_iad.products.judging import part_kind
 from reason_iad.products.product import Product, sizes
 from reason_iad.schema.record import Record
 
@@ -105,11 +106,11 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
     """
     from reason_iad.expert.normality.checks import conspicuous, worth_of_more
 
-    expert, test, untested = _weighed_expert(product, progress)
+    kind = part_kind(product, progress)
+    expert, promise = kind.expert, kind.limits
+    test, untested = _tested(product, expert, progress)
     known = [_Known(each.type, expert.assess(load_image(each.path))) for each in product.defects]
     scores = [each.score for each in known]
-    missed = product.settings.missed
-    promise = limits(expert.left_out, product.settings.false_alarms, scores if missed is not None else (), missed)
     found = conspicuous(Lazily(product.good), expert, promise.pass_below, progress)
     detection = () if test is None else _detection(product, test)
     remarks = _remarks(product, found)
@@ -119,7 +120,7 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
         product=product.name, good=len(product.good), views=dict(views), sizes=sizes(product.good),
         scale=product.settings.scale, promise=words, pass_below=promise.pass_below,
         defect_from=promise.defect_from if math.isfinite(promise.defect_from) else None,
-        good_scores=expert.left_out, defect_scores=tuple(scores), labelled=_labelled(known, promise),
+        good_scores=kind.left_out, defect_scores=tuple(scores), labelled=_labelled(known, promise),
         remarks=remarks, detection=detection, untested=untested,
         advice=tuple(_advice(product, promise, worth_of_more(expert), detection, remarks)),
     )  # fmt: skip
@@ -158,25 +159,12 @@ class _Known:
         self.type, self.score, self.judged = type, seen.score, seen.likeness.reason is None
 
 
-def weighed_expert(product: Product, progress: Progress = no_progress) -> ProductExpert:
-    """The expert of a product, with the weights that its self-test chose, where it could be made.
-
-    Raises:
-        ProductError, ImageError, OutputError, ModelError: as `product_expert`.
-    """
-    return _weighed_expert(product, progress)[0]
-
-
-def _weighed_expert(product: Product, progress: Progress) -> tuple[ProductExpert, SelfTest | None, str | None]:
-    """The same, and the self-test; or why there is none."""
-    from reason_iad.expert.normality.selftest import tuned
-
-    expert = product_expert(product, progress)
+def _tested(product: Product, expert: ProductExpert, progress: Progress) -> tuple[SelfTest | None, str | None]:
+    """The self-test; or why there is none."""
     try:
-        test = product_self_test(product, expert, progress)
+        return product_self_test(product, expert, progress), None
     except ConfigError as error:
-        return expert, None, str(error)
-    return tuned(expert, test), test, None
+        return None, str(error)
 
 
 def _detection(product: Product, test: SelfTest) -> tuple[Detection, ...]:
