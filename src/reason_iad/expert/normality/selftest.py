@@ -162,7 +162,7 @@ def self_test(
         count: how many defects are drawn, at most.
         seed: at least 0; the same one draws the same defects.
         families: what is drawn.
-        weigh: whether defects are looked for with the weights that the self-test chooses, instead of those in force.
+        weigh: whether defects are looked for with the weights that the self-test chooses; else with those in force.
         progress: told how far it is.
 
     Raises:
