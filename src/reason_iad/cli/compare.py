@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reason_iad.schema.comparison import PartComparison
 
 _CODES = {"same": 0, "different": EXIT_DEFECT, "unjudged": EXIT_UNJUDGED}
-_SHOWN = {"same": ("NO DIFFERENCE", "green"), "different": ("DIFFERENT", "red"),
+_SHOWN = {"same": ("NO CLEAR DIFFERENCE", "green"), "different": ("DIFFERENT", "red"),
           "unjudged": ("CANNOT BE COMPARED", "magenta")}  # fmt: skip
 _MOST = 8
 """Places that are listed on the screen; the others are counted."""
@@ -107,6 +107,8 @@ def compare(
     """Compare two parts, A and B: what differs, and where.
 
     A and B are images of the same kind of part. Places are given as they lie in A.
+    A place is found if it differs clearly more than the rest of the picture. Fine cracks on rough surfaces
+    can be missed: make a product for such parts.
 
     \b
     reason-iad compare new.png old.png --report out.html

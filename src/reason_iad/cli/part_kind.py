@@ -86,6 +86,12 @@ def check_choice(chosen: ChosenProduct | None, engine: Engine, references: tuple
     if references:
         raise ConfigError("--product has its own good images. Leave out --reference, or leave out --product.")
     context = click.get_current_context()
+    source = context.get_parameter_source("check_picture")
+    if source is not None and source.name != "DEFAULT":
+        raise ConfigError(
+            "--check-picture and --no-check-picture cannot be used with --product. A picture that does not show "
+            "the product is never judged."
+        )
     for name in _NOT_TOGETHER:
         source = context.get_parameter_source(name)
         if source is not None and source.name != "DEFAULT":

@@ -146,6 +146,9 @@ def _used(result: Reply) -> Rows:
 def _how(result: Inspection | Reply) -> Rows:
     versions: Versions = result.versions
     seconds = result.timings_ms.get("total", 0.0) / 1000
+    product = result.evidence.product
+    if product is not None and not product.model_asked and result.method != "detect":
+        return [("model", f"was not asked: the comparison is certain, {seconds:.1f} s")]
     return [("model", f"{versions.model.name} (method {result.method}, seed {result.seed}), {seconds:.1f} s")]
 
 

@@ -19,7 +19,9 @@ def facts_about(inspection: Inspection) -> tuple[tuple[str, str], ...]:
     origin = _ORIGINS[category.origin]
     if category.origin == "gallery" and category.score is not None and category.margin is not None:
         origin += f", similarity {category.score:.2f}, lead {category.margin:.2f}"
-    facts = [("Product", f"{category.name} ({origin})" if category.name else "not known")]
+    product = inspection.evidence.product
+    named = f"{category.name} ({origin})" if category.name else "not known"
+    facts = [("Product", product.name if product and product.name else named)]
     if kind := inspection.in_words("type"):
         facts.append(("Suspected type" if inspection.verdict == "review" else "Type of defect", kind))
     if region:

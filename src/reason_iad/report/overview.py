@@ -38,8 +38,8 @@ NAMES = {
 SIDE, QUALITY = 208, 62
 """Longest side of a small picture in pixels, and quality of its compression."""
 COLUMNS = (
-    "image", "verdict", "probability", "threshold", "good_parts", "type", "place", "x", "y", "width", "height",
-    "share", "findings", "report", "error",
+    "image", "verdict", "probability", "threshold", "score", "limit", "good_parts", "type", "place",
+    "x", "y", "width", "height", "share", "findings", "report", "error",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _MARK = ((255, 255, 255), 7), ((255, 45, 32), 4)
@@ -55,6 +55,7 @@ class Part:
         name: the same, below the folder that all parts have in common.
         verdict: one of `ORDER`.
         probability, threshold: of a defect; None where it was not inspected, or could not be judged.
+        score, limit: of a product, from which on a part is defective; None without one.
         good_parts: with how many it was compared; None where it was not inspected.
         type, place: of the defect; empty for a pass.
         claimed: type and place as people read them.
@@ -71,6 +72,8 @@ class Part:
     verdict: str
     probability: float | None = None
     threshold: float | None = None
+    score: float | None = None
+    limit: float | None = None
     good_parts: int | None = None
     type: str = ""
     place: str = ""
@@ -89,7 +92,10 @@ class Part:
 
     @property
     def sure(self) -> str:
-        """The probability of a defect."""
+        """The probability of a defect, or the score of a product with its limit."""
+        if self.score is not None and self.probability is not None:
+            limit = "" if self.limit is None else f", limit {self.limit:.1f}"
+            return f"score {self.score:.1f}{limit}"
         if self.probability is None or self.threshold is None:
             return ""
         return percent(self.probability, (self.threshold,))
@@ -109,8 +115,9 @@ class Part:
         box = self.box
         place = ("",) * 4 if box is None else tuple(map(str, (box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1)))
         numbers = ("" if each is None else in_digits(each) for each in (self.probability, self.threshold))
+        scores = ("" if each is None else f"{each:.4f}" for each in (self.score, self.limit))
         return (
-            self.image, self.verdict, *numbers, "" if self.good_parts is None else str(self.good_parts),
+            self.image, self.verdict, *numbers, *scores, "" if self.good_parts is None else str(self.good_parts),
             self.type, self.place, *place,
             "" if self.share is None else f"{self.share:.6g}", str(self.findings), printable(self.report),
             self.error,
@@ -148,7 +155,7 @@ class Overview:
             picture: its pixels; None leaves its picture out.
             report: its report; None without one.
         """
-        region = result.region
+        region, product = result.region, result.evidence.product
         said = [(result.in_words(fact) or "").removeprefix("not clear, ") for fact in ("type", "place")]
         self._parts[result.image.name] = Part(
             image=result.image.name,
@@ -156,6 +163,8 @@ class Overview:
             verdict=result.verdict,
             probability=None if nothing_is_known(result) else result.probability,
             threshold=None if nothing_is_known(result) else result.threshold,
+            score=None if product is None else product.score,
+            limit=None if product is None else product.defect_from,
             good_parts=result.good_parts_used,
             type=result.defect_type or "",
             place="" if region is None else region.place,

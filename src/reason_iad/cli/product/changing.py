@@ -121,6 +121,7 @@ def create(
         name, good, defects=() if defects is None else defects, settings=settings, tell=say
     )
     _finish(made, 0)
+    say(f"Next, see how well it will work: reason-iad product check {made.name}")
     if fit:
         fit_embedded(made)
 

@@ -41,10 +41,10 @@ APART = 0.8
 """Good parts never lie turned so if all of them are told from all turned copies, by this share of the usual gap."""
 
 TEXTS: Mapping[str, str] = {
-    "dark": "The picture is much darker than the good ones.",
-    "bright": "The picture is much brighter than the good ones.",
-    "blurred": "The picture is blurred, compared with the good ones.",
-    "shape": "The picture has another shape than the good ones.",
+    "dark": "The picture is much darker than the good ones, or shows another part.",
+    "bright": "The picture is much brighter than the good ones, or shows another part.",
+    "blurred": "The picture is blurred, compared with the good ones, or shows another part.",
+    "shape": "The picture has other proportions, width to height, than the good ones.",
     "grain": "The picture is out of focus, or shows the part larger or smaller than the good ones do.",
     "turned": "The part is turned or mirrored, compared with the good ones.",
     "other": "The picture does not look like the good ones. It may show another part, or only a piece of it.",

@@ -148,7 +148,6 @@ def self_test(
     count: int = COUNT,
     seed: int = 0,
     families: Mapping[str, Family] = FAMILIES,
-    weigh: bool = False,
     progress: Progress = silent,
 ) -> SelfTest:
     """Draw defects on good pictures, and see which of them the expert finds.
@@ -162,7 +161,6 @@ def self_test(
         count: how many defects are drawn, at most.
         seed: at least 0; the same one draws the same defects.
         families: what is drawn.
-        weigh: whether defects are looked for with the weights that the self-test chooses; else with those in force.
         progress: told how far it is.
 
     Raises:
@@ -178,11 +176,10 @@ def self_test(
     separates = _separates(expert.left_out_numbers, [found.numbers for found in seen], labelled)
     power = POWER_LABELLED if len(labelled) >= LABELLED else POWER
     weights = {name: _weight(name, area, power) for name, area in separates.items() if prior(name)}
-    changed = reweighted(expert, expert.left_out_numbers, weights) if weigh else expert
-    limit = limits(changed.left_out, max(false_alarms, 1 / (1 + len(changed.left_out)))).pass_below
+    limit = limits(expert.left_out, max(false_alarms, 1 / (1 + len(expert.left_out)))).pass_below
     return SelfTest(
         seed=seed, images=len({found.image for found in seen}), limit=limit, weights=weights, separates=separates,
-        trials=tuple(_trial(changed, limit, found) for found in seen),
+        trials=tuple(_trial(expert, limit, found) for found in seen),
     )  # fmt: skip
 
 
