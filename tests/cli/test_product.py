@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from safetensors.torch import save_file
 from tests.parts import plate, save
 
 from reason_iad.cli import main
@@ -201,9 +202,16 @@ def test_drop_export_import_and_remove(bracket: Path, folder: Path, call: Call) 
     assert Products().names() == ("three", "two")
 
 
-def test_an_encoder_may_be_a_folder(bracket: Path, folder: Path, call: Call) -> None:
+def test_an_encoder_may_be_a_folder(
+    bracket: Path, folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "vit").mkdir()
     (folder / "vit" / "config.json").write_text('{"model_type": "vit"}')
+    refused = call("set", "bracket", "--encoder", "vit", code=2)
+    assert "safetensors" in refused.stderr
+    assert Product.read(bracket).settings.encoder == "efficientnet_lite0"
+    save_file({}, folder / "vit" / "model.safetensors")
+    monkeypatch.setattr(changing, "derive", lambda *_: None)  # it would need weights
     call("set", "bracket", "--encoder", "vit")
     assert Product.read(bracket).settings.encoder == str(folder / "vit")
     assert "folder of this machine" in call("export", "bracket", "b.zip").stderr

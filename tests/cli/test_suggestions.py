@@ -23,7 +23,7 @@ Make = Callable[..., Path]
         (["inspekt", "part.png"], "There is no command 'inspekt'. Did you mean 'inspect'?"),
         (["bench", "rum"], "There is no command 'rum'. Did you mean 'run'?"),
         (["knowledge", "chek"], "There is no command 'chek'. Did you mean 'check'?"),
-        (["xyz"], "There is no command 'xyz'. Choose one of: inspect, ask, demo"),
+        (["xyz"], "There is no command 'xyz'. Choose one of: inspect, compare, ask, demo"),
         (["inspect", "{part}", "--referense", "good.png"], "'--reference'"),
         (["inspect", "{part}", "--method", "ful"], "'ful' is not possible here. Did you mean 'full'?"),
         (["bench", "report", "x", "--format", "htm"], "Did you mean 'html'?"),

@@ -88,7 +88,7 @@ def test_a_map_below_zero_is_refused() -> None:
 def test_an_inspection_uses_the_detector_that_its_configuration_names() -> None:
     pictures = plate(9, hole=True).pixels, [plate(seed).pixels for seed in range(3)]
     built_in, by_name = (
-        Inspector(FakeBackbone(), config=InspectorConfig(method="direct", detector=name))
+        Inspector(FakeBackbone(), config=InspectorConfig(method="direct", detector=name, check_picture=False))
         .inspect(pictures[0], references=pictures[1])
         .evidence.anomaly_map
         for name in (None, "distance")
@@ -106,7 +106,7 @@ def test_older_results_can_be_continued_without_a_detector() -> None:
 def test_the_built_in_comparison_has_a_name_too() -> None:
     pictures = plate(9, hole=True).pixels, [plate(seed).pixels for seed in range(3)]
     plain, named = (
-        Inspector(FakeBackbone(), config=InspectorConfig(method="direct", detector=name))
+        Inspector(FakeBackbone(), config=InspectorConfig(method="direct", detector=name, check_picture=False))
         .inspect(pictures[0], references=pictures[1])
         .evidence.anomaly_map
         for name in (None, "suspicion")

@@ -52,13 +52,17 @@ def change_settings(
     Raises:
         ConfigError: a value is out of its range, or two do not go together.
         ImageError: an area cannot be used.
+        ModelError: the folder of the encoder is no model.
     """
     copies: list[Copy] = []
     update = dict(values)
     if "encoder" in update:
         from reason_iad.expert.encoders import check_encoder
+        from reason_iad.expert.encoders.model_directory import check_directory
 
         check_encoder(str(update["encoder"]))
+        if Path(str(update["encoder"])).is_dir():
+            check_directory(Path(str(update["encoder"])))
     for name, path in areas.items():
         update[name] = None
         if path is not None:
