@@ -29,7 +29,7 @@ nitpick_ignore_regex = [
     # types of other packages, whose documentation is not read: the site is built without a network
     (r"py:.*", r"(collections|datetime|typing|os|pathlib|Path|PIL|Image|numpy|np|torch|pydantic|click)(\..*)?"),
     # names of this package that are not public, and that the sentence beside them explains
-    (r"py:.*", r"(.*\.)?(Backbone|ChatModel|Embedder|EntryKind|Intent|LateFusion|LoadedImage|Mode)"),
+    (r"py:.*", r"(.*\.)?(Backbone|ChatModel|Embedder|EntryKind|Intent|LateFusion|LoadedImage|Mode|Setup)"),
 ]
 
 html_theme = "furo"

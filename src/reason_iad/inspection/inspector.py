@@ -135,7 +135,7 @@ class Inspector:
 
     @property
     def setup(self) -> Setup:
-        """What inspections share: model, knowledge, configuration, and what was computed from references."""
+        """Model, knowledge, configuration and what was computed from references, as other inspectors use them."""
         return self._setup
 
     @property
