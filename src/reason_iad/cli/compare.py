@@ -11,7 +11,7 @@ from reason_iad.backbones.chat_use import TIMEOUT, check_use
 from reason_iad.cli import EXIT_DEFECT, EXIT_UNJUDGED
 from reason_iad.cli.checks import check_device, check_model, check_output, make_folder
 from reason_iad.cli.headings import MODEL, OUTPUT, REFERENCES, VERDICT, HeadedCommand, option
-from reason_iad.cli.options import base_url_option, device_option, threads_option, timeout_option
+from reason_iad.cli.options import base_url_option, device_option, formats_option, threads_option, timeout_option
 from reason_iad.cli.outputs import STDOUT, chosen_formats
 from reason_iad.cli.product.values import Scale
 from reason_iad.errors import ConfigError, OutputError
@@ -84,12 +84,7 @@ _MOST = 8
     metavar="DIR",
     help="Write files for other programs into this folder: A with what was found, mask, COCO and LabelMe.",
 )
-@option(
-    OUTPUT,
-    "--formats",
-    metavar="NAMES",
-    help="What to export, with commas between: overlay, mask, coco, labelme.  [default: all]",
-)
+@formats_option
 @option(
     OUTPUT,
     "--json",

@@ -18,7 +18,13 @@ from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, VERDICT, option
 from reason_iad.cli.job import Job
 from reason_iad.cli.listing import Listing
-from reason_iad.cli.options import category_option, check_picture_option, engine_options, reference_option
+from reason_iad.cli.options import (
+    category_option,
+    check_picture_option,
+    engine_options,
+    formats_option,
+    reference_option,
+)
 from reason_iad.cli.outputs import STDOUT, check_export, check_outputs, chosen_formats
 from reason_iad.cli.part_kind import (
     ChosenProduct,
@@ -85,12 +91,7 @@ _CODES = {
     metavar="DIR",
     help="Write files for other programs into this folder: pictures with what was found, masks, COCO and LabelMe.",
 )
-@option(
-    OUTPUT,
-    "--formats",
-    metavar="NAMES",
-    help="What to export, with commas between: overlay, mask, coco, labelme.  [default: all]",
-)
+@formats_option
 @option(
     OUTPUT,
     "--json",

@@ -73,6 +73,10 @@ threads_option = option(
     MODEL, "--threads", type=click.IntRange(1, 256), metavar="N", callback=_set_up_threads,
     help="Use this many processor cores. Without it, all of them are used.",
 )  # fmt: skip
+formats_option = option(
+    OUTPUT, "--formats", metavar="NAMES",
+    help="What to export, with commas between: overlay, mask, coco, labelme.  [default: all]",
+)  # fmt: skip
 format_option = option(
     OUTPUT, "--format", "format_", type=Choice(["md", "json"]), default="md", show_default=True,
     help="Print tables (md) or JSON.",

@@ -14,9 +14,10 @@ from pydantic import Field
 from reason_iad.errors import ConfigError
 from reason_iad.expert.conformal import Limits
 from reason_iad.images import load_image
-from reason_iad.products.deriving import Lazily, Progress, learnt_from, no_progress
+from reason_iad.products.deriving import good_pictures, learnt_from
 from reason_iad.products.editing import counted
 from reason_iad.products.judging import part_kind
+from reason_iad.products.learning import Progress, no_progress
 from reason_iad.products.product import Product, sizes
 from reason_iad.schema.record import Record
 
@@ -111,7 +112,7 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
     test, untested = _tested(product, expert, progress)
     known = [_Known(each.type, expert.assess(load_image(each.path))) for each in product.defects]
     scores = [each.score for each in known]
-    found = conspicuous(Lazily(product.good), expert, promise.pass_below, progress)
+    found = conspicuous(good_pictures(product), expert, promise.pass_below, progress)
     detection = () if test is None else _detection(product, test)
     remarks = _remarks(product, found)
     words = f"{STOOD_IN} {promise.in_words()}" if expert.stood_in else promise.in_words()
@@ -144,7 +145,7 @@ def product_self_test(product: Product, expert: ProductExpert, progress: Progres
     if test is None:
         labelled = [expert.assess(load_image(each.path)).numbers for each in product.defects]
         test = self_test(
-            expert, Lazily(product.good), false_alarms=product.settings.false_alarms, labelled=labelled,
+            expert, good_pictures(product), false_alarms=product.settings.false_alarms, labelled=labelled,
             progress=progress,
         )  # fmt: skip
         product.make_cache()

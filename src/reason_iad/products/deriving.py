@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol, overload
+from typing import TYPE_CHECKING
 
-from reason_iad.errors import MemoryBankError, ProductError
-from reason_iad.files import hold
+from reason_iad.errors import ProductError
+from reason_iad.products.learning import Lazily, Learning, Progress, kept_expert, kept_where, no_progress
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reason_iad.expert.normality.area import Area
     from reason_iad.expert.normality.expert import ProductExpert
     from reason_iad.expert.normality.looks import Eyes
     from reason_iad.expert.normality.where import Where
-    from reason_iad.images import LoadedImage
-    from reason_iad.products.product import GoodImage, Product
+    from reason_iad.products.product import Product
 
-EXPERT, WHERE = "expert", "where"
-"""Folders of the cache."""
-LOCK = "learning.lock"
 REVISION = 2
 """Raised whenever the same images give another expert."""
-WAIT = 600.0
-"""Seconds to wait for another process that is learning the same product."""
-
-
-class Progress(Protocol):
-    """Is told how far a step is: what is done, and how much of it."""
-
-    def __call__(self, step: str, done: int, total: int, /) -> None:
-        """`done` of `total` things of a step are done."""
-
-
-def no_progress(step: str, done: int, total: int, /) -> None:
-    """Shows nothing."""
 
 
 def derive(product: Product, progress: Progress = no_progress) -> None:
@@ -53,32 +32,15 @@ def derive(product: Product, progress: Progress = no_progress) -> None:
 
 
 def product_expert(product: Product, progress: Progress = no_progress) -> ProductExpert:
-    """The expert of a product: read from its cache, or learnt and kept there. One process learns, others wait.
+    """The expert of a product: read from its cache, or learnt and kept there.
 
     Raises:
         ProductError: the product has no good image.
         ImageError, OutputError, ModelError: as `derive`.
     """
-    from reason_iad.expert.normality.learning import learn
-    from reason_iad.expert.normality.storing import load_expert, save_expert, shelves
-
     if not product.good:
         raise ProductError(f"The product '{product.name}' has no good image; add some with `product add --good`.")
-    eyes, area = product_eyes(product), product_area(product)
-    folder, wanted = product.cache_dir / EXPERT, learnt_from(product, eyes)
-    try:
-        return load_expert(folder, eyes, wanted, area)
-    except MemoryBankError:
-        product.make_cache()
-    with ExitStack() as learning:
-        learning.callback(hold(product.cache_dir / LOCK, wait=WAIT).release)
-        try:  # somebody else may have learnt it while this process waited
-            return load_expert(folder, eyes, wanted, area)
-        except MemoryBankError:
-            pass
-        expert = learn(Lazily(product.good), eyes, progress, shelves(folder, len(eyes.sizes)), area)
-        save_expert(expert, folder, wanted)
-    return load_expert(folder, eyes, wanted, area)
+    return kept_expert(_learning(product, product_eyes(product)), progress)
 
 
 def product_where(product: Product, expert: ProductExpert, progress: Progress = no_progress) -> Where:
@@ -87,53 +49,19 @@ def product_where(product: Product, expert: ProductExpert, progress: Progress = 
     Raises:
         ImageError, OutputError, ModelError: as `derive`.
     """
-    wanted = learnt_from(product, expert.eyes)[:16]
-    folder = product.cache_dir / WHERE / wanted
-    images = [each.sha256 for each in product.good]
-    try:
-        return kept_where(folder, expert, images)
-    except MemoryBankError:
-        product.make_cache()
-    with ExitStack() as learning:
-        learning.callback(hold(product.cache_dir / LOCK, wait=WAIT).release)
-        return kept_where(folder, expert, images, Lazily(product.good), progress)
+    return kept_where(_learning(product, expert.eyes), expert, progress)
 
 
-def kept_where(
-    folder: Path,
-    expert: ProductExpert,
-    images: Sequence[str],
-    good: Sequence[LoadedImage] | None = None,
-    progress: Progress = no_progress,
-) -> Where:
-    """The memory in a folder, or learnt and kept there.
-
-    Args:
-        folder: of the memory; others beside it are of older states, and go.
-        expert: of the same good images.
-        images: their hashes.
-        good: the images themselves; None: nothing is learnt.
-        progress: told how far it is.
-
-    Raises:
-        MemoryBankError: there is none that fits, and nothing is to be learnt.
-        OutputError: it cannot be written.
-    """
-    import shutil
-
-    from reason_iad.expert.normality.where import fine_encoder, learn_where, load_where, save_where, where_shelf
-
-    area, encoder = expert.area, fine_encoder(expert.eyes.encoders[-1])
-    try:
-        return load_where(folder, encoder, images, area)
-    except MemoryBankError:
-        if good is None:
-            raise
-    shutil.rmtree(folder.parent, ignore_errors=True)
-    one_way = len(expert.likeness.turned) > 0
-    where = learn_where(_Watched(good, progress), encoder, one_way=one_way, area=area, shelf=where_shelf(folder))
-    save_where(where, folder)
-    return where
+def _learning(product: Product, eyes: Eyes) -> Learning:
+    """What is learnt of a product, and where it is kept."""
+    return Learning(
+        files={each.sha256: each.path for each in product.good},
+        eyes=eyes,
+        area=product_area(product),
+        learnt_from=learnt_from(product, eyes),
+        folder=product.cache_dir,
+        prepare=product.make_cache,
+    )
 
 
 def product_area(product: Product) -> Area:
@@ -173,41 +101,6 @@ def learnt_from(product: Product, eyes: Eyes) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-class _Watched(Sequence["LoadedImage"]):
-    """Images of which somebody is told when each is asked for."""
-
-    def __init__(self, images: Sequence[LoadedImage], progress: Progress) -> None:
-        self._images, self._progress = images, progress
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    @overload
-    def __getitem__(self, number: int) -> LoadedImage: ...
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[LoadedImage]: ...
-    def __getitem__(self, number: int | slice) -> LoadedImage | Sequence[LoadedImage]:
-        if isinstance(number, int):
-            self._progress("good images remembered in detail", number + 1, len(self))
-        return self._images[number]
-
-
-class Lazily(Sequence["LoadedImage"]):
-    """Images that are read when they are asked for, so that thousands need no memory."""
-
-    def __init__(self, images: Sequence[GoodImage]) -> None:
-        self._images = images
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    @overload
-    def __getitem__(self, number: int) -> LoadedImage: ...
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[LoadedImage]: ...
-    def __getitem__(self, number: int | slice) -> LoadedImage | Sequence[LoadedImage]:
-        from reason_iad.images import load_image
-
-        if isinstance(number, slice):
-            return Lazily(self._images[number])
-        return load_image(self._images[number].path)
+def good_pictures(product: Product) -> Lazily:
+    """The good images of a product, each read when it is asked for."""
+    return Lazily([each.path for each in product.good])

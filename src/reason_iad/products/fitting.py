@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 from reason_iad.errors import ConfigError, OutputError, ProductError
 from reason_iad.expert.joint import Asked, Joint, ModelSays, Scored, Trial, joint_of, least_good, scored
 from reason_iad.files import Log, write_atomic
-from reason_iad.products.deriving import Progress, no_progress
+from reason_iad.products.learning import Progress, no_progress
 from reason_iad.schema.record import Record
 
 if TYPE_CHECKING:
@@ -208,13 +208,15 @@ def begin_of(product: Product, kind: PartKind, model: str, config: str, prompted
 
 def _plan(product: Product, most: int) -> list[Wanted]:
     """The parts to ask about: a good one, then a defect drawn on it, and so on; labelled defects at the end."""
+    from reason_iad.expert.normality.learning import spread_out
+
     wanted = []
-    for turn, at in enumerate(_spread_out(len(product.good), most)):
+    for turn, at in enumerate(spread_out(len(product.good), most)):
         image = product.good[at]
         wanted.append(Wanted(f"good {image.sha256}", "good", at, image.path))
         wanted.append(Wanted(f"drawn {image.sha256} {turn}", "drawn", at, image.path, turn))
     labelled = product.defects
-    for at in _spread_out(len(labelled), most):
+    for at in spread_out(len(labelled), most):
         wanted.append(Wanted(f"labelled {labelled[at].sha256}", "labelled", None, labelled[at].path))
     return wanted
 
@@ -304,8 +306,3 @@ def _make_folder(folder: Path, product: Product) -> None:
 
 def _good(trials: Sequence[Trial]) -> int:
     return sum(trial.part == "good" for trial in trials)
-
-
-def _spread_out(count: int, most: int) -> list[int]:
-    """Numbers below `count`, at most so many, evenly spread."""
-    return sorted({round(at * (count - 1) / max(1, min(count, most) - 1)) for at in range(min(count, most))})

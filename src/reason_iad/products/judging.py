@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from reason_iad.files import write_atomic
-from reason_iad.products.deriving import Progress, learnt_from, no_progress, product_expert, product_where
+from reason_iad.products.deriving import learnt_from, product_expert, product_where
 from reason_iad.products.known import known_defects, known_from
+from reason_iad.products.learning import Progress, no_progress
 
 if TYPE_CHECKING:
     from reason_iad.expert.normality.examples import KnownDefects

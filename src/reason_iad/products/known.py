@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, overload
 
 from reason_iad.errors import MemoryBankError
 from reason_iad.files import hold
-from reason_iad.products.deriving import LOCK, WAIT, Lazily, Progress, no_progress
+from reason_iad.products.deriving import good_pictures
+from reason_iad.products.learning import LOCK, WAIT, Progress, no_progress
 
 if TYPE_CHECKING:
     from reason_iad.expert.normality.example_learning import Labelled
@@ -60,7 +61,7 @@ def known_defects(
             return load_defects(folder, spaces, wanted, labels)
         except MemoryBankError:
             pass
-        known = learn_defects(expert, _Labelled(product.defects), Lazily(product.good), progress)
+        known = learn_defects(expert, _Labelled(product.defects), good_pictures(product), progress)
         save_defects(known, folder, wanted)
     return load_defects(folder, spaces, wanted, labels)
 

@@ -20,6 +20,7 @@ from reason_iad.expert.memory.features import averaged, joined
 from reason_iad.expert.memory.shelf import Shelf
 from reason_iad.expert.memory.storage import load_memory, memory_shelf, save_memory
 from reason_iad.expert.normality.area import EVERYWHERE, Area
+from reason_iad.expert.normality.learning import Progress, silent
 from reason_iad.expert.normality.level import Level, memory_settings
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def learn_where(
     one_way: bool,
     area: Area = EVERYWHERE,
     shelf: Shelf | None = None,
+    progress: Progress = silent,
 ) -> Where:
     """Remember the fine patches of good images.
 
@@ -90,6 +92,7 @@ def learn_where(
         one_way: whether good parts always lie the same way, so that places can be compared.
         area: what counts of a picture.
         shelf: where patches are kept; None: in memory.
+        progress: told how far it is.
     """
     settings = memory_settings(len(good), NEAR if one_way else None)
     bank = MemoryBank.empty(encoder.name, encoder.sha256, settings, shelf)
@@ -97,6 +100,7 @@ def learn_where(
     def patches() -> Iterator[tuple[str, FeatureMap]]:
         for number in range(len(good)):
             image = good[number]
+            progress("good images remembered in detail", number + 1, len(good))
             yield image.sha256, _patches(encoder, area.painted(image.pixels))
 
     return Where(encoder, Level(SIZE, bank.with_images(patches())), area)
