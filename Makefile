@@ -1,12 +1,13 @@
 # From a bare clone: `make demo` and `make test` build .venv on first use; later runs start at once.
 # Variables: PYTHON (to build .venv with), TESTS (what `make test` runs), WORKERS, PYTEST_ARGS, DEMO_OUT.
+# One worker more than the two processors of a small machine: tests that wait for other processes leave one idle.
 
 PYTHON    ?= python3
 VENV      := .venv
 STAMP     := $(VENV)/.installed
 BIN       := $(VENV)/bin
 TESTS     ?= tests
-WORKERS   ?= 2
+WORKERS   ?= 3
 DEMO_OUT  ?= demo-out
 CODE      := src tests benchmarks
 

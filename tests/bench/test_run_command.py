@@ -74,12 +74,12 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def test_killed_three_times_and_resumed_the_answers_are_those_of_an_unbroken_run(
     start: Start, tmp_path: Path
 ) -> None:
-    questions = write_set(tmp_path / "set", images=20)
+    questions = write_set(tmp_path / "set", images=10)
     more = ("--method", "full,direct")
     assert run(questions, tmp_path / "unbroken", *more).exit_code == 0
     out = tmp_path / "broken"
     answers = out / "full" / "answers.jsonl"
-    for moment in sorted(random.Random().sample(range(1, 40), 3)):
+    for moment in sorted(random.Random().sample(range(1, 20), 3)):
         process = start(questions, out, *more, *(["--resume"] if out.exists() else []))
         wait_for_lines(process, answers, moment)
         process.kill()

@@ -11,7 +11,7 @@ import pytest
 from reason_iad.cli.demo import PARTS
 from reason_iad.knowledge import open_knowledge
 
-UNUSED = ("torch.distributed.tensor", "scipy.optimize", "lancedb", "matplotlib", "pandas")
+UNUSED = ("torch.distributed.tensor", "scipy.optimize", "scipy.ndimage", "lancedb", "matplotlib", "pandas")
 CODE = """
 import json, os, sys
 quick, part, good, *unused = sys.argv[1:]

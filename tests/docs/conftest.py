@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from reason_iad.config import METHODS, PRESETS
-from reason_iad.expert.normality import selftest
+from reason_iad.expert.normality import learning, selftest
 
 from .substitutions import EMBEDDED
 
@@ -83,6 +83,7 @@ def workplace(prepared: Path, one_model: None, tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(folder)
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     monkeypatch.setenv("REASON_IAD_PRODUCTS", str(folder / "products"))
+    monkeypatch.setattr(learning, "TURNED", 1)
     monkeypatch.setattr(selftest, "self_test", functools.partial(selftest.self_test, count=8))
     return folder
 

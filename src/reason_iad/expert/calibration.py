@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import ndimage
 
 from reason_iad.errors import ConfigError
+from reason_iad.expert.connected import connected
 from reason_iad.expert.distance import Residuals, residual_map
 from reason_iad.expert.encoders.base import FeatureMap
 
@@ -153,5 +153,5 @@ def build_expert(
 
 def largest_region(above: torch.Tensor) -> float:
     """Share of the image covered by the largest 8-connected region of a (rows, columns) mask, in [0, 1]."""
-    labels, count = ndimage.label(above.cpu().numpy(), structure=np.ones((3, 3)))
+    labels, count = connected(above.cpu().numpy())
     return float(np.bincount(labels.ravel())[1:].max() / labels.size) if count else 0.0

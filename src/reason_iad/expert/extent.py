@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from reason_iad.expert.calibration import AnomalyMap
+from reason_iad.expert.connected import connected, highest_near, span
 from reason_iad.expert.suspicion import GREY_FLOOR, USUAL_PIXELS, spot, suspicion
 from reason_iad.schema import Box
 
@@ -41,7 +41,8 @@ def region_box(found: AnomalyMap, width: int, height: int, place: int | None = N
     at = _spot(found, place, rows, columns)
     if above[at] <= 0:
         return None
-    ((y, x),) = ndimage.find_objects(_around(above >= NARROW * above[at], at).astype(int))
+    around = _around(above >= NARROW * above[at], at)
+    y, x = span(around, 0), span(around, 1)
     return Box(
         x1=x.start * width // columns,
         y1=y.start * height // rows,
@@ -78,6 +79,6 @@ def _spot(found: AnomalyMap, place: int | None, rows: int, columns: int) -> Spot
 def _around(inside: Mask, at: Spot) -> Mask:
     """The pieces of a mask that hang together with the one at a spot, across small gaps."""
     reach = 2 * round(GAP * max(inside.shape)) + 1
-    labels, _ = ndimage.label(ndimage.maximum_filter(inside, reach), structure=np.ones((3, 3)))
+    labels, _ = connected(highest_near(inside.astype(np.uint8), reach) > 0)
     piece: Mask = inside & (labels == labels[at]) & (labels > 0)
     return piece

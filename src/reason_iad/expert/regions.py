@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+
+from reason_iad.expert.connected import connected, highest_near, span
 
 HALF, STEEP = 0.5, 0.75
 """Shares of its peak down to which a region grows: half, or three quarters where half runs into a higher one."""
@@ -29,7 +30,6 @@ TRIES = 8
 Values = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Point = tuple[int, int]
-_CORNERS = np.ones((3, 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _grown(fine: Values, level: float, most: int) -> list[Mask]:
         if taken[peak.at]:
             continue
         for share in (HALF, STEEP):
-            labels, _ = ndimage.label(fine >= max(level, share * peak.value), structure=_CORNERS)
+            labels, _ = connected(fine >= max(level, share * peak.value))
             region: Mask = labels == labels[peak.at]
             if not (region & taken).any():
                 taken |= region
@@ -143,12 +143,10 @@ def _grown(fine: Values, level: float, most: int) -> list[Mask]:
 def _peaks(fine: Values, level: float, most: int) -> Iterator[_Peak]:
     """Places that are as high as anything near them, the highest first."""
     reach = 2 * max(1, round(GAP * max(fine.shape))) + 1
-    labels, count = ndimage.label(
-        (fine >= level) & (fine == ndimage.maximum_filter(fine, reach)), structure=_CORNERS
-    )
+    labels, count = connected((fine >= level) & (fine == highest_near(fine, reach)))
     if not count:
         return
-    first = np.unique(labels, return_index=True)[1][-count:]
+    first = np.sort(np.unique(labels, return_index=True)[1][-count:])
     rows, columns = np.unravel_index(first, fine.shape)
     for at in sorted(zip(rows.tolist(), columns.tolist(), strict=True), key=lambda at: -fine[at])[:most]:
         yield _Peak(float(fine[at]), at)
@@ -160,7 +158,7 @@ def _joined(found: list[Mask]) -> Iterator[Mask]:
         return
     every: Mask = np.any(found, axis=0)
     reach = 2 * round(GAP * max(every.shape) / 2) + 1
-    labels, count = ndimage.label(ndimage.maximum_filter(every, reach), structure=_CORNERS)
+    labels, count = connected(highest_near(every.astype(np.uint8), reach) > 0)
     for number in range(1, count + 1):
         yield every & (labels == number)
 
@@ -170,13 +168,13 @@ def _described(region: Mask, fine: Values, ratio: tuple[float, float]) -> Marked
     import cv2
 
     across, down = ratio
-    ((rows, columns),) = ndimage.find_objects(region.astype(np.int8))
+    rows, columns = (span(region, axis) for axis in (0, 1))
     box = (
         int(columns.start * across), int(rows.start * down),
         int(np.ceil(columns.stop * across)), int(np.ceil(rows.stop * down)),
     )  # fmt: skip
     weight = np.where(region, fine, 0)[rows, columns]
-    y, x = map(float, ndimage.center_of_mass(weight))
+    y, x = (float(np.average(np.arange(weight.shape[axis]), weights=weight.sum(1 - axis))) for axis in (0, 1))
     corners = (_outline(region[rows, columns]) + np.array((columns.start, rows.start))) * np.array(ratio)
     sides = cv2.minAreaRect(corners.astype(np.float32))[1]
     return Marked(

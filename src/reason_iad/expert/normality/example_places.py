@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from reason_iad.expert.connected import connected
+
 if TYPE_CHECKING:
     from reason_iad.expert.normality.looks import Look
     from reason_iad.expert.normality.space import Space
@@ -33,11 +35,10 @@ def place_of_defect(excess: torch.Tensor, marked: Mask | None) -> Cells:
         marked: (h, w) True inside the place.
     """
     import cv2
-    from scipy import ndimage
 
     above: Cells = excess.clamp_min(0).numpy().astype(np.float32)
     if marked is None:
-        labels, _ = ndimage.label(above >= HALF * above.max(), structure=np.ones((3, 3)))
+        labels, _ = connected(above >= HALF * above.max())
         here: Mask = labels == labels[np.unravel_index(int(above.argmax()), above.shape)]
     else:
         touched = shares(marked, above.shape) > TOUCHED
