@@ -155,6 +155,23 @@ def test_set_and_take_away(bracket: Path, call: Call) -> None:
     assert settings.false_alarms == 0.02
 
 
+def test_the_limits_are_shown_and_a_change_says_how_they_moved(bracket: Path, make_image: Make, call: Call) -> None:
+    shown = call("show", "bracket").stdout
+    assert "Parts with a score from" in shown or "Parts with a score below" in shown
+    assert "Changed copies" not in shown and "promise" in shown
+    before = json.loads(call("show", "bracket", "--json").stdout)["limits"]
+    make_image("late.png", 130)
+    said = " ".join(call("add", "bracket", "--good", "late.png").stderr.split())
+    after = json.loads(call("show", "bracket", "--json").stdout)["limits"]
+    assert before["pass_below"] != after["pass_below"]
+    assert (
+        f"{after['pass_below']:.2f}" in said
+        and f"Before: Parts with a score below {before['pass_below']:.2f}" in said
+    )
+    (bracket / ".cache" / "limits.json").unlink()
+    assert "not set yet" in call("show", "bracket").stdout
+
+
 def test_show_list_and_history(bracket: Path, call: Call) -> None:
     shown = call("show", "bracket").stdout
     assert "3 (back 1, front 2), 32x32 pixels" in shown and "1 (scratch 1)" in shown

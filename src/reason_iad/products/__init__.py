@@ -13,9 +13,9 @@ A product is an unchanging value; each change gives a new one. docs/products.md 
 from __future__ import annotations
 
 from reason_iad.products.catalogue import VARIABLE, Products, products_folder
-from reason_iad.products.deriving import derive
 from reason_iad.products.exchange import export
 from reason_iad.products.gathering import GivenDefect, Tell, find_defects
+from reason_iad.products.judging import derive
 from reason_iad.products.learning import Progress
 from reason_iad.products.lengths import Length
 from reason_iad.products.product import DefectImage, GoodImage, Product

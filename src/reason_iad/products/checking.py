@@ -18,6 +18,7 @@ from reason_iad.products.deriving import good_pictures, learnt_from
 from reason_iad.products.editing import counted
 from reason_iad.products.judging import part_kind
 from reason_iad.products.learning import Progress, no_progress
+from reason_iad.products.limits import STOOD_IN
 from reason_iad.products.product import Product, sizes
 from reason_iad.schema.record import Record
 
@@ -32,8 +33,6 @@ FEW = 20
 """A view with fewer good pictures than this is a view with few."""
 HELPS = 0.05
 """Share by which good parts look less unusual with twice as many pictures, from which on these are worth taking."""
-
-STOOD_IN = "There are too few good pictures to compare them with each other. Changed copies of them stand in."
 
 
 class Remark(Record):

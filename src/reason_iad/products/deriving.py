@@ -20,23 +20,12 @@ REVISION = 2
 """Raised whenever the same images give another expert."""
 
 
-def derive(product: Product, progress: Progress = no_progress) -> None:
-    """Bring what follows from a product up to date: the expert that knows its good images.
-
-    Raises:
-        ImageError: a good image cannot be read any more.
-        OutputError: the cache cannot be written.
-        ModelError: the encoder cannot be loaded.
-    """
-    product_where(product, product_expert(product, progress), progress)
-
-
 def product_expert(product: Product, progress: Progress = no_progress) -> ProductExpert:
     """The expert of a product: read from its cache, or learnt and kept there.
 
     Raises:
         ProductError: the product has no good image.
-        ImageError, OutputError, ModelError: as `derive`.
+        ImageError, OutputError, ModelError: as `judging.part_kind`.
     """
     if not product.good:
         raise ProductError(f"The product '{product.name}' has no good image; add some with `product add --good`.")
@@ -47,7 +36,7 @@ def product_where(product: Product, expert: ProductExpert, progress: Progress = 
     """What finds where parts of a product differ: read from its cache, or learnt and kept there.
 
     Raises:
-        ImageError, OutputError, ModelError: as `derive`.
+        ImageError, OutputError, ModelError: as `judging.part_kind`.
     """
     return kept_where(_learning(product, expert.eyes), expert, progress)
 

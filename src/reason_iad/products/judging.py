@@ -10,6 +10,7 @@ from reason_iad.files import write_atomic
 from reason_iad.products.deriving import learnt_from, product_expert, product_where
 from reason_iad.products.known import known_defects, known_from
 from reason_iad.products.learning import Progress, no_progress
+from reason_iad.products.limits import keep_limits
 
 if TYPE_CHECKING:
     from reason_iad.expert.normality.examples import KnownDefects
@@ -22,6 +23,15 @@ SCORES = "defects.json"
 _Scores = TypeAdapter(
     dict[str, dict[str, Annotated[float, Field(allow_inf_nan=False)]]], config=ConfigDict(strict=True)
 )
+
+
+def derive(product: Product, progress: Progress = no_progress) -> None:
+    """Bring what follows from a product up to date, so that the next inspection begins at once.
+
+    Raises:
+        ProductError, ConfigError, ImageError, OutputError, ModelError: as `part_kind`.
+    """
+    part_kind(product, progress)
 
 
 def part_kind(product: Product, progress: Progress = no_progress) -> PartKind:
@@ -47,11 +57,13 @@ def part_kind(product: Product, progress: Progress = no_progress) -> PartKind:
     defective: tuple[float, ...] = ()
     if settings.missed is not None and known is not None:
         defective = defect_scores(product, expert, known, known_from(product, learnt), progress)
+    found = limits(left_out, settings.false_alarms, defective, settings.missed)
+    keep_limits(product, found, stood_in=expert.stood_in)
     return PartKind(
         name=product.name,
         sha256=learnt if known is None else known_from(product, learnt),
         expert=expert,
-        limits=limits(left_out, settings.false_alarms, defective, settings.missed),
+        limits=found,
         good={each.sha256: each.path for each in product.good},
         where=product_where(product, expert, progress),
         mm_per_px=settings.scale,

@@ -15,7 +15,9 @@ from reason_iad.cli.printing import say, shown_progress
 from reason_iad.cli.product.fitting import fit_embedded
 from reason_iad.cli.product.values import NOTHING, BoxValue, OrNone, Scale, Share, Size
 from reason_iad.cli.values import Choice, ExistingPath, ManyValues
+from reason_iad.errors import ConfigError
 from reason_iad.products import GivenDefect, Product, Products, derive, find_defects
+from reason_iad.products.limits import kept_limits
 
 if TYPE_CHECKING:
     from reason_iad.schema import Box
@@ -120,7 +122,7 @@ def create(
     made = Products(products).create(
         name, good, defects=() if defects is None else defects, settings=settings, tell=say
     )
-    _finish(made, 0)
+    _finish(made)
     say(f"Next, see how well it will work: reason-iad product check {made.name}")
     if fit:
         fit_embedded(made)
@@ -165,7 +167,7 @@ def add(
         after = before.with_good(*good, move=move, tell=say)
     else:
         after = before.with_defects(given or find_defects(Path(str(defects)), say), move=move, tell=say)
-    _finish(after, before.state.revision)
+    _finish(after, before)
 
 
 @click.command(cls=HeadedCommand)
@@ -178,7 +180,7 @@ def drop(name: str, images: tuple[str, ...], products: Path | None) -> None:
     An image is named by its file in the product, or by any file with the same content.
     """
     before = Products(products).open(name)
-    _finish(before.without(*images), before.state.revision)
+    _finish(before.without(*images), before)
 
 
 @click.command("set", cls=HeadedCommand)
@@ -195,7 +197,7 @@ def set_(name: str, settings: dict[str, Any], products: Path | None) -> None:
     if not settings:
         raise click.UsageError("Give a setting, for example --false-alarms 0.02.")
     before = Products(products).open(name)
-    _finish(before.with_settings(**settings), before.state.revision)
+    _finish(before.with_settings(**settings), before)
 
 
 @click.command(cls=HeadedCommand)
@@ -211,7 +213,7 @@ def undo(name: str, to: int | None, products: Path | None) -> None:
     To take back the undoing, run the command again.
     """
     before = Products(products).open(name)
-    _finish(before.undone(to), before.state.revision)
+    _finish(before.undone(to), before)
 
 
 def finish(product: Product) -> None:
@@ -220,15 +222,24 @@ def finish(product: Product) -> None:
         derive(product, progress)
 
 
-def _finish(product: Product, before: int) -> None:
-    """Say what was changed."""
-    new = [change for change in product.history() if change.revision > before]
+def _finish(product: Product, before: Product | None = None) -> None:
+    """Say what was changed, and what became of the limits."""
+    revision = 0 if before is None else before.state.revision
+    new = [change for change in product.history() if change.revision > revision]
     for change in new:
         say(f"{product.name}: {change.words}")
-    if new:
-        finish(product)
-    else:
+    if not new:
         say(f"{product.name}: nothing was changed.")
+        return
+    old = None if before is None else kept_limits(before)
+    try:
+        finish(product)
+    except ConfigError as error:  # the change is made; what it leads to has to be mended before parts are inspected
+        say(f"The limits cannot be set. {error}")
+        return
+    if (now := kept_limits(product)) is not None:
+        moved = old is not None and old.in_words() != now.in_words()
+        say(f"{now.in_words()}{f' Before: {old.in_words()}' if moved and old is not None else ''}")
 
 
 def _labelled(words: tuple[str, ...], mask: Path | None, box: Box | None) -> list[GivenDefect]:

@@ -15,6 +15,7 @@ from reason_iad.cli.printing import print_json, print_table, say
 from reason_iad.errors import ProductError
 from reason_iad.products import Product, Products
 from reason_iad.products.editing import by_name, counted
+from reason_iad.products.limits import kept_limits
 from reason_iad.products.product import sizes
 from reason_iad.products.settings import LABELS, in_words
 
@@ -59,7 +60,9 @@ def show(name: str, products: Path | None, as_json: bool) -> None:
     """Show what a product holds, and how its parts are judged."""
     product = Products(products).open(name)
     if as_json:
-        print_json({**_facts(product), "settings": product.settings.model_dump(mode="json")})
+        found = kept_limits(product)
+        limits = None if found is None else found.model_dump(mode="json", exclude={"follows_from"})
+        print_json({**_facts(product), "settings": product.settings.model_dump(mode="json"), "limits": limits})
         return
     click.echo(click.style(product.name, bold=True))
     for label, text in _rows(product):
@@ -93,6 +96,7 @@ def _rows(product: Product) -> list[tuple[str, str]]:
         ),
         ("knowledge", ", ".join(names) or "none"),
         ("asked for", _promise(product)),
+        *_limits(product),
     ]
     shown = ("min_size", "scale", "ignore", "inspect", "encoder", "resolution", "orientation")
     rows += [(LABELS[name], in_words(name, getattr(settings, name))) for name in shown]
@@ -108,6 +112,14 @@ def _promise(product: Product) -> str:
     if settings.missed is None:
         return f"{alarms}; no limit on defective parts that pass"
     return f"{alarms}, and at most {in_words('missed', settings.missed)} of defective parts pass"
+
+
+def _limits(product: Product) -> list[tuple[str, str]]:
+    """The limits, and what they promise."""
+    found = kept_limits(product)
+    if found is None:
+        return [("limits", "not set yet; the next inspection or `product check` sets them")]
+    return [("limits", found.in_words()), ("promise", found.promise)]
 
 
 def _pixels(product: Product) -> str:
