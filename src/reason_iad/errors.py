@@ -94,6 +94,10 @@ class ProductError(ReasonIADError):
     """A product is missing, damaged, or cannot be changed as asked."""
 
 
+class ServiceError(ReasonIADError):
+    """The service cannot do what it was asked for: its database, its data folder or a worker is in the way."""
+
+
 class MissingExtraError(ReasonIADError):
     """An optional dependency is needed.
 

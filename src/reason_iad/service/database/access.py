@@ -1,0 +1,140 @@
+"""How the database is reached: short transactions, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.pool import QueuePool
+
+from reason_iad.errors import ServiceError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_S = 30
+"""Seconds to wait for another writer of a SQLite file."""
+
+
+class Database:
+    """A database, brought up to date. Threads may share it; processes each open it for themselves.
+
+    Args:
+        url: as SQLAlchemy takes it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether it is a file."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[OrmSession]:
+        """A transaction that only reads.
+
+        Raises:
+            ServiceError: the database cannot be reached.
+        """
+        with _said(), OrmSession(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[OrmSession]:
+        """A transaction that is committed at the end of the block, or taken back where the block raises.
+
+        On SQLite it is the only writer from its first moment on, so it never finds out at its end that it lost.
+
+        Raises:
+            ServiceError: the database cannot be reached.
+        """
+        with _said(), OrmSession(self.engine.execution_options(writing=True)) as session, session.begin():
+            yield session
+
+    def upgrade(self) -> None:
+        """Bring the tables to the form of this version; one process at a time.
+
+        Raises:
+            ServiceError: the database cannot be reached, or was made by a newer version.
+        """
+        with _said(), self.engine.execution_options(writing=True).connect() as connection:
+            if not self.sqlite:  # SQLite locks the file itself
+                connection.execute(text("SELECT pg_advisory_lock(834021)"))
+            try:
+                command.upgrade(_config(connection), "head")
+                connection.commit()
+            finally:
+                if not self.sqlite:
+                    connection.execute(text("SELECT pg_advisory_unlock(834021)"))
+                    connection.commit()
+
+    def ping(self) -> None:
+        """Ask it something.
+
+        Raises:
+            ServiceError: the database cannot be reached.
+        """
+        with self.reading() as session:
+            session.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    try:
+        known = make_url(url)
+    except ArgumentError:
+        raise ServiceError("The address of the database is not one; write postgresql://USER@HOST/NAME.") from None
+    if known.get_backend_name() == "sqlite":
+        engine = create_engine(
+            known, poolclass=QueuePool, pool_size=16, max_overflow=32,
+            connect_args={"timeout": BUSY_S, "check_same_thread": False},
+        )  # fmt: skip
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+        return engine
+    if known.get_backend_name() == "postgresql":
+        return create_engine(known, pool_size=16, max_overflow=32, pool_pre_ping=True)
+    raise ServiceError("The database has to be SQLite or PostgreSQL; leave --database out, or write postgresql://…")
+
+
+def _prepare(connection: Any, _: object) -> None:
+    """Transactions begin where we say so, readers never wait for a writer, and a commit is on the disk."""
+    connection.isolation_level = None
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _begin(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Errors of the database in one sentence. Mistakes of ours stay what they are."""
+    try:
+        yield
+    except IntegrityError:  # whoever writes knows what it means
+        raise
+    except DBAPIError as error:
+        said = str(error.orig).strip().splitlines()
+        raise ServiceError(f"The database answered: {said[0] if said else type(error.orig).__name__}") from error

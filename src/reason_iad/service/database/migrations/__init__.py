@@ -1,0 +1,1 @@
+"""How the form of the database changed, one file for each change."""

@@ -1,0 +1,99 @@
+"""What parts are judged by, per product, kept up to date while parts go on coming."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reason_iad.errors import ReasonIADError
+from reason_iad.inspection.by_product import PartInspector
+from reason_iad.products import Products
+from reason_iad.products.fitting import Found, find_fit
+from reason_iad.products.judging import part_kind
+
+if TYPE_CHECKING:
+    from reason_iad.inspection.inspector import Inspector
+    from reason_iad.products import Product
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An inspector for one state of a product."""
+
+    state_sha256: str
+    inspector: PartInspector
+
+
+class Kinds:
+    """Inspectors of products. Where a product was changed, the old one goes on until the new one has learnt.
+
+    Args:
+        products: the products.
+        model: asked about doubtful parts and defects; None: no model is asked.
+    """
+
+    def __init__(self, products: Products, model: str | None = None) -> None:
+        self._products, self._model = products, model
+        self._lock = threading.Lock()
+        self._ready: dict[str, Ready] = {}
+        self._learning: set[str] = set()
+        self._opened: Inspector | None = None
+
+    def of(self, name: str) -> PartInspector:
+        """The inspector of a product.
+
+        Raises:
+            ProductError: there is no such product.
+            ReasonIADError: it cannot learn its good pictures.
+        """
+        product = self._products.open(name)
+        with self._lock:
+            ready = self._ready.get(name)
+            if ready is not None and ready.state_sha256 == product.state_sha256:
+                return ready.inspector
+            if ready is not None and name in self._learning:
+                return ready.inspector
+            if ready is not None:
+                self._learning.add(name)
+                threading.Thread(target=self._learn, args=(product,), name=f"learning {name}", daemon=True).start()
+                return ready.inspector
+        return self._learnt(product).inspector
+
+    def _learn(self, product: Product) -> None:
+        try:
+            self._learnt(product)
+        except ReasonIADError as error:
+            log.warning("The change of '%s' is not used yet. %s", product.name, error)
+        finally:
+            with self._lock:
+                self._learning.discard(product.name)
+
+    def _learnt(self, product: Product) -> Ready:
+        """Learn what the product is now; the first time, everybody waits for it."""
+        kind = part_kind(product)
+        found = Found(None)
+        if self._model is not None:
+            from reason_iad.config import InspectorConfig
+
+            found = find_fit(product, kind, self._model, InspectorConfig().sha256())
+        inspector = PartInspector(
+            kind, None if self._model is None else self._open, joint=found.joint, advice=found.advice
+        )
+        ready = Ready(product.state_sha256, inspector)
+        with self._lock:
+            self._ready[product.name] = ready
+        return ready
+
+    def _open(self) -> Inspector:
+        """The model, loaded when it is first needed, once for all products."""
+        from reason_iad.inspection.inspector import Inspector
+
+        with self._lock:
+            if self._opened is None:
+                assert self._model is not None, "only called where there is one"
+                self._opened = Inspector.from_pretrained(self._model)
+            return self._opened

@@ -1,0 +1,221 @@
+"""Accepted parts as jobs: rows of `inspection` that are taken, worked on, and recorded once.
+
+A part is accepted when its row is committed. A worker takes it for a time (its lease); whoever finishes it says
+which attempt it was, so that a worker that was given up cannot record a second result. A part whose worker died
+goes back, and after a few attempts it is given up, since it may be what kills the workers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from reason_iad.errors import ServiceError
+from reason_iad.service.database import Database
+from reason_iad.service.database.tables import DONE, FAILED, WAITING, WORKING, Inspection, Picture, Result, Term
+from reason_iad.service.pictures import Stored
+from reason_iad.service.terms import terms
+
+MOST_NAME = 300
+
+
+class Overloaded(ServiceError):
+    """Too many parts are waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part to accept.
+
+    Attributes:
+        product: that it belongs to.
+        picture: of it, on the disk.
+        name: what people call it.
+        source: where it comes from: 'http', or the name of a folder or a camera.
+        key: unique for its source; a part with a key that is known is not accepted again.
+        sampled: whether it belongs to the random sample that people review in any case.
+    """
+
+    product: str
+    picture: Stored
+    name: str
+    source: str
+    key: str | None = None
+    sampled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A part that a worker has taken."""
+
+    id: int
+    product: str
+    picture: str
+    name: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is recorded of an inspected part.
+
+    Attributes:
+        outcome: 'pass', 'defect', 'review' or 'unjudged'.
+        probability: of a defect.
+        score: of the comparison; None without one.
+        defect_type, place, explanation: in words.
+        json: the full result.
+    """
+
+    outcome: str
+    probability: float
+    score: float | None
+    defect_type: str | None
+    place: str | None
+    explanation: str
+    json: str
+
+
+def accept(database: Database, part: Part, most_waiting: int) -> tuple[int, bool]:
+    """Accept a part.
+
+    Returns:
+        Its number, and whether it is new: a part with the same source and key was accepted before otherwise.
+
+    Raises:
+        Overloaded: too many parts are waiting.
+        ServiceError: its key was used for another picture or product.
+    """
+    try:
+        with database.writing() as session:
+            if (known := _known(session, part)) is not None:
+                return known, False
+            waiting = session.scalar(select(func.count()).where(Inspection.state.in_((WAITING, WORKING))))
+            if (waiting or 0) >= most_waiting:
+                raise Overloaded(f"{waiting} parts are waiting. Send this one again in a few seconds.")
+            if session.get(Picture, part.picture.sha256) is None:
+                stored = part.picture
+                session.add(
+                    Picture(
+                        sha256=stored.sha256, bytes=stored.bytes, width=stored.width, height=stored.height,
+                        format=stored.format, added=time.time(),
+                    )
+                )  # fmt: skip
+                session.flush()
+            row = Inspection(
+                product=part.product, picture=part.picture.sha256, name=part.name[:MOST_NAME], source=part.source,
+                key=part.key, received=time.time(), sampled=part.sampled,
+            )  # fmt: skip
+            session.add(row)
+            session.flush()
+            return row.id, True
+    except IntegrityError:  # on PostgreSQL, another request with the same key or picture was faster
+        with database.reading() as session:
+            if (known := _known(session, part)) is not None:
+                return known, False
+        return accept(database, part, most_waiting)
+
+
+def _known(session: Session, part: Part) -> int | None:
+    """The part that was accepted with this key."""
+    if part.key is None:
+        return None
+    found = session.scalars(select(Inspection).filter_by(source=part.source, key=part.key)).one_or_none()
+    if found is None:
+        return None
+    if (found.picture, found.product) != (part.picture.sha256, part.product):
+        raise ServiceError(f"The key '{part.key}' was used for another part. Use a new key for each part.")
+    return found.id
+
+
+def claim(database: Database, worker: str, most: int, lease_s: float) -> list[Job]:
+    """Take the parts that wait longest. Two workers never take the same one.
+
+    Args:
+        database: the database.
+        worker: who takes them.
+        most: so many at most.
+        lease_s: seconds after which they go back unless they are finished or renewed.
+    """
+    with database.writing() as session:
+        waiting = select(Inspection).filter_by(state=WAITING).order_by(Inspection.id).limit(most)
+        rows = session.scalars(waiting.with_for_update(skip_locked=True)).all()
+        for row in rows:
+            row.state, row.worker, row.lease = WORKING, worker, time.time() + lease_s
+            row.attempts += 1
+        return [Job(row.id, row.product, row.picture, row.name, row.attempts) for row in rows]
+
+
+def renew(database: Database, worker: str, jobs: Iterable[int], lease_s: float) -> None:
+    """Keep parts for longer."""
+    with database.writing() as session:
+        session.execute(
+            update(Inspection)
+            .where(Inspection.id.in_(list(jobs)), Inspection.state == WORKING, Inspection.worker == worker)
+            .values(lease=time.time() + lease_s)
+        )
+
+
+def finish(database: Database, worker: str, done: Sequence[tuple[Job, Finding | str]]) -> list[int]:
+    """Record results, or why there are none. A part that was taken from this worker meanwhile is left alone.
+
+    Returns:
+        The numbers of the parts that were recorded.
+    """
+    recorded = []
+    with database.writing() as session:
+        for job, found in done:
+            values: dict[str, object] = {"finished": time.time(), "lease": None}
+            if isinstance(found, str):
+                values |= {"state": FAILED, "error": found}
+            else:
+                values |= {
+                    "state": DONE, "outcome": found.outcome, "probability": found.probability,
+                    "score": found.score, "defect_type": found.defect_type, "place": found.place,
+                    "explanation": found.explanation,
+                }  # fmt: skip
+            mine = update(Inspection).filter_by(id=job.id, state=WORKING, worker=worker, attempts=job.attempt)
+            changed = session.execute(mine.values(**values))
+            if not isinstance(changed, CursorResult) or changed.rowcount != 1:
+                continue
+            recorded.append(job.id)
+            if not isinstance(found, str):
+                session.add(Result(inspection=job.id, json=found.json))
+                words = terms(job.name, job.product, found.defect_type, found.place, found.explanation)
+                session.add_all(Term(word=word, inspection=job.id) for word in words)
+    return recorded
+
+
+def give_back(database: Database, attempts: int, *, worker: str | None = None) -> int:
+    """Parts whose worker is gone wait again, or are given up after so many attempts.
+
+    Args:
+        database: the database.
+        attempts: as `settings.Limits.attempts`.
+        worker: the one that is gone; it may end with '*'. None: all whose time is over.
+
+    Returns:
+        How many parts that are.
+    """
+    gone = Inspection.state == WORKING
+    if worker is None:
+        gone &= Inspection.lease < time.time()
+    else:
+        gone &= Inspection.worker.like(worker.replace("*", "%"))
+    given_up = (
+        f"The inspection was begun {attempts} times and never ended. Its picture may be what stops the workers: "
+        "look at it, and send the part again."
+    )
+    with database.writing() as session:
+        lost = session.execute(
+            update(Inspection)
+            .where(gone, Inspection.attempts >= attempts)
+            .values(state=FAILED, error=given_up, finished=time.time(), lease=None)
+        )
+        back = session.execute(update(Inspection).where(gone).values(state=WAITING, worker=None, lease=None))
+        return sum(each.rowcount for each in (lost, back) if isinstance(each, CursorResult))

@@ -1,0 +1,91 @@
+"""What a service is started with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reason_iad.errors import ConfigError
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Addresses that only this machine reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a service takes before it says no.
+
+    Attributes:
+        body_bytes: of a request.
+        waiting: parts that are accepted and not yet inspected; beyond, the answer is 503.
+        wait_s: longest time that a request waits for its result, in seconds.
+        attempts: so often a part is begun before it is given up.
+        lease_s: seconds after which a part whose worker shows no life is begun anew.
+        page: entries on a page of a list, at most.
+        per_minute: requests per minute from one address or person.
+        logins: failed logins per name and quarter of an hour.
+    """
+
+    body_bytes: int = 64 * 2**20
+    waiting: int = 200
+    wait_s: float = 30.0
+    attempts: int = 3
+    lease_s: float = 120.0
+    page: int = 200
+    per_minute: int = 6000
+    logins: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A service.
+
+    Attributes:
+        data: folder of everything that has to survive.
+        database: address of the database; empty: a file in `data`.
+        host, port: where it listens.
+        workers: processes that inspect.
+        model: asked about doubtful parts and defects, as `inspect --model` takes it; None: no model is asked.
+        certificate, private_key: files for TLS; None: plain HTTP.
+        limits: what it takes.
+
+    Raises:
+        ConfigError: a value cannot be used.
+    """
+
+    data: Path
+    database: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8340
+    workers: int = 1
+    model: str | None = None
+    certificate: Path | None = None
+    private_key: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise ConfigError(f"The number of workers is {self.workers}; it has to be 0 or more.")
+        if (self.certificate is None) != (self.private_key is None):
+            raise ConfigError("A certificate and its private key go together. Give both, or neither.")
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine reaches the service."""
+        return self.host in LOOPBACK
+
+    @property
+    def database_url(self) -> str:
+        """Address of the database, as SQLAlchemy takes it."""
+        url = self.database or f"sqlite:///{self.data.resolve() / 'service.db'}"
+        return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @property
+    def pictures(self) -> Path:
+        """Folder of the pictures, by the hash of their content."""
+        return self.data / "pictures"
+
+    @property
+    def products(self) -> Path:
+        """Folder of the products."""
+        return self.data / "products"

@@ -1,0 +1,19 @@
+"""The words by which inspections are found."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MOST, LONGEST = 60, 64
+_WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*")
+
+
+def terms(*texts: str | None) -> list[str]:
+    """The words of texts, each once, in small letters: 'Part-07.PNG' gives 'part-07.png', 'part', '07', 'png'."""
+    found: dict[str, None] = {}
+    for text in texts:
+        for whole in _WORD.findall(unicodedata.normalize("NFC", text or "").casefold()):
+            for word in (whole, *re.split(r"[-.]", whole)):
+                found.setdefault(word[:LONGEST], None)
+    return [word for word in found if word][:MOST]
