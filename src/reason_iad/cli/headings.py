@@ -18,9 +18,11 @@ OUTPUT = "Output"
 MODEL = "Model"
 METHOD = "Method"
 MACHINES = "Several processes or machines (Ray)"
+SERVICE = "Server"
+PEOPLE = "People"
 RESEARCH = "Research (for researchers; the defaults are right for inspection)"
 OTHER = "Help"
-HEADINGS = (INPUT, REFERENCES, VERDICT, METHOD, OUTPUT, MODEL, MACHINES, RESEARCH, OTHER)
+HEADINGS = (INPUT, REFERENCES, VERDICT, METHOD, OUTPUT, MODEL, SERVICE, PEOPLE, MACHINES, RESEARCH, OTHER)
 """The order in which the help shows them."""
 
 

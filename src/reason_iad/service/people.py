@@ -14,9 +14,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlalchemy import delete, func, select
 
-from reason_iad.errors import ServiceError
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import ApiKey, Event, Person, Session
+from reason_iad.service.faults import Fault, Forbidden, Invalid, Missing, Throttled
 
 Role = Literal["inspect", "review", "administer"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -52,10 +52,6 @@ class Identity:
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
-class Throttled(ServiceError):
-    """Too many logins failed."""
-
-
 class People:
     """People, logins and keys.
 
@@ -80,11 +76,11 @@ class People:
         """Add a person, or give one a new password and role; their logins end.
 
         Raises:
-            ServiceError: the name, the role or the password cannot be used.
+            Fault: the name, the role or the password cannot be used.
         """
         name = _name(name)
         if len(password) < LEAST_PASSWORD:
-            raise ServiceError(f"The password is too short. Choose one with {LEAST_PASSWORD} characters or more.")
+            raise Invalid(f"The password is too short. Choose one with {LEAST_PASSWORD} characters or more.")
         hashed = _hasher.hash(password)
         with self._database.writing() as session:
             person = session.get(Person, name)
@@ -99,17 +95,17 @@ class People:
         """Let a person log in no more. What they did stays.
 
         Raises:
-            ServiceError: there is no such person, or nobody would be left to administer.
+            Fault: there is no such person, or nobody would be left to administer.
         """
         with self._database.writing() as session:
             person = session.get(Person, name)
             if person is None:
-                raise ServiceError(f"There is no person '{name}'.")
+                raise Missing(f"There is no person '{name}'.")
             others = select(func.count()).where(
                 Person.role == "administer", Person.disabled.is_(False), Person.name != name
             )
             if person.role == "administer" and not session.scalar(others):
-                raise ServiceError(f"'{name}' is the only administrator. Add another one first.")
+                raise Fault(f"'{name}' is the only administrator. Add another one first.")
             person.disabled = True
             session.execute(delete(Session).filter_by(person=name))
             session.add(Event(at=time.time(), person=by, what="person disabled", about=name))
@@ -119,7 +115,7 @@ class People:
 
         Raises:
             Throttled: too many attempts failed for this name.
-            ServiceError: name or password is wrong.
+            Fault: name or password is wrong.
         """
         self._check_attempts(name)
         with self._database.reading() as session:
@@ -132,7 +128,7 @@ class People:
             known = False
         if not known:
             self._count_failure(name)
-            raise ServiceError("The name or the password is wrong.")
+            raise Forbidden("The name or the password is wrong.")
         token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
         with self._database.writing() as session:
             session.execute(delete(Session).where(Session.until < time.time()))
@@ -162,12 +158,12 @@ class People:
         """Make a key for a program. It is shown once; only its hash is kept.
 
         Raises:
-            ServiceError: the name is taken, or name or scope cannot be used.
+            Fault: the name is taken, or name or scope cannot be used.
         """
         name, key = _name(name), KEY + secrets.token_urlsafe(32)
         with self._database.writing() as session:
             if session.scalar(select(ApiKey).filter_by(name=name)) is not None:
-                raise ServiceError(f"There is a key '{name}' already. Choose another name.")
+                raise Fault(f"There is a key '{name}' already. Choose another name.")
             session.add(ApiKey(hash=_digest(key), name=name, scope=_role(scope), added=time.time()))
             session.add(Event(at=time.time(), person=by, what="key", about=name, detail={"scope": scope}))
         return key
@@ -176,12 +172,12 @@ class People:
         """Make a key useless.
 
         Raises:
-            ServiceError: there is no such key.
+            Fault: there is no such key.
         """
         with self._database.writing() as session:
             key = session.scalar(select(ApiKey).filter_by(name=name))
             if key is None:
-                raise ServiceError(f"There is no key '{name}'.")
+                raise Missing(f"There is no key '{name}'.")
             key.revoked = True
             session.add(Event(at=time.time(), person=by, what="key revoked", about=name))
 
@@ -215,11 +211,11 @@ def _role(role: str) -> Role:
     for known in ROLES:
         if role == known:
             return known
-    raise ServiceError(f"'{role}' is no role. Choose one of: {', '.join(ROLES)}.")
+    raise Invalid(f"'{role}' is no role. Choose one of: {', '.join(ROLES)}.")
 
 
 def _name(name: str) -> str:
     name = name.strip()
     if not 0 < len(name) <= 100 or not name.isprintable():
-        raise ServiceError("A name has 1 to 100 characters that can be printed.")
+        raise Invalid("A name has 1 to 100 characters that can be printed.")
     return name

@@ -88,6 +88,8 @@ def _write(path: Path, chunks: Iterable[bytes], most: int) -> tuple[str, int]:
                 raise ImageError(f"The picture has more than {most // 2**20} MiB; crop it or save it compressed.")
             digest.update(chunk)
             file.write(chunk)
+        if not size:
+            raise ImageError("The picture is empty (zero bytes); send it again.")
         file.flush()
         os.fsync(file.fileno())
     return digest.hexdigest(), size

@@ -15,17 +15,13 @@ from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from reason_iad.errors import ServiceError
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import DONE, FAILED, WAITING, WORKING, Inspection, Picture, Result, Term
+from reason_iad.service.faults import Fault, Unavailable
 from reason_iad.service.pictures import Stored
 from reason_iad.service.terms import terms
 
 MOST_NAME = 300
-
-
-class Overloaded(ServiceError):
-    """Too many parts are waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +84,8 @@ def accept(database: Database, part: Part, most_waiting: int) -> tuple[int, bool
         Its number, and whether it is new: a part with the same source and key was accepted before otherwise.
 
     Raises:
-        Overloaded: too many parts are waiting.
-        ServiceError: its key was used for another picture or product.
+        Unavailable: too many parts are waiting.
+        Fault: its key was used for another picture or product.
     """
     try:
         with database.writing() as session:
@@ -97,7 +93,7 @@ def accept(database: Database, part: Part, most_waiting: int) -> tuple[int, bool
                 return known, False
             waiting = session.scalar(select(func.count()).where(Inspection.state.in_((WAITING, WORKING))))
             if (waiting or 0) >= most_waiting:
-                raise Overloaded(f"{waiting} parts are waiting. Send this one again in a few seconds.")
+                raise Unavailable(f"{waiting} parts are waiting. Send this one again in a few seconds.")
             if session.get(Picture, part.picture.sha256) is None:
                 stored = part.picture
                 session.add(
@@ -129,7 +125,7 @@ def _known(session: Session, part: Part) -> int | None:
     if found is None:
         return None
     if (found.picture, found.product) != (part.picture.sha256, part.product):
-        raise ServiceError(f"The key '{part.key}' was used for another part. Use a new key for each part.")
+        raise Fault(f"The key '{part.key}' was used for another part. Use a new key for each part.")
     return found.id
 
 

@@ -88,6 +88,6 @@ def counts(session: Session, since: float, product: str | None = None) -> dict[s
         query = query.where(Inspection.product == product)
     found: dict[str, int] = {}
     for outcome, state, number in session.execute(query.group_by(Inspection.outcome, Inspection.state)):
-        name = outcome if state == DONE else state
-        found[name] = found.get(name, 0) + number
+        name = str(outcome if state == DONE else state)
+        found[name] = found.get(name, 0) + int(number)
     return found

@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from reason_iad.errors import ServiceError
 from reason_iad.service import queue
 from reason_iad.service.database import Database
+from reason_iad.service.faults import Unavailable
 from reason_iad.service.settings import Settings
 from reason_iad.service.worker import work
 
@@ -107,14 +107,14 @@ class Supervisor:
             if looks % LEASES == 0:
                 try:
                     queue.give_back(self._database, self._settings.limits.attempts)
-                except ServiceError as error:
+                except Unavailable as error:
                     log.warning("%s", error)
 
     def _replace(self, number: int) -> None:
         gone = self._workers[number]
         try:
             queue.give_back(self._database, self._settings.limits.attempts, worker=gone.name)
-        except ServiceError as error:  # tried again at the next look, since the worker is still the old one
+        except Unavailable as error:  # tried again at the next look, since the worker is still the old one
             log.warning("%s", error)
             return
         self._workers[number] = self._started()

@@ -11,9 +11,10 @@ from multiprocessing import parent_process
 from multiprocessing.connection import wait as wait_for
 from typing import TYPE_CHECKING, Any
 
-from reason_iad.errors import ReasonIADError, ServiceError
+from reason_iad.errors import ReasonIADError
 from reason_iad.service import queue
 from reason_iad.service.database import Database
+from reason_iad.service.faults import Unavailable
 from reason_iad.service.pictures import PictureStore
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def work(settings: Settings, name: str, begun: Any, ready: Any) -> None:
                     queue.renew(database, name, [each.id for each in jobs[number:]], settings.limits.lease_s)
                 queue.finish(database, name, [(job, inspected(kinds, pictures, job))])
             pause = QUICK_S if jobs else min(2 * pause, SLOW_S)
-        except ServiceError as error:
+        except Unavailable as error:
             log.warning("%s The worker tries again.", error)
             pause = LOST_S
         finally:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.pool import QueuePool
 
-from reason_iad.errors import ServiceError
+from reason_iad.service.faults import Unavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 30
@@ -43,7 +43,7 @@ class Database:
         """A transaction that only reads.
 
         Raises:
-            ServiceError: the database cannot be reached.
+            Unavailable: the database cannot be reached.
         """
         with _said(), OrmSession(self.engine) as session:
             yield session
@@ -55,7 +55,7 @@ class Database:
         On SQLite it is the only writer from its first moment on, so it never finds out at its end that it lost.
 
         Raises:
-            ServiceError: the database cannot be reached.
+            Unavailable: the database cannot be reached.
         """
         with _said(), OrmSession(self.engine.execution_options(writing=True)) as session, session.begin():
             yield session
@@ -64,7 +64,7 @@ class Database:
         """Bring the tables to the form of this version; one process at a time.
 
         Raises:
-            ServiceError: the database cannot be reached, or was made by a newer version.
+            Unavailable: the database cannot be reached, or was made by a newer version.
         """
         with _said(), self.engine.execution_options(writing=True).connect() as connection:
             if not self.sqlite:  # SQLite locks the file itself
@@ -81,7 +81,7 @@ class Database:
         """Ask it something.
 
         Raises:
-            ServiceError: the database cannot be reached.
+            Unavailable: the database cannot be reached.
         """
         with self.reading() as session:
             session.execute(text("SELECT 1"))
@@ -95,7 +95,7 @@ def _engine(url: str) -> Engine:
     try:
         known = make_url(url)
     except ArgumentError:
-        raise ServiceError("The address of the database is not one; write postgresql://USER@HOST/NAME.") from None
+        raise Unavailable("The address of the database is not one; write postgresql://USER@HOST/NAME.") from None
     if known.get_backend_name() == "sqlite":
         engine = create_engine(
             known, poolclass=QueuePool, pool_size=16, max_overflow=32,
@@ -106,7 +106,7 @@ def _engine(url: str) -> Engine:
         return engine
     if known.get_backend_name() == "postgresql":
         return create_engine(known, pool_size=16, max_overflow=32, pool_pre_ping=True)
-    raise ServiceError("The database has to be SQLite or PostgreSQL; leave --database out, or write postgresql://…")
+    raise Unavailable("The database has to be SQLite or PostgreSQL; leave --database out, or write postgresql://…")
 
 
 def _prepare(connection: Any, _: object) -> None:
@@ -137,4 +137,4 @@ def _said() -> Iterator[None]:
         raise
     except DBAPIError as error:
         said = str(error.orig).strip().splitlines()
-        raise ServiceError(f"The database answered: {said[0] if said else type(error.orig).__name__}") from error
+        raise Unavailable(f"The database answered: {said[0] if said else type(error.orig).__name__}") from error

@@ -1,0 +1,79 @@
+"""The application: routes behind the guard, and what begins and ends with the server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio.to_thread import run_sync
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from reason_iad import __version__
+from reason_iad.products import Products
+from reason_iad.service.api import inspections, people, products, system
+from reason_iad.service.api.arrivals import Arrivals
+from reason_iad.service.api.guard import Guard
+from reason_iad.service.api.parts import Service
+from reason_iad.service.api.problems import Problem, handle_problems
+from reason_iad.service.database import Database
+from reason_iad.service.people import People
+from reason_iad.service.pictures import PictureStore
+from reason_iad.service.reviewing import Reviews
+from reason_iad.service.settings import Settings
+from reason_iad.service.supervisor import Supervisor
+
+
+def make_app(settings: Settings, database: Database, supervisor: Supervisor | None = None) -> FastAPI:
+    """The application.
+
+    Args:
+        settings: of the service.
+        database: brought up to date.
+        supervisor: of workers that begin and end with the server; None: workers are somewhere else.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if supervisor is not None:
+            supervisor.start()
+        try:
+            yield
+        finally:
+            if supervisor is not None:
+                await run_sync(supervisor.stop)
+
+    catalogue, pictures = Products(settings.products), PictureStore(settings.pictures)
+    folk = People(database, settings.limits.logins)
+    app = FastAPI(
+        title="Reason-IAD", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        openapi_url="/v1/openapi.json", middleware=[Middleware(Guard, people=folk, settings=settings)],
+        description="Send pictures of parts, and get verdicts with reasons.",
+    )  # fmt: skip
+    app.state.service = Service(
+        settings=settings, database=database, products=catalogue, pictures=pictures, people=folk,
+        reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database),
+    )  # fmt: skip
+    app.state.ready = lambda: supervisor is None or supervisor.ready
+    for room in (inspections, products, people, system):
+        app.include_router(room.router)
+    handle_problems(app)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """The OpenAPI document names what errors look like."""
+    plain = app.openapi
+
+    def described() -> dict[str, object]:
+        if app.openapi_schema is None:
+            document = plain()
+            parts = document.setdefault("components", {})
+            parts.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+            parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"key": []}]
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]

@@ -1,0 +1,181 @@
+"""Parts: send one, wait for it, look for others, see their pictures and reports, say what they really are."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from sqlalchemy.orm import Session
+
+from reason_iad.service import records
+from reason_iad.service.api.guard import identity_of, needs
+from reason_iad.service.api.parts import service_of
+from reason_iad.service.api.problems import documented
+from reason_iad.service.api.schemas import Details, GivenReview, NewReview, Part, Parts
+from reason_iad.service.database.tables import Inspection
+from reason_iad.service.faults import Invalid, Missing
+from reason_iad.service.queue import Part as Accepted
+from reason_iad.service.queue import accept
+from reason_iad.service.reviewing import Said
+
+router = APIRouter(prefix="/v1", tags=["inspections"])
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.post(
+    "/inspections", dependencies=[needs("inspect")], response_model=Part, openapi_extra=_BODY,
+    responses={**documented(401, 403, 404, 409, 413, 422, 429, 503), 202: {"model": Part}},
+)  # fmt: skip
+async def send_part(
+    request: Request,
+    product: Annotated[str, Query(description="The product that it belongs to.", max_length=100)],
+    name: Annotated[str, Query(description="What you call it.", max_length=300)] = "part",
+    wait: Annotated[float, Query(description="Seconds to wait for the result.", ge=0)] = 10.0,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> Response:
+    """Inspect a picture. Its file is the body of the request.
+
+    If the result is there within `wait` seconds, it is the answer. Otherwise the answer is 202, and `Location` says
+    where to ask again. A request that is sent again with the same `Idempotency-Key` is inspected once.
+    """
+    service = service_of(request)
+    service.require_product(product)
+    chunks = [chunk async for chunk in request.stream()]
+
+    def taken() -> int:
+        picture = service.pictures.take(chunks, service.settings.limits.body_bytes)
+        part = Accepted(product, picture, name, "http", idempotency_key, sampled=random.random() < service.sample)
+        return accept(service.database, part, service.settings.limits.waiting)[0]
+
+    number = await run_sync(taken)
+    done = await service.arrivals.wait(number, min(wait, service.settings.limits.wait_s)) if wait else False
+    part = await run_sync(service.read, _part, number)
+    done = done or part.state in ("done", "failed")
+    place = {"Location": f"/v1/inspections/{number}", **({} if done else {"Retry-After": "1"})}
+    return JSONResponse(part.model_dump(), 200 if done else 202, place)
+
+
+@router.get("/inspections", dependencies=[needs("inspect")], responses=documented(401, 403, 422, 429, 503))
+def list_parts(
+    request: Request,
+    product: Annotated[str | None, Query(max_length=100)] = None,
+    outcome: Annotated[str | None, Query(pattern="^(pass|defect|review|unjudged)$")] = None,
+    state: Annotated[str | None, Query(pattern="^(waiting|working|done|failed)$")] = None,
+    reviewed: bool | None = None,
+    since: Annotated[float | None, Query(allow_inf_nan=False)] = None,
+    until: Annotated[float | None, Query(allow_inf_nan=False)] = None,
+    text: Annotated[str | None, Query(description="Words that all have to be there.", max_length=200)] = None,
+    before: Annotated[int | None, Query(description="`next` of the page before.", ge=1, le=2**62)] = None,
+    limit: Annotated[int, Query(ge=1)] = 50,
+) -> Parts:
+    """The newest parts that fit."""
+    service = service_of(request)
+    wanted = records.Wanted(product, outcome, state, reviewed, since, until, text, before)
+    with service.database.reading() as session:
+        rows, more = records.page(session, wanted, min(limit, service.settings.limits.page))
+        return Parts(parts=[Part.of(row) for row in rows], next=more)
+
+
+@router.get(
+    "/inspections/{number}", dependencies=[needs("inspect")], responses=documented(401, 403, 404, 422, 429, 503)
+)
+def one_part(request: Request, number: int) -> Details:
+    """A part, its full result, and what people said of it."""
+    with service_of(request).database.reading() as session:
+        row = _row(session, number)
+        result = records.result_of(session, number)
+        reviews = [GivenReview.of(each) for each in records.reviews_of(session, number)]
+        return Details(part=Part.of(row), result=None if result is None else json.loads(result), reviews=reviews)
+
+
+@router.get(
+    "/inspections/{number}/picture", dependencies=[needs("inspect")], response_class=FileResponse,
+    responses=documented(401, 403, 404, 422, 429, 503),
+)  # fmt: skip
+def picture_of(request: Request, number: int) -> Response:
+    """The picture, as it was sent."""
+    service = service_of(request)
+    with service.database.reading() as session:
+        row = _row(session, number)
+        return service.picture(session, row.picture)
+
+
+@router.get(
+    "/inspections/{number}/report", dependencies=[needs("inspect")], response_class=Response,
+    responses={**documented(401, 403, 404, 409, 422, 429, 503), 200: {"content": {"text/html": {}}}},
+)  # fmt: skip
+def report_of(request: Request, number: int) -> Response:
+    """The report, as a page of its own."""
+    return service_of(request).report(number)
+
+
+@router.post(
+    "/inspections/{number}/review", dependencies=[needs("review")],
+    responses=documented(401, 403, 404, 409, 422, 429, 503),
+)  # fmt: skip
+def review_part(request: Request, number: int, review: NewReview) -> dict[str, str | None]:
+    """Say what a part really is. The product learns it, and the next verdicts use it."""
+    from reason_iad.schema import Box
+
+    service, person = service_of(request), identity_of(request).name
+    if review.box is not None and not (review.box.x1 < review.box.x2 and review.box.y1 < review.box.y2):
+        raise Invalid("The box is empty. x2 has to be above x1, and y2 above y1.")
+    box = None if review.box is None else Box(**review.box.model_dump())
+    came = service.reviews.say(number, person, Said(review.says, review.defect_type, box, review.note))
+    return {"words": came.words, "contradicts": came.contradicts}
+
+
+@router.get("/review/next", dependencies=[needs("review")], responses=documented(401, 403, 422, 429, 503))
+def next_part(
+    request: Request, product: Annotated[str | None, Query(max_length=100)] = None
+) -> dict[str, Part | None]:
+    """The next part to look at. It is held for you for ten minutes."""
+    found = service_of(request).reviews.next(identity_of(request).name, product)
+    return {"part": None if found is None else Part.of(found)}
+
+
+@router.get("/events", dependencies=[needs("inspect")], response_class=StreamingResponse, include_in_schema=False)
+async def events(request: Request) -> StreamingResponse:
+    """The last parts, again whenever one of them changes, as server-sent events."""
+    service = service_of(request)
+
+    async def changes() -> AsyncIterator[str]:
+        import asyncio
+
+        last = ""
+        while not await request.is_disconnected():
+            now = await run_sync(service.read, _latest)
+            if now != last:
+                last = now
+                yield f"data: {now}\n\n"
+            else:
+                yield ": still here\n\n"
+            await asyncio.sleep(0.5)
+
+    return StreamingResponse(changes(), media_type="text/event-stream")
+
+
+def _latest(session: Session) -> str:
+    rows, _ = records.page(session, records.Wanted(), 50)
+    return json.dumps([Part.of(row).model_dump() for row in rows])
+
+
+def _row(session: Session, number: int) -> Inspection:
+    row = session.get(Inspection, number) if 0 < number < 2**62 else None
+    if row is None:
+        raise Missing(f"There is no inspection {number}.")
+    return row
+
+
+def _part(session: Session, number: int) -> Part:
+    return Part.of(_row(session, number))

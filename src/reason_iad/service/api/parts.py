@@ -1,0 +1,109 @@
+"""What the routes share: the service that they belong to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from fastapi import Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+from sqlalchemy.orm import Session
+
+from reason_iad.errors import ProductError
+from reason_iad.products import Products
+from reason_iad.service import records
+from reason_iad.service.api.arrivals import Arrivals
+from reason_iad.service.database import Database
+from reason_iad.service.database.tables import Event, Inspection, Picture
+from reason_iad.service.faults import Fault, Missing
+from reason_iad.service.people import People
+from reason_iad.service.pictures import PictureStore
+from reason_iad.service.reviewing import Reviews
+from reason_iad.service.settings import Settings
+
+Args = ParamSpec("Args")
+Answer = TypeVar("Answer")
+
+MEDIA_TYPES = {
+    "PNG": "image/png", "JPEG": "image/jpeg", "BMP": "image/bmp", "TIFF": "image/tiff", "WEBP": "image/webp",
+    "GIF": "image/gif", "PPM": "image/x-portable-pixmap",
+}  # fmt: skip
+"""Pillow's name of a format to what browsers call it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """Everything that a request needs.
+
+    Attributes:
+        settings, database, products, pictures, people, reviews: of the service.
+        arrivals: lets requests wait.
+        sample: share of parts that people review in any case.
+    """
+
+    settings: Settings
+    database: Database
+    products: Products
+    pictures: PictureStore
+    people: People
+    reviews: Reviews
+    arrivals: Arrivals
+    sample: float = 0.02
+
+    def read(
+        self, ask: Callable[Concatenate[Session, Args], Answer], *args: Args.args, **options: Args.kwargs
+    ) -> Answer:
+        """Ask the database."""
+        with self.database.reading() as session:
+            return ask(session, *args, **options)
+
+    def note(self, person: str, what: str, about: str, detail: dict[str, Any] | None) -> None:
+        """Write down who did what."""
+        with self.database.writing() as session:
+            session.add(Event(at=time.time(), person=person, what=what, about=about, detail=detail))
+
+    def require_product(self, name: str) -> None:
+        """Refuse a product that does not exist.
+
+        Raises:
+            Missing: there is none of that name.
+        """
+        try:
+            self.products.open(name)
+        except ProductError:
+            raise Missing(f"There is no product '{name}'.") from None
+
+    def picture(self, session: Session, sha256: str) -> Response:
+        """A picture, as it was sent."""
+        known = session.get(Picture, sha256)
+        path = self.pictures.path(sha256)
+        if known is None or not path.is_file():
+            raise Missing("The picture is not kept any more.")
+        headers = {"Content-Disposition": "inline", "Cache-Control": "private, max-age=86400, immutable"}
+        return FileResponse(path, media_type=MEDIA_TYPES.get(known.format), headers=headers)
+
+    def report(self, number: int) -> Response:
+        """The report of a part."""
+        from reason_iad.report import save_report
+        from reason_iad.schema import Inspection as Result
+
+        with self.database.reading() as session:
+            row = session.get(Inspection, number)
+            if row is None:
+                raise Missing(f"There is no inspection {number}.")
+            found, picture = records.result_of(session, number), self.pictures.path(row.picture)
+        if found is None:
+            raise Fault(f"The inspection {number} is not done yet.")
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "report.html"
+            save_report(Result.model_validate_json(found), path, image=picture)
+            return HTMLResponse(path.read_bytes())
+
+
+def service_of(request: Request) -> Service:
+    """The service that a request came to."""
+    return cast(Service, request.app.state.service)

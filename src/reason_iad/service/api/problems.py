@@ -1,0 +1,81 @@
+"""Errors as problem documents (RFC 9457), in the sentences of this package."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from reason_iad.errors import ConfigError, ImageError, OutputError, ProductError, ReasonIADError
+from reason_iad.service.faults import Fault
+
+log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+RETRY_S = 2
+"""Seconds after which a request that came at a bad time may come again."""
+_STATUS = ((ImageError, 422), (ConfigError, 422), (ProductError, 409), (OutputError, 507))
+
+
+class Problem(BaseModel):
+    """What is answered instead of a result."""
+
+    type: str = "about:blank"
+    title: str = Field(description="Name of the status.", examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(description="What is wrong, and what to do.", examples=["There is no inspection 12."])
+
+
+def problem(status: int, detail: str) -> JSONResponse:
+    """The answer with this status and this sentence."""
+    headers = {"Retry-After": str(RETRY_S)} if status in (429, 503) else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    content = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail).model_dump()
+    return JSONResponse(content, status, headers, MEDIA_TYPE)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What the OpenAPI document says of these statuses."""
+    return {
+        each: {
+            "description": HTTPStatus(each).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for each in statuses
+    }
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Answer every error with a problem document. No answer names a file or a line of this machine."""
+
+    async def ours(_: Request, error: Exception) -> JSONResponse:
+        status = error.status if isinstance(error, Fault) else 422
+        for kind, known in _STATUS:
+            if isinstance(error, kind):
+                status = known
+        return problem(status, str(error))
+
+    async def wrong(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError), "registered for it"
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+        return problem(422, f"{place}: {first['msg']}.")
+
+    async def plain(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException), "registered for it"
+        return problem(error.status_code, str(error.detail))
+
+    async def bug(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return problem(500, f"The program has a bug ({type(error).__name__}). The log of the server says more.")
+
+    app.add_exception_handler(ReasonIADError, ours)
+    app.add_exception_handler(RequestValidationError, wrong)
+    app.add_exception_handler(HTTPException, plain)
+    app.add_exception_handler(Exception, bug)

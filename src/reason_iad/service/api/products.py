@@ -1,0 +1,156 @@
+"""Products: make one, add pictures, see and change its settings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from reason_iad.products import GivenDefect, Product
+from reason_iad.products.limits import kept_limits
+from reason_iad.service.api.guard import identity_of, needs
+from reason_iad.service.api.parts import Service, service_of
+from reason_iad.service.api.problems import documented
+from reason_iad.service.api.schemas import ProductFacts
+from reason_iad.service.faults import Missing
+
+router = APIRouter(prefix="/v1/products", tags=["products"])
+_ERRORS = documented(401, 403, 404, 409, 413, 422, 429, 503)
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.get("", dependencies=[needs("inspect")], responses=documented(401, 403, 429, 503))
+def list_products(request: Request) -> list[ProductFacts]:
+    """All products."""
+    products = service_of(request).products
+    return [_facts(products.open(name)) for name in products.names()]
+
+
+@router.get("/{name}", dependencies=[needs("inspect")], responses=_ERRORS)
+def one_product(request: Request, name: str) -> ProductFacts:
+    """A product."""
+    return _facts(_opened(service_of(request), name))
+
+
+@router.post(
+    "/{name}/pictures", dependencies=[needs("review")], responses=_ERRORS, openapi_extra=_BODY,
+    response_model=ProductFacts,
+)  # fmt: skip
+async def add_picture(
+    request: Request,
+    name: str,
+    defect: Annotated[str | None, Query(description="Type of the defect; not given: a good part.")] = None,
+) -> ProductFacts:
+    """Add a picture. A good picture for a name that is new makes the product."""
+    service, person = service_of(request), identity_of(request).name
+    chunks = [chunk async for chunk in request.stream()]
+
+    def added() -> ProductFacts:
+        picture = service.pictures.take(chunks, service.settings.limits.body_bytes)
+        with TemporaryDirectory() as folder:  # the product names its files by what they were called
+            path = Path(folder) / f"{picture.sha256[:12]}.{picture.format.lower()}"
+            path.symlink_to(service.pictures.path(picture.sha256).resolve())
+            return _facts(_added(service, name, path, defect))
+
+    facts = await run_sync(added)
+    await run_sync(service.note, person, "product picture", name, {"defect": defect})
+    return facts
+
+
+@router.patch("/{name}", dependencies=[needs("administer")], responses=_ERRORS)
+def change_settings(request: Request, name: str, settings: dict[str, float | None]) -> ProductFacts:
+    """Change `false_alarms`, `missed` or `scale`; null takes one away."""
+    service = service_of(request)
+    unknown = sorted(set(settings) - {"false_alarms", "missed", "scale"})
+    if unknown:
+        raise Missing(f"There is no setting '{unknown[0]}' here. Change it with `reason-iad product set`.")
+    changed = _opened(service, name).with_settings(**settings)
+    service.note(identity_of(request).name, "product settings", name, dict(settings))
+    return _facts(changed)
+
+
+@router.post("/{name}/undo", dependencies=[needs("administer")], responses=_ERRORS)
+def undo(request: Request, name: str) -> ProductFacts:
+    """Take back the last change."""
+    service = service_of(request)
+    changed = _opened(service, name).undone()
+    service.note(identity_of(request).name, "product undo", name, None)
+    return _facts(changed)
+
+
+@router.get("/{name}/history", dependencies=[needs("inspect")], responses=_ERRORS)
+def history(request: Request, name: str) -> list[dict[str, Any]]:
+    """What was changed, the oldest first."""
+    changes = _opened(service_of(request), name).history()
+    return [{"revision": each.revision, "time": each.time.isoformat(), "words": each.words} for each in changes]
+
+
+@router.get("/{name}/pictures", dependencies=[needs("inspect")], responses=_ERRORS)
+def pictures(request: Request, name: str) -> dict[str, list[dict[str, str | None]]]:
+    """Which pictures a product has."""
+    product = _opened(service_of(request), name)
+    return {
+        "good": [{"sha256": each.sha256, "view": each.view} for each in product.good],
+        "defects": [{"sha256": each.sha256, "type": each.type} for each in product.defects],
+    }
+
+
+@router.get("/{name}/pictures/{sha256}", dependencies=[needs("inspect")], responses=_ERRORS,
+            response_class=FileResponse)  # fmt: skip
+def one_picture(request: Request, name: str, sha256: str) -> Response:
+    """A picture of a product."""
+    product = _opened(service_of(request), name)
+    return FileResponse(_file(product, sha256), headers={"Content-Disposition": "inline"})
+
+
+@router.delete("/{name}/pictures/{sha256}", dependencies=[needs("review")], responses=_ERRORS)
+def drop_picture(request: Request, name: str, sha256: str) -> ProductFacts:
+    """Take a picture out of a product."""
+    service = service_of(request)
+    product = _opened(service, name)
+    changed = product.without(str(_file(product, sha256)))
+    service.note(identity_of(request).name, "product picture dropped", name, {"sha256": sha256})
+    return _facts(changed)
+
+
+def _added(service: Service, name: str, path: Path, defect: str | None) -> Product:
+    if defect is not None:
+        return _opened(service, name).with_defects([GivenDefect(path, defect)])
+    if name in service.products.names():
+        return _opened(service, name).with_good(path)
+    return service.products.create(name, [path])
+
+
+def _opened(service: Service, name: str) -> Product:
+    if name not in service.products.names():
+        raise Missing(f"There is no product '{name}'.")
+    return service.products.open(name)
+
+
+def _file(product: Product, sha256: str) -> Path:
+    files = {each.sha256: each.path for each in product.good} | {each.sha256: each.path for each in product.defects}
+    if sha256 not in files:
+        raise Missing("The product has no such picture.")
+    return files[sha256]
+
+
+def _facts(product: Product) -> ProductFacts:
+    found = kept_limits(product)
+    return ProductFacts(
+        name=product.name,
+        revision=product.state.revision,
+        good=len(product.good),
+        defects=dict(sorted(Counter(each.type for each in product.defects).items())),
+        settings=product.settings.model_dump(mode="json"),
+        limits=None if found is None else found.model_dump(mode="json", exclude={"follows_from"}),
+    )

@@ -1,0 +1,156 @@
+"""What is sent and answered."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reason_iad.service.database.tables import Inspection, Review
+from reason_iad.service.people import Role
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Part(_Model):
+    """An accepted part, and what became of it."""
+
+    id: int = Field(examples=[1017])
+    product: str = Field(examples=["bracket"])
+    name: str = Field(description="What the sender calls it.", examples=["line2-000815.png"])
+    picture: str = Field(description="SHA-256 of the file.")
+    source: str = Field(description="Where it came from.", examples=["http"])
+    received: float = Field(description="Seconds since 1970, UTC.", examples=[1796000000.25])
+    state: Literal["waiting", "working", "done", "failed"]
+    finished: float | None = None
+    outcome: Literal["pass", "defect", "review", "unjudged"] | None = Field(
+        default=None, description="'review': a person has to look. 'unjudged': the picture cannot be judged."
+    )
+    probability: float | None = Field(default=None, description="Of a defect, in [0, 1].")
+    score: float | None = Field(default=None, description="How far the part stands out from good ones.")
+    defect_type: str | None = None
+    place: str | None = None
+    explanation: str | None = None
+    error: str | None = Field(default=None, description="Why it could not be inspected.")
+    review: str | None = Field(default=None, description="What a person said last: 'good' or 'defect'.")
+
+    @classmethod
+    def of(cls, row: Inspection) -> Part:
+        """A row of the database."""
+        return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
+
+
+class Parts(_Model):
+    """A page of a list, the newest part first."""
+
+    parts: list[Part]
+    next: int | None = Field(description="Send it as `before` for the next page; null on the last one.")
+
+
+class Box(_Model):
+    """A rectangle in pixels; x2 and y2 are exclusive."""
+
+    x1: int = Field(ge=0)
+    y1: int = Field(ge=0)
+    x2: int = Field(ge=1)
+    y2: int = Field(ge=1)
+
+
+class NewReview(_Model):
+    """What a person says of an inspected part."""
+
+    says: Literal["good", "defect", "skip", "undo"] = Field(
+        description="'skip' leaves it to somebody else. 'undo' takes back what was said last."
+    )
+    defect_type: str | None = Field(default=None, max_length=200, examples=["scratch"])
+    box: Box | None = Field(default=None, description="Where the defect is.")
+    note: str | None = Field(default=None, max_length=2000)
+
+
+class GivenReview(_Model):
+    """What a person said."""
+
+    person: str
+    at: float
+    says: str
+    defect_type: str | None
+    box: Box | None
+    note: str | None
+
+    @classmethod
+    def of(cls, row: Review) -> GivenReview:
+        """A row of the database."""
+        return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
+
+
+class Details(_Model):
+    """A part with everything that is known of it."""
+
+    part: Part
+    result: dict[str, Any] | None = Field(
+        description="The full result as docs/inspection.schema.json describes it."
+    )
+    reviews: list[GivenReview]
+
+
+class Login(_Model):
+    """Name and password."""
+
+    name: str = Field(max_length=100)
+    password: str = Field(max_length=1000)
+
+
+class Me(_Model):
+    """Who is asking."""
+
+    name: str
+    role: Role
+    csrf: str | None = Field(description="Browsers send it back as the header X-CSRF-Token.")
+
+
+class NewPerson(_Model):
+    """A person to add, or one with a new password."""
+
+    name: str = Field(min_length=1, max_length=100)
+    role: Role
+    password: str = Field(max_length=1000)
+
+
+class NewKey(_Model):
+    """A key to make."""
+
+    name: str = Field(min_length=1, max_length=100)
+    scope: Role
+
+
+class MadeKey(_Model):
+    """A key, shown once."""
+
+    name: str
+    key: str
+
+
+class ProductFacts(_Model):
+    """What is known of one kind of part."""
+
+    name: str
+    revision: int
+    good: int = Field(description="Number of pictures of good parts.")
+    defects: dict[str, int] = Field(description="Number of labelled defects by type.")
+    settings: dict[str, Any]
+    limits: dict[str, Any] | None = Field(description="Null while the last change is being learnt.")
+
+
+class Health(_Model):
+    """Whether the service works."""
+
+    status: Literal["ok"]
+
+
+class Counts(_Model):
+    """How many parts had each outcome."""
+
+    since: float
+    counts: dict[str, int]

@@ -1,0 +1,126 @@
+"""Starts everything on one machine: the database, the workers and the HTTP server."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from reason_iad.errors import OutputError, ServiceError
+from reason_iad.files import hold, write_atomic
+from reason_iad.service.database import Database
+from reason_iad.service.pictures import PictureStore
+from reason_iad.service.settings import Settings
+
+LOCK, NAME = "service.lock", "server-name"
+
+
+def run_server(settings: Settings, listening: Callable[[], None]) -> None:
+    """Serve until told to stop (Ctrl-C, SIGTERM).
+
+    Args:
+        settings: of the service.
+        listening: called when it is about to listen.
+
+    Raises:
+        ServiceError: another server uses the data folder, the database cannot be reached, or the service would be
+            open to others without credentials.
+        OutputError: the data folder cannot be written.
+    """
+    from reason_iad.service.api import make_app
+    from reason_iad.service.people import People
+    from reason_iad.service.supervisor import Supervisor
+
+    with opened(settings) as (database, name):
+        if not settings.local and not People(database, settings.limits.logins).anybody():
+            raise ServiceError(
+                "Other machines could reach this service, and nobody has a password yet. Make an administrator "
+                "first: reason-iad serve --first-admin NAME"
+            )
+        app = make_app(settings, database, Supervisor(settings, database, name))
+        listening()
+        config = uvicorn.Config(
+            app, host=settings.host, port=settings.port, log_level="warning", access_log=False,
+            server_header=False, timeout_graceful_shutdown=30, timeout_keep_alive=30, limit_concurrency=512,
+            ssl_certfile=settings.certificate, ssl_keyfile=settings.private_key, ws="none",
+        )  # fmt: skip
+        _Server(config).run()
+
+
+class _Server(uvicorn.Server):
+    """A server that ends in order when it is told to, instead of sending the signal to itself once more."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at Ctrl-C and SIGTERM while the block runs."""
+        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+
+def add_administrator(settings: Settings, name: str, password: str) -> None:
+    """Add somebody who may do everything, or give them a new password. The server may be running.
+
+    Raises:
+        ServiceError: name or password cannot be used, or the database cannot be reached.
+        OutputError: the data folder cannot be written.
+    """
+    from reason_iad.service.people import People
+
+    _made(settings)
+    database = Database(settings.database_url)
+    try:
+        database.upgrade()
+        People(database, settings.limits.logins).add(name, "administer", password, "the command line")
+    finally:
+        database.close()
+
+
+def _made(settings: Settings) -> None:
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.products.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The data folder cannot be made: {error.strerror}. Choose another one.") from None
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[tuple[Database, str]]:
+    """The data folder, held by this process, and the database in its present form.
+
+    Raises:
+        ServiceError: another server uses the folder, or the database cannot be reached.
+        OutputError: the folder cannot be written.
+    """
+    _made(settings)
+    try:
+        lock = hold(settings.data / LOCK)
+    except OutputError:
+        raise ServiceError("Another server uses this data folder. Stop it, or choose another folder.") from None
+    try:
+        PictureStore(settings.pictures).sweep()
+        database = Database(settings.database_url)
+        database.upgrade()
+        try:
+            yield database, server_name(settings.data / NAME)
+        finally:
+            database.close()
+    finally:
+        lock.release()
+
+
+def server_name(file: Path) -> str:
+    """A name for this data folder that no other has; made once. Servers may share a database."""
+    try:
+        return file.read_text().strip()
+    except FileNotFoundError:
+        name = secrets.token_hex(6)
+        write_atomic(file, name)
+        return name

@@ -1,0 +1,87 @@
+"""Passwords, logins, keys and roles."""
+
+from __future__ import annotations
+
+import pytest
+
+from reason_iad.service.database import Database
+from reason_iad.service.database.tables import ApiKey, Event, Person, Session
+from reason_iad.service.faults import Fault, Forbidden, Invalid, Throttled
+from reason_iad.service.people import People
+
+WORD = "correct horse battery"
+
+
+@pytest.fixture
+def people(database: Database) -> People:
+    made = People(database, 3)
+    made.add("ann", "administer", WORD, "test")
+    return made
+
+
+def test_secrets_are_kept_as_hashes_only(people: People, database: Database) -> None:
+    token, _ = people.login("ann", WORD)
+    key = people.make_key("line", "inspect", "ann")
+    with database.reading() as session:
+        kept = [session.query(Person).one().password, session.query(Session).one().token,
+                session.query(ApiKey).one().hash]  # fmt: skip
+        assert session.query(Event).count() == 3
+    assert kept[0].startswith("$argon2id$")
+    for secret in (WORD, token, key):
+        assert not any(secret in each for each in kept)
+
+
+def test_a_login_lasts_until_it_is_ended(people: People) -> None:
+    token, identity = people.login("ann", WORD)
+    assert people.of_session(token) == identity
+    people.logout(token)
+    assert people.of_session(token) is None
+    assert people.of_session("made up") is None
+
+
+def test_a_new_password_ends_the_logins(people: People) -> None:
+    token, _ = people.login("ann", WORD)
+    people.add("ann", "administer", "another long word", "test")
+    assert people.of_session(token) is None
+    with pytest.raises(Forbidden):
+        people.login("ann", WORD)
+
+
+def test_a_key_may_be_revoked_and_has_a_scope(people: People) -> None:
+    identity = people.of_key(people.make_key("line", "inspect", "ann"))
+    assert identity is not None and identity.may("inspect") and not identity.may("review")
+    with pytest.raises(Fault, match="already"):
+        people.make_key("line", "inspect", "ann")
+    key = people.make_key("other", "review", "ann")
+    people.revoke_key("other", "ann")
+    assert people.of_key(key) is None and people.of_key("riad_none") is None
+
+
+def test_attempts_are_throttled_by_name(people: People) -> None:
+    for _ in range(3):
+        with pytest.raises(Forbidden, match="name or the password"):
+            people.login("ann", "wrong")
+    with pytest.raises(Throttled):
+        people.login("ann", WORD)
+    with pytest.raises(Forbidden):
+        people.login("bob", "wrong")
+
+
+def test_the_last_administrator_stays(people: People) -> None:
+    with pytest.raises(Fault, match="only administrator"):
+        people.disable("ann", "ann")
+    people.add("bob", "administer", WORD, "ann")
+    token, _ = people.login("ann", WORD)
+    people.disable("ann", "bob")
+    assert people.of_session(token) is None
+    with pytest.raises(Forbidden):
+        people.login("ann", WORD)
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "word"),
+    [("", "review", WORD), ("x", "boss", WORD), ("x", "review", "short"), ("a\nb", "review", WORD)],
+)
+def test_what_cannot_be_used_is_refused(people: People, name: str, role: str, word: str) -> None:
+    with pytest.raises(Invalid):
+        people.add(name, role, word, "test")
