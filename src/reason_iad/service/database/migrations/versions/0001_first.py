@@ -13,6 +13,19 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Make the tables."""
+    _api_key()
+    _event()
+    _person()
+    _picture()
+    _inspection()
+    _session()
+    _delivery()
+    _result()
+    _review()
+    _term()
+
+
+def _api_key() -> None:
     op.create_table(
         "api_key",
         sa.Column("hash", sa.String(length=64), nullable=False),
@@ -23,6 +36,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_api_key")),
         sa.UniqueConstraint("name", name=op.f("uq_api_key_name")),
     )
+
+
+def _event() -> None:
     op.create_table(
         "event",
         sa.Column("id", NUMBER, autoincrement=True, nullable=False),
@@ -34,6 +50,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
     )
     op.create_index(op.f("ix_event_at"), "event", ["at"], unique=False)
+
+
+def _person() -> None:
     op.create_table(
         "person",
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -43,6 +62,9 @@ def upgrade() -> None:
         sa.Column("disabled", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_person")),
     )
+
+
+def _picture() -> None:
     op.create_table(
         "picture",
         sa.Column("sha256", sa.String(length=64), nullable=False),
@@ -53,6 +75,9 @@ def upgrade() -> None:
         sa.Column("added", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_picture")),
     )
+
+
+def _inspection() -> None:
     op.create_table(
         "inspection",
         sa.Column("id", NUMBER, autoincrement=True, nullable=False),
@@ -90,6 +115,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_inspection_received"), "inspection", ["received"], unique=False)
     op.create_index(op.f("ix_inspection_review_id"), "inspection", ["review", "id"], unique=False)
     op.create_index(op.f("ix_inspection_state_id"), "inspection", ["state", "id"], unique=False)
+
+
+def _session() -> None:
     op.create_table(
         "session",
         sa.Column("token", sa.String(length=64), nullable=False),
@@ -100,6 +128,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token", name=op.f("pk_session")),
     )
     op.create_index(op.f("ix_session_person"), "session", ["person"], unique=False)
+
+
+def _delivery() -> None:
     op.create_table(
         "delivery",
         sa.Column("id", NUMBER, autoincrement=True, nullable=False),
@@ -117,6 +148,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_delivery_delivered_next_try"), "delivery", ["delivered", "next_try"], unique=False)
     op.create_index(op.f("ix_delivery_inspection"), "delivery", ["inspection"], unique=False)
+
+
+def _result() -> None:
     op.create_table(
         "result",
         sa.Column("inspection", NUMBER, nullable=False),
@@ -126,6 +160,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("inspection", name=op.f("pk_result")),
     )
+
+
+def _review() -> None:
     op.create_table(
         "review",
         sa.Column("id", NUMBER, autoincrement=True, nullable=False),
@@ -143,6 +180,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_review")),
     )
     op.create_index(op.f("ix_review_inspection"), "review", ["inspection"], unique=False)
+
+
+def _term() -> None:
     op.create_table(
         "term",
         sa.Column("word", sa.String(length=64), nullable=False),
