@@ -16,7 +16,7 @@ from reason_iad.service import records
 from reason_iad.service.api.guard import identity_of, needs
 from reason_iad.service.api.parts import service_of
 from reason_iad.service.api.problems import documented
-from reason_iad.service.api.schemas import Details, GivenReview, NewReview, Part, Parts
+from reason_iad.service.api.schemas import Asked, Details, GivenReview, NewReview, Part, Parts
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.faults import Invalid, Missing
 from reason_iad.service.queue import Part as Accepted
@@ -66,23 +66,12 @@ async def send_part(
 
 
 @router.get("/inspections", dependencies=[needs("inspect")], responses=documented(401, 403, 422, 429, 503))
-def list_parts(
-    request: Request,
-    product: Annotated[str | None, Query(max_length=100)] = None,
-    outcome: Annotated[str | None, Query(pattern="^(pass|defect|review|unjudged)$")] = None,
-    state: Annotated[str | None, Query(pattern="^(waiting|working|done|failed)$")] = None,
-    reviewed: bool | None = None,
-    since: Annotated[float | None, Query(allow_inf_nan=False)] = None,
-    until: Annotated[float | None, Query(allow_inf_nan=False)] = None,
-    text: Annotated[str | None, Query(description="Words that all have to be there.", max_length=200)] = None,
-    before: Annotated[int | None, Query(description="`next` of the page before.", ge=1, le=2**62)] = None,
-    limit: Annotated[int, Query(ge=1)] = 50,
-) -> Parts:
+def list_parts(request: Request, asked: Annotated[Asked, Query()]) -> Parts:
     """The newest parts that fit."""
     service = service_of(request)
-    wanted = records.Wanted(product, outcome, state, reviewed, since, until, text, before)
+    wanted = records.Wanted(**asked.model_dump(exclude={"limit"}))
     with service.database.reading() as session:
-        rows, more = records.page(session, wanted, min(limit, service.settings.limits.page))
+        rows, more = records.page(session, wanted, min(asked.limit, service.settings.limits.page))
         return Parts(parts=[Part.of(row) for row in rows], next=more)
 
 

@@ -42,6 +42,20 @@ class Part(_Model):
         return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
 
 
+class Asked(_Model):
+    """Which parts a list shows; what is not given does not matter."""
+
+    product: str | None = Field(default=None, max_length=100)
+    outcome: Literal["pass", "defect", "review", "unjudged"] | None = None
+    state: Literal["waiting", "working", "done", "failed"] | None = None
+    reviewed: bool | None = Field(default=None, description="Whether a person said what it really is.")
+    since: float | None = Field(default=None, allow_inf_nan=False, description="Seconds since 1970, UTC.")
+    until: float | None = Field(default=None, allow_inf_nan=False, description="Not included.")
+    text: str | None = Field(default=None, max_length=200, description="Words that all have to be there.")
+    before: int | None = Field(default=None, ge=1, le=2**62, description="`next` of the page before.")
+    limit: int = Field(default=50, ge=1, le=200)
+
+
 class Parts(_Model):
     """A page of a list, the newest part first."""
 
