@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reason_iad.images.finding import find_images
-from reason_iad.images.kinds import IMAGE_SUFFIXES, is_image_name, is_litter, is_lossy_name, is_normal_name
+from reason_iad.images.kinds import IMAGE_SUFFIXES, is_image_name, is_litter, is_normal_name
 from reason_iad.images.loading import (
     FORMATS,
     MAX_ASPECT,
@@ -14,7 +14,7 @@ from reason_iad.images.loading import (
     load_image,
     printable,
 )
-from reason_iad.images.masks import decode_mask
+from reason_iad.images.masks import REMARKS, Mask, MaskFile, Remark, decode_mask, load_mask
 from reason_iad.images.sources import LoadedImage, Picture, as_pictures
 from reason_iad.images.tint import tinted
 
@@ -25,17 +25,21 @@ __all__ = [
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
     "MIN_SIDE",
+    "REMARKS",
     "LoadedImage",
+    "Mask",
+    "MaskFile",
     "Picture",
+    "Remark",
     "as_pictures",
     "check_header",
     "decode_mask",
     "find_images",
     "is_image_name",
     "is_litter",
-    "is_lossy_name",
     "is_normal_name",
     "load_image",
+    "load_mask",
     "printable",
     "tinted",
 ]

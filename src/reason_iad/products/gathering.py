@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from reason_iad.errors import ImageError, ProductError, ReasonIADError
 from reason_iad.images import (
-    MAX_FILE_BYTES,
-    decode_mask,
+    REMARKS,
+    MaskFile,
+    Remark,
     find_images,
     is_image_name,
     is_litter,
     is_normal_name,
     load_image,
+    load_mask,
     printable,
 )
 from reason_iad.images.kinds import MASK_ENDING, MASK_FOLDERS, is_mask_folder, mask_stems
@@ -155,13 +155,38 @@ def read_all(given: Iterable[GivenGood] | Iterable[GivenDefect]) -> list[Read]:
     return read
 
 
-def read_mask(path: Path, image: Read) -> str:
-    """Check a mask, and return the hash of its content.
+@dataclass(frozen=True, slots=True)
+class ReadMask:
+    """A mask that was read.
+
+    Attributes:
+        sha256: of the file's content.
+        remarks: what a person should know of how it was read.
+    """
+
+    sha256: str
+    remarks: tuple[Remark, ...]
+
+
+def read_mask(path: Path, image: Read) -> ReadMask:
+    """Check a mask.
 
     Raises:
         ImageError: it cannot be read, is of another size than its picture, or marks nothing.
     """
-    return _marked(path, "mask", (image.width, image.height))[0]
+    found = _load_marked(path, "mask", (image.width, image.height))
+    return ReadMask(found.sha256, found.mask.remarks)
+
+
+def tell_remarks(masks: Iterable[tuple[Path, ReadMask]], tell: Tell) -> None:
+    """Say what is remarkable about masks: of each kind the first by name, the others as a number."""
+    found: dict[Remark, list[Path]] = {}
+    for path, mask in masks:
+        for remark in mask.remarks:
+            found.setdefault(remark, []).append(path)
+    for remark, paths in found.items():
+        others = f" So it is with {len(paths) - 1} more." if paths[1:] else ""
+        tell(f"The mask '{printable(paths[0])}' {REMARKS[remark]}.{others}")
 
 
 def read_area(path: Path) -> Read:
@@ -170,8 +195,9 @@ def read_area(path: Path) -> Read:
     Raises:
         ImageError: it cannot be read, or marks nothing.
     """
-    sha256, (height, width) = _marked(path, "area", None)
-    return Read(path, sha256, width, height)
+    found = _load_marked(path, "area", None)
+    height, width = found.mask.values.shape
+    return Read(path, found.sha256, width, height)
 
 
 def label(text: str, what: str) -> str:
@@ -190,36 +216,20 @@ def label(text: str, what: str) -> str:
 
 
 def marked_pixels(path: Path) -> NDArray[np.bool_]:
-    """(H, W) the pixels that a picture marks: those that are not black.
+    """(H, W) the pixels that a picture marks.
 
     Raises:
         ImageError: it cannot be read, or marks nothing.
     """
-    pixels = _read_marked(path, "area", None)[1]
-    marked: NDArray[np.bool_] = pixels > 0
-    return marked
+    return _load_marked(path, "area", None).mask.marked
 
 
-def _marked(path: Path, what: str, size: tuple[int, int] | None) -> tuple[str, tuple[int, int]]:
-    """The hash of a file in which a place is marked, and the height and width of the picture."""
-    sha256, pixels = _read_marked(path, what, size)
-    return sha256, (pixels.shape[0], pixels.shape[1])
-
-
-def _read_marked(path: Path, what: str, size: tuple[int, int] | None) -> tuple[str, NDArray[Any]]:
-    """The hash of a file in which a place is marked, and its pixels."""
-    shown = f"The {what} '{printable(path)}'"
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
-            raise ImageError(f"{shown} is no ordinary file, or is larger than {MAX_FILE_BYTES // 2**20} MiB.")
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{shown} cannot be read ({getattr(error, 'strerror', None) or error}).") from None
-    pixels = decode_mask(content, shown, size)
-    if not pixels.any():
-        raise ImageError(f"{shown} is black everywhere. Mark the place in white.")
-    return hashlib.sha256(content).hexdigest(), pixels
+def _load_marked(path: Path, what: str, size: tuple[int, int] | None) -> MaskFile:
+    """Read a file in which a place is marked."""
+    found = load_mask(path, what, size)
+    if not found.mask.marked.any():
+        raise ImageError(f"The {what} '{printable(path)}' is black everywhere. Mark the place in white.")
+    return found
 
 
 def _subfolders(folder: Path) -> list[Path]:
