@@ -197,7 +197,8 @@ def _of_sample(sample: Sample, root: Path, references: References, notes: _Notes
         facts = facts_of(sample.image)
         notes.facts[sample.id] = facts
     except DatasetError as error:
-        yield problem("unreadable", f"{error}; copy or export it again")
+        advice = "its path has backslashes; write '/'" if "\\" in sample.id else "copy or export it again"
+        yield problem("unreadable", f"{error}; {advice}")
         return
     if references != "none" and not facts.fits:
         size = f"{facts.width}x{facts.height}"

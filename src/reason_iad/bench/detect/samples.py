@@ -105,7 +105,6 @@ class Reader:
         fits: whether a folder has this layout.
         read: its images; the pattern tells normal files by their names, for the one layout that needs it.
         form: what such a folder looks like, in a few lines, for `--layout help`.
-        lists: names of files in the folder itself that this layout understands, or need not understand.
     """
 
     name: str
@@ -114,4 +113,3 @@ class Reader:
     fits: Callable[[Path], bool]
     read: Callable[[Path, str | None], Found]
     form: str = ""
-    lists: tuple[str, ...] = ()

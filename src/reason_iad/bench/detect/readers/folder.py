@@ -10,13 +10,13 @@ Masks, if there are any, are in `ground_truth/KIND/`, named after the image with
 
 from __future__ import annotations
 
-import hashlib
 from fnmatch import fnmatch
 from pathlib import Path
 
 from reason_iad.bench.detect.readers.tree import (
     MaskFolder,
     category_name,
+    half_of,
     images_in,
     normal_folders,
     subfolders,
@@ -66,7 +66,7 @@ def _flat(root: Path, normal: str) -> Found:
 
 def _samples(root: Path, images: list[Path], kind: str, masks: Path) -> list[Sample]:
     good = kind == GOOD
-    references = set(_half(images)) if good else set()
+    references = half_of(images) if good else frozenset()
     has_masks, files = masks.is_dir(), MaskFolder(masks)
     return [
         Sample(
@@ -86,18 +86,16 @@ def _split(reference: bool) -> Split:
     return "train" if reference else "test"
 
 
-def _half(images: list[Path]) -> list[Path]:
-    """About half of the images, at least one, by the hash of their names."""
-
-    def digest(image: Path) -> bytes:
-        return hashlib.sha256(image.name.encode("utf-8", "surrogateescape")).digest()
-
-    return [image for image in images if digest(image)[0] % 2 == 0] or sorted(images, key=digest)[:1]
-
-
 def _masks(masks: MaskFolder, image: Path, *, required: bool) -> tuple[Path, ...]:
     found = masks.expect(*mask_stems(image)) if required else masks.find(*mask_stems(image))
     return () if found is None else (found,)
 
 
-READER = Reader("folder", "good/ beside a folder per kind of defect, or flat with --normal", False, _fits, _read)
+READER = Reader(
+    "folder", "good/ beside a folder per kind of defect, or flat with --normal", False, _fits, _read,
+    form="""\
+good/001.png               also: ok, normal
+KIND/002.png               a folder per kind of defect
+ground_truth/KIND/002.png  or 002_mask.png (optional)
+Half of the good images become references. If all images are in one folder: --normal 'ok_*'.""",
+)  # fmt: skip
