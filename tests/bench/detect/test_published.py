@@ -101,7 +101,7 @@ def test_real_iad_goes_by_the_list_of_its_own_name(tmp_path: Path) -> None:
     [
         ("{", "is no list of Real-IAD"),
         ("[]", "is no list of Real-IAD"),
-        ('{"meta": {}, "train": [{"image_path": 1}]}', r"train\.0\.category: Field required"),
+        ('{"meta": {"normal_class": "OK"}, "train": [{"image_path": 1}]}', r"train\.0\.category: Field required"),
     ],
 )
 def test_a_list_of_real_iad_that_cannot_be_read_is_named(text: str, said: str, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
     Class1/Train/0001.PNG, Class1/Train/Label/Labels.txt, Class1/Train/Label/0009_label.PNG, …
 
 An image is defective if it has a mask, or if Labels.txt says so. A line of that file has a number, 1 if there is a
-defect, the image, the same again, and the mask. The masks are coarse ellipses. Defective training images are read and
-not used. Source: the description at the Heidelberg Collaboratory for Image Processing, and loaders in public code.
+defect, the image, the same again, and the mask. The masks are coarse ellipses. Defective training images are read
+and not used. Source: the description at the Heidelberg Collaboratory for Image Processing, and public loaders.
 """
 
 from __future__ import annotations

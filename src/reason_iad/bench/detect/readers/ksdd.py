@@ -1,4 +1,4 @@
-"""KolektorSDD (Tabernik et al., Journal of Intelligent Manufacturing, 2020): a folder per part, each image with a mask.
+"""KolektorSDD (Tabernik et al., Journal of Intelligent Manufacturing, 2020): a folder per part, a mask per image.
 
     kos01/Part0.jpg, kos01/Part0_label.bmp, …
 

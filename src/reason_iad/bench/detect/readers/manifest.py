@@ -12,12 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 
 from reason_iad.bench.detect.readers.lists import COLUMNS, INDEX, NEEDS, find_list, require_none
-from reason_iad.bench.detect.readers.table import LABELS, SPLITS, Paths, Row, rows
+from reason_iad.bench.detect.readers.table import LABELS, Row, rows
 from reason_iad.bench.detect.readers.tree import category_name
 from reason_iad.bench.detect.samples import Found, Reader, Sample, Split
+from reason_iad.bench.paths import WrittenPaths
 from reason_iad.errors import DatasetError
 from reason_iad.images import printable
-from reason_iad.images.kinds import GOOD
+from reason_iad.images.kinds import GOOD, SPLITS
 
 
 def _fits(root: Path) -> bool:
@@ -29,13 +30,13 @@ def _read(root: Path, normal: str | None) -> Found:
     if index is None and not (root / INDEX).exists():
         require_none(root)
         raise DatasetError(f"'{printable(root / INDEX)}' does not exist. {NEEDS}; or choose another --layout.")
-    index, paths = index or root / INDEX, Paths(root)
+    index, paths = index or root / INDEX, WrittenPaths(root)
     samples = [_sample(root, row, paths) for row in rows(index, COLUMNS)]
     named = () if index.name == INDEX else (f"The images are listed in '{printable(index.name)}'.",)
     return Found(samples, [], (*named, *paths.notes(f"'{printable(index.name)}'")))
 
 
-def _sample(root: Path, row: Row, paths: Paths) -> Sample:
+def _sample(root: Path, row: Row, paths: WrittenPaths) -> Sample:
     image, mask, template = (paths.plain(row.values.get(column, "")) for column in ("image", "mask", "template"))
     parts = PurePosixPath(image).parts
     abnormal = row.choice("label", LABELS) == 1

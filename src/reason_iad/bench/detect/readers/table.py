@@ -9,15 +9,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from reason_iad.bench.detect.inventory import content_of, leads_outside
+from reason_iad.bench.detect.inventory import content_of
 from reason_iad.errors import DatasetError
 from reason_iad.images import printable
-from reason_iad.images.kinds import ABNORMAL_NAMES, NORMAL_NAMES, SPLITS
+from reason_iad.images.kinds import ABNORMAL_NAMES, NORMAL_NAMES
 
 T = TypeVar("T")
 
@@ -46,41 +45,6 @@ class Row(NamedTuple):
         if value.lower() not in meanings:
             raise DatasetError(f"{self.where} has {column} '{value}'; it must be one of: {', '.join(meanings)}.")
         return meanings[value.lower()]
-
-
-class Paths:
-    """Paths as tables state them, also if they were written on Windows.
-
-    Args:
-        root: the folder that they are relative to.
-
-    Attributes:
-        turned: how many were read with '/' for their backslashes.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self.turned = 0
-
-    def plain(self, value: str) -> str:
-        """The path with '/', if there is a file of that name inside the folder, and none of the very name."""
-        if "\\" not in value or (os.sep != "\\" and _exists(self._root / value)):
-            return value
-        plain = value.replace("\\", "/")
-        if not _exists(self._root / plain) or leads_outside(self._root / plain, self._root):
-            return value
-        self.turned += 1
-        return plain
-
-    def notes(self, what: str) -> tuple[str, ...]:
-        """The sentence that tells it, if there was something to tell."""
-        return (turned_note(self.turned, what),) if self.turned else ()
-
-
-def turned_note(count: int, what: str) -> str:
-    """That paths were written on Windows."""
-    paths = "1 path" if count == 1 else f"{count} paths"
-    return f"{paths} in {what} had backslashes, as Windows writes them. They were read with '/'."
 
 
 def rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
@@ -175,13 +139,3 @@ def _separator(text: str, columns: Sequence[str]) -> str:
 
 def _stream(text: str) -> io.StringIO:
     return io.StringIO(text, newline="")  # what ends a line is for the CSV reader to say
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
-
-
-__all__ = ["LABELS", "SPLITS", "Paths", "Row", "columns_of", "rows", "turned_note"]

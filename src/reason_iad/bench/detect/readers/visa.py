@@ -2,8 +2,8 @@
 
 The masks hold one value per kind of defect; whatever is not 0 is abnormal.
 
-Without the list, the folders are read as the archive has them: CATEGORY/Data/Images/Normal and Anomaly, and masks in
-CATEGORY/Data/Masks/Anomaly, named as the images. Then half of the normal images are references.
+Without the list, the folders are read as the archive has them: CATEGORY/Data/Images/Normal and Anomaly, and masks
+in CATEGORY/Data/Masks/Anomaly, named as the images. Then half of the normal images are references.
 Source of both: the README and the scripts of the repository amazon-science/spot-diff.
 """
 
@@ -12,9 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from reason_iad.bench.detect.readers.table import LABELS, Paths, rows
+from reason_iad.bench.detect.readers.table import LABELS, rows
 from reason_iad.bench.detect.readers.tree import MaskFolder, category_name, half_of, images_in, subfolders
 from reason_iad.bench.detect.samples import Found, Reader, Sample, Split
+from reason_iad.bench.paths import WrittenPaths
 from reason_iad.images.kinds import GOOD
 
 INDEX = Path("split_csv", "1cls.csv")
@@ -31,7 +32,7 @@ def _fits(root: Path) -> bool:
 def _read(root: Path, normal: str | None) -> Found:
     if not (root / INDEX).exists() and _categories(root):
         return _read_folders(root)
-    paths = Paths(root)
+    paths = WrittenPaths(root)
     samples = []
     for row in rows(root / INDEX, COLUMNS):
         good = row.choice("label", LABELS) == 0
