@@ -88,7 +88,7 @@ YES_NO = {"A": "Yes.", "B": "No."}
 
 
 def test_files_of_iad_r1_say_by_their_answers_which_image_is_abnormal(tmp_path: Path) -> None:
-    """MMAD's form without mask_path. Source: data/Test/test_{DTD,MPDD,DAGM,SDD}_format.json in Yanhui-Lee/IAD-R1."""
+    """MMAD's form without mask_path. Source: data/Test/test_*_format.json in Yanhui-Lee/IAD-R1."""
     sides = {
         "DTD/Woven_127/test/good/079.png": "B", "DTD/Woven_127/test/bad/000.png": "A",
         "MPDD/bracket_black/test/hole/000.png": "A", "DAGM/Class2/good/0116.PNG": "B",

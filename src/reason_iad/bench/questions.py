@@ -8,8 +8,8 @@
 Keys and templates are paths under the folder of images and begin with dataset and category; masks are relative to
 these two. Notable: everything is checked before a model is loaded, and entries are found by key, never by position.
 An image in a folder 'good' or 'normal' is normal, and another one with a mask is abnormal. Without a mask, as in
-the files of IAD-R1, the right answer to the question whether there is a defect says it, or else the name of the folder
-('bad', 'defect'). An image of which nothing says it may not be asked whether it has a defect.
+the files of IAD-R1, the right answer to the question whether there is a defect says it, or else the name of the
+folder ('bad', 'defect'). An image of which nothing says it may not be asked whether it has a defect.
 
 Paths may have been written on Windows: one that is not there is looked for with '/', too.
 """

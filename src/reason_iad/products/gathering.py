@@ -20,7 +20,7 @@ from reason_iad.images import (
     load_mask,
     printable,
 )
-from reason_iad.images.kinds import MASK_ENDING, MASK_FOLDERS, is_mask_folder, mask_stems
+from reason_iad.images.kinds import MASK_ENDING, is_mask_folder, mask_stems
 from reason_iad.products.names import LONGEST
 from reason_iad.schema import Box
 
@@ -185,7 +185,7 @@ def tell_remarks(masks: Iterable[tuple[Path, ReadMask]], tell: Tell) -> None:
         for remark in mask.remarks:
             found.setdefault(remark, []).append(path)
     for remark, paths in found.items():
-        others = f" So it is with {len(paths) - 1} more." if paths[1:] else ""
+        others = f" The same holds for {len(paths) - 1} more." if paths[1:] else ""
         tell(f"The mask '{printable(paths[0])}' {REMARKS[remark]}.{others}")
 
 
@@ -251,15 +251,21 @@ def _without_masks(folder: Path) -> list[Path]:
 
 def _mask_files(folder: Path, place: Path) -> dict[str, Path]:
     """Name of a mask, suffix aside, to the file; the nearest folder counts."""
+    homes = _mask_folders(place)
+    if place != folder:
+        homes += [home / place.name for around in (folder, folder.parent) for home in _mask_folders(around)]
     found: dict[str, Path] = {}
-    for name in MASK_FOLDERS:
-        homes = [place / name]
-        if place != folder:
-            homes += [folder / name / place.name, folder.parent / name / place.name]
-        for home in homes:
-            for file in _images(home) if home.is_dir() else []:
-                found.setdefault(file.stem, file)
+    for home in homes:
+        for file in _images(home) if home.is_dir() else []:
+            found.setdefault(file.stem, file)
     return found
+
+
+def _mask_folders(folder: Path) -> list[Path]:
+    try:
+        return [path for path in _subfolders(folder) if is_mask_folder(path.name)]
+    except OSError:  # the folder around the one that was given need not be readable
+        return []
 
 
 def _with_masks(images: list[Path], kind: str, masks: dict[str, Path], tell: Tell) -> Iterator[GivenDefect]:

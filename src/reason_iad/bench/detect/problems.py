@@ -244,7 +244,7 @@ def _of_remarks(remarks: dict[Remark, list[tuple[str, Path]]], root: Path) -> It
     """What is remarkable about how masks were read: one line per kind, which names the first."""
     for remark, found in remarks.items():
         sample, path = found[0]
-        others = f". So it is with {len(found) - 1} more" if found[1:] else ""
+        others = f". The same holds for {len(found) - 1} more" if found[1:] else ""
         yield Problem(_OF_REMARK[remark], sample, f"its mask '{_below(path, root)}' {REMARKS[remark]}{others}")
 
 
