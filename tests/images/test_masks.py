@@ -56,6 +56,26 @@ def test_noise_of_lossy_files_marks_nothing(form: str, options: dict[str, object
     assert (mask.marked == SPOT).all() and mask.remarks == ("lossy",)
 
 
+def test_greys_of_a_mask_that_was_a_jpeg_or_was_scaled_mark_nothing() -> None:
+    resaved = decoded(Image.open(_file(Image.fromarray(WHITE), "JPEG", quality=40)))
+    assert (resaved.marked == SPOT).all() and resaved.remarks == ("grey",)
+    small = Image.fromarray(WHITE).resize((17, 13), Image.Resampling.BICUBIC)
+    scaled = decoded(small.resize((32, 24), Image.Resampling.BICUBIC).convert("RGB"))
+    assert scaled.remarks == ("grey",) and abs(scaled.marked.sum() - SPOT.sum()) < 24
+
+
+def test_numbers_of_kinds_and_colours_are_no_greys() -> None:
+    kinds = np.zeros((24, 32), np.uint8)
+    kinds[2:22, 2:18] = np.repeat(np.arange(1, 9, dtype=np.uint8) * 31, 2)
+    assert (decoded(Image.fromarray(kinds)).marked == (kinds > 0)).all()
+    deep = Image.fromarray(np.arange(24 * 32, dtype=np.uint16).reshape(24, 32))  # a number for each place
+    cut_out = np.zeros((24, 32, 3), np.uint8)
+    cut_out[SPOT] = np.random.default_rng(0).integers(1, 256, (64, 3))  # the defect as in the picture
+    for image, marked in ((deep, 24 * 32 - 1), (Image.fromarray(cut_out), 64)):
+        mask = decoded(image)
+        assert mask.marked.sum() == marked and "grey" not in mask.remarks
+
+
 def test_a_lossless_webp_is_exact() -> None:
     mask = decoded(Image.fromarray(np.where(SPOT, 3, 0).astype(np.uint8)), "WEBP", lossless=True, exact=True)
     assert (mask.marked == SPOT).all() and mask.remarks == ()

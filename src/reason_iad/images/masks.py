@@ -1,10 +1,11 @@
 """Masks in: which pixels of a file are marked. This is decided here, once for everything that reads masks.
 
-Every pixel that is not black is marked, whatever its colour. Three kinds of files need a rule of their own:
+Every pixel that is not black is marked, whatever its colour. Some kinds of files need a rule of their own:
 
 - The entries of a palette count by the colour that they show, not by their number.
-- A file that was compressed with loss, such as a JPEG, has grey noise beside every edge. Of it, only what is at
-  least half as bright as white is marked.
+- A file that was compressed with loss, such as a JPEG, has grey noise beside every edge. A mask that was scaled
+  smoothly, or that was a JPEG once, has many greys, too. Of both, only what is at least half as bright as white is
+  marked. A number for each kind of defect gives few greys.
 - Some programs draw masks in the transparency. If the colours mark everything or nothing, and the transparency is
   not the same everywhere, then what is not transparent is marked.
 
@@ -28,11 +29,13 @@ from PIL import Image
 from reason_iad.errors import ImageError
 from reason_iad.images.loading import FORMATS, MAX_FILE_BYTES, MAX_PIXELS, printable
 
-Remark = Literal["lossy", "alpha", "whole", "inverted"]
+Remark = Literal["lossy", "grey", "alpha", "whole", "inverted"]
 
 REMARKS: dict[Remark, str] = {
     "lossy": "was compressed with loss, as JPEG does; only what is at least half as bright as white counts as "
     "marked. Save the original as PNG",
+    "grey": "has many greys between black and white, as if it had been a JPEG or had been scaled; only what is at "
+    "least half as bright as white counts as marked. Save it in black and white",
     "alpha": "says nothing in its colours; what is not transparent counts as marked. Save it in black and white",
     "whole": "marks the whole picture. Check that it is black where there is no defect",
     "inverted": "marks all but a place inside the picture, so it may be inverted. The defect must be white, the "
@@ -41,6 +44,8 @@ REMARKS: dict[Remark, str] = {
 """Remark, and the sentence that says it, to be read after the name of the mask."""
 
 _HALF_WHITE = 128
+_FEW_GREYS = 8
+"""So many values besides black may stand for kinds of defects."""
 _BORDER = 0.95
 """Share of the pixels along the four edges that an inverted mask marks."""
 _AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
@@ -146,20 +151,29 @@ def _read(image: Image.Image, lossy: bool) -> Mask:
     elif image.mode not in _AS_THEY_ARE:
         image = image.convert("RGB")
     pixels = np.asarray(image)
-    alpha = None
+    alpha, coloured = None, False
     if pixels.ndim == 3:
         colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))
         alpha = pixels[:, :, -1] if colours < pixels.shape[2] else None
+        coloured = bool((pixels[:, :, :colours] != pixels[:, :, :1]).any())
         pixels = pixels[:, :, :colours].max(axis=2)
     remarks: list[Remark] = []
-    if lossy:
-        remarks.append("lossy")
+    if lossy or (not coloured and _is_shaded(pixels)):
+        remarks.append("lossy" if lossy else "grey")
         pixels = np.where(pixels >= _HALF_WHITE, pixels, 0)
     marked = pixels > 0
     if alpha is not None and alpha.min() < alpha.max() and (marked.all() or not marked.any()):
         remarks.append("alpha")
         pixels, marked = alpha, alpha > 0
     return Mask(pixels, (*remarks, *_doubts(marked)))
+
+
+def _is_shaded(grey: NDArray[Any]) -> bool:
+    """Whether a grey mask has so many values, dark and bright, that they are shades and no numbers of kinds."""
+    if grey.dtype != np.uint8:
+        return False
+    found = np.flatnonzero(np.bincount(grey.ravel(), minlength=256)[1:]) + 1
+    return len(found) > _FEW_GREYS and bool(found[0] < _HALF_WHITE <= found[-1])
 
 
 def _doubts(marked: NDArray[np.bool_]) -> tuple[Remark, ...]:

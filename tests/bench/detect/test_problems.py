@@ -74,6 +74,14 @@ def _ragged(root: Path) -> None:
     (root / MASK).unlink()
 
 
+def _resaved(root: Path) -> None:
+    """A mask that was a JPEG once, as a PNG."""
+    _ragged(root)
+    with Image.open((root / MASK).with_suffix(".jpg")) as image:
+        image.save(root / MASK)
+    (root / MASK).with_suffix(".jpg").unlink()
+
+
 def _see_through(root: Path) -> None:
     """White everywhere, with the defect in the transparency."""
     with Image.open(root / MASK) as image:
@@ -104,6 +112,7 @@ SPOILED: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "mask is text": ("bad-mask", BAD, lambda root: (root / MASK).write_text("not a mask")),
     "empty mask": ("empty-mask", BAD, lambda root: trees.mask(root / MASK, value=0)),
     "mask is a JPEG": ("lossy-mask", BAD, _ragged),
+    "mask was a JPEG": ("grey-mask", BAD, _resaved),
     "mask is transparent": ("alpha-mask", BAD, _see_through),
     "mask of everything": ("whole-mask", BAD, lambda root: trees.mask(root / MASK, box=(0, 0, 24, 20))),
     "mask is inverted": ("inverted-mask", BAD, lambda root: _inverted(root / MASK)),
@@ -173,7 +182,7 @@ def test_what_is_remarkable_about_masks_is_said_once_per_kind(tmp_path: Path) ->
         _inverted(path)
     (problem,) = checked(root).problems
     assert (problem.kind, problem.severity, problem.where) == ("inverted-mask", "warning", BAD)
-    assert f"'{MASK}' marks all but a place" in problem.message and problem.message.endswith("with 3 more")
+    assert f"'{MASK}' marks all but a place" in problem.message and problem.message.endswith("holds for 3 more")
 
 
 def test_a_mask_of_the_image_before_it_was_turned_is_to_be_turned(tmp_path: Path) -> None:

@@ -223,6 +223,12 @@ def test_a_folder_of_no_layout_is_refused_with_all_of_them(tmp_path: Path) -> No
         read_dataset(tmp_path / "missing")
 
 
+def test_the_one_folder_below_that_is_a_set_is_suggested(tmp_path: Path) -> None:
+    trees.mvtec(tmp_path / "archive/mvtec_anomaly_detection")
+    with pytest.raises(DatasetError, match=r"mvtec_anomaly_detection' has one; give that folder"):
+        read_dataset(tmp_path / "archive")
+
+
 def test_folders_without_images_are_remembered(tmp_path: Path) -> None:
     trees.mvtec(tmp_path)
     (tmp_path / "nut/test/dent").mkdir()

@@ -42,6 +42,7 @@ KINDS: dict[str, str] = {
     "empty-mask": "the mask of an abnormal image is empty",
     "mask-of-normal": "a normal image has a mask that is not empty",
     "lossy-mask": "masks are JPEG files; what is less than half as bright as white does not count as defective",
+    "grey-mask": "masks have many greys; what is less than half as bright as white does not count as defective",
     "alpha-mask": "masks say nothing in their colours; what is not transparent counts as defective",
     "whole-mask": "masks mark the whole image",
     "inverted-mask": "masks mark all but a place inside the image",

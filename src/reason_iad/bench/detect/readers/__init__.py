@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import indent
 
 from reason_iad.bench.detect.readers.lists import NEEDS, require_none
-from reason_iad.bench.detect.readers.tree import is_image
+from reason_iad.bench.detect.readers.tree import is_image, subfolders
 from reason_iad.bench.detect.samples import Dataset, Reader
 from reason_iad.errors import DatasetError
 from reason_iad.images import printable
@@ -32,6 +32,8 @@ READERS: Registry[Reader] = Registry(
 )
 """Layout to reader. All of them are loaded when a layout is guessed."""
 
+_MOST = 100
+"""So many folders in one that has no layout are looked into."""
 _SEE = "'--layout help' shows what each layout looks like"
 
 
@@ -103,9 +105,11 @@ def _guess(root: Path) -> tuple[str, Reader]:
         raise DatasetError(f"The layout of '{printable(root)}' could be {names}; choose one with --layout.")
     if not any(is_image(path) for path in root.rglob("*")):
         raise DatasetError(f"'{printable(root)}' holds no images; check the path.")
+    inside = [path for path in subfolders(root)[:_MOST] if any(_fits(*each, path) for each in readers.items())]
+    below = f" '{printable(inside[0])}' has one; give that folder." if len(inside) == 1 else ""
     raise DatasetError(
-        f"'{printable(root)}' has no layout that is known ({', '.join(readers)}). {_SEE}. {NEEDS}; or choose one "
-        "with --layout."
+        f"'{printable(root)}' has no layout that is known ({', '.join(readers)}).{below} {_SEE}. {NEEDS}; "
+        "or choose one with --layout."
     )
 
 
