@@ -98,6 +98,11 @@ def test_colours_count_where_they_say_something() -> None:
     assert (mask.marked == SPOT).all() and mask.remarks == ()
 
 
+def test_a_deep_mask_may_name_a_transparent_value() -> None:
+    deep = Image.fromarray(np.where(SPOT, 300, 0).astype(np.uint16))
+    assert (decoded(deep, transparency=0).marked == SPOT).all()
+
+
 def test_a_mask_that_marks_too_much_is_remarked() -> None:
     assert decoded(Image.new("L", (32, 24), 255)).remarks == ("whole",)
     inverted = decoded(Image.fromarray(255 - WHITE))

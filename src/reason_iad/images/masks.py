@@ -48,8 +48,9 @@ _FEW_GREYS = 8
 """So many values besides black may stand for kinds of defects."""
 _BORDER = 0.95
 """Share of the pixels along the four edges that an inverted mask marks."""
-_AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
-"""Colour modes whose values are read without a conversion."""
+_AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA")
+_DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+"""Colour modes whose values are read without a conversion; the deep ones have no transparency."""
 
 
 class Mask(NamedTuple):
@@ -146,9 +147,9 @@ def _is_lossy(image: Image.Image, content: bytes) -> bool:
 
 def _read(image: Image.Image, lossy: bool) -> Mask:
     """Decode an image of a fit size, and decide what it marks."""
-    if image.has_transparency_data:
+    if image.has_transparency_data and image.mode not in _DEEP:
         image = image.convert("RGBA")
-    elif image.mode not in _AS_THEY_ARE:
+    elif image.mode not in (*_AS_THEY_ARE, *_DEEP):
         image = image.convert("RGB")
     pixels = np.asarray(image)
     alpha, coloured = None, False

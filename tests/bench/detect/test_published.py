@@ -50,6 +50,8 @@ def test_visa_is_read_without_its_list(tmp_path: Path) -> None:
     assert {one.id: one.masks for one in dataset.samples} == {one.id: one.masks for one in listed.samples}
     assert {one.split for one in dataset.samples if not one.label} == {"train", "test"}
     assert "half of the normal images are references" in dataset.notes[0] and not listed.notes
+    (tmp_path / "candle/Data/Images/Normal").rename(tmp_path / "candle/Data/Images/ok")
+    assert counts(read_dataset(tmp_path)) == counts(dataset)
     (tmp_path / "candle/image_anno.csv").write_text("image,label,mask\n")
     assert read_dataset(tmp_path / "candle").categories == ("candle",)
 

@@ -19,7 +19,13 @@ _ENDING = "_label"
 
 
 def _fits(root: Path) -> bool:
-    return any(path.stem.endswith(_ENDING) for folder in subfolders(root) for path in images_in(folder))
+    return any(map(_is_part, subfolders(root)))
+
+
+def _is_part(folder: Path) -> bool:
+    """Whether a folder holds an image beside its mask."""
+    stems = {path.stem for path in images_in(folder)}
+    return any(stem.endswith(_ENDING) and stem.removesuffix(_ENDING) in stems for stem in stems)
 
 
 def _read(root: Path, normal: str | None) -> Found:

@@ -13,16 +13,23 @@ from pathlib import Path
 from typing import cast
 
 from reason_iad.bench.detect.readers.table import LABELS, rows
-from reason_iad.bench.detect.readers.tree import MaskFolder, category_name, half_of, images_in, subfolders
+from reason_iad.bench.detect.readers.tree import (
+    MaskFolder,
+    category_name,
+    half_of,
+    images_in,
+    normal_folders,
+    subfolders,
+)
 from reason_iad.bench.detect.samples import Found, Reader, Sample, Split
 from reason_iad.bench.paths import WrittenPaths
+from reason_iad.images import is_normal_name
 from reason_iad.images.kinds import GOOD
 
 INDEX = Path("split_csv", "1cls.csv")
 COLUMNS = ("object", "split", "label", "image", "mask")
 _DATA = Path("Data", "Images")
 _MASKS = Path("Data", "Masks")
-_NORMAL, _ABNORMAL = "Normal", "Anomaly"
 
 
 def _fits(root: Path) -> bool:
@@ -53,18 +60,18 @@ def _read(root: Path, normal: str | None) -> Found:
 
 def _categories(root: Path) -> list[Path]:
     """Folders with the images of one object; the folder itself if it is one."""
-    return [folder for folder in (root, *subfolders(root)) if (folder / _DATA / _NORMAL).is_dir()]
+    return [folder for folder in (root, *subfolders(root)) if normal_folders(folder / _DATA)]
 
 
 def _read_folders(root: Path) -> Found:
     note = f"There is no {INDEX.as_posix()}, so half of the normal images are references, chosen by their names. "
     found = Found([], [], (f"{note}The numbers cannot be compared with published ones.",))
     for folder in _categories(root):
-        masks = MaskFolder(folder / _MASKS / _ABNORMAL)
-        for name in (_NORMAL, _ABNORMAL):
-            images, good = images_in(folder / _DATA / name), name == _NORMAL
+        for kind in subfolders(folder / _DATA):
+            images, good = images_in(kind), is_normal_name(kind.name)
+            masks = MaskFolder(folder / _MASKS / kind.name)
             if not images:
-                found.empty.append(folder / _DATA / name)
+                found.empty.append(kind)
             references = half_of(images) if good else frozenset()
             found.samples.extend(
                 Sample(
