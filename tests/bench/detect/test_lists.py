@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import os
 from pathlib import Path
 
 import pytest
 
 from reason_iad.bench.detect.problems import check
-from reason_iad.bench.detect.readers import read_dataset
+from reason_iad.bench.detect.readers import read_dataset, table
 from reason_iad.errors import DatasetError
 
 from . import trees
@@ -115,6 +116,23 @@ def test_what_is_no_list_changes_nothing(name: str, content: str, tmp_path: Path
     before = read_dataset(trees.mvtec(tmp_path))
     (tmp_path / name).write_text(content)
     assert read_dataset(tmp_path) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links here")
+def test_a_list_elsewhere_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(written())
+    (pictures(tmp_path / "set") / "manifest.csv").symlink_to(tmp_path / "list.csv")
+    with pytest.raises(DatasetError, match="leads out of the folder; copy the file into it"):
+        read_dataset(tmp_path / "set")
+    with pytest.raises(DatasetError, match="leads out of the folder; copy the file into it"):
+        read_dataset(tmp_path / "set", "csv")
+
+
+def test_a_list_that_is_absurdly_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (pictures(tmp_path) / "manifest.csv").write_text(written())
+    monkeypatch.setattr(table, "MAX_LIST_BYTES", 20)
+    with pytest.raises(DatasetError, match=r"manifest\.csv' is larger than 0 MiB"):
+        read_dataset(tmp_path)
 
 
 def test_two_lists_are_not_chosen_from(tmp_path: Path) -> None:

@@ -108,18 +108,23 @@ def dataset_sha256(samples: Iterable[Sample], facts: Mapping[str, Facts], others
     return digest.hexdigest()
 
 
-def content_of(path: Path) -> bytes:
+def content_of(path: Path, most: int | None = None) -> bytes:
     """A file's bytes.
+
+    Args:
+        path: the file.
+        most: a larger file is refused; None: `MAX_FILE_BYTES`.
 
     Raises:
         DatasetError: as `facts_of`, but for its not being an image.
     """
+    most = MAX_FILE_BYTES if most is None else most
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise DatasetError("is not an ordinary file")  # opening a pipe would wait for ever
-        if status.st_size > MAX_FILE_BYTES:
-            raise DatasetError(f"is larger than {MAX_FILE_BYTES // 2**20} MiB")
+        if status.st_size > most:
+            raise DatasetError(f"is larger than {most // 2**20} MiB")
         return path.read_bytes()
     except FileNotFoundError:
         raise DatasetError("does not exist") from None

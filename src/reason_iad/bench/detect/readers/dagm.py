@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reason_iad.bench.detect.readers.table import list_content
 from reason_iad.bench.detect.readers.tree import (
     MaskFolder,
     category_name,
@@ -49,14 +50,14 @@ def _read(root: Path, normal: str | None) -> Found:
             if not images:
                 found.empty.append(folder / name)
             found.samples.extend(
-                _sample(root, folder, image, split, mask) for image, mask in _with_masks(images, labels)
+                _sample(root, folder, image, split, mask) for image, mask in _with_masks(images, labels, root)
             )
     return found._replace(notes=unused_note(found.samples))
 
 
-def _with_masks(images: list[Path], labels: Path) -> list[tuple[Path, Path | None]]:
+def _with_masks(images: list[Path], labels: Path, root: Path) -> list[tuple[Path, Path | None]]:
     """Images, each with its mask if it is defective."""
-    masks, listed = MaskFolder(labels), _listed(labels / _LIST)
+    masks, listed = MaskFolder(labels), _listed(labels / _LIST, root)
     return [
         (
             image,
@@ -66,15 +67,17 @@ def _with_masks(images: list[Path], labels: Path) -> list[tuple[Path, Path | Non
     ]
 
 
-def _listed(path: Path) -> frozenset[str]:
+def _listed(path: Path, root: Path) -> frozenset[str]:
     """The images that the list calls defective, suffixes aside; none if there is no list."""
     if not path.is_file():
         return frozenset()
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"'{printable(path)}' cannot be read ({error}); copy it again.") from None
-    words = [line.split() for line in lines]
+        text = list_content(path, root).decode()
+    except UnicodeDecodeError:
+        raise DatasetError(f"'{printable(path)}' is no text; copy it again.") from None
+    except DatasetError as error:
+        raise DatasetError(f"'{printable(path)}' {error}.") from None
+    words = [line.split() for line in text.splitlines()]
     return frozenset(Path(line[2]).stem for line in words if len(line) >= 3 and line[1] == "1")
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from reason_iad.bench.detect.inventory import leads_outside
 from reason_iad.bench.detect.readers.table import columns_of
 from reason_iad.errors import DatasetError
 from reason_iad.images import is_litter, printable
@@ -43,7 +44,9 @@ _MOST = 50
 
 def find_list(root: Path) -> Path | None:
     """The one file in a folder that can be read as the list of a set; `manifest` goes before others."""
-    fits = [path for path in _candidates(root) if set(COLUMNS) <= set(_columns(path))]
+    fits = [
+        path for path in _candidates(root) if set(COLUMNS) <= set(_columns(path)) and not leads_outside(path, root)
+    ]
     named = [path for path in fits if path.stem.lower() == Path(INDEX).stem]
     return named[0] if named else fits[0] if len(fits) == 1 else None
 
@@ -90,6 +93,8 @@ def _reason(path: Path) -> str | None:
     if len(columns) < 2:
         return "has no line of column names with commas, semicolons or tabs between them"
     missing = [column for column in COLUMNS if column not in columns]
+    if leads_outside(path, path.parent):
+        return "leads out of the folder; copy the file into it"
     if missing:
         shown = ", ".join(printable(column) for column in columns[:8])
         return f"lacks the column {', '.join(missing)}, and has {shown}"

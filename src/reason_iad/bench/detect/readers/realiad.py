@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from reason_iad.bench.detect.inventory import content_of
+from reason_iad.bench.detect.readers.table import list_content
 from reason_iad.bench.detect.readers.tree import subfolders, unused_note, used
 from reason_iad.bench.detect.samples import Found, Reader, Sample, Split
 from reason_iad.errors import DatasetError
@@ -110,7 +110,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _of_category(root: Path, images: Path, path: Path) -> Iterator[Sample]:
     """The images that one file lists."""
     try:
-        listed = _Listed.model_validate_json(content_of(path))
+        listed = _Listed.model_validate_json(list_content(path, root))
     except DatasetError as error:
         raise DatasetError(f"'{printable(path)}' {error}; copy it again.") from None
     except ValidationError as error:

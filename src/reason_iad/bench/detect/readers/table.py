@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from reason_iad.bench.detect.inventory import content_of
+from reason_iad.bench.detect.inventory import content_of, leads_outside
 from reason_iad.errors import DatasetError
 from reason_iad.images import printable
 from reason_iad.images.kinds import ABNORMAL_NAMES, NORMAL_NAMES
@@ -25,6 +25,8 @@ LABELS: dict[str, int] = {"0": 0, "1": 1} | dict.fromkeys(sorted(NORMAL_NAMES), 
 )  # fmt: skip
 """What a table may call an image, in any case, and its label."""
 SEPARATORS = ",;\t"
+MAX_LIST_BYTES = 128 * 2**20
+"""A list beyond it is refused; those of the largest published sets have less than a tenth of it."""
 _HEAD_BYTES = 2**16
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -47,8 +49,28 @@ class Row(NamedTuple):
         return meanings[value.lower()]
 
 
-def rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+def list_content(path: Path, root: Path) -> bytes:
+    """The bytes of a file that lists images.
+
+    Args:
+        path: the file.
+        root: the folder that it must lie in, links followed.
+
+    Raises:
+        DatasetError: it cannot be read, is too large, or leads elsewhere; the message is the reason alone.
+    """
+    if leads_outside(path, root):
+        raise DatasetError("leads out of the folder; copy the file into it")
+    return content_of(path, MAX_LIST_BYTES)
+
+
+def rows(path: Path, columns: Sequence[str], root: Path | None = None) -> Iterator[Row]:
     """Rows of a table, values without surrounding blanks.
+
+    Args:
+        path: the file.
+        columns: those that it must have.
+        root: the folder that it must lie in, links followed; None: that which it is in.
 
     Raises:
         DatasetError: it cannot be read, a column is missing, or a row has not as many values as there are columns.
@@ -60,7 +82,7 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
             f"columns {', '.join(columns)}."
         )
     try:
-        text = _decoded(content_of(path))
+        text = _decoded(list_content(path, root or path.parent))
     except DatasetError as error:
         raise DatasetError(f"{shown} {error}.") from error
     table = csv.DictReader(_stream(text), delimiter=_separator(text, columns))

@@ -41,7 +41,7 @@ def _read(root: Path, normal: str | None) -> Found:
         return _read_folders(root)
     paths = WrittenPaths(root)
     samples = []
-    for row in rows(root / INDEX, COLUMNS):
+    for row in rows(root / INDEX, COLUMNS, root):
         good = row.choice("label", LABELS) == 0
         image, mask = paths.plain(row.values["image"]), paths.plain(row.values["mask"])
         samples.append(
