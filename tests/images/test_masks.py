@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,31 @@ def test_a_mask_on_its_side_is_to_be_turned_not_scaled(tmp_path: Path) -> None:
         load_mask(path, size=(64, 48))
     found = load_mask(path, size=(32, 24))
     assert (found.mask.marked == SPOT).all() and len(found.sha256) == 64
+
+
+@pytest.mark.parametrize("form", ["TIFF", "JPEG", "PNG", "WEBP"])
+def test_a_mask_is_turned_as_its_own_file_says(form: str) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    file = _file(Image.fromarray(np.rot90(WHITE)), form, exif=exif)  # lies on its side, and says so
+    assert (decode_mask(file.getvalue(), "The mask 'a'", (32, 24)).marked == SPOT).all()
+    with pytest.raises(ImageError, match="32x24 pixels, its image 24x32: it lies on its side"):
+        decode_mask(file.getvalue(), "The mask 'a'", (24, 32))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_black_is_what_the_file_shows_black(deep: bool) -> None:
+    kind, white = (np.uint16, 65535) if deep else (np.uint8, 255)
+    file = _file(Image.fromarray(np.where(SPOT, 0, white).astype(kind)), "TIFF")
+    shown = decode_mask(_as_white_is_zero(file.getvalue()), "The mask 'a'", (32, 24))
+    assert (shown.marked == SPOT).all()
+
+
+def _as_white_is_zero(content: bytes) -> bytes:
+    """A TIFF with the same values, in which 0 is white."""
+    entry = struct.pack("<HHI", 262, 3, 1)  # PhotometricInterpretation, a short
+    place = content.index(entry) + len(entry)
+    return content[:place] + struct.pack("<H", 0) + content[place + 2 :]
 
 
 def test_a_file_that_is_no_mask_is_named(tmp_path: Path) -> None:

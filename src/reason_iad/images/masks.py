@@ -15,6 +15,7 @@ is, and a remark says so.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import stat
@@ -24,7 +25,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from reason_iad.errors import ImageError
 from reason_iad.images.loading import FORMATS, MAX_FILE_BYTES, MAX_PIXELS, printable
@@ -43,6 +44,8 @@ REMARKS: dict[Remark, str] = {
 }
 """Remark, and the sentence that says it, to be read after the name of the mask."""
 
+_PHOTOMETRIC = 262
+"""The tag of a TIFF that says whether 0 is white."""
 _HALF_WHITE = 128
 _FEW_GREYS = 8
 """So many values besides black may stand for kinds of defects."""
@@ -116,11 +119,13 @@ def decode_mask(content: bytes, what: str, size: tuple[int, int] | None) -> Mask
         try:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 found = image.size
-                fits = found == size or (size is None and found[0] * found[1] <= MAX_PIXELS)
+                fits = found in (size, size[::-1]) if size else found[0] * found[1] <= MAX_PIXELS
                 mask = _read(image, _is_lossy(image, content)) if fits else None
         except Exception:  # as for images: decoders meet hostile bytes and may raise anything
             raise ImageError(f"{what} cannot be read; export it again as PNG.") from None
-    if mask is None:
+    if mask is not None:
+        found = mask.values.shape[1], mask.values.shape[0]  # upright
+    if mask is None or (size and found != size):
         raise ImageError(_unfit(what, found, size))
     return mask
 
@@ -146,12 +151,18 @@ def _is_lossy(image: Image.Image, content: bytes) -> bool:
 
 
 def _read(image: Image.Image, lossy: bool) -> Mask:
-    """Decode an image of a fit size, and decide what it marks."""
+    """Decode an image of a fit size, turn it upright as images are, and decide what it marks."""
+    white_is_zero = image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0
+    image.load()
+    with contextlib.suppress(Exception):  # malformed EXIF costs no mask
+        image = ImageOps.exif_transpose(image)
     if image.has_transparency_data and image.mode not in _DEEP:
         image = image.convert("RGBA")
     elif image.mode not in (*_AS_THEY_ARE, *_DEEP):
         image = image.convert("RGB")
     pixels = np.asarray(image)
+    if white_is_zero and pixels.dtype == np.uint16:  # Pillow turns those with 8 bits itself
+        pixels = np.iinfo(np.uint16).max - pixels
     alpha, coloured = None, False
     if pixels.ndim == 3:
         colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))
