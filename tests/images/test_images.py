@@ -140,7 +140,7 @@ def test_a_bomb_given_as_an_open_pil_image_is_refused(tmp_path: Path) -> None:
     assert "more than 100 million pixels" in refusal(image)
 
 
-@pytest.mark.parametrize("content", [b"not an image", b"\x00" * 4096, b"<svg></svg>", b"%PDF-1.4", b"\xff\xd8\xff"])
+@pytest.mark.parametrize("content", [b"not an image", b"\x00" * 4096, b"\xff\xd8\xff"])
 def test_a_file_that_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "notes.png").write_bytes(content)
     message = refusal(tmp_path / "notes.png")

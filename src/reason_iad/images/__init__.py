@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from reason_iad.images.depth import Depth, at_white, same_white, white_of
 from reason_iad.images.finding import find_images
+from reason_iad.images.formats import FORMATS
 from reason_iad.images.kinds import IMAGE_SUFFIXES, is_image_name, is_litter, is_lossy_name, is_normal_name
 from reason_iad.images.loading import (
-    FORMATS,
     MAX_ASPECT,
     MAX_FILE_BYTES,
     MAX_PIXELS,
@@ -13,6 +14,7 @@ from reason_iad.images.loading import (
     check_header,
     load_image,
     printable,
+    size_by_header,
 )
 from reason_iad.images.masks import decode_mask
 from reason_iad.images.sources import LoadedImage, Picture, as_pictures
@@ -25,9 +27,11 @@ __all__ = [
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
     "MIN_SIDE",
+    "Depth",
     "LoadedImage",
     "Picture",
     "as_pictures",
+    "at_white",
     "check_header",
     "decode_mask",
     "find_images",
@@ -37,5 +41,8 @@ __all__ = [
     "is_normal_name",
     "load_image",
     "printable",
+    "same_white",
+    "size_by_header",
     "tinted",
+    "white_of",
 ]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reason_iad.errors import ImageError
-from reason_iad.images.loading import FORMATS, MAX_PIXELS
+from reason_iad.images.formats import FORMATS
+from reason_iad.images.loading import MAX_PIXELS
 
 
 def decode_mask(content: bytes, what: str, size: tuple[int, int] | None) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reason_iad.errors import ImageError, given_type
+from reason_iad.images.depth import Depth
 
 ACCEPTED = "a path, a PIL image, a NumPy array, or the bytes of an image file"
 
@@ -31,6 +32,7 @@ class LoadedImage:
         width: of `pixels`, after rotation.
         height: of `pixels`, after rotation.
         notes: what was done that the user may want to know, one sentence each.
+        depth: what became of more than 8 bits; None where there were 8.
     """
 
     pixels: Image.Image
@@ -39,6 +41,17 @@ class LoadedImage:
     width: int
     height: int
     notes: tuple[str, ...] = ()
+    depth: Depth | None = None
+
+    @property
+    def white(self) -> float | None:
+        """The value that became white; None where there were 8 bits."""
+        return None if self.depth is None else self.depth.white
+
+    @property
+    def key(self) -> str:
+        """What caches know its pixels by: the same file with another white has other pixels."""
+        return self.sha256 if self.depth is None else f"{self.sha256}/{self.depth.white:g}"
 
 
 Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[Any] | LoadedImage
