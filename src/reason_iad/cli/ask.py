@@ -9,7 +9,7 @@ import click
 from reason_iad.cli.checks import check_output, note_unknown_category
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, OUTPUT, option
-from reason_iad.cli.options import category_option, engine_options, reference_option
+from reason_iad.cli.options import category_option, engine_options, reference_option, white_option
 from reason_iad.cli.outputs import STDOUT
 from reason_iad.cli.values import ManyValues
 
@@ -27,6 +27,7 @@ from reason_iad.cli.values import ManyValues
 )
 @category_option
 @reference_option
+@white_option
 @engine_options
 @option(
     OUTPUT,

@@ -24,6 +24,7 @@ from reason_iad.cli.options import (
     engine_options,
     formats_option,
     reference_option,
+    white_option,
 )
 from reason_iad.cli.outputs import STDOUT, check_export, check_outputs, chosen_formats
 from reason_iad.cli.part_kind import (
@@ -41,6 +42,7 @@ from reason_iad.errors import ConfigError
 if TYPE_CHECKING:
     from reason_iad.cli.delivery import Delivery
     from reason_iad.cli.part_kind import Opened
+    from reason_iad.images import LoadedImage
     from reason_iad.inspection.conditions import Conditions
     from reason_iad.inspection.many import Outcome
     from reason_iad.inspection.results import ResultLog
@@ -57,6 +59,7 @@ _CODES = {
 @category_option
 @option(INPUT, "--question", help="Also answer this question about each part.")
 @reference_option
+@white_option
 @product_options
 @engine_options
 @option(
@@ -145,7 +148,7 @@ def inspect(
      70  The program has a bug. Please report it.
     130  The inspection was interrupted.
     """
-    from reason_iad.images import find_images, load_image
+    from reason_iad.images import check_header, find_images, load_image
     from reason_iad.sinks import open_sinks
 
     paths = tuple(find_images(parts))
@@ -169,11 +172,13 @@ def inspect(
     check_export(export, parts)
     if promised:
         engine, job = _decided_by(engine, job, promised)
-    for image in (*job.references, *(paths if single else ())):
-        load_image(image)
+    white = engine.config.white if chosen is None else chosen.product.settings.white
+    picture = load_image(paths[0], white=white) if single and not job.lines else None
+    for image in job.references:
+        (check_header if single else load_image)(image)  # for one part, it is decoded once, when it is compared
     note_unknown_category(category, engine.config.method, engine.knowledge)
     with open_sinks(sinks) as send:
-        code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
+        code = _inspect_many(engine, job, send) if picture is None else _inspect_one(engine, job, send, picture)
     click.get_current_context().exit(code)
 
 
@@ -234,17 +239,17 @@ def _admit(job: Job, result: Inspection) -> None:
         known.require(Conditions.of(result))
 
 
-def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
+def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None], picture: LoadedImage) -> int:
     from reason_iad.cli.show import show_inspection
     from reason_iad.exports import ExportFolder
     from reason_iad.files import write_atomic
-    from reason_iad.images import load_image
+    from reason_iad.images import at_white
     from reason_iad.inspection.many import named
     from reason_iad.report import save_report
 
     path = job.paths[0]
     inspector, good = open_inspector(engine, job)
-    result = inspector.inspect(path, references=job.references, category=job.category, question=job.question)
+    result = inspector.inspect(picture, references=job.references, category=job.category, question=job.question)
     result = named(result, path)
     _admit(job, result)
     if job.json == STDOUT:
@@ -252,10 +257,10 @@ def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> i
     elif job.json is not None:
         write_atomic(job.json, result.to_json(indent=2) + "\n")
     if job.report is not None:
-        save_report(result, job.report, image=path, references=good(result))
+        save_report(result, job.report, image=picture, references=good(result))
     if job.export is not None:
         exports = ExportFolder(job.export, job.root, job.formats)
-        exports.add(result, normal_path(path), lambda: load_image(path))
+        exports.add(result, normal_path(path), lambda: at_white(picture, result.image.white))
         exports.close()
     send(result)
     if not job.quiet:

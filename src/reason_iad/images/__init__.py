@@ -12,12 +12,13 @@ from reason_iad.images.loading import (
     MAX_PIXELS,
     MIN_SIDE,
     check_header,
+    deep_of,
     load_image,
     printable,
     size_by_header,
 )
 from reason_iad.images.masks import decode_mask
-from reason_iad.images.sources import LoadedImage, Picture, as_pictures
+from reason_iad.images.sources import WHOLE, LoadedImage, Picture, as_pictures, at_most
 from reason_iad.images.tint import tinted
 
 __all__ = [
@@ -27,13 +28,16 @@ __all__ = [
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
     "MIN_SIDE",
+    "WHOLE",
     "Depth",
     "LoadedImage",
     "Picture",
     "as_pictures",
+    "at_most",
     "at_white",
     "check_header",
     "decode_mask",
+    "deep_of",
     "find_images",
     "is_image_name",
     "is_litter",

@@ -20,6 +20,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -91,6 +92,21 @@ def load_image(source: Picture, *, white: float | None = None) -> LoadedImage:
     if isinstance(source, bytes | bytearray | memoryview):
         return _of_file(bytes(source), "The image given as bytes", "image", white)
     raise ImageError(f"The image was given as {given_type(source)}; give {ACCEPTED}.")
+
+
+def deep_of(path: Path) -> Depth | None:
+    """What is known of a file with more than 8 bits; None for 8, which its header tells: no pixel is decoded then.
+
+    Raises:
+        ImageError: as `load_image`.
+    """
+    what = f"The image '{printable(path)}'"
+    data = _read(path, what)
+    with _opened(io.BytesIO(data), what) as image:
+        if image.mode not in _DEEP_GREY and deep_colour(image, data) is None:
+            return None
+    depth = _of_file(data, what, printable(path.name), None).depth
+    return None if depth is None else replace(depth, values=None)
 
 
 def size_by_header(content: bytes, what: str) -> tuple[int, int]:
@@ -251,7 +267,7 @@ def _decoded(image: Image.Image, what: str, data: bytes | None, white: float | N
         orientation = 1
         notes.append("The rotation in the EXIF data is unreadable and was ignored.")
     if deep is None and image.mode not in _DEEP_GREY:
-        return _shallow(upright(image, orientation), what, notes)
+        return _shallow(upright(image, orientation), what, notes, own=data is not None)
     values: NDArray[Any]
     if deep is not None and data is not None:
         values = _deep_values(data, deep, orientation, upright_size(image, data), what)
@@ -265,8 +281,18 @@ def _decoded(image: Image.Image, what: str, data: bytes | None, white: float | N
     return _Decoded(pixels, (*notes, *depth.notes), depth, values)
 
 
-def _shallow(image: Image.Image, what: str, notes: list[str]) -> _Decoded:
-    """A picture of 8 bits or fewer as RGB."""
+def _shallow(image: Image.Image, what: str, notes: list[str], *, own: bool) -> _Decoded:
+    """A picture of 8 bits or fewer as RGB.
+
+    Args:
+        image: decoded, upright.
+        what: how messages call it.
+        notes: what was done before.
+        own: nobody else has it, so it needs no copy.
+    """
+    if own and image.mode == "RGB" and not image.has_transparency_data:
+        image.info.clear()  # nothing of the file but its pixels
+        return _Decoded(image, tuple(notes))
     try:
         if image.has_transparency_data:
             image = image.convert("RGBA")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from reason_iad.errors import ReasonIADError
-from reason_iad.images import printable
+from reason_iad.images import LoadedImage, printable
 from reason_iad.schema import SCHEMA_VERSION, Inspection, Record
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class Inspecting(Protocol):
 
     def inspect(
         self,
-        image: Path,
+        image: Path | LoadedImage,
         *,
         references: Sequence[Path] = (),
         category: str | None = None,

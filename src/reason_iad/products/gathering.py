@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reason_iad.errors import ImageError, ProductError, ReasonIADError
 from reason_iad.images import (
     MAX_FILE_BYTES,
+    Depth,
     decode_mask,
     find_images,
     is_image_name,
@@ -81,12 +82,14 @@ class Read:
         path: the file.
         sha256: of its content.
         width, height: when it lies upright.
+        depth: what became of more than 8 bits; None where there were 8.
     """
 
     path: Path
     sha256: str
     width: int
     height: int
+    depth: Depth | None = None
 
 
 def find_good(paths: Iterable[str | Path]) -> list[GivenGood]:
@@ -148,7 +151,8 @@ def read_all(given: Iterable[GivenGood] | Iterable[GivenDefect]) -> list[Read]:
         except ImageError as error:
             problems.append(error)
         else:
-            read.append(Read(Path(each.path), image.sha256, image.width, image.height))
+            depth = None if image.depth is None else replace(image.depth, values=None)
+            read.append(Read(Path(each.path), image.sha256, image.width, image.height, depth))
     if problems:
         more = f" {len(problems) - 1} more cannot be used either." if problems[1:] else ""
         raise ImageError(f"{problems[0]}{more}")
