@@ -422,7 +422,7 @@ def test_of_an_animation_the_first_frame_counts(tmp_path: Path, suffix: str) -> 
     first.save(tmp_path / f"film.{suffix}", save_all=True, append_images=[second], **options)
     loaded = load_image(tmp_path / f"film.{suffix}")
     assert loaded.pixels.getpixel((8, 8)) == (255, 0, 0)
-    assert "first of several frames" in loaded.notes[0]
+    assert loaded.notes == ("Only the first of 2 pages was used.",)
 
 
 def test_a_colour_mode_without_a_way_to_rgb_is_refused() -> None:

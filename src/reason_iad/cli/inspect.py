@@ -35,6 +35,7 @@ from reason_iad.cli.part_kind import (
     product_options,
     stored_pictures,
 )
+from reason_iad.cli.printing import say
 from reason_iad.cli.promises import Promised, promise_options
 from reason_iad.cli.values import ManyValues
 from reason_iad.errors import ConfigError
@@ -151,11 +152,12 @@ def inspect(
     from reason_iad.images import check_header, find_images, load_image
     from reason_iad.sinks import open_sinks
 
-    paths = tuple(find_images(parts))
+    tell = None if quiet else say
+    paths = tuple(find_images(parts, tell))
     single = len(parts) == 1 and not parts[0].is_dir()
     job = Job(
         paths=paths,
-        references=tuple(find_images(references)) if references else (),
+        references=tuple(find_images(references, tell)) if references else (),
         category=category,
         question=question,
         single=single,

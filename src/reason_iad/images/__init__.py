@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reason_iad.images.depth import Depth, at_white, same_white, white_of
-from reason_iad.images.finding import find_images
+from reason_iad.images.finding import find_images, left_out_words, unread_images
 from reason_iad.images.formats import FORMATS
 from reason_iad.images.kinds import IMAGE_SUFFIXES, is_image_name, is_litter, is_lossy_name, is_normal_name
 from reason_iad.images.loading import (
@@ -43,10 +43,12 @@ __all__ = [
     "is_litter",
     "is_lossy_name",
     "is_normal_name",
+    "left_out_words",
     "load_image",
     "printable",
     "same_white",
     "size_by_header",
     "tinted",
+    "unread_images",
     "white_of",
 ]

@@ -44,7 +44,6 @@ MAX_ASPECT = 200  # Qwen's smart resize refuses more
 
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 _ON_WHITE = "Transparent parts were composed on white."
-_FIRST_PAGE = "Only the first of several frames was used."
 
 
 class _Decoded(NamedTuple):
@@ -256,7 +255,7 @@ def _decoded(image: Image.Image, what: str, data: bytes | None, white: float | N
     try:
         if getattr(image, "is_animated", False):
             image.seek(0)
-            notes.append(_FIRST_PAGE)
+            notes.append(f"Only the first of {getattr(image, 'n_frames', 'several')} pages was used.")
         if deep is None:
             image.load()
     except Exception:

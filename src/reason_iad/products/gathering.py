@@ -18,8 +18,10 @@ from reason_iad.images import (
     is_image_name,
     is_litter,
     is_normal_name,
+    left_out_words,
     load_image,
     printable,
+    unread_images,
 )
 from reason_iad.images.kinds import MASK_ENDING, MASK_FOLDERS, is_mask_folder, mask_stems
 from reason_iad.products.names import LONGEST
@@ -92,7 +94,7 @@ class Read:
     depth: Depth | None = None
 
 
-def find_good(paths: Iterable[str | Path]) -> list[GivenGood]:
+def find_good(paths: Iterable[str | Path], tell: Tell = silent) -> list[GivenGood]:
     """The pictures of good parts among files and folders. Sub-folders of a folder are views.
 
     Raises:
@@ -100,7 +102,7 @@ def find_good(paths: Iterable[str | Path]) -> list[GivenGood]:
     """
     found: list[GivenGood] = []
     for path in map(Path, paths):
-        for file in find_images([path]):
+        for file in find_images([path], tell):
             inside = file.relative_to(path).parts[:-1] if path.is_dir() else ()
             if not any(map(is_mask_folder, inside)):
                 view = inside[0] if inside and not is_normal_name(inside[0]) else None
@@ -121,6 +123,8 @@ def find_defects(folder: str | Path, tell: Tell = silent) -> list[GivenDefect]:
     folder = Path(folder)
     if not folder.is_dir():
         raise ProductError(f"'{printable(folder)}' is no folder. Give a folder with one sub-folder per type.")
+    if unread := unread_images(folder):
+        tell(left_out_words(unread))
     found: list[GivenDefect] = []
     for place in (folder, *_subfolders(folder)):
         if place != folder and (is_mask_folder(place.name) or is_normal_name(place.name)):
