@@ -13,6 +13,7 @@ import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, EXIT_UNJUDGED, fail
 from reason_iad.cli.checks import note_unknown_category
+from reason_iad.cli.decoding import decoding
 from reason_iad.cli.delivery import deliveries, normal_path
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, VERDICT, option
@@ -43,7 +44,6 @@ from reason_iad.errors import ConfigError
 if TYPE_CHECKING:
     from reason_iad.cli.delivery import Delivery
     from reason_iad.cli.part_kind import Opened
-    from reason_iad.images import LoadedImage
     from reason_iad.inspection.conditions import Conditions
     from reason_iad.inspection.many import Outcome
     from reason_iad.inspection.results import ResultLog
@@ -174,13 +174,11 @@ def inspect(
     check_export(export, parts)
     if promised:
         engine, job = _decided_by(engine, job, promised)
-    white = engine.config.white if chosen is None else chosen.product.settings.white
-    picture = load_image(paths[0], white=white) if single and not job.lines else None
-    for image in job.references:
-        (check_header if single else load_image)(image)  # for one part, it is decoded once, when it is compared
+    for image in (*job.references, *(paths if single else ())):
+        (check_header if single else load_image)(image)  # for one part, decoding them twice would take long
     note_unknown_category(category, engine.config.method, engine.knowledge)
     with open_sinks(sinks) as send:
-        code = _inspect_many(engine, job, send) if picture is None else _inspect_one(engine, job, send, picture)
+        code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
     click.get_current_context().exit(code)
 
 
@@ -241,7 +239,7 @@ def _admit(job: Job, result: Inspection) -> None:
         known.require(Conditions.of(result))
 
 
-def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None], picture: LoadedImage) -> int:
+def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
     from reason_iad.cli.show import show_inspection
     from reason_iad.exports import ExportFolder
     from reason_iad.files import write_atomic
@@ -250,8 +248,12 @@ def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None], pict
     from reason_iad.report import save_report
 
     path = job.paths[0]
-    inspector, good = open_inspector(engine, job)
-    result = inspector.inspect(picture, references=job.references, category=job.category, question=job.question)
+    white = engine.config.white if job.chosen is None else job.chosen.product.settings.white
+    with decoding(path, () if engine.detect else job.references, white) as coming:
+        inspector, good = open_inspector(engine, job)
+        picture, references = coming.part(), coming.references()
+    result = inspector.inspect(picture, references=references, category=job.category, question=job.question)
+    del references
     result = named(result, path)
     _admit(job, result)
     if job.json == STDOUT:

@@ -143,7 +143,7 @@ class Inspecting(Protocol):
         self,
         image: Path | LoadedImage,
         *,
-        references: Sequence[Path] = (),
+        references: Sequence[Path | LoadedImage] = (),
         category: str | None = None,
         question: str | None = None,
     ) -> Inspection:
