@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-IMAGE_SUFFIXES = frozenset(
+from reason_iad.images.formats import OPTIONAL_SUFFIXES, UNREAD_SUFFIXES
+
+IMAGE_SUFFIXES = OPTIONAL_SUFFIXES | frozenset(
     {
         ".png",
         ".apng",
         ".jpg",
         ".jpeg",
         ".jpe",
+        ".jfif",
         ".bmp",
         ".tif",
         ".tiff",
@@ -22,6 +25,7 @@ IMAGE_SUFFIXES = frozenset(
         ".ppm",
         ".pgm",
         ".pbm",
+        ".pnm",
     }
 )
 """Suffixes (lower case) by which images and masks are found in folders. Decoding goes by content, not by suffix."""
@@ -83,6 +87,11 @@ def is_litter(name: str) -> bool:
 def is_image_name(name: str) -> bool:
     """Whether a file of this name is taken for an image, or for a mask, when a folder is searched."""
     return PurePath(name).suffix.lower() in IMAGE_SUFFIXES and not is_litter(name)
+
+
+def is_unread_name(name: str) -> bool:
+    """Whether a file of this name is an image of a format that cannot be read, such as HEIC or a raw file."""
+    return PurePath(name).suffix.lower() in UNREAD_SUFFIXES and not is_litter(name)
 
 
 def is_normal_name(name: str) -> bool:

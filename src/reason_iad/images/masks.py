@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from reason_iad.errors import ImageError
-from reason_iad.images.loading import FORMATS, MAX_FILE_BYTES, MAX_PIXELS, printable
+from reason_iad.images.formats import FORMATS
+from reason_iad.images.loading import MAX_FILE_BYTES, MAX_PIXELS, printable
 
 Remark = Literal["lossy", "grey", "alpha", "whole", "inverted"]
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from reason_iad.errors import ConfigError, ProductError, did_you_mean
 from reason_iad.files import file_sha256
-from reason_iad.images import printable
+from reason_iad.images import printable, white_of
 from reason_iad.products.gathering import (
     GivenDefect,
     GivenGood,
@@ -142,13 +142,35 @@ def add_good(bench: Workbench, state: State, good: Good, *, move: bool = False, 
     words = f"Added {_views(list(added.values()))}." if added else ""
     if moved:
         words += f" {_were(len(moved))} taken for a defect before."
+    white, said = _white(state, [read for _, read in good.given], tell)
+    words += said
     after = state.model_copy(
         update={
+            "settings": state.settings.model_copy(update={"white": white}),
             "good": (*state.good, *added.values()),
             "defects": tuple(each for each in state.defects if each.sha256 not in moved),
         }
     )
     return Edit(after, words, tuple(copies))
+
+
+def _white(state: State, images: Sequence[Read], tell: Tell) -> tuple[float | None, str]:
+    """The white of a product once it has these good pictures, and what to say of it.
+
+    It is found once, over all that are there when the first picture with more than 8 bits comes. From then on it
+    stays, so that parts keep their meaning.
+    """
+    found, white = white_of([each.depth for each in images]), state.settings.white
+    if white is None:
+        return found, "" if found is None else f" White is {found:g} in pictures with more than 8 bits."
+    brighter = [each for each in images if each.depth is not None and each.depth.white > white]
+    if brighter:
+        tell(
+            f"{counted(len(brighter), 'image')} {'is' if len(brighter) == 1 else 'are'} brighter than white, which "
+            f"is {white:g} in this product. What is brighter is cut off. If white is {found:g}, say so: reason-iad "
+            f"product set NAME --white {found:g}"
+        )
+    return white, ""
 
 
 def add_defects(bench: Workbench, state: State, defects: Defective, *, move: bool = False, tell: Tell) -> Edit:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from reason_iad.errors import ImageError, ProductError, ReasonIADError
 from reason_iad.images import (
     REMARKS,
+    Depth,
     MaskFile,
     Remark,
     find_images,
     is_image_name,
     is_litter,
     is_normal_name,
+    left_out_words,
     load_image,
     load_mask,
     printable,
+    unread_images,
 )
 from reason_iad.images.kinds import MASK_ENDING, is_mask_folder, mask_stems
 from reason_iad.products.names import LONGEST
@@ -81,15 +84,17 @@ class Read:
         path: the file.
         sha256: of its content.
         width, height: when it lies upright.
+        depth: what became of more than 8 bits; None where there were 8.
     """
 
     path: Path
     sha256: str
     width: int
     height: int
+    depth: Depth | None = None
 
 
-def find_good(paths: Iterable[str | Path]) -> list[GivenGood]:
+def find_good(paths: Iterable[str | Path], tell: Tell = silent) -> list[GivenGood]:
     """The pictures of good parts among files and folders. Sub-folders of a folder are views.
 
     Raises:
@@ -97,7 +102,7 @@ def find_good(paths: Iterable[str | Path]) -> list[GivenGood]:
     """
     found: list[GivenGood] = []
     for path in map(Path, paths):
-        for file in find_images([path]):
+        for file in find_images([path], tell):
             inside = file.relative_to(path).parts[:-1] if path.is_dir() else ()
             if not any(map(is_mask_folder, inside)):
                 view = inside[0] if inside and not is_normal_name(inside[0]) else None
@@ -118,6 +123,8 @@ def find_defects(folder: str | Path, tell: Tell = silent) -> list[GivenDefect]:
     folder = Path(folder)
     if not folder.is_dir():
         raise ProductError(f"'{printable(folder)}' is no folder. Give a folder with one sub-folder per type.")
+    if unread := unread_images(folder):
+        tell(left_out_words(unread))
     found: list[GivenDefect] = []
     for place in (folder, *_subfolders(folder)):
         if place != folder and (is_mask_folder(place.name) or is_normal_name(place.name)):
@@ -148,7 +155,8 @@ def read_all(given: Iterable[GivenGood] | Iterable[GivenDefect]) -> list[Read]:
         except ImageError as error:
             problems.append(error)
         else:
-            read.append(Read(Path(each.path), image.sha256, image.width, image.height))
+            depth = None if image.depth is None else replace(image.depth, values=None)
+            read.append(Read(Path(each.path), image.sha256, image.width, image.height, depth))
     if problems:
         more = f" {len(problems) - 1} more cannot be used either." if problems[1:] else ""
         raise ImageError(f"{problems[0]}{more}")

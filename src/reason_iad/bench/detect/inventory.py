@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import stat
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from PIL import Image
-
 from reason_iad.bench.detect.samples import Sample
-from reason_iad.errors import DatasetError
-from reason_iad.images import FORMATS, MAX_ASPECT, MAX_FILE_BYTES, MAX_PIXELS, MIN_SIDE
-
-_ROTATED = frozenset({5, 6, 7, 8})  # EXIF orientations that exchange width and height
-_ORIENTATION = 274
+from reason_iad.errors import DatasetError, ImageError
+from reason_iad.images import MAX_ASPECT, MAX_FILE_BYTES, MAX_PIXELS, MIN_SIDE, size_by_header
 
 
 class Facts(NamedTuple):
@@ -47,18 +40,10 @@ def facts_of(path: Path) -> Facts:
         DatasetError: it is missing, no ordinary file, too large, or no image; the message is the reason alone.
     """
     content = content_of(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                width, height = image.size
-                # Pillow decodes a whole PNG to look for EXIF behind the pixels
-                bare = image.format == "PNG" and b"exif" not in content.lower()
-                rotated = not bare and image.getexif().get(_ORIENTATION) in _ROTATED
-        except Exception:  # decoders meet hostile bytes here and may raise anything
-            raise DatasetError("is not an image that can be read") from None
-    if rotated:
-        width, height = height, width
+    try:
+        width, height = size_by_header(content, "it")
+    except ImageError:
+        raise DatasetError("is not an image that can be read") from None
     return Facts(hashlib.sha256(content).hexdigest(), width, height)
 
 

@@ -30,7 +30,7 @@ from reason_iad.config import InspectorConfig
 from reason_iad.errors import ConfigError, DatasetError, ModelError, nearest_file
 from reason_iad.expert.detectors import DETECTORS, usual_encoder
 from reason_iad.expert.encoders import needs_model
-from reason_iad.images import printable
+from reason_iad.images import left_out_words, printable, unread_images
 
 if TYPE_CHECKING:
     from reason_iad.bench.detect.problems import Checked, References
@@ -244,6 +244,8 @@ def _checked(
     from reason_iad.bench.detect.plan import only
     from reason_iad.bench.detect.problems import check, without_errors
 
+    if root.is_dir() and (unread := unread_images(root)):
+        console.say(left_out_words(unread))
     dataset = only(read_dataset(root, layout, normal), categories)
     for note in dataset.notes:
         console.say(note)
