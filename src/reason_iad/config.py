@@ -254,6 +254,8 @@ class InspectorConfig:
         encoder: makes the features that are compared: the name of a registered encoder, or the directory of a
             vision model. The weights that a model has for the verdict were fitted with its own tower.
         reasoning: replaces the settings of the method's think tokens; None keeps them.
+        white: the value that is white in pictures with more than 8 bits, above 0; None: what their files say, or
+            what all pictures that are compared look like together.
 
     Raises:
         ConfigError: a value is out of its range.
@@ -277,6 +279,7 @@ class InspectorConfig:
     detector: str | None = None  # compares with good parts in place of the built-in comparison
     encoder: str = "tower"  # makes the feature maps that are compared
     reasoning: ReasoningConfig | None = field(default=None)  # overrides the method's own
+    white: float | None = None  # of pictures with more than 8 bits
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -294,6 +297,8 @@ class InspectorConfig:
         for name in ("category_score", "category_margin"):
             if not math.isfinite(getattr(self, name)):
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be a finite number.")
+        if self.white is not None and not 0 < self.white < math.inf:
+            raise ConfigError(f"white is {self.white}; it must be a number above 0, for example 4095.")
         if not 0 < self.knowledge_share < 1:
             raise ConfigError(f"knowledge_share is {self.knowledge_share}; it must be between 0 and 1.")
 
@@ -309,7 +314,7 @@ class InspectorConfig:
         """
         effective = asdict(self) | {"reasoning": asdict(r) if (r := self.reasoning_config()) else None}
         del effective["threshold"]
-        for name, built_in in (("detector", None), ("encoder", "tower"), ("check_picture", True)):
+        for name, built_in in (("detector", None), ("encoder", "tower"), ("check_picture", True), ("white", None)):
             if effective[name] == built_in:  # as before there was a choice, so that older results can be continued
                 del effective[name]
         return hashlib.sha256(json.dumps(effective, sort_keys=True).encode()).hexdigest()

@@ -25,7 +25,7 @@ from reason_iad.bench.questions import read_units
 from reason_iad.bench.tools import Tools, known_category
 from reason_iad.bench.work import Answered, Unit
 from reason_iad.errors import ModelError
-from reason_iad.images import load_image
+from reason_iad.images import load_image, load_mask
 from reason_iad.inspection.fusion import (
     FILE,
     DetectionWeights,
@@ -450,7 +450,7 @@ def test_a_patch_touches_the_mask_with_a_single_pixel(tmp_path: Path) -> None:
     pixels = np.zeros((30, 20, 3), np.uint8)
     pixels[9, 4, 2] = 1  # dark blue, as some sets draw their masks
     Image.fromarray(pixels).save(tmp_path / "mask.png")
-    grid = MaskedGrid(load_image(tmp_path / "mask.png"), 3, 4)
+    grid = MaskedGrid(load_mask(tmp_path / "mask.png").mask.marked, 3, 4)
     assert grid.chance == round(1 / 12, 6)
     patches = [_patch(0, 0), _patch(0, 1), _patch(1, 0), _patch(0, 2)]
     assert grid.inside(patches[:1]) == 1

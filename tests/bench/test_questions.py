@@ -77,6 +77,72 @@ def test_an_image_without_a_mask_is_normal_where_it_need_not_be_told(folder: str
     assert not sides[key] and not sides[other] and sides["toys/pcb/test/spot/2.png"]
 
 
+def one_question(
+    options: dict[str, str], answer: str, text: str = "Are there any defects in the query image?"
+) -> Any:
+    asked = {"Question": text, "Answer": answer, "Options": options, "type": "Anomaly Detection"}
+    return {"conversation": [asked], "similar_templates": [], "random_templates": []}
+
+
+YES_NO = {"A": "Yes.", "B": "No."}
+
+
+def test_files_of_iad_r1_say_by_their_answers_which_image_is_abnormal(tmp_path: Path) -> None:
+    """MMAD's form without mask_path. Source: data/Test/test_*_format.json in Yanhui-Lee/IAD-R1."""
+    sides = {
+        "DTD/Woven_127/test/good/079.png": "B", "DTD/Woven_127/test/bad/000.png": "A",
+        "MPDD/bracket_black/test/hole/000.png": "A", "DAGM/Class2/good/0116.PNG": "B",
+        "SDD/test/good/kos01_Part1_2.png": "B", "SDD/test/defect/kos50_Part4_1.png": "A",
+    }  # fmt: skip
+    for key in sides:
+        (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32)).save(tmp_path / key)
+    (tmp_path / "r1.json").write_text(json.dumps({key: one_question(YES_NO, side) for key, side in sides.items()}))
+    units = read_units([tmp_path / "r1.json"], tmp_path, shots=0)
+    assert {unit.image: unit.abnormal for unit in units} == {key: side == "A" for key, side in sides.items()}
+    assert [(unit.dataset, unit.category) for unit in units] == [
+        ("DTD", "Woven_127"), ("DTD", "Woven_127"), ("MPDD", "bracket_black"), ("DAGM", "Class2"),
+        ("SDD", "SDD"), ("SDD", "SDD"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "entry", "abnormal"),
+    [
+        ("S/part/x/1.png", one_question({"C": "No.", "B": "Yes."}, "B"), True),
+        ("S/part/x/1.png", one_question({"C": "No.", "B": "Yes."}, "C"), False),
+        ("S/part/NG/1.png", one_question({"A": "One.", "B": "Two."}, "A"), True),
+        ("S/part/good/1.png", one_question(YES_NO, "A"), False),  # the folder of good images goes first
+        ("S/part/x/1.png", one_question({"A": "One.", "B": "Two."}, "A"), None),
+        ("S/part/x/1.png", one_question(YES_NO, "A", "Is the image sharp?"), None),
+    ],
+)
+def test_answers_and_folders_say_which_side_an_image_is_on(
+    key: str, entry: Any, abnormal: bool | None, tmp_path: Path
+) -> None:
+    (tmp_path / key).parent.mkdir(parents=True)
+    Image.new("RGB", (32, 32)).save(tmp_path / key)
+    (tmp_path / "own.json").write_text(json.dumps({key: entry}))
+    if abnormal is None:
+        with pytest.raises(DatasetError, match="nothing says whether it shows a defect"):
+            read_units([tmp_path / "own.json"], tmp_path, shots=0)
+    else:
+        assert read_units([tmp_path / "own.json"], tmp_path, shots=0)[0].abnormal is abnormal
+
+
+def test_paths_written_on_windows_are_read_and_told(questions: Path) -> None:
+    before = read_units([questions], questions.parent)
+    entries = json.loads(questions.read_text())
+    for entry in entries.values():
+        entry["mask_path"] = entry["mask_path"] and entry["mask_path"].replace("/", "\\")
+        entry["random_templates"] = [path.replace("/", "\\") for path in entry["random_templates"]]
+    questions.write_text(json.dumps({key.replace("/", "\\"): entry for key, entry in entries.items()}))
+    told: list[str] = []
+    assert read_units([questions], questions.parent, tell=told.append) == before
+    (note,) = told
+    assert note.endswith("paths in the questions had backslashes, as Windows writes them. They were read with '/'.")
+
+
 def test_files_are_merged(tmp_path: Path) -> None:
     one = write_set(tmp_path, categories=("a/x",)).rename(tmp_path / "one.json")
     two = write_set(tmp_path, categories=("b/y",))
@@ -133,7 +199,12 @@ def test_the_known_types_are_listed_once(questions: Path) -> None:
         (lambda e: e[KEY].update(random_templates=[]), "lists 0 random templates, --shots asks for 1."),
         (lambda e: e[KEY].update(random_templates=["../../secret.png"]), "leads out of"),
         (lambda e: e[KEY].update(mask_path="/etc/passwd"), "leads out of"),
-        (lambda e: e[KEY].update(mask_path=None), "has no mask and is not in a folder 'good'"),
+        (lambda e: e[KEY].update(mask_path=None) or e[KEY]["conversation"][0].update(Question="What is it?"),
+         f"{KEY}: nothing says whether it shows a defect"),
+        (lambda e: e[KEY].update(random_templates=["toys\\a.png"]), r"no 'toys\a.png'; the path has backslashes"),
+        (lambda e: e[KEY].update(random_templates=["..\\secret.png"]), "leads out of"),
+        (lambda e: e[KEY].update(mask_path="..\\..\\secret.png"), "leads out of"),
+        (lambda e: e.update({"toys\\pcb\\none.png": e[KEY]}), "the path has backslashes, as Windows writes it"),
         (lambda e: e[KEY].update(random_templates=["toys/none.png"]), "no such image"),
         (lambda e: e[KEY].update(random_templates=["toys/pcb"]), "is not a file"),
         (lambda e: e.update({"../../x/y/z.png": e[KEY]}), "the key must be a path"),

@@ -30,6 +30,28 @@ def test_every_layout_is_judged(layout: str, tmp_path: Path) -> None:
     assert metrics["mean"]["pixel_auroc"] > 0.8 and metrics["mean_of"]["aupro_30"] == len(metrics["categories"])
 
 
+def test_the_layouts_are_shown_without_any_other_option() -> None:
+    result = CliRunner().invoke(main, ["bench", "detect", "--layout", "help"])
+    assert result.exit_code == 0 and not result.stderr
+    assert all(f"{layout}: " in result.stdout for layout in READERS) and "manifest.csv" in result.stdout
+
+
+def test_what_was_decided_about_a_set_is_said(tmp_path: Path) -> None:
+    root = trees.ksdd2(tmp_path / "set")
+    for words, said in (((), True), (("--quiet", "--overwrite"), False)):
+        result = detect(root, tmp_path / "run", *words)
+        assert result.exit_code == 0 and ("1 defective training image is not used" in result.stderr) is said
+
+
+def test_a_set_without_normal_test_images_is_not_measured(tmp_path: Path) -> None:
+    root = trees.mvtec(tmp_path / "set", ("nut",))
+    for path in (root / "nut/test/good").iterdir():
+        path.unlink()
+    (root / "nut/test/good").rmdir()
+    result = detect(root, tmp_path / "run")
+    assert result.exit_code == 2 and "no-normal-test" in result.stderr and not result.stdout
+
+
 def test_formats_hold_the_same_numbers(tmp_path: Path) -> None:
     root = trees.mvtec(tmp_path / "set")
     table = detect(root, tmp_path / "run").stdout.splitlines()

@@ -123,7 +123,9 @@ def test_the_same_set_is_the_same_in_whatever_order_it_was_found(folder: Path) -
 def test_files_are_decoded_once_and_again_when_they_change(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
     plain = good_parts.load_image
-    monkeypatch.setattr(good_parts, "load_image", lambda source: loaded.append(Path(source).name) or plain(source))
+    monkeypatch.setattr(
+        good_parts, "load_image", lambda source, **how: loaded.append(Path(source).name) or plain(source, **how)
+    )
     look = inspector()
     look.inspect(folder / "wood 2.png", references=given(folder))
     assert len(loaded) == len(given(folder)) + 4, "two that are used, and the one most like each of them"

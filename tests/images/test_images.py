@@ -140,7 +140,7 @@ def test_a_bomb_given_as_an_open_pil_image_is_refused(tmp_path: Path) -> None:
     assert "more than 100 million pixels" in refusal(image)
 
 
-@pytest.mark.parametrize("content", [b"not an image", b"\x00" * 4096, b"<svg></svg>", b"%PDF-1.4", b"\xff\xd8\xff"])
+@pytest.mark.parametrize("content", [b"not an image", b"\x00" * 4096, b"\xff\xd8\xff"])
 def test_a_file_that_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "notes.png").write_bytes(content)
     message = refusal(tmp_path / "notes.png")
@@ -422,7 +422,7 @@ def test_of_an_animation_the_first_frame_counts(tmp_path: Path, suffix: str) -> 
     first.save(tmp_path / f"film.{suffix}", save_all=True, append_images=[second], **options)
     loaded = load_image(tmp_path / f"film.{suffix}")
     assert loaded.pixels.getpixel((8, 8)) == (255, 0, 0)
-    assert "first of several frames" in loaded.notes[0]
+    assert loaded.notes == ("Only the first of 2 pages was used.",)
 
 
 def test_a_colour_mode_without_a_way_to_rgb_is_refused() -> None:

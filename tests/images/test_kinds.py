@@ -9,12 +9,14 @@ import pytest
 
 import reason_iad
 from reason_iad.errors import ImageError
-from reason_iad.images import find_images, is_image_name, is_litter, is_lossy_name, is_normal_name
+from reason_iad.images import find_images, is_image_name, is_litter, is_normal_name
 from reason_iad.images.kinds import (
+    ABNORMAL_NAMES,
     IMAGE_SUFFIXES,
     MASK_ENDING,
     MASK_FOLDER,
     NORMAL_NAMES,
+    is_abnormal_name,
     is_mask_folder,
     mask_stems,
 )
@@ -47,9 +49,10 @@ def test_good_parts_are_known_by_the_names_of_their_folders_in_any_case() -> Non
     assert not any(map(is_normal_name, ["ko", "bad", "not good", "goods", "NG", ""]))
 
 
-def test_a_jpeg_is_no_exact_mask() -> None:
-    assert is_lossy_name("000.JPG") and is_lossy_name("000_mask.jpeg")
-    assert not is_lossy_name("000.png") and not is_lossy_name("jpg")
+def test_defective_parts_are_known_by_the_names_of_their_folders_in_any_case() -> None:
+    assert all(map(is_abnormal_name, ["bad", "NG", "ko", "Defect", "Anomaly"]))
+    assert not any(map(is_abnormal_name, ["scratch", "good", "", "badge"]))
+    assert not NORMAL_NAMES & ABNORMAL_NAMES
 
 
 def test_thumbnails_and_deleted_files_are_no_parts(tmp_path: Path) -> None:

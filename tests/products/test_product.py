@@ -13,6 +13,7 @@ from reason_iad.errors import ConfigError, ImageError, KnowledgeError, ProductEr
 from reason_iad.files import file_sha256
 from reason_iad.knowledge import read_documents
 from reason_iad.products import GivenDefect, Length, Product, Products, derive, find_defects
+from reason_iad.products.gathering import find_good, marked_pixels
 from reason_iad.schema import Box
 
 Draw = Callable[..., Path]
@@ -244,6 +245,31 @@ def test_find_defects_by_folder_and_mask(draw: Draw, mark: Draw, tmp_path: Path)
         ("scratch", "b.png", "bad/scratch/masks/b.png"),
     ]
     assert len(told) == 2 and "holds good parts" in told[0] and "lonely_mask.png" in told[1]
+
+
+def test_folders_of_masks_are_known_in_any_case_and_litter_is_none(draw: Draw, mark: Draw, tmp_path: Path) -> None:
+    draw("bad/dent/a.png", 4)
+    masks = [mark("bad/dent/Masks/a.bmp"), mark("bad/dent/@eaDir/a_mask.png"), mark("bad/@eaDir/dent/a.png")]
+    mark("bad/#recycle/b.png")
+    (given,) = find_defects(tmp_path / "bad")
+    assert (given.type, given.mask) == ("dent", masks[0])
+    draw("fine/top/a.png", 1)
+    draw("fine/@eaDir/a.png", 2)
+    (tmp_path / "fine/top/Thumbs.db").touch()
+    assert [each.view for each in find_good([tmp_path / "fine"])] == ["top"]
+
+
+def test_what_is_remarkable_about_masks_is_told_once_per_kind(bracket: Product, draw: Draw, mark: Draw) -> None:
+    whole = [mark(f"{name}.png", (0, 0, 24, 16)) for name in ("m1", "m2")]
+    lossy = mark("m3.jpg")
+    told: list[str] = []
+    given = [GivenDefect(draw(f"p{i}.png", 20 + i), "dent", mask) for i, mask in enumerate((*whole, lossy))]
+    new = bracket.with_defects(given, tell=told.append)
+    assert len(new.defects) == len(bracket.defects) + 3
+    first, second = told
+    assert f"'{whole[0]}' marks the whole picture" in first and first.endswith("The same holds for 1 more.")
+    assert f"'{lossy}' was compressed with loss" in second
+    assert marked_pixels(lossy).sum() == 20, "the noise beside the edges is left out"
 
 
 def test_a_mask_fits_its_picture(bracket: Product, draw: Draw, mark: Draw) -> None:

@@ -23,6 +23,7 @@ from reason_iad.bench.subtasks import NAMING_SUBTASKS, subtask_of
 from reason_iad.bench.tools import Pictures, Tools, known_category, load_tools, peak_mb
 from reason_iad.bench.work import Answered, BenchQuestion, Unit
 from reason_iad.errors import ImageError, ReasonIADError
+from reason_iad.images import load_mask
 from reason_iad.inspection.answering import RemoteScene, Scene
 from reason_iad.inspection.clock import Clock
 from reason_iad.inspection.deciding import Case, Decision, ask, decide
@@ -192,7 +193,8 @@ class QuestionAnswerer:
         if unit.mask is None or reasoning is None or not reasoning.inject or query is None:
             return None
         try:
-            return MaskedGrid(self._pictures.load(unit.mask), query.rows, query.columns)
+            mask = load_mask(self._settings.images / unit.mask).mask
+            return MaskedGrid(mask.marked, query.rows, query.columns)
         except ImageError:
             log.debug("the mask of '%s'", unit.image, exc_info=True)  # it judges patches, it answers nothing
             return None

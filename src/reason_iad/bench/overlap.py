@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from reason_iad.images import LoadedImage
 from reason_iad.schema import InjectedPatch
 
 
@@ -15,12 +14,12 @@ class MaskedGrid:
     """The mask of a defect on the grid of an image's tokens. A patch touches it with a single pixel.
 
     Args:
-        mask: every pixel that is not black counts, as data sets differ in how bright and coloured their masks are.
+        marked: (height, width), whether a pixel is marked.
         rows, columns: of the grid, which covers the whole image.
     """
 
-    def __init__(self, mask: LoadedImage, rows: int, columns: int) -> None:
-        self._touched = touched(np.asarray(mask.pixels).max(axis=2) > 0, rows, columns)
+    def __init__(self, marked: NDArray[np.bool_], rows: int, columns: int) -> None:
+        self._touched = touched(marked, rows, columns)
 
     @property
     def chance(self) -> float:

@@ -7,8 +7,11 @@
 
 Keys and templates are paths under the folder of images and begin with dataset and category; masks are relative to
 these two. Notable: everything is checked before a model is loaded, and entries are found by key, never by position.
-An image is abnormal if it has a mask and does not lie in a folder 'good' or 'normal'; one that has neither may not
-be asked whether it is.
+An image in a folder 'good' or 'normal' is normal, and another one with a mask is abnormal. Without a mask, as in
+the files of IAD-R1, the right answer to the question whether there is a defect says it, or else the name of the
+folder ('bad', 'defect'). An image of which nothing says it may not be asked whether it has a defect.
+
+Paths may have been written on Windows: one that is not there is looked for with '/', too.
 """
 
 from __future__ import annotations
@@ -18,16 +21,20 @@ import json
 import os
 import random
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 from reason_iad.bench.entries import Conversation, Entry, load_entries, read_entry
+from reason_iad.bench.paths import WrittenPaths
 from reason_iad.bench.subtasks import DETECTION, KINDS, subtask_of
 from reason_iad.bench.work import BenchQuestion, Unit
 from reason_iad.errors import DatasetError, ImageError
 from reason_iad.images import MAX_FILE_BYTES, check_header, is_normal_name, printable
+from reason_iad.images.kinds import SPLITS, is_abnormal_name
+from reason_iad.inspection.intents import of_benchmark
+from reason_iad.inspection.questions import LETTERS, Question
 
 Templates = Literal["random", "similar"]
 
@@ -35,6 +42,11 @@ SHOWN_PROBLEMS = 50
 """So many problems are listed one by one; the rest is counted."""
 
 _UNKNOWN = "is of the unknown type"
+_TURN = "the path has backslashes, as Windows writes it; write '/'"
+_UNTOLD = (
+    "nothing says whether it shows a defect. Give it a mask_path, put it in a folder 'good' or 'bad', or ask "
+    "'Is there any defect?' with the options yes and no."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,7 @@ def read_units(
     templates: Templates = "random",
     limit: int | None = None,
     seed: int = 0,
+    tell: Callable[[str], object] = lambda note: None,
 ) -> tuple[Unit, ...]:
     """Read questions files and check everything that they name.
 
@@ -64,6 +77,7 @@ def read_units(
         limit: keep so many images, in proportion to datasets and categories; each of these stays represented as
             long as the limit allows. None: all.
         seed: of that choice.
+        tell: is told, in sentences, what was decided on the way.
 
     Raises:
         DatasetError: a list of everything that is wrong.
@@ -72,14 +86,16 @@ def read_units(
         raise DatasetError(f"The folder of images '{printable(images)}' does not exist; check --images.")
     problems: list[str] = []
     units: list[Unit] = []
+    paths = WrittenPaths(images)
     seen: dict[str, Path] = {}  # key to the file it is in
     for file in _each_once(files, problems):
-        for key, raw in load_entries(file, problems):
+        for written, raw in load_entries(file, problems):
+            key = paths.plain(written)
             if key in seen:
                 problems.append(f"{printable(key)}: {_twice(seen[key], file)}")
                 continue
             seen[key] = file
-            if (unit := _unit(key, raw, images, _Selection(shots, templates), problems)) is not None:
+            if (unit := _unit(key, raw, paths, _Selection(shots, templates), problems)) is not None:
                 units.append(unit)
     chosen = _draw(units, limit, seed)
     problems += _missing(chosen, images)
@@ -92,6 +108,8 @@ def read_units(
         raise DatasetError(_listed(problems, few))
     if not chosen:
         raise DatasetError("The questions files ask nothing; check --questions and --limit.")
+    for note in paths.notes("the questions"):
+        tell(note)
     return tuple(replace(unit, number=number) for number, unit in enumerate(chosen))
 
 
@@ -133,39 +151,69 @@ def questions_sha256(units: Sequence[Unit]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def _unit(key: str, raw: Any, images: Path, selection: _Selection, problems: list[str]) -> Unit | None:
+def _unit(key: str, raw: Any, paths: WrittenPaths, selection: _Selection, problems: list[str]) -> Unit | None:
     """One entry, checked as far as that takes no look at its images; None if it asks nothing that can be asked."""
     name = printable(key)
     parts = PurePosixPath(key).parts
     if _escapes(key) or len(parts) < 3:
-        problems.append(f"{name}: the key must be a path like DATASET/CATEGORY/…/IMAGE inside the images' folder.")
+        advice = f"; {_TURN}" if "\\" in key else ""
+        problems.append(
+            f"{name}: the key must be a path like DATASET/CATEGORY/…/IMAGE inside the images' folder{advice}."
+        )
         return None
     entry = read_entry(raw)
     if not isinstance(entry, Entry):
         problems += [f"{name}: {complaint}" for complaint in entry]
         return None
-    templates = entry.random_templates if selection.templates == "random" else entry.similar_templates
+    listed = entry.random_templates if selection.templates == "random" else entry.similar_templates
+    templates = tuple(map(paths.plain, listed[: selection.shots]))
     before = len(problems)
-    for path in (*templates[: selection.shots], entry.mask_path or ""):
-        if path and _escapes(path):
-            problems.append(f"{name}: the path '{printable(path)}' leads out of the images' folder.")
-    normal = any(is_normal_name(part) for part in parts[:-1])
-    detected = any(subtask_of(each.kind) == DETECTION for each in entry.conversation)
-    if detected and not entry.mask_path and not normal:
-        problems.append(f"{name}: has no mask and is not in a folder 'good'; say by one of them which it is.")
+    problems += [f"{name}: {complaint}" for complaint in _astray((*templates, entry.mask_path or ""))]
     questions = tuple(_question(i, each, name, problems) for i, each in enumerate(entry.conversation))
+    abnormal = _side(parts[:-1], entry.mask_path, questions)
+    if abnormal is None and any(subtask_of(each.kind) == DETECTION for each in questions):
+        problems.append(f"{name}: {_UNTOLD}")
     if len(problems) > before or not questions:
         return None
     return Unit(
         number=0,
         image=key,
         dataset=parts[0],
-        category=parts[1],
-        abnormal=bool(entry.mask_path) and not normal,
-        mask=_mask(images, parts, entry.mask_path),
-        templates=tuple(templates[: selection.shots]),
+        category=_category(parts),
+        abnormal=bool(abnormal),
+        mask=_mask(paths, parts, entry.mask_path),
+        templates=templates,
         questions=questions,
     )
+
+
+def _side(folders: Sequence[str], mask: str | None, questions: Sequence[BenchQuestion]) -> bool | None:
+    """Whether an image is abnormal; None if nothing says it."""
+    if any(map(is_normal_name, folders)):
+        return False
+    if mask:
+        return True
+    said = {told for each in questions if (told := _told(each)) is not None}
+    if len(said) == 1:
+        return said.pop()
+    return True if any(map(is_abnormal_name, folders)) else None
+
+
+def _told(question: BenchQuestion) -> bool | None:
+    """Whether there is a defect, as the right answer says; None if the question asks something else."""
+    if subtask_of(question.kind) != DETECTION:
+        return None
+    intent = of_benchmark(Question("asked", question.text, tuple(question.options.values()))).intent
+    if intent is None or intent.asks != "whether" or intent.yes is None or intent.at is not None:
+        return None
+    return question.truth == list(question.options)[LETTERS.index(intent.yes)]
+
+
+def _category(parts: tuple[str, ...]) -> str:
+    """The part's name: the second folder; the first, if the second is a split or says what the images show."""
+    second = parts[1]
+    generic = second.lower() in SPLITS or is_normal_name(second) or is_abnormal_name(second)
+    return parts[0] if generic else second
 
 
 def _question(index: int, raw: Conversation, name: str, problems: list[str]) -> BenchQuestion:
@@ -178,12 +226,26 @@ def _question(index: int, raw: Conversation, name: str, problems: list[str]) -> 
     return BenchQuestion(index, raw.kind, raw.text, dict(raw.options), raw.answer)
 
 
-def _mask(images: Path, parts: tuple[str, ...], mask: str | None) -> str | None:
+def _mask(paths: WrittenPaths, parts: tuple[str, ...], mask: str | None) -> str | None:
     """The mask's path under the images' folder, if the file is there; trees differ in what it is relative to."""
     if not mask:
         return None
-    places = ("/".join((*parts[:depth], mask)) for depth in (2, 3, 0))
-    return next((place for place in places if (images / place).is_file()), None)
+    for place in ("/".join((*parts[:depth], mask)) for depth in (2, 3, 0)):
+        plain = paths.plain(place)
+        if (paths.root / plain).is_file():
+            return plain
+    return None
+
+
+def _astray(paths: Sequence[str]) -> list[str]:
+    """What is wrong with the paths of templates and, at the end, of a mask, as far as the paths themselves tell."""
+    found = []
+    *templates, mask = paths
+    for path in filter(None, (*templates, mask)):
+        if _escapes(path.replace("\\", "/")):
+            found.append(f"the path '{printable(path)}' leads out of the images' folder.")
+    found += [f"there is no '{printable(path)}'; {_TURN}." for path in templates if "\\" in path]
+    return found
 
 
 def _escapes(path: str) -> bool:

@@ -9,8 +9,9 @@ import click
 from reason_iad.cli.checks import check_output, note_unknown_category
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, OUTPUT, option
-from reason_iad.cli.options import category_option, engine_options, reference_option
+from reason_iad.cli.options import category_option, engine_options, reference_option, white_option
 from reason_iad.cli.outputs import STDOUT
+from reason_iad.cli.printing import say
 from reason_iad.cli.values import ManyValues
 
 
@@ -27,6 +28,7 @@ from reason_iad.cli.values import ManyValues
 )
 @category_option
 @reference_option
+@white_option
 @engine_options
 @option(
     OUTPUT,
@@ -56,7 +58,7 @@ def ask(
     from reason_iad.inspection.questions import Question, parse_options
 
     checked = Question("question", question, parse_options(options))
-    good = find_images(references) if references else []
+    good = find_images(references, None if quiet else say) if references else []
     for image in (part, *good):
         load_image(image)
     if json is not None and json != STDOUT:

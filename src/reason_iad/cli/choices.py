@@ -11,6 +11,8 @@ from reason_iad.errors import ConfigError
 from reason_iad.expert.encoders import ENCODERS, check_encoder
 from reason_iad.registry import Registry
 
+_HELP = "help"
+
 
 class OneOf(click.ParamType[str]):
     """The name of an entry. Other packages are only looked at for help, and for names that are not built in."""
@@ -34,6 +36,23 @@ class OneOf(click.ParamType[str]):
         """The names that begin so, each with its description."""
         described = self.registry.describe().items()
         return [CompletionItem(name, help=text) for name, text in described if name.startswith(incomplete)]
+
+
+class LayoutName(OneOf):
+    """The name of a layout. 'help' prints what each looks like, and ends the command."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself, once it is known."""
+        if value == _HELP and ctx is not None:
+            from reason_iad.bench.detect.readers import described
+
+            click.echo(described(), nl=False)
+            ctx.exit()
+        return super().convert(value, param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """All choices, and the word for help."""
+        return f"[{'|'.join(self.registry)}|{_HELP}]"
 
 
 class EncoderName(OneOf):

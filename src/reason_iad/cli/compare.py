@@ -11,7 +11,14 @@ from reason_iad.backbones.chat_use import TIMEOUT, check_use
 from reason_iad.cli import EXIT_DEFECT, EXIT_UNJUDGED
 from reason_iad.cli.checks import check_device, check_model, check_output, make_folder
 from reason_iad.cli.headings import MODEL, OUTPUT, REFERENCES, VERDICT, HeadedCommand, option
-from reason_iad.cli.options import base_url_option, device_option, formats_option, threads_option, timeout_option
+from reason_iad.cli.options import (
+    base_url_option,
+    device_option,
+    formats_option,
+    threads_option,
+    timeout_option,
+    white_option,
+)
 from reason_iad.cli.outputs import STDOUT, chosen_formats
 from reason_iad.cli.product.values import Scale
 from reason_iad.errors import ConfigError, OutputError
@@ -59,6 +66,7 @@ _MOST = 8
     show_default=True,
     help="Shift and turn B so that it lies like A.",
 )
+@white_option
 @option(
     MODEL,
     "--model",
@@ -96,7 +104,7 @@ _MOST = 8
 @option(OUTPUT, "--quiet", is_flag=True, help="Print nothing but the JSON of '--json -'.")
 def compare(
     a: Path, b: Path, level: float | None, check_picture: bool, scale: float | None, align: bool,
-    model: str | None, base_url: str | None, timeout: float, device: str, threads: int | None,
+    white: float | None, model: str | None, base_url: str | None, timeout: float, device: str, threads: int | None,
     report: Path | None, export: Path | None, formats: str | None, json: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Compare two parts, A and B: what differs, and where.
@@ -130,7 +138,7 @@ def compare(
         inspector = _load(check_model(model), check_device(device), base_url, timeout)
     result = compare_parts(
         a, b, level=LEVEL if level is None else level, align=align, check_picture=check_picture, mm_per_px=scale,
-        inspector=inspector,
+        inspector=inspector, white=white,
     )  # fmt: skip
     if json == STDOUT:
         click.echo(result.to_json(indent=2))
@@ -177,7 +185,7 @@ def _export(result: PartComparison, a: Path, folder: Path, wanted: tuple[str, ..
 
     path = normal_path(a)
     exports = ExportFolder(folder, path.parent, wanted)
-    exports.add(as_inspection(result), path, lambda: load_image(a))
+    exports.add(as_inspection(result), path, lambda: load_image(a, white=result.a.white))
     exports.close()
 
 
@@ -196,6 +204,8 @@ def _show(result: PartComparison, *, err: bool) -> None:
     if result.model_says:
         said = " ".join(result.model_says.split())
         rows.append(("model", f"{result.versions.model.name} says of A, with B as the good part: {said}"))
+    both = ((result.a, "A"), (result.b, "B"))
+    rows += [("picture", f"{name}: {note}") for image, name in both for note in image.notes]
     seconds = result.timings_ms.get("total", 0.0) / 1000
     rows.append(("how", f"a place counts from score {result.level:g} on; {seconds:.1f} s"))
     for label, text in rows:

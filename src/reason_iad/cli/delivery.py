@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ class Delivery:
         from reason_iad.inspection.many import Failure
 
         if not isinstance(outcome, Failure):
-            picture = lru_cache(maxsize=1)(lambda: load_image(path))
+            picture = lru_cache(maxsize=1)(partial(load_image, path, white=outcome.image.white))
             try:
                 report = self._reported(path, outcome, picture, good, earlier)
                 if self.exports is not None:

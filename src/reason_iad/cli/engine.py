@@ -94,7 +94,7 @@ class Engine:
         backbone = load_backbone(self.model, device=self.device, dtype=self.dtype, compile_steps=True)
         gallery = None
         if self.gallery is not None:
-            gallery = open_gallery(self.gallery, make_encoder(self.config.encoder, backbone))
+            gallery = open_gallery(self.gallery, make_encoder(self.config.encoder, backbone), self.config.white)
         return Inspector(backbone, store, self.config, gallery, operating_point=self.operating_point)
 
 

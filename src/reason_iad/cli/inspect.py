@@ -13,6 +13,7 @@ import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, EXIT_UNJUDGED, fail
 from reason_iad.cli.checks import note_unknown_category
+from reason_iad.cli.decoding import decoding
 from reason_iad.cli.delivery import deliveries, normal_path
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, VERDICT, option
@@ -24,6 +25,7 @@ from reason_iad.cli.options import (
     engine_options,
     formats_option,
     reference_option,
+    white_option,
 )
 from reason_iad.cli.outputs import STDOUT, check_export, check_outputs, chosen_formats
 from reason_iad.cli.part_kind import (
@@ -34,6 +36,7 @@ from reason_iad.cli.part_kind import (
     product_options,
     stored_pictures,
 )
+from reason_iad.cli.printing import say
 from reason_iad.cli.promises import Promised, promise_options
 from reason_iad.cli.values import ManyValues
 from reason_iad.errors import ConfigError
@@ -57,6 +60,7 @@ _CODES = {
 @category_option
 @option(INPUT, "--question", help="Also answer this question about each part.")
 @reference_option
+@white_option
 @product_options
 @engine_options
 @option(
@@ -145,14 +149,15 @@ def inspect(
      70  The program has a bug. Please report it.
     130  The inspection was interrupted.
     """
-    from reason_iad.images import find_images, load_image
+    from reason_iad.images import check_header, find_images, load_image
     from reason_iad.sinks import open_sinks
 
-    paths = tuple(find_images(parts))
+    tell = None if quiet else say
+    paths = tuple(find_images(parts, tell))
     single = len(parts) == 1 and not parts[0].is_dir()
     job = Job(
         paths=paths,
-        references=tuple(find_images(references)) if references else (),
+        references=tuple(find_images(references, tell)) if references else (),
         category=category,
         question=question,
         single=single,
@@ -170,7 +175,7 @@ def inspect(
     if promised:
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
-        load_image(image)
+        (check_header if single else load_image)(image)  # for one part, decoding them twice would take long
     note_unknown_category(category, engine.config.method, engine.knowledge)
     with open_sinks(sinks) as send:
         code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
@@ -238,13 +243,17 @@ def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> i
     from reason_iad.cli.show import show_inspection
     from reason_iad.exports import ExportFolder
     from reason_iad.files import write_atomic
-    from reason_iad.images import load_image
+    from reason_iad.images import at_white
     from reason_iad.inspection.many import named
     from reason_iad.report import save_report
 
     path = job.paths[0]
-    inspector, good = open_inspector(engine, job)
-    result = inspector.inspect(path, references=job.references, category=job.category, question=job.question)
+    white = engine.config.white if job.chosen is None else job.chosen.product.settings.white
+    with decoding(path, () if engine.detect else job.references, white) as coming:
+        inspector, good = open_inspector(engine, job)
+        picture, references = coming.part(), coming.references()
+    result = inspector.inspect(picture, references=references, category=job.category, question=job.question)
+    del references
     result = named(result, path)
     _admit(job, result)
     if job.json == STDOUT:
@@ -252,10 +261,10 @@ def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> i
     elif job.json is not None:
         write_atomic(job.json, result.to_json(indent=2) + "\n")
     if job.report is not None:
-        save_report(result, job.report, image=path, references=good(result))
+        save_report(result, job.report, image=picture, references=good(result))
     if job.export is not None:
         exports = ExportFolder(job.export, job.root, job.formats)
-        exports.add(result, normal_path(path), lambda: load_image(path))
+        exports.add(result, normal_path(path), lambda: at_white(picture, result.image.white))
         exports.close()
     send(result)
     if not job.quiet:

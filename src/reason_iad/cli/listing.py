@@ -40,6 +40,7 @@ class Listing:
         self._alone = False
         self._compared = self._asked = 0
         self._said: dict[str, str] = {}
+        self._pictures: Counter[str] = Counter()
         self._quiet, self._lines = quiet, lines
         self._console: Any = None
         self._advance: Any = None
@@ -71,6 +72,7 @@ class Listing:
             self.counts[outcome.verdict] += 1
             self._alone = self._alone or not outcome.good_parts_used
             self._note(outcome)
+            self._pictures.update(outcome.picture_notes())
         if self._lines and not self._quiet:
             self._print(part_line(outcome))
         elif isinstance(outcome, Failure):
@@ -116,6 +118,8 @@ class Listing:
             self.say(f"{photos}: {', '.join(self._failed[:NAMED])}{more}. {again}")
         if self._alone:
             self.say(NO_GOOD_PART)
+        for note, count in self._pictures.most_common(NAMED):
+            self.say(f"{count} image{'' if count == 1 else 's'}: {note}")
         for name in ("model", "advice", "drift"):
             if name in self._said:
                 self.say(self._said[name])

@@ -146,6 +146,12 @@ check_picture_option = option(
     "much too dark or bright, half covered, or shows another part. It cannot be judged.",
 )  # fmt: skip
 
+white_option = option(
+    INPUT, "--white", type=click.FloatRange(min=0, min_open=True), metavar="VALUE",
+    help="The value that is white in images with more than 8 bits, for example 4095 for a camera with 12 bits. "
+    "Without it, the files say it, or it follows from all images that are compared (docs/pictures.md).",
+)  # fmt: skip
+
 _ENGINE_OPTIONS = (
     knowledge_option,
     option(INPUT, "--gallery", type=ExistingPath(), metavar="DIR",
@@ -166,7 +172,7 @@ _ENGINE_OPTIONS = (
 def engine_options(command: F) -> F:
     """Add the options of `Engine` to a command, which receives them as `engine`.
 
-    An option `threshold` of the command goes into the configuration, too.
+    Options `threshold`, `check_picture` and `white` of the command go into the configuration, too.
     """
 
     @functools.wraps(command)
@@ -184,6 +190,7 @@ def engine_options(command: F) -> F:
                 reasoning=take("steps", "candidates", "sigma", "budget_ms"),
                 threshold=options.pop("threshold", None),
                 check_picture=options.pop("check_picture", _DEFAULTS.check_picture),
+                white=options.pop("white", None),
                 **take("seed", "option_orders", "align", "fuse", "detector", "encoder"),
             ),
             device=check_device(options.pop("device")),

@@ -92,6 +92,11 @@ def check_choice(chosen: ChosenProduct | None, engine: Engine, references: tuple
             "--check-picture and --no-check-picture cannot be used with --product. A picture that does not show "
             "the product is never judged."
         )
+    if engine.config.white is not None:
+        raise ConfigError(
+            "--white and --product cannot be used together. To change the white of the product, use: reason-iad "
+            "product set NAME --white VALUE"
+        )
     for name in _NOT_TOGETHER:
         source = context.get_parameter_source(name)
         if source is not None and source.name != "DEFAULT":
@@ -112,7 +117,7 @@ def open_inspector(engine: Engine, job: Job) -> Opened:
     from reason_iad.products.unnamed import unnamed_kind
 
     with shown_progress() as progress:
-        kind = unnamed_kind(job.references, progress)
+        kind = unnamed_kind(job.references, progress, white=engine.config.white)
     return PartInspector(kind, None, category=job.category, config=engine.config), stored_pictures(job)
 
 

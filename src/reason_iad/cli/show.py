@@ -7,6 +7,7 @@ import re
 import click
 
 from reason_iad.schema import Evidence, Inspection, Reply, Versions
+from reason_iad.schema.inspection import picture_notes
 from reason_iad.schema.verdict import SHOWN, Verdict, in_digits
 
 _COLOURS: dict[Verdict, str] = {"pass": "green", "review": "yellow", "defect": "red", "unjudged": "magenta"}
@@ -23,6 +24,7 @@ def show_inspection(result: Inspection, *, err: bool = False) -> None:
         _why(result),
         _asked(result),
         _compared(result.evidence),
+        [("picture", note) for note in result.picture_notes()],
         _how(result),
     )
     _print([row for some in rows for row in some], err)
@@ -63,7 +65,8 @@ def show_reply(result: Reply, *, err: bool = False) -> None:
     ]
     unused = result.evidence.anomaly_map is not None and not result.weighed
     compared = _compared(result.evidence, references=not unused)
-    _print([*rows, *_used(result), *compared, *_how(result)], err)
+    notes = [("picture", note) for note in picture_notes(result.image, result.evidence)]
+    _print([*rows, *_used(result), *compared, *notes, *_how(result)], err)
 
 
 def _what_and_where(result: Inspection) -> Rows:

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from reason_iad.expert.calibration import Apart, Usual
     from reason_iad.expert.detectors.base import Fitted
     from reason_iad.expert.encoders.base import FeatureMap
-    from reason_iad.expert.nearest import Layout
+    from reason_iad.expert.good_parts import Seen
     from reason_iad.expert.normality.plausible import Glance
-    from reason_iad.schema import InputImage
 
 T = TypeVar("T")
 
@@ -113,5 +112,5 @@ class ReferenceCache:
     usual: Recent[Usual] = field(default_factory=lambda: Recent(SETS))
     apart: Recent[Apart] = field(default_factory=lambda: Recent(PEERS))
     fitted: Recent[Fitted] = field(default_factory=lambda: Recent(SETS))
-    layouts: Recent[tuple[InputImage, Layout]] = field(default_factory=lambda: Recent(FILES))
+    layouts: Recent[Seen] = field(default_factory=lambda: Recent(FILES))
     glances: Recent[Glance] = field(default_factory=lambda: Recent(PEERS))

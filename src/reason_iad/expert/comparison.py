@@ -56,7 +56,7 @@ class Comparison:
 
     def features(self, image: LoadedImage) -> FeatureMap:
         """The feature map of a picture."""
-        return self.cache.features.get(image.sha256, lambda: deepest(self.encoder, image.pixels))
+        return self.cache.features.get(image.key, lambda: deepest(self.encoder, image.whole))
 
     def layout(self, image: LoadedImage) -> Layout:
         """What lies where on a picture, roughly, to find good parts that look like it."""
@@ -100,7 +100,7 @@ class Comparison:
         """How much these references differ from one another, computed once."""
         if chosen is not None and chosen.alike and len(references) > 1:
             return self._among_many(references, chosen)
-        key = ":".join(reference.sha256 for reference in references)
+        key = ":".join(reference.key for reference in references)
         return self.cache.usual.get(key, lambda: self._among_few(references))
 
     def _among_many(self, references: Sequence[LoadedImage], chosen: GoodParts) -> Usual:
@@ -116,11 +116,11 @@ class Comparison:
         return Usual(expert, sum(peaks) / len(peaks) if peaks else None)
 
     def _kept_apart(self, reference: LoadedImage, key: str, peers: Callable[[], list[LoadedImage]]) -> Apart:
-        return self.cache.apart.get(f"{reference.sha256}|{key}", lambda: self.apart(reference, peers()))
+        return self.cache.apart.get(f"{reference.key}|{key}", lambda: self.apart(reference, peers()))
 
     def apart(self, reference: LoadedImage, peers: Sequence[LoadedImage]) -> Apart:
         """How a good part differs from others."""
-        moved: Moved = lay_alike(peers, reference.pixels) if self.align else {}
+        moved: Moved = lay_alike(peers, reference.whole) if self.align else {}
         laid = [self._features_as_laid(peer, moved) for peer in peers]
         pixels = _pixels(reference, peers, moved)
         residual = residual_map(self.features(reference), laid, RADIUS)
@@ -131,12 +131,12 @@ class Comparison:
         first = references[0]
         features = [self.features(reference) for reference in references]
         if len(references) == 1:
-            copies = [deepest(self.encoder, copy) for copy in jittered_copies(first.pixels)]
+            copies = [deepest(self.encoder, copy) for copy in jittered_copies(first.whole)]
             return Usual(build_expert(features, copies), None)
-        laid, pictures = list(features), [reference.pixels for reference in references]
+        laid, pictures = list(features), [reference.whole for reference in references]
         motions: list[Motion] = []
         for number, reference in enumerate(references[1:], 1):
-            found = register(reference.pixels, first.pixels) if self.align else None
+            found = register(reference.whole, first.whole) if self.align else None
             if found is not None:
                 pictures[number], motion = found
                 laid[number] = deepest(self.encoder, pictures[number])
@@ -160,7 +160,7 @@ def what_changed(
         found: the map that this gave.
         place: look only in this one of `PLACES`.
     """
-    pixels = _small(image.pixels)
+    pixels = _small(image.whole)
     box = region_box(found, pixels.shape[1], pixels.shape[0], place)
     good, unseen = _as_laid(image, references, moved)
     return None if box is None else change_at(pixels, good, box, unseen)
@@ -178,14 +178,14 @@ def _small(picture: Image.Image) -> npt.NDArray[np.uint8]:
 def _pixels(image: LoadedImage, references: Sequence[LoadedImage], moved: Moved) -> Grey | None:
     """By how much each pixel of an image differs from references, as they are laid for it."""
     good, unseen = _as_laid(image, references, moved)
-    return pixel_differences(_small(image.pixels), list(good), unseen)
+    return pixel_differences(_small(image.whole), list(good), unseen)
 
 
 def _as_laid(
     image: LoadedImage, references: Sequence[LoadedImage], moved: Moved
 ) -> tuple[Iterator[npt.NDArray[np.uint8]], tuple[float, float]]:
     """References as they are laid for an image, one by one, and what of it some moved one does not show."""
-    pictures = (moved[each.sha256][0] if each.sha256 in moved else each.pixels for each in references)
+    pictures = (moved[each.sha256][0] if each.sha256 in moved else each.whole for each in references)
     motions = [moved[each.sha256][1] for each in references if each.sha256 in moved]
     return map(_small, pictures), _unseen(motions, image.width, image.height)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reason_iad.errors import ImageError
 from reason_iad.expert.cache import Recent
-from reason_iad.images import LoadedImage, load_image
+from reason_iad.images import Depth, LoadedImage, at_white, load_image, white_of
 from reason_iad.schema import InputImage
 
 if TYPE_CHECKING:
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """How often is chosen anew if files are replaced meanwhile."""
+
+
+class Seen(NamedTuple):
+    """What is remembered of a file.
+
+    Attributes:
+        image: which one it is.
+        layout: what it looks like.
+        depth: what became of more than 8 bits; None where there were 8.
+    """
+
+    image: InputImage
+    layout: Layout
+    depth: Depth | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +48,25 @@ class GoodParts:
         numbers: which of the given ones they are.
         images: all that were given, in order.
         alike: for each one that was chosen from many, the numbers of the others that look most like it.
-        sources: what was given; empty if nothing had to be chosen.
+        load: gives any of them by its number; None if nothing had to be chosen.
+        white: what is white in all pictures with more than 8 bits, the inspected one included; None: there is none,
+            or each says its own.
     """
 
     pictures: tuple[LoadedImage, ...]
     numbers: tuple[int, ...]
     images: tuple[InputImage, ...]
     alike: tuple[tuple[int, ...], ...] = ()
-    sources: tuple[Any, ...] = field(default=(), repr=False)
+    load: Callable[[int], LoadedImage] | None = field(default=None, repr=False)
+    white: float | None = None
 
     def peers(self, sha256: str) -> tuple[str, Callable[[], list[LoadedImage]]]:
         """A key for the good parts that look most like one that is used, and how to load them."""
         at = next(at for at, picture in enumerate(self.pictures) if picture.sha256 == sha256)
-        key = ":".join(self.images[number].sha256 for number in self.alike[at])
-        return key, lambda: [_loaded(self.sources[number]) for number in self.alike[at]]
+        load = self.load
+        assert load is not None, "one that was chosen"
+        key = ":".join(f"{self.images[number].sha256}/{self.images[number].white}" for number in self.alike[at])
+        return key, lambda: [load(number) for number in self.alike[at]]
 
     def in_order(self, most: int) -> list[LoadedImage]:
         """The best of those that are used, in the order given: the same ones are then the same set."""
@@ -63,11 +82,13 @@ class Chooser:
         most: so many are used.
         layout: makes the layout of a picture; None: the first ones are used.
         kept: remembers what files look like.
+        white: what is white in pictures with more than 8 bits; None: they have to agree on it.
     """
 
     most: int
     layout: Callable[[LoadedImage], Layout] | None
-    kept: Recent[tuple[InputImage, Layout]]
+    kept: Recent[Seen]
+    white: float | None = None
 
     def choose(self, image: LoadedImage, references: Iterable[Any]) -> GoodParts:
         """The references to use for an image: no copies, and not the image itself if there are others.
@@ -77,10 +98,13 @@ class Chooser:
         """
         sources = list(references)
         if self.layout is None or len(sources) <= self.most:
-            loaded = [_loaded(source) for source in sources]
+            pictures = [load_image(source, white=self.white).lighter() for source in sources]
+            white = white_of([image.depth, *(each.depth for each in pictures)])
+            loaded = [at_white(each, white).lighter() for each in pictures]
             images = [described(each) for each in loaded]
             numbers = _distinct(images, image)[: self.most]
-            return GoodParts(tuple(loaded[at] for at in numbers), tuple(numbers), tuple(images))
+            chosen = tuple(loaded[at] for at in numbers)
+            return GoodParts(chosen, tuple(numbers), tuple(images), white=white)
         for _ in range(ATTEMPTS):
             found = self._chosen(image, sources, self.layout)
             if found is not None:
@@ -93,33 +117,45 @@ class Chooser:
         """Those that look most like the image; None if a file was replaced meanwhile."""
         from reason_iad.expert.nearest import nearest
 
-        seen = [self._seen(source, layout, len(sources)) for source in sources]
-        images = tuple(known for known, _ in seen)
+        seen = [self._seen(source, layout, len(sources), self.white) for source in sources]
+        white = white_of([image.depth, *(each.depth for each in seen)])
+        seen = [
+            self._seen(source, layout, len(sources), white) if _changes(each.depth, white) else each
+            for source, each in zip(sources, seen, strict=True)
+        ]
+        images = tuple(each.image for each in seen)
         apart = _distinct(images, image)
-        order = nearest(layout(image), [seen[at][1] for at in apart], self.most)
+        order = nearest(layout(at_white(image, white)), [seen[at].layout for at in apart], self.most)
         numbers = tuple(apart[at] for at in order)
-        pictures = tuple(_loaded(sources[at]) for at in numbers)
+        pictures = tuple(self._loaded(sources[at], white) for at in numbers)
         if any(picture.sha256 != images[at].sha256 for at, picture in zip(numbers, pictures, strict=True)):
             self.kept.clear()
             return None
         alike = tuple(self._alike(at, apart, seen) for at in numbers)
-        return GoodParts(pictures, numbers, images, alike, tuple(sources))
+        return GoodParts(
+            pictures, numbers, images, alike, lambda number: self._loaded(sources[number], white), white
+        )
 
-    def _alike(self, one: int, apart: Sequence[int], seen: Sequence[tuple[InputImage, Layout]]) -> tuple[int, ...]:
+    def _alike(self, one: int, apart: Sequence[int], seen: Sequence[Seen]) -> tuple[int, ...]:
         """The others that look most like one of them: what it would be compared with, were it inspected."""
         from reason_iad.expert.nearest import nearest
 
         others = [at for at in apart if at != one]
         if not others:
             return ()
-        return tuple(others[at] for at in nearest(seen[one][1], [seen[at][1] for at in others], self.most))
+        return tuple(others[at] for at in nearest(seen[one].layout, [seen[at].layout for at in others], self.most))
 
-    def _seen(self, source: Any, layout: Callable[[LoadedImage], Layout], given: int) -> tuple[InputImage, Layout]:
+    def _loaded(self, source: Any, white: float | None) -> LoadedImage:
+        """A picture with the white that all agreed on."""
+        return at_white(load_image(source, white=self.white), white).lighter()
+
+    def _seen(self, source: Any, layout: Callable[[LoadedImage], Layout], given: int, white: float | None) -> Seen:
         """Which image it is, and its layout; kept as long as the file stays the same."""
 
-        def look() -> tuple[InputImage, Layout]:
-            loaded = _loaded(source)
-            return described(loaded), layout(loaded)
+        def look() -> Seen:
+            loaded = self._loaded(source, white)
+            depth = None if loaded.depth is None else replace(loaded.depth, values=None)
+            return Seen(described(loaded), layout(loaded), depth)
 
         if not isinstance(source, (str, os.PathLike)):
             return look()
@@ -128,17 +164,20 @@ class Chooser:
         except (OSError, ValueError):
             return look()  # which says what is wrong
         stamp = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-        return self.kept.get(f"{os.fspath(source)}|{stamp}", look, room=given)
+        return self.kept.get(f"{os.fspath(source)}|{stamp}|{white}", look, room=given)
 
 
 def described(image: LoadedImage) -> InputImage:
-    """Name and hash of an image."""
-    return InputImage(name=image.name, sha256=image.sha256, width=image.width, height=image.height)
+    """Name and hash of an image, and what was done when it was loaded."""
+    return InputImage(
+        name=image.name, sha256=image.sha256, width=image.width, height=image.height, white=image.white,
+        notes=image.notes,
+    )  # fmt: skip
 
 
-def _loaded(source: Any) -> LoadedImage:
-    """A picture, loaded if it is not yet."""
-    return source if isinstance(source, LoadedImage) else load_image(source)
+def _changes(depth: Depth | None, white: float | None) -> bool:
+    """Whether a picture has to be looked at again, because all agreed on another white than was found in it."""
+    return depth is not None and depth.origin == "values" and depth.white != white
 
 
 def _distinct(images: Sequence[InputImage], image: LoadedImage) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
@@ -9,14 +11,12 @@ SHIFT = 0.01
 """Share of the image side by which copies are shifted."""
 
 
-def jittered_copies(image: Image.Image) -> list[Image.Image]:
-    """Three copies: shifted and brighter, shifted back and darker, slightly out of focus."""
+def jittered_copies(image: Image.Image) -> Iterator[Image.Image]:
+    """Three copies, each made when it is asked for: shifted and brighter, shifted back and darker, out of focus."""
     dx, dy = max(1, round(image.width * SHIFT)), max(1, round(image.height * SHIFT))
-    return [
-        ImageEnhance.Brightness(_shifted(image, dx, dy)).enhance(1.08),
-        ImageEnhance.Brightness(_shifted(image, -dx, -dy)).enhance(0.93),
-        image.filter(ImageFilter.GaussianBlur(max(image.size) / 400)),
-    ]
+    yield ImageEnhance.Brightness(_shifted(image, dx, dy)).enhance(1.08)
+    yield ImageEnhance.Brightness(_shifted(image, -dx, -dy)).enhance(0.93)
+    yield image.filter(ImageFilter.GaussianBlur(max(image.size) / 400))
 
 
 def _shifted(image: Image.Image, dx: int, dy: int) -> Image.Image:

@@ -30,6 +30,8 @@ OTHERS = 0.25
 """Another place is a finding from this value of the sharpened map on: if it differs by 0.72 of what most does."""
 EDGE = 0.06
 """Share of the longer side around a place that does not count in which nothing else counts: about a patch."""
+SIDE = 2048
+"""Longest side, in pixels, at which places are filled in; larger pictures are filled in on a smaller copy."""
 STRONGEST = 5
 """Numbers that are named as evidence."""
 
@@ -174,9 +176,10 @@ def _marked(kind: PartKind, seen: Assessment, image: LoadedImage) -> tuple[Marke
 
 def _around(marked: list[Marked], image: LoadedImage) -> npt.NDArray[np.bool_]:
     """(h, w) True in these places and around them, as far as patches there have seen them."""
-    canvas = np.zeros((image.height, image.width), np.uint8)
+    scale = min(1.0, SIDE / max(image.width, image.height))
+    canvas = np.zeros((max(1, round(image.height * scale)), max(1, round(image.width * scale))), np.uint8)
     for each in marked:
-        cv2.fillPoly(canvas, [np.array(each.polygon, np.int32)], 1)
+        cv2.fillPoly(canvas, [np.rint(np.array(each.polygon) * scale).astype(np.int32)], 1)
     grown = cv2.dilate(canvas, np.ones((3, 3), np.uint8), iterations=max(1, round(EDGE * max(canvas.shape))))
     return np.asarray(grown) > 0
 

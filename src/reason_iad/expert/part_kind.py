@@ -30,6 +30,7 @@ class PartKind:
         mm_per_px: scale of the pictures; None if it is not known.
         least_px: the length of the smallest region that counts, in pixels; None: every one does.
         known: what is known of labelled defects; None: there are none.
+        white: what is white in pictures with more than 8 bits; None: what their files say.
     """
 
     name: str
@@ -41,6 +42,7 @@ class PartKind:
     mm_per_px: float | None = None
     least_px: float | None = None
     known: KnownDefects | None = None
+    white: float | None = None
 
     @property
     def left_out(self) -> tuple[float, ...]:

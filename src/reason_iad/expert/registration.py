@@ -76,7 +76,7 @@ class Motion:
 def lay_alike(references: Iterable[LoadedImage], image: Image.Image) -> dict[str, tuple[Image.Image, Motion]]:
     """The references that have to be moved to lie as an image does, by hash, and how each was moved."""
     found = {
-        sha256: register(picture, image) for sha256, picture in {r.sha256: r.pixels for r in references}.items()
+        sha256: register(picture, image) for sha256, picture in {r.sha256: r.whole for r in references}.items()
     }
     return {sha256: laid for sha256, laid in found.items() if laid is not None}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,12 +11,18 @@ from reason_iad.expert.normality.example_places import Cells, boxed, place_of_de
 from reason_iad.schema import Box, ExampleEvidence, GoodPlaceEvidence
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from reason_iad.expert.normality.examples import Resemblance
     from reason_iad.expert.normality.expert import Assessment
     from reason_iad.expert.normality.looks import Look
     from reason_iad.expert.part_kind import PartKind
     from reason_iad.expert.regions import Marked
     from reason_iad.images import LoadedImage
+
+SIDE = 2048
+"""Longest side, in pixels, at which places are filled in; larger pictures are filled in on a smaller copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ def alike(kind: PartKind, look: Look, seen: Assessment, marked: Sequence[Marked]
     """
     if not marked:
         return Alike()
-    cells = [place_of_defect(seen.excess, boxed(each.box, image.width, image.height)) for each in marked]
+    cells = [place_of_defect(seen.excess, _coarsely(each.box, image.width, image.height)) for each in marked]
     good = _good_place(kind, look, cells[0])
     if kind.known is None:
         return Alike((), good)
@@ -66,6 +73,14 @@ def example_evidence(found: Resemblance) -> ExampleEvidence:
         unlike=found.unlike,
         types=found.types,
     )
+
+
+def _coarsely(box: tuple[int, int, int, int], width: int, height: int) -> npt.NDArray[np.bool_]:
+    """True inside a box, over a picture that is no larger than is needed to tell which patches it touches."""
+    scale = min(1.0, SIDE / max(width, height))
+    x1, y1 = int(box[0] * scale), int(box[1] * scale)
+    x2, y2 = max(x1 + 1, math.ceil(box[2] * scale)), max(y1 + 1, math.ceil(box[3] * scale))
+    return boxed((x1, y1, x2, y2), max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def _good_place(kind: PartKind, look: Look, cells: Cells) -> GoodPlaceEvidence | None:

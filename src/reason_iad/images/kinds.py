@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-IMAGE_SUFFIXES = frozenset(
+from reason_iad.images.formats import OPTIONAL_SUFFIXES, UNREAD_SUFFIXES
+
+IMAGE_SUFFIXES = OPTIONAL_SUFFIXES | frozenset(
     {
         ".png",
         ".apng",
         ".jpg",
         ".jpeg",
         ".jpe",
+        ".jfif",
         ".bmp",
         ".tif",
         ".tiff",
@@ -22,6 +25,7 @@ IMAGE_SUFFIXES = frozenset(
         ".ppm",
         ".pgm",
         ".pbm",
+        ".pnm",
     }
 )
 """Suffixes (lower case) by which images and masks are found in folders. Decoding goes by content, not by suffix."""
@@ -30,7 +34,13 @@ GOOD = "good"
 """The kind of every normal image, as MVTec's folders call it."""
 
 NORMAL_NAMES = frozenset({GOOD, "ok", "normal"})
-"""Names (lower case) of folders whose images show good parts."""
+"""Names (lower case) of folders and labels of images that show good parts."""
+
+ABNORMAL_NAMES = frozenset({"abnormal", "anomaly", "bad", "defect", "defective", "ko", "ng", "nok"})
+"""Names (lower case) of folders and labels of images that show defective parts, whatever the defect."""
+
+SPLITS = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
+"""Name (lower case) of a part of a data set, and which part it is."""
 
 MASK_FOLDER = "ground_truth"
 """Name of the folder of masks, beside the folders of images."""
@@ -40,8 +50,6 @@ MASK_FOLDERS = (MASK_FOLDER, "masks")
 
 MASK_ENDING = "_mask"
 """What the name of a mask may have behind the name of its image, before the suffix."""
-
-_LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe"})
 
 _LITTER = frozenset(
     {
@@ -81,14 +89,19 @@ def is_image_name(name: str) -> bool:
     return PurePath(name).suffix.lower() in IMAGE_SUFFIXES and not is_litter(name)
 
 
+def is_unread_name(name: str) -> bool:
+    """Whether a file of this name is an image of a format that cannot be read, such as HEIC or a raw file."""
+    return PurePath(name).suffix.lower() in UNREAD_SUFFIXES and not is_litter(name)
+
+
 def is_normal_name(name: str) -> bool:
     """Whether a folder of this name holds good parts: 'good', 'OK', 'Normal'."""
     return name.lower() in NORMAL_NAMES
 
 
-def is_lossy_name(name: str) -> bool:
-    """Whether a file of this name is a JPEG, which changes the values of pixels beside every edge."""
-    return PurePath(name).suffix.lower() in _LOSSY_SUFFIXES
+def is_abnormal_name(name: str) -> bool:
+    """Whether a folder of this name holds defective parts of no certain kind: 'bad', 'NG', 'Defect'."""
+    return name.lower() in ABNORMAL_NAMES
 
 
 def mask_stems(image: PurePath) -> tuple[str, str]:

@@ -2,11 +2,12 @@
 
 Files are hostile until proven otherwise. A file is opened without blocking and must be a regular one (a pipe
 or a device would hang), is read once (so that the hash is the hash of what was decoded), is decoded only by
-the formats listed here, and is refused from its header, before any pixel is decoded, when its size is absurd.
+the formats listed in `formats.py`, and is refused from its header, before any pixel is decoded, when its size is
+absurd.
 
-What happens to unusual pixels: EXIF rotation is applied; transparency is composed on white, as on paper;
-deeper greys are scaled by their range, never clipped; of an animation the first frame counts; ICC profiles
-are ignored.
+What happens to unusual pixels (docs/pictures.md): rotation is applied (`orientation.py`); transparency is composed
+on white, as on paper; more than 8 bits are scaled by their white (`depth.py`); of several pages the first counts;
+ICC profiles are ignored.
 """
 
 from __future__ import annotations
@@ -19,18 +20,21 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from reason_iad.errors import ImageError, given_type, nearest_file
+from reason_iad.images.content import named
+from reason_iad.images.depth import Depth, at_white, scaled
+from reason_iad.images.formats import FORMATS, register
+from reason_iad.images.metadata import DeepColour, deep_colour, stated_white, white_is_zero
+from reason_iad.images.orientation import orientation_of, upright, upright_size, upright_values
 from reason_iad.images.sources import ACCEPTED, LoadedImage, Picture
-
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
-"""Pillow's names of the formats that may be decoded; a hostile file reaches no other decoder."""
 
 MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 512 * 2**20
@@ -38,34 +42,84 @@ MIN_SIDE = 8
 MAX_ASPECT = 200  # Qwen's smart resize refuses more
 """What may be given as a picture, as messages say it."""
 
-_DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+_ON_WHITE = "Transparent parts were composed on white."
 
 
-def load_image(source: Picture) -> LoadedImage:
+class _Decoded(NamedTuple):
+    """A picture that was decoded.
+
+    Attributes:
+        pixels: RGB, upright.
+        notes: what was done.
+        depth: what became of more than 8 bits; None where there were 8.
+        content: what the hash is made of where there is no file; None: the pixels.
+    """
+
+    pixels: Image.Image
+    notes: tuple[str, ...]
+    depth: Depth | None = None
+    content: NDArray[Any] | None = None
+
+
+def load_image(source: Picture, *, white: float | None = None) -> LoadedImage:
     """Load one image as 8-bit RGB.
 
     Args:
         source: a file, the bytes of a file, a PIL image, or an array of shape (H, W), (H, W, 1), (H, W, 3) or
             (H, W, 4) with dtype uint8, uint16, or float in [0, 1]. Colours are in the order red, green, blue. What
-            is already loaded is returned as it is.
+            is already loaded is returned as it is, unless `white` is another one than was found.
+        white: the value that is white where there are more than 8 bits; None: what the file says, or what its
+            values look like. `same_white` makes pictures agree that are compared. Float arrays end at 1.
 
     Raises:
         ImageError: it is missing, unreadable, not an image of `FORMATS`, damaged, outside the size limits, or
             of a type that is no picture.
     """
     if isinstance(source, LoadedImage):
-        return source
+        return at_white(source, white)
     if isinstance(source, Image.Image):
         name = printable(Path(str(getattr(source, "filename", "") or "image")).name)
         _check_size(source.size, f"The image '{name}'")
-        return _without_file(*_to_rgb(source, f"The image '{name}'"), name)
+        return _without_file(_decoded(source, f"The image '{name}'", None, white), name)
     if isinstance(source, np.ndarray):
-        return _without_file(*_array_to_rgb(source), "array")
+        return _without_file(_array_decoded(source, white), "array")
     if isinstance(source, (str, os.PathLike)):
-        return _load_file(Path(source))
+        path = Path(source)
+        what = f"The image '{printable(path)}'"
+        return _of_file(_read(path, what), what, printable(path.name), white)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(bytes(source), "The image given as bytes", "image")
+        return _of_file(bytes(source), "The image given as bytes", "image", white)
     raise ImageError(f"The image was given as {given_type(source)}; give {ACCEPTED}.")
+
+
+def deep_of(path: Path) -> Depth | None:
+    """What is known of a file with more than 8 bits; None for 8, which its header tells: no pixel is decoded then.
+
+    Raises:
+        ImageError: as `load_image`.
+    """
+    what = f"The image '{printable(path)}'"
+    data = _read(path, what)
+    with _opened(io.BytesIO(data), what) as image:
+        if image.mode not in _DEEP_GREY and deep_colour(image, data) is None:
+            return None
+    depth = _of_file(data, what, printable(path.name), None).depth
+    return None if depth is None else replace(depth, values=None)
+
+
+def size_by_header(content: bytes, what: str) -> tuple[int, int]:
+    """Width and height of an image file when it lies upright, as `load_image` gives them; no pixel is decoded.
+
+    Args:
+        content: of the file.
+        what: how messages call it.
+
+    Raises:
+        ImageError: it is no image that can be read. An unfit size is not refused.
+    """
+    with _opened(io.BytesIO(content), what, any_size=True) as image:
+        return upright_size(image, content)
 
 
 def check_header(path: Path) -> None:
@@ -85,25 +139,26 @@ def printable(text: str | Path) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in clean)
 
 
-def _load_file(path: Path) -> LoadedImage:
-    what = f"The image '{printable(path)}'"
-    return _decode(_read(path, what), what, printable(path.name))
-
-
-def _decode(data: bytes, what: str, name: str) -> LoadedImage:
+def _of_file(data: bytes, what: str, name: str, white: float | None) -> LoadedImage:
     """The content of an image file, under the same limits wherever it comes from."""
     if not data:
         raise ImageError(f"{what} is empty (zero bytes); copy or export it again.")
     if len(data) > MAX_FILE_BYTES:
         raise ImageError(f"{what} is larger than {MAX_FILE_BYTES // 2**20} MiB; crop it or save it compressed.")
     with _opened(io.BytesIO(data), what) as image:
-        pixels, notes = _to_rgb(image, what)
-    return LoadedImage(pixels, name, hashlib.sha256(data).hexdigest(), pixels.width, pixels.height, notes)
+        found = _decoded(image, what, data, white)
+    return _loaded(found, name, hashlib.sha256(data).hexdigest())
+
+
+def _loaded(found: _Decoded, name: str, sha256: str) -> LoadedImage:
+    pixels = found.pixels
+    return LoadedImage(pixels, name, sha256, pixels.width, pixels.height, found.notes, found.depth)
 
 
 @contextmanager
-def _opened(file: BinaryIO, what: str) -> Iterator[Image.Image]:
+def _opened(file: BinaryIO, what: str, *, any_size: bool = False) -> Iterator[Image.Image]:
     """An image whose header is read and whose size is fit."""
+    register()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns about what is refused, or harmless, here
         try:
@@ -112,12 +167,16 @@ def _opened(file: BinaryIO, what: str) -> Iterator[Image.Image]:
             raise ImageError(_too_large(what)) from None
         except Exception:
             # Decoders meet hostile bytes here and may raise anything; all of it means the same to the user.
-            raise ImageError(
-                f"{what} is not an image that can be read; save it as one of: {', '.join(FORMATS)}."
-            ) from None
+            raise ImageError(f"{what} {_unreadable(file)}.") from None
         with image:
-            _check_size(image.size, what)
+            if not any_size:
+                _check_size(image.size, what)
             yield image
+
+
+def _unreadable(file: BinaryIO) -> str:
+    """What a file is that is no image of a known format, and what to do."""
+    return named(file) or f"is not an image that can be read; save it as one of: {', '.join(FORMATS)}"
 
 
 @contextmanager
@@ -182,77 +241,126 @@ def _check_size(size: tuple[int, int], what: str) -> None:
         )
 
 
-def _to_rgb(image: Image.Image, what: str) -> tuple[Image.Image, tuple[str, ...]]:
-    """Decode the first frame, upright, as a new RGB image; returns it with its notes."""
+def _decoded(image: Image.Image, what: str, data: bytes | None, white: float | None) -> _Decoded:
+    """Decode the first page, upright, as a new RGB image.
+
+    Args:
+        image: opened.
+        what: how messages call it.
+        data: its file, if there is one.
+        white: as `load_image` takes it.
+    """
     notes: list[str] = []
+    deep = None if data is None else deep_colour(image, data)
     try:
         if getattr(image, "is_animated", False):
             image.seek(0)
-            notes.append("Only the first of several frames was used.")
-        image.load()
+            notes.append(f"Only the first of {getattr(image, 'n_frames', 'several')} pages was used.")
+        if deep is None:
+            image.load()
     except Exception:
         raise ImageError(f"{what} is damaged or cut off; copy or export it again.") from None
     try:
-        image = ImageOps.exif_transpose(image)
+        orientation = orientation_of(image, data)
     except Exception:  # malformed EXIF must not cost the user the picture
+        orientation = 1
         notes.append("The rotation in the EXIF data is unreadable and was ignored.")
-    if image.mode in _DEEP_GREY or image.mode == "F":
-        grey, note = _grey_to_8_bit(np.asarray(image), what)
-        return Image.fromarray(grey).convert("RGB"), (*notes, *note)
+    if deep is None and image.mode not in _DEEP_GREY:
+        return _shallow(upright(image, orientation), what, notes, own=data is not None)
+    values: NDArray[Any]
+    if deep is not None and data is not None:
+        values = _deep_values(data, deep, orientation, upright_size(image, data), what)
+    else:
+        values = upright_values(np.asarray(image), orientation)
+    negative = deep is None and white_is_zero(image)
+    stated = stated_white(image, data, values)
+    if values.ndim == 3 and values.shape[2] == 4:
+        notes.append(_ON_WHITE)
+    pixels, depth = scaled(values, what, given=white, stated=stated, negative=negative)
+    return _Decoded(pixels, (*notes, *depth.notes), depth, values)
+
+
+def _shallow(image: Image.Image, what: str, notes: list[str], *, own: bool) -> _Decoded:
+    """A picture of 8 bits or fewer as RGB.
+
+    Args:
+        image: decoded, upright.
+        what: how messages call it.
+        notes: what was done before.
+        own: nobody else has it, so it needs no copy.
+    """
+    if own and image.mode == "RGB" and not image.has_transparency_data:
+        image.info.clear()  # nothing of the file but its pixels
+        return _Decoded(image, tuple(notes))
     try:
         if image.has_transparency_data:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            notes.append("Transparent parts were composed on white.")
-        return image.convert("RGB"), tuple(notes)
+            notes.append(_ON_WHITE)
+        return _Decoded(image.convert("RGB"), tuple(notes))
     except ValueError:
         raise ImageError(
             f"{what} has the colour mode {image.mode}, which cannot be read; save it as RGB."
         ) from None
 
 
-def _grey_to_8_bit(grey: NDArray[Any], what: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """Scale deep or float greys (H, W[, C]) to 8 bits; returns them with the notes.
+def _deep_values(
+    data: bytes, deep: DeepColour, orientation: int, size: tuple[int, int], what: str
+) -> NDArray[np.uint16]:
+    """(H, W, 3 or 4) colours of 16 bits, upright. OpenCV decodes them, because Pillow cuts them to 8 bits.
 
-    White is the largest value of the type in use: 1 for floats up to 1; 65535, or 4095 when nothing is
-    brighter, because 12-bit cameras store their values unshifted. It is never the brightest pixel: two images
-    of one product must stay comparable.
+    Pillow read the header before, so that what is decoded is a PNG or TIFF of a size that is fit.
     """
-    low, high = float(grey.min()), float(grey.max())
-    if not np.isfinite(low) or not np.isfinite(high):
-        raise ImageError(f"{what} contains NaN or infinite values; replace them before inspecting.")
-    if low < 0 or high > 65535:
-        raise ImageError(f"{what} has values from {low:g} to {high:g}; scale them to 0..1 (float) or 0..65535.")
-    if grey.dtype.kind == "f" and high <= 1:
-        white = 1
-    elif grey.dtype.kind == "f" and high <= 255:
-        white = 255
-    else:
-        white = 4095 if high <= 4095 else 65535
-    scaled = grey.astype(np.float32)
-    scaled *= 255 / white
-    return np.rint(scaled, out=scaled).astype(np.uint8), (f"Values were scaled from 0..{white} to 8 bits.",)
+    import cv2
+
+    try:
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        values = None
+    if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] not in (3, 4):
+        raise ImageError(f"{what} is damaged or cut off; copy or export it again.")
+    found: NDArray[Any] = values if deep.turned else upright_values(values, orientation)
+    if found.shape[:2] != size[::-1]:
+        raise ImageError(f"{what} is damaged or cut off; copy or export it again.")
+    order = [2, 1, 0] if found.shape[2] == 3 or deep.fourth == "unused" else [2, 1, 0, 3]
+    colours: NDArray[np.uint16] = found[..., order]
+    return _from_premultiplied(colours) if deep.fourth == "premultiplied" else colours
 
 
-def _array_to_rgb(array: NDArray[Any]) -> tuple[Image.Image, tuple[str, ...]]:
+def _from_premultiplied(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Colours that were multiplied with their opacity, as they were before."""
+    opacity = values[..., 3:].astype(np.float32)
+    before = values[..., :3] * (max(1.0, float(opacity.max())) / np.maximum(opacity, 1))
+    return np.concatenate([np.minimum(before, 65535).astype(np.uint16), values[..., 3:]], axis=2)
+
+
+def _array_decoded(array: NDArray[Any], white: float | None) -> _Decoded:
     what = "The image array"
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise ImageError(f"{what} has shape {array.shape}; give (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).")
     _check_size((array.shape[1], array.shape[0]), what)
     if array.dtype.newbyteorder("=") not in (np.uint8, np.uint16, np.float16, np.float32, np.float64):
         raise ImageError(f"{what} has dtype {array.dtype}; give uint8, uint16, or float in [0, 1].")
-    notes: tuple[str, ...] = ()
-    if array.dtype.kind == "f" and np.max(array) > 1:
+    is_float = array.dtype.kind == "f"
+    if is_float and np.max(array) > 1:
         raise ImageError(f"{what} has float values above 1; divide it by its largest possible value.")
-    if array.dtype != np.uint8:
-        array, notes = _grey_to_8_bit(array, what)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    rgb, more = _to_rgb(Image.fromarray(np.ascontiguousarray(array)), what)
-    return rgb, notes + more
+    if array.dtype == np.uint8:
+        return _decoded(Image.fromarray(np.ascontiguousarray(array)), what, None, None)
+    array = array.copy()  # it is kept, and must not change with the user's
+    pixels, depth = scaled(array, what, given=None if is_float else white, stated=1.0 if is_float else None)
+    notes = (_ON_WHITE,) if array.ndim == 3 and array.shape[2] == 4 else ()
+    return _Decoded(pixels, (*notes, *depth.notes), depth, None if is_float else array)
 
 
-def _without_file(pixels: Image.Image, notes: tuple[str, ...], name: str) -> LoadedImage:
-    digest = hashlib.sha256(f"RGB {pixels.width}x{pixels.height} ".encode())
-    digest.update(pixels.tobytes())
-    return LoadedImage(pixels, name, digest.hexdigest(), pixels.width, pixels.height, notes)
+def _without_file(found: _Decoded, name: str) -> LoadedImage:
+    """Its hash is over what was given: the values where there are more than 8 bits, else the RGB pixels."""
+    pixels, content = found.pixels, found.content
+    if content is None:
+        digest = hashlib.sha256(f"RGB {pixels.width}x{pixels.height} ".encode())
+        digest.update(pixels.tobytes())
+    else:
+        digest = hashlib.sha256(f"{content.dtype.kind}{content.dtype.itemsize} {content.shape} ".encode())
+        digest.update(content.astype(content.dtype.newbyteorder("<")).tobytes())
+    return _loaded(found, name, digest.hexdigest())

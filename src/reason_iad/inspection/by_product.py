@@ -155,7 +155,7 @@ class PartInspector:
         """
         clock = Clock()
         with clock.phase("load"):
-            loaded = load_image(image)
+            loaded = load_image(image, white=self._kind.white)
         with clock.phase("compare"):
             judgement = self._judged(loaded)
         drift = None
@@ -226,7 +226,8 @@ class PartInspector:
     ) -> Case:
         """Everything there is about a picture before the model is asked."""
         setup = self._model().setup
-        good = self._most_alike(judgement, setup.config.max_references, without)
+        alike = self._most_alike(judgement, setup.config.max_references, without)
+        good = [load_image(path, white=self._kind.white) for path in alike]
         subject = load_subject(setup, image, good, clock)
         known = look_up(setup, image, category or self._name_in(setup.knowledge), text, clock)
         difference = anomaly_map(self._kind, judgement.seen)

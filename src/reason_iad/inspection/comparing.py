@@ -19,7 +19,7 @@ from reason_iad.errors import ConfigError
 from reason_iad.expert.good_parts import described
 from reason_iad.expert.pair import LEVEL, brightness_of, change_of, compare_pair, encoder, shown_by
 from reason_iad.expert.regions import regions
-from reason_iad.images import Picture, load_image
+from reason_iad.images import Picture, load_image, same_white
 from reason_iad.inspection.clock import Clock
 from reason_iad.schema import (
     Box,
@@ -82,6 +82,7 @@ def compare_parts(
     check_picture: bool = True,
     mm_per_px: float | None = None,
     inspector: Inspector | None = None,
+    white: float | None = None,
 ) -> PartComparison:
     """Compare two parts.
 
@@ -92,18 +93,20 @@ def compare_parts(
         check_picture: whether two pictures that do not show the same kind of part are refused ('unjudged').
         mm_per_px: scale of `a`; None if it is not known.
         inspector: a model that says what it thinks of `a`, with `b` as the good part; None: no model is asked.
+        white: the value that is white where there are more than 8 bits; None: what the files say, or what both look
+            like together.
 
     Raises:
         ImageError: a picture cannot be used.
-        ConfigError: the level or the scale is not above 0.
+        ConfigError: the level, the scale or white is not above 0.
         ModelError: the weights of the encoder are not installed.
     """
-    for name, value in (("level", level), ("mm_per_px", mm_per_px)):
+    for name, value in (("level", level), ("mm_per_px", mm_per_px), ("white", white)):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"{name} is {value}; it must be a number above 0.")
     clock = Clock()
     with clock.phase("load"):
-        one, other = load_image(a), load_image(b)
+        one, other = same_white([load_image(a, white=white), load_image(b, white=white)])
     with clock.phase("check"):
         reason = _unlike(one, other) if check_picture else None
     if reason is not None:
@@ -160,7 +163,7 @@ def _unlike(one: LoadedImage, other: LoadedImage) -> str | None:
 
     if abs(math.log(one.width * other.height / (one.height * other.width))) > math.log(SHAPE):
         return "shape"
-    seen, good = glance(one.pixels), glance(other.pixels)
+    seen, good = glance(one.whole), glance(other.whole)
     reasons = (implausible(seen, [good]), implausible(good, [seen]))
     return "other" if "other" in reasons else reasons[0] or reasons[1]
 

@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from reason_iad.knowledge import Gallery
 
 
-def open_gallery(path: str | Path, encoder: Encoder) -> Gallery:
+def open_gallery(path: str | Path, encoder: Encoder, white: float | None = None) -> Gallery:
     """Open or build a gallery.
 
     Args:
         path: a gallery store made with this vision tower, or a folder `DIR/<category>/*.png` of normal images.
         encoder: embeds the images.
+        white: of images with more than 8 bits; None: what their files say, or all of them look like together.
 
     Raises:
         KnowledgeError: there is neither, the store was made with another model, or a folder is named 'good'.
         ImageError: an image in the folder cannot be read.
     """
-    from reason_iad.images import is_normal_name, load_image
+    from reason_iad.images import at_white, is_normal_name, load_image, white_of
     from reason_iad.knowledge import Gallery
     from reason_iad.knowledge.opening import cache_folder
 
@@ -45,7 +46,9 @@ def open_gallery(path: str | Path, encoder: Encoder) -> Gallery:
             f"The gallery '{path}' has a folder '{normal[0]}', which names good parts and no product. "
             "Give a folder with one subfolder per product, named as the product."
         )
-    images = [(folder.name, load_image(file)) for folder in folders for file in _files(folder)]
+    found = [(folder.name, load_image(file, white=white)) for folder in folders for file in _files(folder)]
+    common = white_of([image.depth for _, image in found])
+    images = [(category, at_white(image, common)) for category, image in found]
     target = cache_folder() / "galleries" / _key(model, images)
     if not target.exists():
         _build(target, encoder, images)
@@ -67,7 +70,7 @@ def _files(folder: Path) -> list[Path]:
 def _key(model: str, images: list[tuple[str, LoadedImage]]) -> str:
     digest = hashlib.sha256(model.encode())
     for category, image in images:
-        digest.update(f"\0{category}\0{image.sha256}".encode())
+        digest.update(f"\0{category}\0{image.key}".encode())
     return digest.hexdigest()[:32]
 
 

@@ -131,7 +131,7 @@ class Inspector:
         if gallery is None:
             return cls(backbone, store, config)
         encoder = make_encoder(config.encoder, backbone)
-        return cls(backbone, store, config, open_gallery(gallery, encoder))
+        return cls(backbone, store, config, open_gallery(gallery, encoder, config.white))
 
     @property
     def setup(self) -> Setup:

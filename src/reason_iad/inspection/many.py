@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from reason_iad.errors import ReasonIADError
-from reason_iad.images import printable
+from reason_iad.images import LoadedImage, printable
 from reason_iad.schema import SCHEMA_VERSION, Inspection, Record
 
 log = logging.getLogger(__name__)
@@ -141,9 +141,9 @@ class Inspecting(Protocol):
 
     def inspect(
         self,
-        image: Path,
+        image: Path | LoadedImage,
         *,
-        references: Sequence[Path] = (),
+        references: Sequence[Path | LoadedImage] = (),
         category: str | None = None,
         question: str | None = None,
     ) -> Inspection:

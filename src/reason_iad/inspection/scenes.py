@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reason_iad.backbones.base import ChatModel
 from reason_iad.expert.suspicion import spot
+from reason_iad.images import WHOLE, at_most
 from reason_iad.inspection.answering import RemoteScene, Scene, room_for_answers
 from reason_iad.inspection.closer import closer_box, crop
 from reason_iad.inspection.prompts import build_head, build_prompt
@@ -101,18 +102,18 @@ def look_closer(subject: Subject, scene: Scene, difference: AnomalyMap, place: i
     """
     width, height = subject.image.width, subject.image.height
     box = closer_box(spot(difference, place), width, height)
-    pictures = [*map(subject.laid, subject.shown), subject.image.pixels]
-    *tokens, query = [scene.backbone.embed_image(crop(picture, box, width, height)) for picture in pictures]
+    near = (at_most(crop(picture, box, width, height), WHOLE) for picture in subject.in_detail())
+    *tokens, query = [scene.backbone.embed_image(picture) for picture in near]
     prompt = build_prompt(scene.parts, detection_question(), latents=False)
     head = scene.backbone.head(prompt, [*tokens, query], reserve=room_for_answers(None, 1))
-    near = replace(scene, head=head, query=query, prior=None, width=box.x2 - box.x1, height=box.y2 - box.y1)
-    return CloserLook(near, box)
+    wide, high = box.x2 - box.x1, box.y2 - box.y1
+    return CloserLook(replace(scene, head=head, query=query, prior=None, width=wide, height=high), box)
 
 
 def _remote(model: ChatModel, subject: Subject, parts: tuple[Part, ...], clock: Clock) -> RemoteScene:
     """Encode the pictures. Nothing is compared: an API returns no features."""
     with clock.phase("encode"):
-        pictures = (*map(subject.laid, subject.shown), subject.image.pixels)
+        pictures = (*map(subject.laid, subject.shown), subject.image.whole)
         return RemoteScene(model, parts, tuple(map(model.encode_image, pictures)))
 
 
@@ -124,4 +125,4 @@ def _reference_tokens(setup: Setup, model: Backbone, subject: Subject, reference
 
 
 def _kept(cache: Recent[ImageTokens], model: Backbone, image: LoadedImage) -> ImageTokens:
-    return cache.get(image.sha256, lambda: model.embed_image(image.pixels))
+    return cache.get(image.key, lambda: model.embed_image(image.whole))

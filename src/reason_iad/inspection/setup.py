@@ -115,7 +115,7 @@ def make_setup(
         comparison=comparison,
         detector=detector,
         fusion=fusion,
-        chooser=Chooser(most, None if comparison is None else comparison.layout, cache.layouts),
+        chooser=Chooser(most, None if comparison is None else comparison.layout, cache.layouts, config.white),
         cache=cache,
         fusion_sha256=fused,
         knowledge_sha256=None if knowledge is None else knowledge.sha256(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reason_iad.backbones.base import ChatModel
-from reason_iad.images import LoadedImage, load_image
+from reason_iad.images import LoadedImage, at_white, load_image
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -39,8 +39,13 @@ class Subject:
     moved: Mapping[str, tuple[Image.Image, Motion]]
 
     def laid(self, reference: LoadedImage) -> Image.Image:
-        """A good part as it lies for this picture."""
-        return self.moved[reference.sha256][0] if reference.sha256 in self.moved else reference.pixels
+        """A good part as a whole, as it lies for this picture."""
+        return self.moved[reference.sha256][0] if reference.sha256 in self.moved else reference.whole
+
+    def in_detail(self) -> list[Image.Image]:
+        """The good parts that the model sees, and the picture, with all their pixels."""
+        good = (self.moved[each.sha256][0] if each.sha256 in self.moved else each.pixels for each in self.shown)
+        return [*good, self.image.pixels]
 
 
 def load_subject(setup: Setup, image: Any, references: Iterable[Any], clock: Clock) -> Subject:
@@ -57,8 +62,9 @@ def load_subject(setup: Setup, image: Any, references: Iterable[Any], clock: Clo
     """
     config = setup.config
     with clock.phase("load"):
-        loaded = image if isinstance(image, LoadedImage) else load_image(image)
+        loaded = load_image(image, white=config.white)
         good = setup.chooser.choose(loaded, references)
+        loaded = at_white(loaded, good.white)
     shown = good.pictures[: config.max_references]
     mapped = () if isinstance(setup.model, ChatModel) else tuple(good.in_order(config.map_references))
     with clock.phase("align"):
@@ -66,7 +72,7 @@ def load_subject(setup: Setup, image: Any, references: Iterable[Any], clock: Clo
         if config.align:
             from reason_iad.expert.registration import lay_alike
 
-            moved = lay_alike((*shown, *mapped), loaded.pixels)
+            moved = lay_alike((*shown, *mapped), loaded.whole)
     return Subject(loaded, good, shown, mapped, moved)
 
 
@@ -87,10 +93,10 @@ def unlike(setup: Setup, subject: Subject, clock: Clock) -> str | None:
     from reason_iad.expert.normality.plausible import glance, implausible
 
     def seen(image: LoadedImage) -> Glance:
-        return setup.cache.glances.get(image.sha256, lambda: glance(image.pixels))
+        return setup.cache.glances.get(image.key, lambda: glance(image.whole))
 
     with clock.phase("check"):
-        reason = implausible(glance(subject.image.pixels), [seen(good) for good in subject.good.pictures])
+        reason = implausible(glance(subject.image.whole), [seen(good) for good in subject.good.pictures])
     return None if reason is None else TEXTS[reason]
 
 

@@ -95,7 +95,7 @@ class Products:
         name = check_name(name)
         self._require_free(name)  # before the long part
         found = find_defects(defects, tell) if isinstance(defects, str | Path) else defects
-        read, labelled = Good.read(find_good(good)), Defective.read(found)
+        read, labelled = Good.read(find_good(good, tell)), Defective.read(found)
         editing.require_apart(read, labelled)
         with self._made(name) as folder:
             bench = Workbench.empty(folder, name)

@@ -13,13 +13,13 @@ from pydantic import Field
 
 from reason_iad.errors import ConfigError
 from reason_iad.expert.conformal import Limits
-from reason_iad.images import load_image
+from reason_iad.images import LoadedImage, load_image
 from reason_iad.products.deriving import good_pictures, learnt_from
 from reason_iad.products.editing import counted
 from reason_iad.products.judging import part_kind
 from reason_iad.products.learning import Progress, no_progress
 from reason_iad.products.limits import STOOD_IN
-from reason_iad.products.product import Product, sizes
+from reason_iad.products.product import DefectImage, Product, sizes
 from reason_iad.schema.record import Record
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
     kind = part_kind(product, progress)
     expert, promise = kind.expert, kind.limits
     test, untested = _tested(product, expert, progress)
-    known = [_Known(each.type, expert.assess(load_image(each.path))) for each in product.defects]
+    known = [_Known(each.type, expert.assess(_loaded(product, each))) for each in product.defects]
     scores = [each.score for each in known]
     found = conspicuous(good_pictures(product), expert, promise.pass_below, progress)
     detection = () if test is None else _detection(product, test)
@@ -124,6 +124,10 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
         remarks=remarks, detection=detection, untested=untested,
         advice=tuple(_advice(product, promise, worth_of_more(expert), detection, remarks)),
     )  # fmt: skip
+
+
+def _loaded(product: Product, image: DefectImage) -> LoadedImage:
+    return load_image(image.path, white=product.settings.white)
 
 
 def product_self_test(product: Product, expert: ProductExpert, progress: Progress = no_progress) -> SelfTest:
@@ -142,7 +146,7 @@ def product_self_test(product: Product, expert: ProductExpert, progress: Progres
     path = product.cache_dir / SELF_TEST
     test = load_self_test(path, made_for)
     if test is None:
-        labelled = [expert.assess(load_image(each.path)).numbers for each in product.defects]
+        labelled = [expert.assess(_loaded(product, each)).numbers for each in product.defects]
         test = self_test(
             expert, good_pictures(product), false_alarms=product.settings.false_alarms, labelled=labelled,
             progress=progress,

@@ -50,6 +50,7 @@ def _learning(product: Product, eyes: Eyes) -> Learning:
         learnt_from=learnt_from(product, eyes),
         folder=product.cache_dir,
         prepare=product.make_cache,
+        white=product.settings.white,
     )
 
 
@@ -86,10 +87,11 @@ def learnt_from(product: Product, eyes: Eyes) -> str:
     encoders = [encoder.sha256 for encoder in eyes.encoders]
     images = [each.sha256 for each in product.good]
     areas = [None if area is None else area.sha256 for area in (product.settings.inspect, product.settings.ignore)]
-    content = json.dumps([REVISION, images, encoders, eyes.sizes, areas])
+    white = [] if product.settings.white is None else [product.settings.white]
+    content = json.dumps([REVISION, images, encoders, eyes.sizes, areas, *white])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def good_pictures(product: Product) -> Lazily:
     """The good images of a product, each read when it is asked for."""
-    return Lazily([each.path for each in product.good])
+    return Lazily([each.path for each in product.good], product.settings.white)

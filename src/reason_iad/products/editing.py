@@ -12,8 +12,18 @@ from pydantic import ValidationError
 
 from reason_iad.errors import ConfigError, ProductError, did_you_mean
 from reason_iad.files import file_sha256
-from reason_iad.images import printable
-from reason_iad.products.gathering import GivenDefect, GivenGood, Read, Tell, label, read_all, read_mask
+from reason_iad.images import printable, white_of
+from reason_iad.products.gathering import (
+    GivenDefect,
+    GivenGood,
+    Read,
+    ReadMask,
+    Tell,
+    label,
+    read_all,
+    read_mask,
+    tell_remarks,
+)
 from reason_iad.products.names import folder_name
 from reason_iad.products.state import (
     DEFECTS,
@@ -49,9 +59,9 @@ class Good:
 
 @dataclass(frozen=True, slots=True)
 class Defective:
-    """Pictures of defects, read and checked, each with the hash of its mask."""
+    """Pictures of defects, read and checked, each with its mask."""
 
-    given: tuple[tuple[GivenDefect, Read, str | None], ...]
+    given: tuple[tuple[GivenDefect, Read, ReadMask | None], ...]
 
     @classmethod
     def read(cls, given: Sequence[GivenDefect]) -> Defective:
@@ -132,13 +142,35 @@ def add_good(bench: Workbench, state: State, good: Good, *, move: bool = False, 
     words = f"Added {_views(list(added.values()))}." if added else ""
     if moved:
         words += f" {_were(len(moved))} taken for a defect before."
+    white, said = _white(state, [read for _, read in good.given], tell)
+    words += said
     after = state.model_copy(
         update={
+            "settings": state.settings.model_copy(update={"white": white}),
             "good": (*state.good, *added.values()),
             "defects": tuple(each for each in state.defects if each.sha256 not in moved),
         }
     )
     return Edit(after, words, tuple(copies))
+
+
+def _white(state: State, images: Sequence[Read], tell: Tell) -> tuple[float | None, str]:
+    """The white of a product once it has these good pictures, and what to say of it.
+
+    It is found once, over all that are there when the first picture with more than 8 bits comes. From then on it
+    stays, so that parts keep their meaning.
+    """
+    found, white = white_of([each.depth for each in images]), state.settings.white
+    if white is None:
+        return found, "" if found is None else f" White is {found:g} in pictures with more than 8 bits."
+    brighter = [each for each in images if each.depth is not None and each.depth.white > white]
+    if brighter:
+        tell(
+            f"{counted(len(brighter), 'image')} {'is' if len(brighter) == 1 else 'are'} brighter than white, which "
+            f"is {white:g} in this product. What is brighter is cut off. If white is {found:g}, say so: reason-iad "
+            f"product set NAME --white {found:g}"
+        )
+    return white, ""
 
 
 def add_defects(bench: Workbench, state: State, defects: Defective, *, move: bool = False, tell: Tell) -> Edit:
@@ -154,8 +186,8 @@ def add_defects(bench: Workbench, state: State, defects: Defective, *, move: boo
     copies: list[Copy] = []
     twice: list[str] = []
     moved: set[str] = set()
-    for given, read, mask_sha256 in defects.given:
-        record, brought = _defect(bench, given, read, mask_sha256)
+    for given, read, mask in defects.given:
+        record, brought = _defect(bench, given, read, mask)
         before = records.get(read.sha256) or known.get(read.sha256)
         if before is not None:
             if before.type != record.type and not (move and read.sha256 in known):
@@ -171,6 +203,7 @@ def add_defects(bench: Workbench, state: State, defects: Defective, *, move: boo
         records[read.sha256] = record
         copies += brought
     _tell_twice(twice, tell)
+    tell_remarks([(Path(given.mask), mask) for given, _, mask in defects.given if given.mask and mask], tell)
     new = [record for sha256, record in records.items() if sha256 not in known]
     words = f"Added {_types(new)}." if new else ""
     if moved:
@@ -255,15 +288,15 @@ def counted(number: int, noun: str) -> str:
 
 
 def _defect(
-    bench: Workbench, given: GivenDefect, read: Read, mask_sha256: str | None
+    bench: Workbench, given: GivenDefect, read: Read, marked: ReadMask | None
 ) -> tuple[DefectRecord, list[Copy]]:
     folder = f"{DEFECTS}/{folder_name(given.type)}"
     mask = None
     copies: list[Copy] = []
-    if given.mask is not None and mask_sha256 is not None:
+    if given.mask is not None and marked is not None:
         source = Path(given.mask)
-        file = bench.place(f"{folder}/masks", source, mask_sha256)
-        mask = FileRecord(file=file, sha256=mask_sha256)
+        file = bench.place(f"{folder}/masks", source, marked.sha256)
+        mask = FileRecord(file=file, sha256=marked.sha256)
         copies.append(Copy(source, mask))
     file = bench.place(folder, read.path, read.sha256)
     try:

@@ -239,7 +239,7 @@ def _pictures(
                 start = good.index(sha256) // together * together
                 left_out = without(kind, good[start : start + together])
             judge_by = left_out[sha256]
-        image = load_image(each.path)
+        image = load_image(each.path, white=product.settings.white)
         shown = _drawn(image, each.turn) if each.part == "drawn" else image
         if shown is None:
             continue

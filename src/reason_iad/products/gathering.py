@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from reason_iad.errors import ImageError, ProductError, ReasonIADError
 from reason_iad.images import (
-    MAX_FILE_BYTES,
-    decode_mask,
+    REMARKS,
+    Depth,
+    MaskFile,
+    Remark,
     find_images,
     is_image_name,
     is_litter,
     is_normal_name,
+    left_out_words,
     load_image,
+    load_mask,
     printable,
+    unread_images,
 )
-from reason_iad.images.kinds import MASK_ENDING, MASK_FOLDERS, is_mask_folder, mask_stems
+from reason_iad.images.kinds import MASK_ENDING, is_mask_folder, mask_stems
 from reason_iad.products.names import LONGEST
 from reason_iad.schema import Box
 
@@ -81,15 +84,17 @@ class Read:
         path: the file.
         sha256: of its content.
         width, height: when it lies upright.
+        depth: what became of more than 8 bits; None where there were 8.
     """
 
     path: Path
     sha256: str
     width: int
     height: int
+    depth: Depth | None = None
 
 
-def find_good(paths: Iterable[str | Path]) -> list[GivenGood]:
+def find_good(paths: Iterable[str | Path], tell: Tell = silent) -> list[GivenGood]:
     """The pictures of good parts among files and folders. Sub-folders of a folder are views.
 
     Raises:
@@ -97,7 +102,7 @@ def find_good(paths: Iterable[str | Path]) -> list[GivenGood]:
     """
     found: list[GivenGood] = []
     for path in map(Path, paths):
-        for file in find_images([path]):
+        for file in find_images([path], tell):
             inside = file.relative_to(path).parts[:-1] if path.is_dir() else ()
             if not any(map(is_mask_folder, inside)):
                 view = inside[0] if inside and not is_normal_name(inside[0]) else None
@@ -118,6 +123,8 @@ def find_defects(folder: str | Path, tell: Tell = silent) -> list[GivenDefect]:
     folder = Path(folder)
     if not folder.is_dir():
         raise ProductError(f"'{printable(folder)}' is no folder. Give a folder with one sub-folder per type.")
+    if unread := unread_images(folder):
+        tell(left_out_words(unread))
     found: list[GivenDefect] = []
     for place in (folder, *_subfolders(folder)):
         if place != folder and (is_mask_folder(place.name) or is_normal_name(place.name)):
@@ -148,20 +155,46 @@ def read_all(given: Iterable[GivenGood] | Iterable[GivenDefect]) -> list[Read]:
         except ImageError as error:
             problems.append(error)
         else:
-            read.append(Read(Path(each.path), image.sha256, image.width, image.height))
+            depth = None if image.depth is None else replace(image.depth, values=None)
+            read.append(Read(Path(each.path), image.sha256, image.width, image.height, depth))
     if problems:
         more = f" {len(problems) - 1} more cannot be used either." if problems[1:] else ""
         raise ImageError(f"{problems[0]}{more}")
     return read
 
 
-def read_mask(path: Path, image: Read) -> str:
-    """Check a mask, and return the hash of its content.
+@dataclass(frozen=True, slots=True)
+class ReadMask:
+    """A mask that was read.
+
+    Attributes:
+        sha256: of the file's content.
+        remarks: what a person should know of how it was read.
+    """
+
+    sha256: str
+    remarks: tuple[Remark, ...]
+
+
+def read_mask(path: Path, image: Read) -> ReadMask:
+    """Check a mask.
 
     Raises:
         ImageError: it cannot be read, is of another size than its picture, or marks nothing.
     """
-    return _marked(path, "mask", (image.width, image.height))[0]
+    found = _load_marked(path, "mask", (image.width, image.height))
+    return ReadMask(found.sha256, found.mask.remarks)
+
+
+def tell_remarks(masks: Iterable[tuple[Path, ReadMask]], tell: Tell) -> None:
+    """Say what is remarkable about masks: of each kind the first by name, the others as a number."""
+    found: dict[Remark, list[Path]] = {}
+    for path, mask in masks:
+        for remark in mask.remarks:
+            found.setdefault(remark, []).append(path)
+    for remark, paths in found.items():
+        others = f" The same holds for {len(paths) - 1} more." if paths[1:] else ""
+        tell(f"The mask '{printable(paths[0])}' {REMARKS[remark]}.{others}")
 
 
 def read_area(path: Path) -> Read:
@@ -170,8 +203,9 @@ def read_area(path: Path) -> Read:
     Raises:
         ImageError: it cannot be read, or marks nothing.
     """
-    sha256, (height, width) = _marked(path, "area", None)
-    return Read(path, sha256, width, height)
+    found = _load_marked(path, "area", None)
+    height, width = found.mask.values.shape
+    return Read(path, found.sha256, width, height)
 
 
 def label(text: str, what: str) -> str:
@@ -190,36 +224,20 @@ def label(text: str, what: str) -> str:
 
 
 def marked_pixels(path: Path) -> NDArray[np.bool_]:
-    """(H, W) the pixels that a picture marks: those that are not black.
+    """(H, W) the pixels that a picture marks.
 
     Raises:
         ImageError: it cannot be read, or marks nothing.
     """
-    pixels = _read_marked(path, "area", None)[1]
-    marked: NDArray[np.bool_] = pixels > 0
-    return marked
+    return _load_marked(path, "area", None).mask.marked
 
 
-def _marked(path: Path, what: str, size: tuple[int, int] | None) -> tuple[str, tuple[int, int]]:
-    """The hash of a file in which a place is marked, and the height and width of the picture."""
-    sha256, pixels = _read_marked(path, what, size)
-    return sha256, (pixels.shape[0], pixels.shape[1])
-
-
-def _read_marked(path: Path, what: str, size: tuple[int, int] | None) -> tuple[str, NDArray[Any]]:
-    """The hash of a file in which a place is marked, and its pixels."""
-    shown = f"The {what} '{printable(path)}'"
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
-            raise ImageError(f"{shown} is no ordinary file, or is larger than {MAX_FILE_BYTES // 2**20} MiB.")
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{shown} cannot be read ({getattr(error, 'strerror', None) or error}).") from None
-    pixels = decode_mask(content, shown, size)
-    if not pixels.any():
-        raise ImageError(f"{shown} is black everywhere. Mark the place in white.")
-    return hashlib.sha256(content).hexdigest(), pixels
+def _load_marked(path: Path, what: str, size: tuple[int, int] | None) -> MaskFile:
+    """Read a file in which a place is marked."""
+    found = load_mask(path, what, size)
+    if not found.mask.marked.any():
+        raise ImageError(f"The {what} '{printable(path)}' is black everywhere. Mark the place in white.")
+    return found
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -241,15 +259,21 @@ def _without_masks(folder: Path) -> list[Path]:
 
 def _mask_files(folder: Path, place: Path) -> dict[str, Path]:
     """Name of a mask, suffix aside, to the file; the nearest folder counts."""
+    homes = _mask_folders(place)
+    if place != folder:
+        homes += [home / place.name for around in (folder, folder.parent) for home in _mask_folders(around)]
     found: dict[str, Path] = {}
-    for name in MASK_FOLDERS:
-        homes = [place / name]
-        if place != folder:
-            homes += [folder / name / place.name, folder.parent / name / place.name]
-        for home in homes:
-            for file in _images(home) if home.is_dir() else []:
-                found.setdefault(file.stem, file)
+    for home in homes:
+        for file in _images(home) if home.is_dir() else []:
+            found.setdefault(file.stem, file)
     return found
+
+
+def _mask_folders(folder: Path) -> list[Path]:
+    try:
+        return [path for path in _subfolders(folder) if is_mask_folder(path.name)]
+    except OSError:  # the folder around the one that was given need not be readable
+        return []
 
 
 def _with_masks(images: list[Path], kind: str, masks: dict[str, Path], tell: Tell) -> Iterator[GivenDefect]:

@@ -69,6 +69,7 @@ def part_kind(product: Product, progress: Progress = no_progress) -> PartKind:
         mm_per_px=settings.scale,
         least_px=None if settings.min_size is None else settings.min_size.pixels(settings.scale),
         known=known,
+        white=settings.white,
     )
 
 
@@ -103,7 +104,7 @@ def defect_scores(
         kept = {}
     missing = [each for each in product.defects if each.sha256 not in kept]
     for number, each in enumerate(missing, 1):
-        look = next(expert.eyes.look([load_image(each.path).pixels]))
+        look = next(expert.eyes.look([load_image(each.path, white=product.settings.white).pixels]))
         seen = expert.assess_look(look)
         seen = known.raised(seen, look, expert.threshold, expert.area, without=each.sha256)
         kept[each.sha256] = seen.score if seen.likeness.reason is None else max(seen.score, *known.left_out)

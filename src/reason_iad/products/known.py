@@ -61,7 +61,8 @@ def known_defects(
             return load_defects(folder, spaces, wanted, labels)
         except MemoryBankError:
             pass
-        known = learn_defects(expert, _Labelled(product.defects), good_pictures(product), progress)
+        labelled = _Labelled(product.defects, product.settings.white)
+        known = learn_defects(expert, labelled, good_pictures(product), progress)
         save_defects(known, folder, wanted)
     return load_defects(folder, spaces, wanted, labels)
 
@@ -76,8 +77,8 @@ def known_from(product: Product, learnt: str) -> str:
 class _Labelled(Sequence["Labelled"]):
     """Labelled defects that are read when they are asked for."""
 
-    def __init__(self, images: Sequence[DefectImage]) -> None:
-        self._images = images
+    def __init__(self, images: Sequence[DefectImage], white: float | None) -> None:
+        self._images, self._white = images, white
 
     def __len__(self) -> int:
         return len(self._images)
@@ -93,9 +94,9 @@ class _Labelled(Sequence["Labelled"]):
         from reason_iad.products.gathering import marked_pixels
 
         if isinstance(number, slice):
-            return _Labelled(self._images[number])
+            return _Labelled(self._images[number], self._white)
         each = self._images[number]
         marked = None if each.mask is None else marked_pixels(each.mask)
         if marked is None and each.box is not None:
             marked = boxed((each.box.x1, each.box.y1, each.box.x2, each.box.y2), each.width, each.height)
-        return Labelled(load_image(each.path), each.type, each.added, marked)
+        return Labelled(load_image(each.path, white=self._white), each.type, each.added, marked)

@@ -50,6 +50,7 @@ class Learning:
         learnt_from: hash of all this.
         folder: where it is kept.
         prepare: makes the folder.
+        white: what is white in images with more than 8 bits; None: what their files say.
     """
 
     files: Mapping[str, Path]
@@ -58,6 +59,11 @@ class Learning:
     learnt_from: str
     folder: Path
     prepare: Callable[[], object]
+    white: float | None = None
+
+    def images(self) -> Lazily:
+        """The good images, each read when it is asked for."""
+        return Lazily(list(self.files.values()), self.white)
 
 
 def kept_expert(learning: Learning, progress: Progress) -> ProductExpert:
@@ -73,8 +79,7 @@ def kept_expert(learning: Learning, progress: Progress) -> ProductExpert:
     folder, eyes, area = learning.folder / EXPERT, learning.eyes, learning.area
 
     def anew() -> ProductExpert:
-        good = Lazily(list(learning.files.values()))
-        expert = learn(good, eyes, progress, shelves(folder, len(eyes.sizes)), area)
+        expert = learn(learning.images(), eyes, progress, shelves(folder, len(eyes.sizes)), area)
         save_expert(expert, folder, learning.learnt_from)
         return expert
 
@@ -95,7 +100,7 @@ def kept_where(learning: Learning, expert: ProductExpert, progress: Progress) ->
     def anew() -> Where:
         shutil.rmtree(folder.parent, ignore_errors=True)
         where = learn_where(
-            Lazily(list(learning.files.values())), encoder, one_way=len(expert.likeness.turned) > 0,
+            learning.images(), encoder, one_way=len(expert.likeness.turned) > 0,
             area=expert.area, shelf=where_shelf(folder), progress=progress,
         )  # fmt: skip
         save_where(where, folder)
@@ -123,10 +128,11 @@ class Lazily(Sequence["LoadedImage"]):
 
     Args:
         files: of the images.
+        white: what is white in images with more than 8 bits; None: what their files say.
     """
 
-    def __init__(self, files: Sequence[Path]) -> None:
-        self._files = files
+    def __init__(self, files: Sequence[Path], white: float | None = None) -> None:
+        self._files, self._white = files, white
 
     def __len__(self) -> int:
         return len(self._files)
@@ -139,5 +145,5 @@ class Lazily(Sequence["LoadedImage"]):
         from reason_iad.images import load_image
 
         if isinstance(number, slice):
-            return Lazily(self._files[number])
-        return load_image(self._files[number])
+            return Lazily(self._files[number], self._white)
+        return load_image(self._files[number], white=self._white)

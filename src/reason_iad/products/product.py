@@ -191,7 +191,7 @@ class Product:
             ImageError: one or more cannot be used.
             ProductError: one is a defect of the product, and `move` is off.
         """
-        good = Good.read(find_good(paths))
+        good = Good.read(find_good(paths, tell))
         return self._changed(lambda bench: editing.add_good(bench, bench.state, good, move=move, tell=tell))
 
     def with_defects(self, defects: Sequence[GivenDefect], *, move: bool = False, tell: Tell = silent) -> Product:

@@ -23,7 +23,7 @@ _TOLD = 5
 LABELS = {
     "false_alarms": "false alarms", "missed": "missed defects", "min_size": "smallest size that counts",
     "scale": "scale", "encoder": "encoder", "resolution": "resolution", "orientation": "orientation",
-    "ignore": "area to ignore", "inspect": "area to inspect",
+    "ignore": "area to ignore", "inspect": "area to inspect", "white": "white",
 }  # fmt: skip
 """Name of a setting, and what people call it."""
 
@@ -112,6 +112,8 @@ def in_words(name: str, value: Any) -> str:
         return {"missed": "no limit", "resolution": "chosen by the self-test", "min_size": "any"}.get(name, "none")
     if name in ("false_alarms", "missed"):
         return f"{value:.3g}" if value < 0.001 else f"{value * 100:.3g} %"
+    if name == "white":
+        return f"{value:g}"
     if name == "scale":
         return f"{value:g} mm per pixel"
     if isinstance(value, ImageRecord):

@@ -7,9 +7,17 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from reason_iad.errors import ConfigError
 from reason_iad.products.lengths import Length
@@ -113,6 +121,7 @@ class Settings(Record):
         orientation: 'fixed' if parts lie one way, 'any' if at any angle, 'auto' if the self-test is to find out.
         ignore: the picture whose marked area never shows a defect.
         inspect: the picture whose marked area alone is inspected.
+        white: the value that is white in pictures with more than 8 bits; None: there are none, or nobody said it.
     """
 
     false_alarms: Share = 0.05
@@ -124,6 +133,13 @@ class Settings(Record):
     orientation: Orientation = "auto"
     ignore: ImageRecord | None = None
     inspect: ImageRecord | None = None
+    white: Annotated[float, Field(gt=0, le=65535, allow_inf_nan=False)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_white(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A product without deep pictures is written as before there were any, so that its hashes stay."""
+        told: dict[str, Any] = write(self)
+        return {name: value for name, value in told.items() if name != "white" or value is not None}
 
 
 class Contents(Record):

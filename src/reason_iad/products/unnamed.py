@@ -31,7 +31,10 @@ def experts_folder() -> Path:
 
 
 def unnamed_kind(
-    good: Sequence[Path], progress: Progress = no_progress, false_alarms: float = FALSE_ALARMS
+    good: Sequence[Path],
+    progress: Progress = no_progress,
+    false_alarms: float = FALSE_ALARMS,
+    white: float | None = None,
 ) -> PartKind:
     """What parts are judged by where good images are given without a product.
 
@@ -39,6 +42,8 @@ def unnamed_kind(
         good: files of good images, at least one.
         progress: told how far it is, where something has to be learnt first.
         false_alarms: share of good parts that may be called defective.
+        white: what is white in images with more than 8 bits; None: what the files say, or what all of them look
+            like together.
 
     Raises:
         ImageError: an image cannot be used.
@@ -50,16 +55,20 @@ def unnamed_kind(
     from reason_iad.expert.normality.area import EVERYWHERE
     from reason_iad.expert.normality.looks import Eyes
     from reason_iad.expert.part_kind import PartKind
+    from reason_iad.images import deep_of, white_of
 
     eyes = Eyes.of(make_encoder(ENCODER, None))
     files = {file_sha256(path) or "": path for path in sorted(good)}
-    key = hashlib.sha256(repr((REVISION, sorted(files), [e.sha256 for e in eyes.encoders])).encode()).hexdigest()
+    white = white or white_of([deep_of(path) for path in files.values()])
+    seen = (REVISION, sorted(files), [e.sha256 for e in eyes.encoders], *([] if white is None else [white]))
+    key = hashlib.sha256(repr(seen).encode()).hexdigest()
     folder = experts_folder() / key
-    learning = Learning(files, eyes, EVERYWHERE, key, folder, partial(folder.mkdir, parents=True, exist_ok=True))
+    prepare = partial(folder.mkdir, parents=True, exist_ok=True)
+    learning = Learning(files, eyes, EVERYWHERE, key, folder, prepare, white)
     expert = kept_expert(learning, progress)
     where = kept_where(learning, expert, progress)
     _forget(folder.parent)
-    return PartKind("", key, expert, limits(expert.left_out, false_alarms), files, where)
+    return PartKind("", key, expert, limits(expert.left_out, false_alarms), files, where, white=white)
 
 
 def _forget(folder: Path) -> None:

@@ -8,12 +8,12 @@ and `style.css` lay out. All text is escaped: knowledge, questions and file name
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reason_iad.errors import ImageError
 from reason_iad.files import write_atomic
-from reason_iad.images import Picture, as_pictures, load_image
+from reason_iad.images import LoadedImage, Picture, as_pictures, load_image
 from reason_iad.schema import Inspection
 
 __all__ = ["render_report", "save_report"]
@@ -61,7 +61,7 @@ def render_report(
     from reason_iad.report.pictures import COMPACT, FULL, PLAIN
     from reason_iad.report.view import build_view
 
-    picture = load_image(image)
+    picture = load_image(image, white=inspection.image.white)
     if (picture.width, picture.height) != (inspection.image.width, inspection.image.height):
         raise ImageError(
             f"'{picture.name}' has {picture.width}x{picture.height} pixels, but the image inspected had "
@@ -72,8 +72,16 @@ def render_report(
     given = as_pictures(references) if detail.evidence else ()
     every = len(given) >= len(recorded)
     used = [each for at, each in enumerate(given) if not every or at >= len(recorded) or recorded[at].used]
-    loaded = [load_image(each) for each in used]
+    whites = {each.sha256: each.white for each in recorded}
+    loaded = [_as_it_was(each, whites, inspection.image.white) for each in used]
     beside = named - {each.sha256 for each in recorded}  # shown for themselves, not as good parts that were used
     good = [each for each in loaded if each.sha256 not in beside]
     view = build_view(inspection, picture, good, detail, [each for each in loaded if each.sha256 in named])
     return environment().get_template("template.html.j2").render(view=view, inspection=inspection)
+
+
+def _as_it_was(source: Picture, whites: Mapping[str, float | None], white: float | None) -> LoadedImage:
+    """A picture with the white that it had in the inspection: its own by its hash, or that of the part."""
+    loaded = load_image(source)
+    was = whites.get(loaded.sha256, white)
+    return loaded if loaded.depth is None or was in (None, loaded.white) else load_image(source, white=was)

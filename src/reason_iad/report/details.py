@@ -58,10 +58,11 @@ def versions_of(inspection: Inspection) -> tuple[tuple[str, str], ...]:
     """Label and value of everything that is needed to run the inspection again."""
     versions = inspection.versions
     entries = [found.entry.id for found in inspection.evidence.knowledge]
-    model = versions.model
+    model, notes = versions.model, inspection.picture_notes()
     return (
         ("Method", inspection.method),
         ("Image sha256", inspection.image.sha256),
+        *((("Pictures", " ".join(notes)),) if notes else ()),
         ("Model", f"{model.name} ({model.family}), {model.dtype} on {model.device}"),
         ("Model sha256", model.sha256),
         ("Knowledge sha256", versions.knowledge_sha256 or "not used"),

@@ -73,7 +73,7 @@ def render_comparison(comparison: PartComparison, *, a: Source, b: Source) -> st
     """Return the page of a comparison as HTML; see `save_comparison`."""
     from reason_iad.report.layout import environment
 
-    one, other = load_image(a), load_image(b)
+    one, other = load_image(a, white=comparison.a.white), load_image(b, white=comparison.b.white)
     for loaded, known in ((one, comparison.a), (other, comparison.b)):
         if loaded.sha256 != known.sha256:
             raise ImageError(f"'{loaded.name}' is not the picture that was compared. Compare the two again.")

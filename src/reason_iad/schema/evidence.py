@@ -116,6 +116,12 @@ class ReferenceEvidence(Record):
     sha256: str
     width: int
     height: int
+    white: float | None = Field(
+        default=None, description="The value that was taken for white; null for a picture with 8 bits."
+    )
+    notes: tuple[str, ...] = Field(
+        default=(), description="What was done when the picture was loaded, one sentence each."
+    )
     used: bool = Field(
         default=True,
         description="False if other references look more like the part, or if it is a copy or the inspected part.",

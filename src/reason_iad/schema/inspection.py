@@ -56,6 +56,12 @@ class InputImage(Record):
     sha256: str = Field(description="Of the file, or of the pixel array if no file was given.")
     width: int
     height: int
+    white: float | None = Field(
+        default=None, description="The value that was taken for white; null for a picture with 8 bits."
+    )
+    notes: tuple[str, ...] = Field(
+        default=(), description="What was done when the picture was loaded, one sentence each."
+    )
 
 
 class Inspection(Record):
@@ -173,6 +179,10 @@ class Inspection(Record):
             return self.evidence.product.good_images
         return sum(reference.used for reference in self.evidence.references)
 
+    def picture_notes(self) -> tuple[str, ...]:
+        """What was done when the pictures were loaded: each sentence once, first those about the part."""
+        return picture_notes(self.image, self.evidence)
+
     def alone_in_words(self) -> str | None:
         """That there was no good part to compare with, as a sentence; None if there was one."""
         return None if self.good_parts_used else ALONE
@@ -207,6 +217,23 @@ class Inspection(Record):
         return f"Inspection({', '.join(said)})"
 
     __str__ = __repr__
+
+
+def picture_notes(image: InputImage, evidence: Evidence) -> tuple[str, ...]:
+    """What was done when pictures were loaded: each sentence once, first those about the part.
+
+    Args:
+        image: the part.
+        evidence: with the good parts that were used.
+    """
+    said = dict.fromkeys(image.notes)
+    about: dict[str, list[str]] = {}
+    for good in evidence.references:
+        for note in good.notes if good.used else ():
+            if note not in said:
+                about.setdefault(note, []).append(good.name)
+    others = {note: f" and {len(names) - 1} more" if names[1:] else "" for note, names in about.items()}
+    return (*said, *(f"{names[0]}{others[note]}: {note}" for note, names in about.items()))
 
 
 class Reply(Record):

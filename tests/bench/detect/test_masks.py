@@ -29,7 +29,8 @@ def test_masks_of_any_mode_count_what_is_not_zero(tmp_path: Path) -> None:
     for name, image in (("grey", Image.fromarray(spot)), ("bits", Image.fromarray(spot > 0)), ("palette", palette),
                         ("colours", colours), ("deep", Image.fromarray(spot.astype(np.uint16)))):  # fmt: skip
         image.save(tmp_path / f"{name}.png")
-        assert np.argwhere(read_mask(tmp_path / f"{name}.png", (5, 4))).tolist() == [[1, 2]], name
+        mask = read_mask(tmp_path / f"{name}.png", (5, 4))
+        assert np.argwhere(mask.marked).tolist() == [[1, 2]] and mask.values.max() == 3 - 2 * (name == "bits"), name
 
 
 @pytest.mark.parametrize("side", [9000, 30_000])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from reason_iad.bench.detect.masks import read_truth
 from reason_iad.bench.detect.problems import KINDS, WARNINGS, Checked, References, check, without_errors
 from reason_iad.bench.detect.readers import read_dataset
 from reason_iad.errors import DatasetError
@@ -51,12 +52,43 @@ def _link_to_itself(root: Path) -> None:
     (root / NORMAL).symlink_to(root / NORMAL)
 
 
+def _inverted(path: Path) -> None:
+    with Image.open(path) as image:
+        turned = Image.eval(image, lambda value: 255 - value)
+    turned.save(path)
+
+
 def _no_good(split: str) -> Callable[[Path], None]:
     def empty(root: Path) -> None:
         for path in (root / "nut" / split / "good").iterdir():
             path.unlink()
 
     return empty
+
+
+def _ragged(root: Path) -> None:
+    """A mask as a JPEG whose noise is regions of its own if all that is not black counts."""
+    trees.mask(root / MASK, size=(24, 20), box=(2, 2, 7, 7))
+    with Image.open(root / MASK) as image:
+        image.save((root / MASK).with_suffix(".jpg"), quality=30)
+    (root / MASK).unlink()
+
+
+def _resaved(root: Path) -> None:
+    """A mask that was a JPEG once, as a PNG."""
+    _ragged(root)
+    with Image.open((root / MASK).with_suffix(".jpg")) as image:
+        image.save(root / MASK)
+    (root / MASK).with_suffix(".jpg").unlink()
+
+
+def _see_through(root: Path) -> None:
+    """White everywhere, with the defect in the transparency."""
+    with Image.open(root / MASK) as image:
+        drawn = image.convert("L")
+    white = Image.new("RGB", drawn.size, "white")
+    white.putalpha(drawn)
+    white.save(root / MASK)
 
 
 def _rotated(root: Path) -> None:
@@ -79,8 +111,11 @@ SPOILED: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "rotated image": ("bad-mask", BAD, _rotated),
     "mask is text": ("bad-mask", BAD, lambda root: (root / MASK).write_text("not a mask")),
     "empty mask": ("empty-mask", BAD, lambda root: trees.mask(root / MASK, value=0)),
-    "mask is a JPEG": ("lossy-mask", BAD, lambda root: (root / MASK).unlink() or
-                       trees.mask((root / MASK).with_suffix(".jpg"))),
+    "mask is a JPEG": ("lossy-mask", BAD, _ragged),
+    "mask was a JPEG": ("grey-mask", BAD, _resaved),
+    "mask is transparent": ("alpha-mask", BAD, _see_through),
+    "mask of everything": ("whole-mask", BAD, lambda root: trees.mask(root / MASK, box=(0, 0, 24, 20))),
+    "mask is inverted": ("inverted-mask", BAD, lambda root: _inverted(root / MASK)),
     "mask of normal": ("mask-of-normal", NORMAL, lambda root: trees.mask(root / MASK.replace("scratch", "good"))),
     "train and test": ("two-splits", NORMAL, _copy(NORMAL, "nut/train/good/9.png")),
     "good and bad": ("two-labels", NORMAL, _copy(BAD, NORMAL)),
@@ -91,7 +126,7 @@ SPOILED: dict[str, tuple[str, str, Callable[[Path], object]]] = {
                       trees.mask(root / "nut/ground_truth/dent/0_mask.png")),
     "no reference": ("no-normal", "nut", _no_good("train")),
     "empty kind": ("empty-class", "nut/test/dent", lambda root: (root / "nut/test/dent").mkdir()),
-    "no normal test": ("empty-class", "nut", _no_good("test")),
+    "no normal test": ("no-normal-test", "nut", _no_good("test")),
     "no abnormal test": ("empty-class", "nut", lambda root: shutil.rmtree(root / "nut/test/scratch")),
     "no masks": ("no-masks", "nut", lambda root: shutil.rmtree(root / "nut/ground_truth")),
 }  # fmt: skip
@@ -138,6 +173,42 @@ def test_masks_of_loco_need_the_values_that_are_configured(tmp_path: Path) -> No
     trees.mask(root / "pins/ground_truth/logical_anomalies/000/000.png", 7)
     (problem,) = checked(root).problems
     assert problem.kind == "bad-mask" and "holds the values 7" in problem.message and "250, 251" in problem.message
+
+
+def test_what_is_remarkable_about_masks_is_said_once_per_kind(tmp_path: Path) -> None:
+    root = trees.mvtec(tmp_path)
+    masks = sorted(root.glob("*/ground_truth/scratch/*.png"))
+    for path in masks:
+        _inverted(path)
+    (problem,) = checked(root).problems
+    assert (problem.kind, problem.severity, problem.where) == ("inverted-mask", "warning", BAD)
+    assert f"'{MASK}' marks all but a place" in problem.message and problem.message.endswith("holds for 3 more")
+
+
+def test_a_mask_of_the_image_before_it_was_turned_is_to_be_turned(tmp_path: Path) -> None:
+    root = trees.mvtec(tmp_path)
+    _rotated(root)
+    (problem,) = checked(root).problems
+    assert "24x20 pixels, its image 20x24" in problem.message and "Turn the mask" in problem.message
+    assert "scale the mask" not in problem.message
+
+
+def test_the_noise_of_a_jpeg_is_no_region(tmp_path: Path) -> None:
+    root = trees.mvtec(tmp_path)
+    _ragged(root)
+    (bad,) = (sample for sample in read_dataset(root).samples if sample.id == BAD)
+    truth = read_truth(bad, trees.SIZE)
+    assert len(truth.regions) == 1 and truth.mask.sum() == 25
+
+
+def test_a_set_without_normal_test_images_is_refused(tmp_path: Path) -> None:
+    root = trees.mvtec(tmp_path)
+    _no_good("test")(root)
+    (problem,) = (problem for problem in checked(root).problems if problem.severity == "error")
+    assert (problem.kind, problem.where) == ("no-normal-test", "nut") and "no normal test image" in problem.message
+    assert without_errors(checked(root)).dataset.categories == ("tile",)
+    (root / NORMAL).parent.rmdir()
+    assert ("no-normal-test", "nut") in found(root, "none")
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are text here")

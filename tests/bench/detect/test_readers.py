@@ -111,6 +111,26 @@ def test_a_flat_folder_needs_a_pattern_that_fits(tmp_path: Path) -> None:
         read_dataset(tmp_path, "mvtec", normal="ok_*")
 
 
+def test_masks_of_a_folder_are_no_images_wherever_they_lie(tmp_path: Path) -> None:
+    for i in range(4):
+        trees.picture(tmp_path / f"good/{i}.png")
+    for kind in ("dent", "stain"):
+        trees.picture(tmp_path / kind / "0.png", spot=True)
+    trees.mask(tmp_path / "Masks/dent/0.png")
+    trees.mask(tmp_path / "stain/0_mask.png")
+    trees.picture(tmp_path / "stain/lonely_mask.png", spot=True)  # a picture, for all we know
+    samples = by_id(read_dataset(tmp_path))
+    assert {name: one.masks for name, one in samples.items() if one.label} == {
+        "dent/0.png": (tmp_path / "Masks/dent/0.png",),
+        "stain/0.png": (tmp_path / "stain/0_mask.png",),
+        "stain/lonely_mask.png": (tmp_path / "stain/lonely_mask_mask.png",),
+    }
+    flat = trees.flat(tmp_path / "flat")
+    trees.mask(flat / "ng_0_mask.png")
+    marked = [one for one in read_dataset(flat, normal="ok_*").samples if one.label]
+    assert [(one.id, one.masks) for one in marked] == [("ng_0.png", (flat / "ng_0_mask.png",))]
+
+
 def test_a_file_that_lists_the_images_wins_over_folders(tmp_path: Path) -> None:
     trees.manifest(tmp_path)
     assert read_dataset(tmp_path).layout == "csv"
@@ -221,6 +241,12 @@ def test_a_folder_of_no_layout_is_refused_with_all_of_them(tmp_path: Path) -> No
         read_dataset(tmp_path, "coco")
     with pytest.raises(DatasetError, match="is not a folder"):
         read_dataset(tmp_path / "missing")
+
+
+def test_the_one_folder_below_that_is_a_set_is_suggested(tmp_path: Path) -> None:
+    trees.mvtec(tmp_path / "archive/mvtec_anomaly_detection")
+    with pytest.raises(DatasetError, match=r"mvtec_anomaly_detection' has one; give that folder"):
+        read_dataset(tmp_path / "archive")
 
 
 def test_folders_without_images_are_remembered(tmp_path: Path) -> None:

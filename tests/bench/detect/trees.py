@@ -142,5 +142,92 @@ def flat(root: Path) -> Path:
     return root
 
 
-TREES = {"mvtec": mvtec, "visa": visa, "loco": loco, "goodsad": goodsad, "folder": folder, "csv": manifest}
+def visa_folders(root: Path) -> Path:
+    """VisA as its archive has it, without the list."""
+    visa(root)
+    (root / "split_csv/1cls.csv").unlink()
+    (root / "split_csv").rmdir()
+    return root
+
+
+def mvtec2(root: Path) -> Path:
+    """MVTec AD 2 as published: one kind of defect, masks among the test images, private parts without labels."""
+    for split, count in (("train", 3), ("validation", 1), ("test_public", 2)):
+        for i in range(count):
+            picture(root / "can" / split / "good" / f"{i:03}_regular.png")
+    for i in range(2):
+        picture(root / f"can/test_public/bad/{i:03}_regular.png", spot=True)
+        mask(root / f"can/test_public/ground_truth/bad/{i:03}_regular_mask.png")
+        picture(root / f"can/test_private/{i:03}_regular.png")
+        picture(root / f"can/test_private_mixed/{i:03}_mixed.png")
+    return root
+
+
+def realiad(root: Path) -> Path:
+    """Real-IAD as published: one resolution, lists for several and for single views; one noisy training image."""
+    entries: dict[str, list[dict[str, object]]] = {"train": [], "test": []}
+
+    def add(split: str, kind: str, number: int) -> None:
+        side = "OK" if kind == "OK" else f"NG/{kind}"
+        path = f"{side}/S{number:04}/audiojack_{number:04}_{kind}_C1_20230101"
+        picture(root / f"realiad_256/audiojack/{path}.jpg", spot=kind != "OK")
+        if kind != "OK":
+            mask(root / f"realiad_256/audiojack/{path}.png")
+        entries[split].append({
+            "category": "audiojack", "anomaly_class": kind, "image_path": f"{path}.jpg",
+            "mask_path": None if kind == "OK" else f"{path}.png",
+        })  # fmt: skip
+
+    for number in range(3):
+        add("train", "OK", number)
+    for number in range(2):
+        add("test", "OK", 10 + number)
+        add("test", "BX", 20 + number)
+    add("train", "BX", 30)
+    meta = {"prefix": "audiojack/", "normal_class": "OK", "pre_transform": None}
+    for name in ("realiad_jsons", "realiad_jsons_sv"):
+        path = root / "realiad_jsons" / name / "audiojack.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"meta": meta, **entries}))
+    return root
+
+
+def ksdd(root: Path) -> Path:
+    """KolektorSDD as published: a folder per part, a mask beside every image."""
+    for part in range(1, 7):
+        for i in range(2):
+            bad = part > 4 and i == 1
+            picture(root / f"kos{part:02}/Part{i}.jpg", spot=bad)
+            mask(root / f"kos{part:02}/Part{i}_label.bmp", 255 if bad else 0)
+    return root
+
+
+def ksdd2(root: Path) -> Path:
+    """KolektorSDD2 as published: a mask beside every image; one training image is defective."""
+    for split, first, count in (("train", 10000, 5), ("test", 20000, 4)):
+        for i in range(count):
+            bad = i in ((4,) if split == "train" else (2, 3))
+            picture(root / split / f"{first + i}.png", spot=bad)
+            mask(root / split / f"{first + i}_GT.png", 255 if bad else 0)
+    return root
+
+
+def dagm(root: Path) -> Path:
+    """DAGM 2007 as published: masks for the defective images alone; one training image is defective."""
+    for split, count in (("Train", 5), ("Test", 4)):
+        folder, lines = root / "Class1" / split, ["1"]
+        for i in range(1, count + 1):
+            bad = i in ((5,) if split == "Train" else (3, 4))
+            picture(folder / f"{i:04}.PNG", spot=bad)
+            lines.append(f"{i}\t{int(bad)}\t{i:04}.PNG\t{int(bad)}\t{f'{i:04}_label.PNG' if bad else 0}")
+            if bad:
+                mask(folder / f"Label/{i:04}_label.PNG")
+        (folder / "Label/Labels.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
+TREES = {
+    "mvtec": mvtec, "goodsad": goodsad, "loco": loco, "mvtec2": mvtec2, "visa": visa, "realiad": realiad,
+    "ksdd": ksdd, "ksdd2": ksdd2, "dagm": dagm, "folder": folder, "csv": manifest,
+}  # fmt: skip
 """Layout to what draws it; a reader that is added needs one here."""

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import stat
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from PIL import Image
-
 from reason_iad.bench.detect.samples import Sample
-from reason_iad.errors import DatasetError
-from reason_iad.images import FORMATS, MAX_ASPECT, MAX_FILE_BYTES, MAX_PIXELS, MIN_SIDE
-
-_ROTATED = frozenset({5, 6, 7, 8})  # EXIF orientations that exchange width and height
-_ORIENTATION = 274
+from reason_iad.errors import DatasetError, ImageError
+from reason_iad.images import MAX_ASPECT, MAX_FILE_BYTES, MAX_PIXELS, MIN_SIDE, size_by_header
 
 
 class Facts(NamedTuple):
@@ -47,18 +40,10 @@ def facts_of(path: Path) -> Facts:
         DatasetError: it is missing, no ordinary file, too large, or no image; the message is the reason alone.
     """
     content = content_of(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                width, height = image.size
-                # Pillow decodes a whole PNG to look for EXIF behind the pixels
-                bare = image.format == "PNG" and b"exif" not in content.lower()
-                rotated = not bare and image.getexif().get(_ORIENTATION) in _ROTATED
-        except Exception:  # decoders meet hostile bytes here and may raise anything
-            raise DatasetError("is not an image that can be read") from None
-    if rotated:
-        width, height = height, width
+    try:
+        width, height = size_by_header(content, "it")
+    except ImageError:
+        raise DatasetError("is not an image that can be read") from None
     return Facts(hashlib.sha256(content).hexdigest(), width, height)
 
 
@@ -108,18 +93,23 @@ def dataset_sha256(samples: Iterable[Sample], facts: Mapping[str, Facts], others
     return digest.hexdigest()
 
 
-def content_of(path: Path) -> bytes:
+def content_of(path: Path, most: int | None = None) -> bytes:
     """A file's bytes.
+
+    Args:
+        path: the file.
+        most: a larger file is refused; None: `MAX_FILE_BYTES`.
 
     Raises:
         DatasetError: as `facts_of`, but for its not being an image.
     """
+    most = MAX_FILE_BYTES if most is None else most
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise DatasetError("is not an ordinary file")  # opening a pipe would wait for ever
-        if status.st_size > MAX_FILE_BYTES:
-            raise DatasetError(f"is larger than {MAX_FILE_BYTES // 2**20} MiB")
+        if status.st_size > most:
+            raise DatasetError(f"is larger than {most // 2**20} MiB")
         return path.read_bytes()
     except FileNotFoundError:
         raise DatasetError("does not exist") from None

@@ -13,7 +13,7 @@ from reason_iad.bench.detect.inventory import content_of
 from reason_iad.bench.detect.regions import Region, components
 from reason_iad.bench.detect.samples import Sample, Saturation
 from reason_iad.errors import DatasetError, ImageError
-from reason_iad.images import decode_mask, printable
+from reason_iad.images import Mask, Remark, decode_mask, printable
 
 
 class Truth(NamedTuple):
@@ -22,10 +22,12 @@ class Truth(NamedTuple):
     Attributes:
         mask: (H, W), True where it is defective.
         regions: its defect regions; empty for a normal image.
+        remarks: what a person should know of how its mask files were read, each with the file.
     """
 
     mask: NDArray[np.bool_]
     regions: list[Region]
+    remarks: tuple[tuple[Remark, Path], ...] = ()
 
 
 def read_truth(sample: Sample, size: tuple[int, int]) -> Truth:
@@ -40,16 +42,26 @@ def read_truth(sample: Sample, size: tuple[int, int]) -> Truth:
     """
     union = np.zeros((size[1], size[0]), dtype=bool)
     stated: list[Region] = []
+    remarks: list[tuple[Remark, Path]] = []
     for path in sample.masks:  # one at a time: LOCO has many per image
         part = read_mask(path, size)
-        union |= part > 0
+        union |= part.marked
+        remarks += [(remark, path) for remark in part.remarks]
         if sample.saturation is not None:
-            stated += _stated(part, path, sample.saturation)
-    return Truth(union, components(union) if sample.saturation is None else stated)
+            stated += _stated(part.values, path, sample.saturation)
+    return Truth(union, components(union) if sample.saturation is None else stated, tuple(remarks))
 
 
-def read_mask(path: Path, size: tuple[int, int]) -> NDArray[Any]:
-    """Pixel values of a mask, (H, W): of palettes the index, of colours the largest channel, without transparency.
+def marks_something(path: Path) -> bool | None:
+    """Whether a mask marks anything; None if it cannot be read."""
+    try:
+        return bool(decode_mask(content_of(path), "", None).marked.any())
+    except (DatasetError, ImageError):
+        return None
+
+
+def read_mask(path: Path, size: tuple[int, int]) -> Mask:
+    """A mask from its file.
 
     Args:
         path: the file.

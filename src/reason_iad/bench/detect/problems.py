@@ -23,7 +23,7 @@ from reason_iad.bench.detect.inventory import (
 from reason_iad.bench.detect.masks import read_truth
 from reason_iad.bench.detect.samples import Dataset, Sample
 from reason_iad.errors import DatasetError
-from reason_iad.images import is_lossy_name, printable
+from reason_iad.images import REMARKS, Remark, printable
 
 References = Literal["train", "template", "none"]
 """What an image is compared with: the training images of its category, its own template, or nothing (maps made
@@ -41,17 +41,24 @@ KINDS: dict[str, str] = {
     "bad-mask": "a mask cannot be read, has another size than its image, or values it should not have",
     "empty-mask": "the mask of an abnormal image is empty",
     "mask-of-normal": "a normal image has a mask that is not empty",
-    "lossy-mask": "a mask is a JPEG file, whose grey values beside the defect count as defective, too",
+    "lossy-mask": "masks are JPEG files; what is less than half as bright as white does not count as defective",
+    "grey-mask": "masks have many greys; what is less than half as bright as white does not count as defective",
+    "alpha-mask": "masks say nothing in their colours; what is not transparent counts as defective",
+    "whole-mask": "masks mark the whole image",
+    "inverted-mask": "masks mark all but a place inside the image",
     "abnormal-reference": "an abnormal image is among the training images",
     "no-template": "an image has no template to be compared with",
     "no-normal": "a category has no normal training image",
     "few-normals": "a category has fewer normal training images than were asked for",
-    "empty-class": "a category lacks normal or abnormal test images, or a folder of a kind is empty",
+    "no-normal-test": "a category has no normal test image, so no number says how well defects are told apart",
+    "empty-class": "a category lacks abnormal test images, or a folder of a kind is empty",
     "no-masks": "a category has no masks, so it gets no pixel metrics",
 }
 """Kind of problem, and what it means."""
 
-WARNINGS = frozenset({"duplicate", "lossy-mask", "few-normals", "empty-class", "no-masks"})
+_OF_REMARK = {remark: f"{remark}-mask" for remark in REMARKS}
+
+WARNINGS = frozenset({"duplicate", "few-normals", "empty-class", "no-masks", *_OF_REMARK.values()})
 """Kinds that do not stop a run."""
 
 
@@ -115,6 +122,8 @@ class _Notes:
     problems: list[Problem] = field(default_factory=list)
     facts: dict[str, Facts] = field(default_factory=dict)
     others: dict[Path, str] = field(default_factory=dict)
+    remarks: dict[Remark, list[tuple[str, Path]]] = field(default_factory=dict)
+    """Of each kind, the images and their masks."""
 
 
 def check(
@@ -140,6 +149,7 @@ def check(
     for sample in dataset.samples:
         notes.problems += _of_sample(sample, dataset.root, references, notes)
         advance()
+    notes.problems += _of_remarks(notes.remarks, dataset.root)
     notes.problems += _of_contents(dataset.samples, notes.facts)
     notes.problems += _of_categories(dataset, references, shots)
     found = sorted(notes.problems, key=lambda problem: (problem.severity, list(KINDS).index(problem.kind)))
@@ -188,7 +198,8 @@ def _of_sample(sample: Sample, root: Path, references: References, notes: _Notes
         facts = facts_of(sample.image)
         notes.facts[sample.id] = facts
     except DatasetError as error:
-        yield problem("unreadable", f"{error}; copy or export it again")
+        advice = "its path has backslashes; write '/'" if "\\" in sample.id else "copy or export it again"
+        yield problem("unreadable", f"{error}; {advice}")
         return
     if references != "none" and not facts.fits:
         size = f"{facts.width}x{facts.height}"
@@ -221,15 +232,21 @@ def _of_masks(sample: Sample, root: Path, facts: Facts, notes: _Notes) -> Iterat
     except DatasetError as error:
         yield Problem("bad-mask", sample.id, str(error), (sample.id,))
         return
-    for path in sample.masks:
-        if is_lossy_name(path.name):
-            message = f"its mask '{_below(path, root)}' is a JPEG, which adds grey values; save the original as PNG"
-            yield Problem("lossy-mask", sample.id, message)
+    for remark, path in truth.remarks:
+        notes.remarks.setdefault(remark, []).append((sample.id, path))
     if sample.label and not truth.mask.any():
         yield Problem("empty-mask", sample.id, f"is {sample.kind}, but its mask is empty", (sample.id,))
     if not sample.label and truth.mask.any():
         message = f"is normal, but its mask '{_below(sample.masks[0], root)}' is not empty"
         yield Problem("mask-of-normal", sample.id, message, (sample.id,))
+
+
+def _of_remarks(remarks: dict[Remark, list[tuple[str, Path]]], root: Path) -> Iterator[Problem]:
+    """What is remarkable about how masks were read: one line per kind, which names the first."""
+    for remark, found in remarks.items():
+        sample, path = found[0]
+        others = f". The same holds for {len(found) - 1} more" if found[1:] else ""
+        yield Problem(_OF_REMARK[remark], sample, f"its mask '{_below(path, root)}' {REMARKS[remark]}{others}")
 
 
 def _of_contents(samples: Sequence[Sample], facts: dict[str, Facts]) -> Iterator[Problem]:
@@ -275,9 +292,11 @@ def _of_categories(dataset: Dataset, references: References, shots: int | None) 
             yield Problem("no-normal", category, "has no normal training image; add some", everything)
         elif references == "train" and shots is not None and normals < shots:
             yield Problem("few-normals", category, f"has {normals} normal training images; all are used")
-        for label, name in ((0, "normal"), (1, "abnormal")):
-            if not any(sample.label == label for sample in test):
-                yield Problem("empty-class", category, f"has no {name} test image, so some metrics are undefined")
+        if all(sample.label for sample in test):
+            message = "has no normal test image, so it cannot be told how well defects are found; add some"
+            yield Problem("no-normal-test", category, message, everything)
+        if not any(sample.label for sample in test):
+            yield Problem("empty-class", category, "has no abnormal test image, so some metrics are undefined")
         yield from _of_unmasked(category, [sample for sample in test if sample.label])
 
 

@@ -25,7 +25,7 @@ from reason_iad.bench.packages import versions
 from reason_iad.bench.storage import Destination
 from reason_iad.errors import DatasetError, ReasonIADError
 from reason_iad.expert.cache import Recent
-from reason_iad.images import load_image, printable
+from reason_iad.images import at_white, load_image, printable, same_white, white_of
 from reason_iad.inspection.many import run_many
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class _Scorer:
     def __init__(self, checked: Checked, settings: Settings, detector: Detector) -> None:
         self._samples = checked.dataset.samples
         self._settings, self._detector = settings, detector
-        self._fits: Recent[Fitted | Exception] = Recent(1)
+        self._fits: Recent[tuple[Fitted | Exception, float | None]] = Recent(1)
 
     def __call__(self, sample: Sample) -> Detection:
         """What the detector says of an image.
@@ -185,21 +185,22 @@ class _Scorer:
         if self._settings.references == "template":
             if sample.template is None:
                 raise DatasetError(f"'{printable(sample.id)}' has no template; leave --references template out.")
-            fitted: Fitted | Exception = self._detector.fit([load_image(sample.template)])
-        else:
-            fitted = self._fits.get(sample.category, lambda: self._fit(sample.category))
+            template, image = same_white([load_image(sample.template), load_image(sample.image)])
+            return self._detector.fit([template]).score(image)
+        fitted, white = self._fits.get(sample.category, lambda: self._fit(sample.category))
         if isinstance(fitted, Exception):
             raise fitted
-        return fitted.score(load_image(sample.image))
+        return fitted.score(at_white(load_image(sample.image), white))
 
-    def _fit(self, category: str) -> Fitted | Exception:
-        """The detector fitted to the normal images of a category, or why that failed."""
+    def _fit(self, category: str) -> tuple[Fitted | Exception, float | None]:
+        """The detector fitted to the normal images of a category, or why that failed; and what is white there."""
         normals = references(self._samples, category, self._settings.shots, self._settings.seed)
         try:
-            return self._detector.fit([load_image(normal.image) for normal in normals])
+            images = same_white([load_image(normal.image) for normal in normals])
+            return self._detector.fit(images), white_of([image.depth for image in images])
         except Exception as error:
             log.debug("references of '%s'", printable(category), exc_info=True)
-            return error
+            return error, None
 
 
 def _entry(sample: Sample, checked: Checked, found: Detection | Exception) -> tuple[ScoreRecord, Map | None]:

@@ -64,12 +64,14 @@ class Dataset:
         layout: name of the reader.
         samples: sorted by category, then id.
         empty: folders that should hold images of a kind and hold none.
+        notes: sentences on what was decided while it was read, and what was left out.
     """
 
     root: Path
     layout: str
     samples: tuple[Sample, ...]
     empty: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -78,10 +80,17 @@ class Dataset:
 
 
 class Found(NamedTuple):
-    """What a reader brings back, in any order."""
+    """What a reader brings back, in any order.
+
+    Attributes:
+        samples: the images.
+        empty: folders that should hold images of a kind and hold none.
+        notes: sentences on what was decided, and what was left out.
+    """
 
     samples: list[Sample]
     empty: list[Path]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,7 @@ class Reader:
             is guessed these readers are asked first.
         fits: whether a folder has this layout.
         read: its images; the pattern tells normal files by their names, for the one layout that needs it.
+        form: what such a folder looks like, in a few lines, for `--layout help`.
     """
 
     name: str
@@ -102,3 +112,4 @@ class Reader:
     index: bool
     fits: Callable[[Path], bool]
     read: Callable[[Path, str | None], Found]
+    form: str = ""

@@ -15,7 +15,7 @@ from reason_iad.bench.detect.readers import READERS, read_dataset
 from reason_iad.bench.storage import Destination
 from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
 from reason_iad.cli.checks import check_device, check_model, check_resume
-from reason_iad.cli.choices import EncoderName, OneOf, Shots
+from reason_iad.cli.choices import EncoderName, LayoutName, OneOf, Shots
 from reason_iad.cli.headings import INPUT, METHOD, MODEL, OUTPUT, REFERENCES, HeadedCommand, option
 from reason_iad.cli.options import (
     device_option,
@@ -30,7 +30,7 @@ from reason_iad.config import InspectorConfig
 from reason_iad.errors import ConfigError, DatasetError, ModelError, nearest_file
 from reason_iad.expert.detectors import DETECTORS, usual_encoder
 from reason_iad.expert.encoders import needs_model
-from reason_iad.images import printable
+from reason_iad.images import left_out_words, printable, unread_images
 
 if TYPE_CHECKING:
     from reason_iad.bench.detect.problems import Checked, References
@@ -55,8 +55,9 @@ SHOWN = 30
 @option(
     INPUT,
     "--layout",
-    type=OneOf(READERS),
-    help="How the folder is organised. Without it, the layout is recognised.",
+    type=LayoutName(READERS),
+    is_eager=True,
+    help="How the folder is organised. Without it, the layout is recognised. 'help' shows what each looks like.",
 )
 @option(
     INPUT,
@@ -243,7 +244,11 @@ def _checked(
     from reason_iad.bench.detect.plan import only
     from reason_iad.bench.detect.problems import check, without_errors
 
+    if root.is_dir() and (unread := unread_images(root)):
+        console.say(left_out_words(unread))
     dataset = only(read_dataset(root, layout, normal), categories)
+    for note in dataset.notes:
+        console.say(note)
     references = draws[0].settings.references
     wanted = [draw.settings.shots or 0 for draw in draws]
     step = console.advance("checking", len(dataset.samples))

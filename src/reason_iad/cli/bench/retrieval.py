@@ -120,7 +120,9 @@ def retrieval(
         raise click.UsageError("--by-image needs images. Give --questions and --images, too.")
     units: Sequence[Unit] = ()
     if images is not None:
-        units = read_units(questions, images, shots=int(by_image), limit=limit)
+        units = read_units(
+            questions, images, shots=int(by_image), limit=limit, tell=lambda note: click.echo(note, err=True)
+        )
     store = open_knowledge(knowledge)
     probes, unknown = probes_of(units, store, renamed) if units else (generated_probes(store), [])
     found = look(store, probes)

@@ -226,10 +226,11 @@ def run(
     settings = Settings(images=images, limit=limit, **how)
     for method in methods:
         settings.config(method)
-    units = read_units(
-        files, images, shots=settings.shots, templates=settings.templates, limit=limit, seed=settings.seed
-    )
     watcher = Console(quiet, out)
+    units = read_units(
+        files, images, shots=settings.shots, templates=settings.templates, limit=limit, seed=settings.seed,
+        tell=watcher.warn,
+    )  # fmt: skip
     try:
         with watcher:
             if unreadable := unreadable_images(units, images):

@@ -41,6 +41,9 @@ _SETTINGS = (
            help="Image as large as a good one. What is not black in it is never a defect."),
     option(VERDICT, "--inspect", type=OrNone(_FILE), metavar="PNG",
            help="Image as large as a good one. Only what is not black in it is inspected."),
+    option(INPUT, "--white", type=click.FloatRange(0, 65535, min_open=True), metavar="VALUE",
+           help="The value that is white in images with more than 8 bits: 4095 for a camera with 12 bits. Without "
+           "it, it follows from the good images, and then stays."),
     option(INPUT, "--knowledge", type=OrNone(ExistingPath()), metavar="FILE|DIR",
            help="What is normal for the part, and what defects it can have (docs/knowledge.md)."),
     option(METHOD, "--encoder", type=EncoderName(), metavar="NAME",
@@ -72,8 +75,8 @@ def settings_options(command: F) -> F:
 
 
 _NAMES = (
-    "--false-alarms", "--missed", "--min-size", "--scale", "--ignore", "--inspect", "--knowledge", "--encoder",
-    "--resolution", "--orientation",
+    "--false-alarms", "--missed", "--min-size", "--scale", "--ignore", "--inspect", "--white", "--knowledge",
+    "--encoder",    "--resolution", "--orientation",
 )  # fmt: skip
 
 

@@ -100,6 +100,8 @@ def _rows(product: Product) -> list[tuple[str, str]]:
     ]
     shown = ("min_size", "scale", "ignore", "inspect", "encoder", "resolution", "orientation")
     rows += [(LABELS[name], in_words(name, getattr(settings, name))) for name in shown]
+    if settings.white is not None:
+        rows.append((LABELS["white"], f"{in_words('white', settings.white)}, in images with more than 8 bits"))
     changes = product.history()
     last = f": {changes[-1].words}" if changes else ""
     return [*rows, ("last change", f"{state.revision}, {state.changed:{_TIME}}{last}")]

@@ -42,7 +42,7 @@ def compare_by(
         ConfigError: the detector's map has another shape, values that are no finite numbers, or values below 0,
             which cannot be compared with what is usual.
     """
-    key = ":".join([detector.name, *(reference.sha256 for reference in references)])
+    key = ":".join([detector.name, *(reference.key for reference in references)])
     usual = cache.usual.get(key, lambda: _usual(detector, references))
     fitted = cache.fitted.get(key, lambda: detector.fit(references))
     raw = _map(detector, fitted, image)
@@ -53,7 +53,7 @@ def _usual(detector: Detector, references: Sequence[LoadedImage]) -> Usual:
     """What the detector says of good parts."""
     if len(references) == 1:
         fitted = detector.fit(references)
-        copies = [load_image(copy) for copy in jittered_copies(references[0].pixels)]
+        copies = [load_image(copy) for copy in jittered_copies(references[0].whole)]
         maps = [_map(detector, fitted, copy) for copy in copies]
     else:
         maps = [

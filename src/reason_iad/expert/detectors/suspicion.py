@@ -23,7 +23,7 @@ class _Fitted:
 
     def score(self, image: LoadedImage) -> Detection:
         """Compare patches and pixels."""
-        moved = lay_alike(self.normals, image.pixels)
+        moved = lay_alike(self.normals, image.whole)
         values = suspicion(self.comparison.compare(image, self.normals, moved))
         return Detection(float(values.max()), values.numpy(), {"moved": float(len(moved))})
 

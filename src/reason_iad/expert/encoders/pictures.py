@@ -55,7 +55,7 @@ class Preparation:
         from PIL import Image as Pillow
 
         sides = self.sides(image.width, image.height)
-        scaled = image.convert("RGB")
+        scaled = image if image.mode == "RGB" else image.convert("RGB")
         if scaled.size != sides:
             scaled = scaled.resize(sides, Pillow.Resampling.BILINEAR, reducing_gap=3.0)
         pixels = torch.from_numpy(np.array(scaled, np.float32)).permute(2, 0, 1) / 255

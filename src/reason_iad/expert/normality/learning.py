@@ -291,7 +291,7 @@ def _quantile(values: torch.Tensor) -> float:
 
 def _changed(good: Sequence[LoadedImage], eyes: Eyes) -> list[Look]:
     """What is seen of slightly changed copies of good images."""
-    copies = [copy for at in range(len(good)) for copy in jittered_copies(good[at].pixels)]
+    copies = [copy for at in range(len(good)) for copy in jittered_copies(good[at].whole)]
     return list(eyes.look(copies))
 
 

@@ -1,4 +1,8 @@
-"""GoodsAD (Zhang et al., RA-L 2024): MVTec's tree with JPEG images and masks named like them, as PNG."""
+"""GoodsAD (Zhang et al., RA-L 2024): MVTec's tree with JPEG images and masks named like them, as PNG.
+
+BTAD (Mishra et al., ISIE 2021) has this form, too, with the folders 'ok' and 'ko'. Its images and masks are PNG or
+BMP files. Source: the module of this set in open-edge-platform/anomalib.
+"""
 
 from __future__ import annotations
 
@@ -22,4 +26,11 @@ def _read(root: Path, normal: str | None) -> Found:
     return read_tree(root, _masks)
 
 
-READER = Reader("goodsad", "CATEGORY/train/good, CATEGORY/test/KIND, masks named IMAGE.png", False, _fits, _read)
+READER = Reader(
+    "goodsad", "CATEGORY/train/good, CATEGORY/test/KIND, masks named IMAGE.png", False, _fits, _read,
+    form="""\
+CATEGORY/train/good/000.jpg         also: ok, normal
+CATEGORY/test/good/000.jpg
+CATEGORY/test/KIND/000.jpg
+CATEGORY/ground_truth/KIND/000.png""",
+)  # fmt: skip

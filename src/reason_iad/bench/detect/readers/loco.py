@@ -55,4 +55,11 @@ def _read(root: Path, normal: str | None) -> Found:
 READER = Reader(
     "loco", "CATEGORY/{train,validation,test}/KIND, a folder of masks per image, defects_config.json",
     False, _fits, _read,
+    form="""\
+CATEGORY/train/good/000.png
+CATEGORY/validation/good/000.png            read and not used
+CATEGORY/test/good/000.png
+CATEGORY/test/KIND/000.png
+CATEGORY/ground_truth/KIND/000/000.png      one mask per region
+CATEGORY/defects_config.json                how much of a region must be found""",
 )  # fmt: skip

@@ -1,4 +1,8 @@
-"""MVTec AD (Bergmann et al., CVPR 2019), and what is laid out like it: one mask per image, named after it."""
+"""MVTec AD (Bergmann et al., CVPR 2019), and what is laid out like it: one mask per image, named after it.
+
+MPDD (Jezek et al., ICUMT 2021) and DTD-Synthetic (Aota et al., WACV 2023) are published in this form. Source: the
+modules of these sets in open-edge-platform/anomalib and zqhang/AnomalyCLIP.
+"""
 
 from __future__ import annotations
 
@@ -24,4 +28,11 @@ def _read(root: Path, normal: str | None) -> Found:
     return read_tree(root, _masks)
 
 
-READER = Reader("mvtec", "CATEGORY/train/good, CATEGORY/test/KIND, masks named IMAGE_mask.png", False, _fits, _read)
+READER = Reader(
+    "mvtec", "CATEGORY/train/good, CATEGORY/test/KIND, masks named IMAGE_mask.png", False, _fits, _read,
+    form="""\
+CATEGORY/train/good/000.png
+CATEGORY/test/good/000.png
+CATEGORY/test/KIND/000.png
+CATEGORY/ground_truth/KIND/000_mask.png""",
+)  # fmt: skip

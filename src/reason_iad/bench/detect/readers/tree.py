@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
+from reason_iad.bench.detect.inventory import leads_outside
 from reason_iad.bench.detect.samples import Found, Sample, Saturation, Split
 from reason_iad.images import is_image_name, is_litter, is_normal_name
 from reason_iad.images.kinds import GOOD, MASK_FOLDER, mask_stems
@@ -33,6 +36,32 @@ class MaskFolder:
     def expect(self, *stems: str) -> Path:
         """The same, or where the mask should be."""
         return self.find(*stems) or self.path / f"{stems[0]}.png"
+
+
+def half_of(images: Sequence[Path]) -> frozenset[Path]:
+    """About half of the images, at least one, picked by a hash of their names.
+
+    Adding an image moves no other one from one half to the other.
+    """
+
+    def digest(image: Path) -> bytes:
+        return hashlib.sha256(image.name.encode("utf-8", "surrogateescape")).digest()
+
+    return frozenset(image for image in images if digest(image)[0] % 2 == 0) or frozenset(
+        sorted(images, key=digest)[:1]
+    )
+
+
+def used(split: Split, label: Literal[0, 1]) -> Split:
+    """The split of an image of a set that brings defective training images: those are read, and not used."""
+    return "validation" if split == "train" and label else split
+
+
+def unused_note(samples: Iterable[Sample]) -> tuple[str, ...]:
+    """The sentence that tells how many images `used` set aside, if any."""
+    count = sum(sample.split == "validation" and sample.label == 1 for sample in samples)
+    images = "1 defective training image is" if count == 1 else f"{count} defective training images are"
+    return (f"{images} not used, because only good images can be compared with.",) if count else ()
 
 
 FindMasks = Callable[[MaskFolder, Path], tuple[Path, ...]]
@@ -87,6 +116,15 @@ def _stray_mask(masks: MaskFolder, image: Path) -> tuple[Path, ...]:
     """The mask of a normal image, which some exports write (empty, one hopes)."""
     found = masks.find(*mask_stems(image))
     return () if found is None else (found,)
+
+
+def marks(mask: Path, root: Path) -> Literal[0, 1]:
+    """1 if a mask marks anything; also if it cannot be read, or leads out of the folder, which is reported then."""
+    from reason_iad.bench.detect.masks import marks_something
+
+    if leads_outside(mask, root):
+        return 1
+    return 0 if marks_something(mask) is False else 1
 
 
 def images_in(folder: Path) -> list[Path]:
