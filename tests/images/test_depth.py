@@ -113,7 +113,7 @@ def test_what_the_user_says_counts_most() -> None:
     data = tiff(ramp(900), t281=4095)
     loaded = load_image(data, white=2000)
     assert loaded.white == 2000
-    assert loaded.notes == ("Values were scaled from 0..2000 to 8 bits, as it was given.",)
+    assert loaded.notes == ("Values were scaled from 0..2000 to 8 bits, as it was set.",)
     assert values(loaded).max() == round(900 * 255 / 2000)
 
 
