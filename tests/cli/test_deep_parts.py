@@ -52,7 +52,7 @@ def test_parts_are_judged_with_the_white_of_their_product(folder: Path) -> None:
     part = str(folder / "new" / "a-good.tif")
     said = run(folder, "inspect", part, "--product", "plate", "--method", "detect", "--white", "9", expect=2)
     assert "product set NAME --white VALUE" in said
-    assert "White" in run(folder, "product", "set", "plate", "--white", "3000")
+    assert "Set white: 3000." in run(folder, "product", "set", "plate", "--white", "3000")
     said = run(folder, "inspect", part, "--product", "plate", "--method", "detect", "--json", "-", "--quiet")
     assert json.loads(said)["image"]["white"] == 3000
 
