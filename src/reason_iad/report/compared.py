@@ -74,7 +74,7 @@ def compare(
     alt = f"Map over the inspected picture: where it differs from the good part{plural(inspection)}."
     weighed = evidence.fusion.heat if evidence.fusion else None
     maps = (weighed, evidence.anomaly_map) if evidence.anomaly_map else ()  # the first that is whole
-    heat = next(filter(None, (heat_picture(image.whole, one, alt, detail) for one in maps if one)), None)
+    heat = next(filter(None, (heat_picture(image.pixels, one, alt, detail) for one in maps if one)), None)
     return Comparison(part, good, note, heat, _map_note(inspection))
 
 

@@ -85,7 +85,7 @@ def _view(comparison: PartComparison, one: LoadedImage, other: LoadedImage) -> V
     size = (one.width, one.height)
     laid = other.pixels if comparison.outcome == "unjudged" else laid_as(other.pixels, comparison.motion, size)
     alt = "Map over picture A: where the two parts differ."
-    heat = None if comparison.heat is None else heat_picture(one.whole, comparison.heat, alt)
+    heat = None if comparison.heat is None else heat_picture(one.pixels, comparison.heat, alt)
     numbered = enumerate(comparison.differences, 1)
     return View(
         tone=TONES[comparison.outcome],
