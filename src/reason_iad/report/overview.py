@@ -254,7 +254,7 @@ def table(parts: Iterable[Part]) -> Iterator[str]:
 
 def _small(result: Inspection, picture: LoadedImage) -> bytes:
     """A small WebP of the part with its marked region."""
-    small = picture.pixels.copy()
+    small = picture.whole.copy()
     small.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     box = None if result.region is None else result.region.box
     if box is not None:
