@@ -55,6 +55,7 @@ from reason_iad.schema import (
     Versions,
     size_of,
 )
+from reason_iad.schema.names import name_key
 
 if TYPE_CHECKING:
     from reason_iad.expert.joint import Joint, ModelSays
@@ -263,8 +264,8 @@ class PartInspector:
         if typed is not None:
             read = Reading(typed.answer.text, typed.answer.probabilities.get(str(typed.answer.choice)))
         findings = with_types(findings, alike, read)
-        name = (findings[0].type or "").casefold()
-        kind = next((entry for entry in case.known.defects if entry.name.casefold() == name), None)
+        name = name_key(findings[0].type or "")
+        kind = next((entry for entry in case.known.defects if name_key(entry.name) == name), None)
         claims = (*type_claim(alike, read), *_measured(findings[0]))
         return Defect(kind, region, findings, claims, () if typed is None else (typed,), read)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,7 +181,7 @@ def label(text: str, what: str) -> str:
     Raises:
         ProductError: it is empty, too long, or cannot be printed.
     """
-    text = text.strip()
+    text = unicodedata.normalize("NFC", text.strip())
     if not text or not text.isprintable() or len(text) > LONGEST:
         raise ProductError(
             f"'{printable(text)[:LONGEST]}' cannot be the name of a {what}. Use at most {LONGEST} printable "

@@ -27,6 +27,7 @@ from reason_iad.report.pictures import FULL, Detail, Picture, Rectangle, picture
 from reason_iad.report.product import ADVICE, limits_of, nothing_is_known, rule_of, side_of, why_of
 from reason_iad.report.questions import QuestionView, question_views
 from reason_iad.schema import Entry, Inspection, RetrievedEntry
+from reason_iad.schema.names import name_key
 from reason_iad.schema.verdict import SHOWN, Verdict
 
 CLOSE_CALL = 0.1
@@ -294,7 +295,7 @@ def _matches(entry: Entry, inspection: Inspection) -> bool:
         entry.kind == "defect"
         and inspection.defect_type is not None
         and inspection.is_clear("type")
-        and entry.name.casefold() == inspection.defect_type.casefold()
+        and name_key(entry.name) == name_key(inspection.defect_type)
     )
 
 
