@@ -38,6 +38,7 @@ class Listing:
         self.counts: Counter[str] = Counter()
         self._failed: list[str] = []
         self._alone = False
+        self._itself = 0
         self._compared = self._asked = 0
         self._said: dict[str, str] = {}
         self._quiet, self._lines = quiet, lines
@@ -63,13 +64,15 @@ class Listing:
     def add(self, outcome: Outcome) -> None:
         """Show the outcome of one part."""
         from reason_iad.inspection.many import Failure
+        from reason_iad.schema.verdict import ALONE
 
         if isinstance(outcome, Failure):
             self.counts["failed"] += 1
             self._failed.append(outcome.image)
         else:
             self.counts[outcome.verdict] += 1
-            self._alone = self._alone or not outcome.good_parts_used
+            self._alone = self._alone or outcome.alone_in_words() == ALONE
+            self._itself += outcome.evidence.same_in_words() is not None
             self._note(outcome)
         if self._lines and not self._quiet:
             self._print(part_line(outcome))
@@ -116,6 +119,11 @@ class Listing:
             self.say(f"{photos}: {', '.join(self._failed[:NAMED])}{more}. {again}")
         if self._alone:
             self.say(NO_GOOD_PART)
+        if self._itself:
+            are = "1 part is" if self._itself == 1 else f"{self._itself} parts are"
+            self.say(
+                f"{are} among the good parts. No part is compared with itself where there is another good part."
+            )
         for name in ("model", "advice", "drift"):
             if name in self._said:
                 self.say(self._said[name])
@@ -134,7 +142,7 @@ def part_line(outcome: Outcome) -> str:
     """One part in one line; the verdict is its first word."""
     from reason_iad.cli.show import measured
     from reason_iad.inspection.many import Failure
-    from reason_iad.schema.verdict import SHOWN
+    from reason_iad.schema.verdict import ALONE, SHOWN
 
     if isinstance(outcome, Failure):
         return f"{click.style('FAILED', fg=_COLOURS['failed'], bold=True)}  {_failure(outcome)}"
@@ -142,7 +150,7 @@ def part_line(outcome: Outcome) -> str:
     found = ", ".join(filter(None, (outcome.in_words("type"), outcome.in_words("place"))))
     what = f"  {found}" if found else ""
     what = f"  {outcome.unjudged}" if outcome.unjudged else what
-    alone = "" if outcome.good_parts_used else "the model's opinion alone"
+    alone = {None: "", ALONE: "the model's opinion alone"}.get(outcome.alone_in_words(), "nothing was compared")
     sure = ", ".join(filter(None, (measured(outcome), alone)))
     return f"{verdict}  {outcome.image.name}{f'  ({sure})' if sure else ''}{what}"
 

@@ -8,13 +8,14 @@ and no file is decoded again to choose among them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reason_iad.errors import ImageError
 from reason_iad.expert.cache import Recent
+from reason_iad.expert.copies import Same, same_picture
 from reason_iad.images import LoadedImage, load_image
 from reason_iad.schema import InputImage
 
@@ -35,6 +36,8 @@ class GoodParts:
         images: all that were given, in order.
         alike: for each one that was chosen from many, the numbers of the others that look most like it.
         sources: what was given; empty if nothing had to be chosen.
+        same: numbers of those that are the inspected picture itself, and in what. One that is the same file is
+            never used; another file with the same pixels is used only if there is nothing else.
     """
 
     pictures: tuple[LoadedImage, ...]
@@ -42,6 +45,12 @@ class GoodParts:
     images: tuple[InputImage, ...]
     alike: tuple[tuple[int, ...], ...] = ()
     sources: tuple[Any, ...] = field(default=(), repr=False)
+    same: Mapping[int, Same] = field(default_factory=dict)
+
+    @property
+    def only_itself(self) -> bool:
+        """Whether every good part that was given is the file of the inspected picture."""
+        return bool(self.images) and not self.pictures
 
     def peers(self, sha256: str) -> tuple[str, Callable[[], list[LoadedImage]]]:
         """A key for the good parts that look most like one that is used, and how to load them."""
@@ -70,7 +79,7 @@ class Chooser:
     kept: Recent[tuple[InputImage, Layout]]
 
     def choose(self, image: LoadedImage, references: Iterable[Any]) -> GoodParts:
-        """The references to use for an image: no copies, and not the image itself if there are others.
+        """The references to use for an image: no copies, and not the image itself.
 
         Raises:
             ImageError: one cannot be used.
@@ -79,8 +88,10 @@ class Chooser:
         if self.layout is None or len(sources) <= self.most:
             loaded = [_loaded(source) for source in sources]
             images = [described(each) for each in loaded]
-            numbers = _distinct(images, image)[: self.most]
-            return GoodParts(tuple(loaded[at] for at in numbers), tuple(numbers), tuple(images))
+            kinds = ((at, same_picture(each, image)) for at, each in enumerate(loaded))
+            same = {at: kind for at, kind in kinds if kind is not None}
+            numbers = _usable(_distinct(images), same)[: self.most]
+            return GoodParts(tuple(loaded[at] for at in numbers), tuple(numbers), tuple(images), same=same)
         for _ in range(ATTEMPTS):
             found = self._chosen(image, sources, self.layout)
             if found is not None:
@@ -95,15 +106,23 @@ class Chooser:
 
         seen = [self._seen(source, layout, len(sources)) for source in sources]
         images = tuple(known for known, _ in seen)
-        apart = _distinct(images, image)
-        order = nearest(layout(image), [seen[at][1] for at in apart], self.most)
-        numbers = tuple(apart[at] for at in order)
-        pictures = tuple(_loaded(sources[at]) for at in numbers)
-        if any(picture.sha256 != images[at].sha256 for at, picture in zip(numbers, pictures, strict=True)):
-            self.kept.clear()
-            return None
+        same: dict[int, Same] = {at: "file" for at, each in enumerate(images) if each.sha256 == image.sha256}
+        given = _distinct(images)
+        while True:  # what has the same pixels looks most alike, so it is found among those that are chosen
+            apart = _usable(given, same)
+            order = nearest(layout(image), [seen[at][1] for at in apart], self.most) if apart else []
+            numbers = tuple(apart[at] for at in order)
+            pictures = tuple(_loaded(sources[at]) for at in numbers)
+            if any(picture.sha256 != images[at].sha256 for at, picture in zip(numbers, pictures, strict=True)):
+                self.kept.clear()
+                return None
+            kinds = ((at, same_picture(picture, image)) for at, picture in zip(numbers, pictures, strict=True))
+            found = {at: kind for at, kind in kinds if kind is not None and at not in same}
+            same |= found
+            if not found:
+                break
         alike = tuple(self._alike(at, apart, seen) for at in numbers)
-        return GoodParts(pictures, numbers, images, alike, tuple(sources))
+        return GoodParts(pictures, numbers, images, alike, tuple(sources), same)
 
     def _alike(self, one: int, apart: Sequence[int], seen: Sequence[tuple[InputImage, Layout]]) -> tuple[int, ...]:
         """The others that look most like one of them: what it would be compared with, were it inspected."""
@@ -141,8 +160,12 @@ def _loaded(source: Any) -> LoadedImage:
     return source if isinstance(source, LoadedImage) else load_image(source)
 
 
-def _distinct(images: Sequence[InputImage], image: LoadedImage) -> list[int]:
-    """Numbers of the first of each, without the inspected image unless there is nothing else."""
-    first = {each.sha256: at for at, each in reversed([*enumerate(images)])}
-    others = sorted(at for sha256, at in first.items() if sha256 != image.sha256)
-    return others or sorted(first.values())
+def _distinct(images: Sequence[InputImage]) -> list[int]:
+    """Numbers of the first of each, in order."""
+    return sorted({each.sha256: at for at, each in reversed([*enumerate(images)])}.values())
+
+
+def _usable(numbers: Sequence[int], same: Mapping[int, Same]) -> list[int]:
+    """Those to compare with: none that is the inspected picture, or, if all are, other files of it."""
+    others = [at for at in numbers if at not in same]
+    return others or [at for at in numbers if same[at] == "pixels"]

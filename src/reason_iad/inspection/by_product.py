@@ -56,6 +56,7 @@ from reason_iad.schema import (
     size_of,
 )
 from reason_iad.schema.names import name_key
+from reason_iad.schema.verdict import SAME
 
 if TYPE_CHECKING:
     from reason_iad.expert.joint import Joint, ModelSays
@@ -160,7 +161,7 @@ class PartInspector:
         with clock.phase("compare"):
             judgement = self._judged(loaded)
         drift = None
-        if self._watch is not None and judgement.verdict != "unjudged":
+        if self._watch is not None and judgement.verdict != "unjudged" and judgement.left_out is None:
             drift = self._watch(loaded.sha256, judgement.seen.score)
         result = self._inspected(loaded, judgement, category, question, clock)
         return result if drift is None else with_product(result, drift=drift)
@@ -179,10 +180,10 @@ class PartInspector:
     def _judged(self, image: LoadedImage) -> Judgement:
         """What the comparison says; where a model has a say, by the limits of the cascade."""
         judgement = judge(self._kind, image)
-        if self._joint is None or judgement.verdict == "unjudged":
+        if self._joint is None or judgement.verdict == "unjudged" or judgement.nothing_compared:
             return judgement
         verdict = self._joint.cascade.certain(judgement.seen.score)
-        return judgement if verdict is None else judged_as(self._kind, judgement, verdict, image)
+        return judgement if verdict is None else judged_as(judgement, verdict, image)
 
     def _inspected(
         self,
@@ -194,14 +195,15 @@ class PartInspector:
     ) -> Inspection:
         """The result; the model is asked where it has a say, and where there is something to explain."""
         asked = judgement.verdict in ("defect", "review") or self._always or question is not None
-        if judgement.verdict == "unjudged" or not (asked or self._doubtful(judgement)) or self._open is None:
+        compared = judgement.verdict != "unjudged" and not judgement.nothing_compared
+        if self._open is None or not compared or not (asked or self._doubtful(judgement)):
             return self._alone(image, judgement, clock)
         extra = Question("question", question) if isinstance(question, str) else question
         known_by, text = category or self._category, extra.text if extra else ""
         case = self._case(image, judgement, known_by, text, clock, ())
         told = self._told(case, judgement, extra)
         if told.ruling is not None:
-            judgement = judged_as(self._kind, judgement, told.ruling.verdict, image)
+            judgement = judged_as(judgement, told.ruling.verdict, image)
         return self._explained(image, judgement, told, clock)
 
     def _doubtful(self, judgement: Judgement) -> bool:
@@ -227,10 +229,10 @@ class PartInspector:
     ) -> Case:
         """Everything there is about a picture before the model is asked."""
         setup = self._model().setup
-        good = self._most_alike(judgement, setup.config.max_references, without)
+        good = self._most_alike(judgement, setup.config.max_references, {*without, image.sha256})
         subject = load_subject(setup, image, good, clock)
         known = look_up(setup, image, category or self._name_in(setup.knowledge), text, clock)
-        difference = anomaly_map(self._kind, judgement.seen)
+        difference = anomaly_map(judgement.kind, judgement.seen)
         scene = set_scene(setup, subject, known, difference, clock)
         return Case(setup, subject, known, difference, scene, closer_looks(subject, scene, difference), clock)
 
@@ -241,7 +243,7 @@ class PartInspector:
         whether: tuple[Decision, ...] = ()
         if doubtful and self._joint is not None:
             ruling = rule(self._joint, judgement.seen.score, case)
-            judgement = judged_as(self._kind, judgement, ruling.verdict, case.subject.image)
+            judgement = judged_as(judgement, ruling.verdict, case.subject.image)
             whether = (ruling.decision,)
         elif self._always or judgement.verdict == "review":
             whether = (ask(case, detection_question()),)
@@ -335,12 +337,14 @@ class PartInspector:
         findings: tuple[Finding, ...],
     ) -> Inspection:
         reason, verdict = judgement.seen.likeness.reason, judgement.verdict
+        unknown = judgement.nothing_compared
         return Inspection(
             image=described(image),
             verdict=verdict,
-            probability=probability_of(self._kind, judgement.seen.score),
+            probability=THRESHOLD if unknown else probability_of(self._kind, judgement.seen.score),
             threshold=THRESHOLD,
-            unjudged=None if reason is None else TEXTS[reason],
+            unjudged=None if reason is None or verdict != "unjudged" else TEXTS[reason],
+            caution=SAME if unknown else None,
             method=ALONE if self._open is None else self._config.method,
             seed=self._config.seed,
             region=region_of(findings),
@@ -352,10 +356,10 @@ class PartInspector:
 
     def _product(self, judgement: Judgement) -> ProductEvidence:
         advice = None if self._open is None else self._advice
-        return with_joint(evidence_of(self._kind, judgement), self._joint, advice)
+        return with_joint(evidence_of(judgement), self._joint, advice)
 
     def _map(self, judgement: Judgement) -> MapEvidence:
-        difference = anomaly_map(self._kind, judgement.seen)
+        difference = anomaly_map(judgement.kind, judgement.seen)
         return MapEvidence(
             **as_heat(difference.values, digits=4).model_dump(),
             gate_passed=difference.gate_passed,

@@ -27,12 +27,12 @@ from reason_iad.inspection.given import check_given, config_of
 from reason_iad.inspection.intents import advice, of_person
 from reason_iad.inspection.lookup import look_up
 from reason_iad.inspection.questions import Question, detection_question, further_question, parse_options
-from reason_iad.inspection.saying import ADVICE
+from reason_iad.inspection.saying import ADVICE, OTHER_GOOD_PART
 from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.setup import make_setup
 from reason_iad.inspection.subject import Subject, compare, load_subject, unlike
 from reason_iad.schema import CategoryEvidence, Evidence, Inspection, Reply, Versions
-from reason_iad.schema.verdict import ALONE, OperatingPoint, Verdict
+from reason_iad.schema.verdict import ALONE, SAME, OperatingPoint, Verdict
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
@@ -195,9 +195,11 @@ class Inspector:
         # Before the first question: what is there to see, and what is known?
         subject = load_subject(setup, image, as_pictures(references), clock)
         known = look_up(setup, subject.image, category, extra.text if extra else "", clock)
+        if subject.good.only_itself:
+            return self._unasked(subject, known.category, "review", SAME, clock)
         reason = unlike(setup, subject, clock)
         if reason is not None:
-            return self._unjudged(subject, known.category, reason, clock)
+            return self._unasked(subject, known.category, "unjudged", reason, clock)
         difference = compare(setup, subject, clock)
         scene = set_scene(setup, subject, known, difference, clock)
         closer = closer_looks(subject, scene, difference)
@@ -248,25 +250,28 @@ class Inspector:
             seed=self.config.seed,
             answer=decision.answer,
             weighed=decision.weighed,
-            advice=advice(asked) if asked.intent is None and case.difference is not None else None,
+            advice=_advice(asked, case),
             evidence=gather(case, (decision,)),
             timings_ms=case.clock.read(),
             versions=self.versions(),
         )
 
-    def _unjudged(self, subject: Subject, category: CategoryEvidence, reason: str, clock: Clock) -> Inspection:
-        """The result for a picture that shows something else than the good parts do. No model was asked."""
+    def _unasked(
+        self, subject: Subject, category: CategoryEvidence, verdict: Verdict, reason: str, clock: Clock
+    ) -> Inspection:
+        """The result where nothing can be compared. No model was asked."""
         threshold = self.config.threshold if self._point is None else self._point.threshold
         return Inspection(
             image=described(subject.image),
-            verdict="unjudged",
+            verdict=verdict,
             probability=threshold,
             threshold=threshold,
             operating_point=self._point,
             method=self.config.method,
             seed=self.config.seed,
-            unjudged=reason,
-            explanation=f"{reason} {ADVICE}",
+            unjudged=reason if verdict == "unjudged" else None,
+            caution=SAME if verdict == "review" else None,
+            explanation=f"{reason} {ADVICE if verdict == 'unjudged' else OTHER_GOOD_PART}",
             evidence=Evidence(category=category, references=references_of(subject)),
             timings_ms=clock.read(),
             versions=self.versions(),
@@ -326,3 +331,10 @@ class Inspector:
             knowledge_sha256=self._setup.knowledge_sha256,
             config_sha256=self.config.sha256(),
         )
+
+
+def _advice(asked: Question, case: Case) -> str | None:
+    """What to know of the good parts that were given; None where there is nothing to say."""
+    if case.subject.good.only_itself:
+        return f"{SAME} {OTHER_GOOD_PART}"
+    return advice(asked) if asked.intent is None and case.difference is not None else None

@@ -36,7 +36,7 @@ def check_name(name: str) -> str:
 
 
 def _is_spelled_well(name: str) -> bool:
-    """Whether a name has letters, digits, marks on them, '-', '_' and '.' only, and begins with one of the first."""
+    """Whether a name has letters, digits, marks on them, '-', '_' and '.' only, and begins as a word does."""
     return name[:1].isalnum() and all(is_word(character) or character in "_.-" for character in name)
 
 
