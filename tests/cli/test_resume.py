@@ -123,7 +123,7 @@ def test_lines_of_other_images_stay(run: Run, parts: Path, out: Path, make_image
         (["--model", "fake"], "model nano instead of fake"),
         (["--knowledge", "."], "other knowledge"),
         (["--category", "plate"], "another category"),
-        (["--question", "Why?"], "another question"),
+        (["--question", "Is it wet?"], "another question"),
         (["--reference", "{parts}/0.png"], "other references"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, EXIT_UNJUDGED, fail
-from reason_iad.cli.checks import note_unknown_category
+from reason_iad.cli.checks import check_question, note_unknown_category
 from reason_iad.cli.delivery import deliveries, normal_path
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import INPUT, MODEL, OUTPUT, VERDICT, option
@@ -165,6 +165,7 @@ def inspect(
         chosen=chosen,
     )  # fmt: skip
     check_choice(chosen, engine, job.references)
+    check_question(engine, question)
     check_outputs(job, (*job.references, *promised.files), sinks)
     check_export(export, parts)
     if promised:

@@ -31,6 +31,7 @@ from reason_iad.expert.judging import (
 )
 from reason_iad.expert.normality.likeness import TEXTS
 from reason_iad.images import Picture, load_image
+from reason_iad.inspection.answerable import answerable
 from reason_iad.inspection.by_example import Reading, said_of_type, type_claim, with_types
 from reason_iad.inspection.clock import Clock
 from reason_iad.inspection.deciding import Case, ask, decide
@@ -39,7 +40,7 @@ from reason_iad.inspection.explaining import explain
 from reason_iad.inspection.findings import Defect
 from reason_iad.inspection.jointly import Ruling, Watch, ask_whether, rule, with_joint, with_product
 from reason_iad.inspection.lookup import look_up
-from reason_iad.inspection.questions import Question, detection_question, type_question
+from reason_iad.inspection.questions import Question, detection_question, further_question, type_question
 from reason_iad.inspection.saying import explanation_alone
 from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.subject import load_subject
@@ -198,7 +199,8 @@ class PartInspector:
         compared = judgement.verdict != "unjudged" and not judgement.nothing_compared
         if self._open is None or not compared or not (asked or self._doubtful(judgement)):
             return self._alone(image, judgement, clock)
-        extra = Question("question", question) if isinstance(question, str) else question
+        extra = further_question(question)
+        extra = None if extra is None else answerable(extra, self._model().backbone)
         known_by, text = category or self._category, extra.text if extra else ""
         case = self._case(image, judgement, known_by, text, clock, ())
         told = self._told(case, judgement, extra)

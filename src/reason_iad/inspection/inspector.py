@@ -17,6 +17,7 @@ from reason_iad.backbones.chat_use import TIMEOUT, check_abilities, check_use, i
 from reason_iad.config import InspectorConfig
 from reason_iad.expert.good_parts import described
 from reason_iad.images import Picture, as_pictures
+from reason_iad.inspection.answerable import answerable
 from reason_iad.inspection.clock import Clock
 from reason_iad.inspection.deciding import Case, ask, decide
 from reason_iad.inspection.evidence import gather, references_of
@@ -24,7 +25,7 @@ from reason_iad.inspection.explaining import explain
 from reason_iad.inspection.findings import find_defect
 from reason_iad.inspection.galleries import open_gallery
 from reason_iad.inspection.given import check_given, config_of
-from reason_iad.inspection.intents import advice, of_person
+from reason_iad.inspection.intents import advice
 from reason_iad.inspection.lookup import look_up
 from reason_iad.inspection.questions import Question, detection_question, further_question, parse_options
 from reason_iad.inspection.saying import ADVICE, OTHER_GOOD_PART
@@ -189,8 +190,10 @@ class Inspector:
             ImageError: an image cannot be used.
             KnowledgeError: the category is unknown.
             PromptError: the prompt does not fit the model's window, or the question is none.
+            ModelError: the further question is a free one, and the model cannot write.
         """
         extra = further_question(question)
+        extra = None if extra is None else answerable(extra, self._setup.model)
         setup, clock = self._setup, Clock()
         # Before the first question: what is there to see, and what is known?
         subject = load_subject(setup, image, as_pictures(references), clock)
@@ -230,13 +233,15 @@ class Inspector:
         Args:
             image: as in `inspect`.
             question: the question.
-            options: answers to choose from, 'A) yes' or 'yes'; none: the answer is generated text.
+            options: answers to choose from, 'A) yes' or 'yes'. Without any, a question that asks for yes or no is
+                answered with one of them, and another one with generated text.
             references, category: as in `inspect`.
 
         Raises:
             ImageError, KnowledgeError, PromptError: as in `inspect`.
+            ModelError: it is a free question, and the model cannot write.
         """
-        asked = of_person(Question("question", question, parse_options(options)))
+        asked = answerable(Question("question", question, parse_options(options)), self._setup.model)
         setup, clock = self._setup, Clock()
         subject = load_subject(setup, image, as_pictures(references), clock)
         known = look_up(setup, subject.image, category, question, clock)
@@ -248,7 +253,7 @@ class Inspector:
             image=described(case.subject.image),
             method=self.config.method,
             seed=self.config.seed,
-            answer=decision.answer,
+            answer=decision.answer.model_copy(update={"question": question}),
             weighed=decision.weighed,
             advice=_advice(asked, case),
             evidence=gather(case, (decision,)),
