@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,10 +33,11 @@ from reason_iad.cli.part_kind import (
     product_of,
     product_options,
     stored_pictures,
+    with_knowledge,
 )
 from reason_iad.cli.promises import Promised, promise_options
 from reason_iad.cli.values import ManyValues
-from reason_iad.errors import ConfigError
+from reason_iad.errors import ConfigError, KnowledgeError
 
 if TYPE_CHECKING:
     from reason_iad.cli.delivery import Delivery
@@ -223,6 +224,23 @@ def _conditions(engine: Engine, job: Job, product: str | None = None) -> Conditi
     )
 
 
+def _all_conditions(engine: Engine, job: Job) -> Conditions:
+    """What is known of results without a model, for a log to which none will be added that could tell."""
+    from reason_iad.inspection.conditions import Conditions
+    from reason_iad.knowledge import open_knowledge, resolve_category
+
+    store = open_knowledge(with_knowledge(engine, job.chosen.product).knowledge if job.chosen else engine.knowledge)
+    category = None if job.chosen else job.category
+    if category is not None:
+        with suppress(KnowledgeError):  # a category without knowledge has the name that it was given
+            category = resolve_category(store, category)
+    return Conditions(
+        knowledge=None if engine.detect else store.sha256(),
+        category=category,
+        dtype=None if engine.dtype == "auto" else engine.dtype,
+    )
+
+
 def _admit(job: Job, result: Inspection) -> None:
     """Make sure that parts that set the threshold were inspected as this part was.
 
@@ -276,6 +294,8 @@ def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> 
     pending = [path for path in job.paths if not verdicts.get(path)]
     listing = Listing(quiet=job.quiet, lines=job.json is None)
     listing.counts.update(verdict for verdict in verdicts.values() if verdict)
+    if log and job.resume and not pending:
+        log.require(_all_conditions(engine, job))
     if done := len(job.paths) - len(pending):
         listing.say(f"The results of {done} of {len(job.paths)} images are already in '{job.json}'.")
     with deliveries(job.root, job.report, job.export, job.formats) as delivery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reason_iad.errors import ModelError
@@ -9,7 +10,9 @@ from reason_iad.inspection.intents import closed, of_person, with_places
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone, ChatModel
+    from reason_iad.inspection.deciding import Case, Decision
     from reason_iad.inspection.questions import Question
+    from reason_iad.schema import Answer
 
 
 def answerable(question: Question, model: Backbone | ChatModel) -> Question:
@@ -46,3 +49,20 @@ def _answerable(question: Question, name: str, *, writes: bool) -> Question:
                 "use a larger model (--model)."
             )
     return asked if asked.intent is not None else of_person(asked)
+
+
+def ask_further(case: Case, question: Question) -> Decision:
+    """Ask what a person asks beside the inspection; the answer repeats the question as it was asked."""
+    from reason_iad.inspection.deciding import ask
+
+    return as_asked(ask(case, question), question.said or question.text)
+
+
+def as_asked(decision: Decision, text: str) -> Decision:
+    """The same answers under the question as it was asked; where the answer was described, that stays."""
+    looks = tuple(each if each.described else _under(each, text) for each in decision.looks)
+    return replace(decision, answer=_under(decision.answer, text), looks=looks)
+
+
+def _under(answer: Answer, text: str) -> Answer:
+    return answer.model_copy(update={"question": text})

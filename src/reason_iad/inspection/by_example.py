@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from reason_iad.schema import Claim
+from reason_iad.schema import Claim, size_of
 from reason_iad.schema.names import name_key
 
 if TYPE_CHECKING:
@@ -53,6 +53,14 @@ def type_claim(alike: Sequence[Resemblance], read: Reading | None) -> tuple[Clai
     if read is not None:
         return (Claim(fact="type", names=(read.type,), probability=read.probability),)
     return ()
+
+
+def measured_claims(finding: Finding) -> tuple[Claim, ...]:
+    """What can be claimed of where the clearest place is, and how large."""
+    return (
+        Claim(fact="place", names=(finding.place,), probability=None),
+        Claim(fact="size", names=(size_of(finding.share),), probability=None),
+    )
 
 
 def said_of_type(example: ExampleEvidence | None, read: str | None) -> str:

@@ -31,8 +31,8 @@ from reason_iad.expert.judging import (
 )
 from reason_iad.expert.normality.likeness import TEXTS
 from reason_iad.images import Picture, load_image
-from reason_iad.inspection.answerable import answerable
-from reason_iad.inspection.by_example import Reading, said_of_type, type_claim, with_types
+from reason_iad.inspection.answerable import answerable, ask_further
+from reason_iad.inspection.by_example import Reading, measured_claims, said_of_type, type_claim, with_types
 from reason_iad.inspection.clock import Clock
 from reason_iad.inspection.deciding import Case, ask, decide
 from reason_iad.inspection.evidence import gather
@@ -46,7 +46,6 @@ from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.subject import load_subject
 from reason_iad.schema import (
     CategoryEvidence,
-    Claim,
     Evidence,
     Finding,
     Inspection,
@@ -54,7 +53,6 @@ from reason_iad.schema import (
     ModelVersion,
     ProductEvidence,
     Versions,
-    size_of,
 )
 from reason_iad.schema.names import name_key
 from reason_iad.schema.verdict import SAME
@@ -105,6 +103,10 @@ class PartInspector:
         advice: why it does, for results; None where there is nothing to say.
         watch: told of every part that can be judged.
     """
+
+    __slots__ = (
+        "_advice", "_always", "_category", "_config", "_joint", "_kind", "_lock", "_open", "_opened", "_watch",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -251,7 +253,7 @@ class PartInspector:
             whether = (ask(case, detection_question()),)
         defect = self._defect(case, judgement)
         explanation = explain(case, judgement.verdict, defect)
-        further = () if extra is None else (ask(case, extra),)
+        further = () if extra is None else (ask_further(case, extra),)
         found = () if defect is None else defect.decisions
         decisions = (*whether, *found, explanation.decision, *further)
         return Told(case, decisions, defect, explanation.text, ruling)
@@ -270,7 +272,7 @@ class PartInspector:
         findings = with_types(findings, alike, read)
         name = name_key(findings[0].type or "")
         kind = next((entry for entry in case.known.defects if name_key(entry.name) == name), None)
-        claims = (*type_claim(alike, read), *_measured(findings[0]))
+        claims = (*type_claim(alike, read), *measured_claims(findings[0]))
         return Defect(kind, region, findings, claims, () if typed is None else (typed,), read)
 
     def _most_alike(self, judgement: Judgement, most: int, without: Collection[str] = ()) -> list[Path]:
@@ -300,7 +302,7 @@ class PartInspector:
             anomaly_map=self._map(judgement),
             product=product,
         )
-        claims = None if not findings else (*type_claim(alike, None), *_measured(findings[0]))
+        claims = None if not findings else (*type_claim(alike, None), *measured_claims(findings[0]))
         text = explanation_alone(self._kind, judgement, findings)
         text = " ".join(filter(None, (text, said_of_type(product.example, None))))
         return self._result(image, judgement, evidence, clock, findings).model_copy(
@@ -338,8 +340,7 @@ class PartInspector:
         clock: Clock,
         findings: tuple[Finding, ...],
     ) -> Inspection:
-        reason, verdict = judgement.seen.likeness.reason, judgement.verdict
-        unknown = judgement.nothing_compared
+        reason, verdict, unknown = judgement.seen.likeness.reason, judgement.verdict, judgement.nothing_compared
         return Inspection(
             image=described(image),
             verdict=verdict,
@@ -382,14 +383,6 @@ class PartInspector:
             knowledge_sha256=knowledge,
             config_sha256=self._config.sha256(),
         )
-
-
-def _measured(finding: Finding) -> tuple[Claim, ...]:
-    """What can be claimed of where the clearest place is, and how large."""
-    return (
-        Claim(fact="place", names=(finding.place,), probability=None),
-        Claim(fact="size", names=(size_of(finding.share),), probability=None),
-    )
 
 
 def _type_of(findings: tuple[Finding, ...]) -> str | None:

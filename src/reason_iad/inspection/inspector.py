@@ -17,9 +17,9 @@ from reason_iad.backbones.chat_use import TIMEOUT, check_abilities, check_use, i
 from reason_iad.config import InspectorConfig
 from reason_iad.expert.good_parts import described
 from reason_iad.images import Picture, as_pictures
-from reason_iad.inspection.answerable import answerable
+from reason_iad.inspection.answerable import answerable, as_asked, ask_further
 from reason_iad.inspection.clock import Clock
-from reason_iad.inspection.deciding import Case, ask, decide
+from reason_iad.inspection.deciding import Case, decide
 from reason_iad.inspection.evidence import gather, references_of
 from reason_iad.inspection.explaining import explain
 from reason_iad.inspection.findings import find_defect
@@ -212,7 +212,7 @@ class Inspector:
         verdict = self._verdict(whether.answer.probabilities["A"])
         defect = None if verdict == "pass" else find_defect(case)
         explanation = explain(case, verdict, defect)
-        further = () if extra is None else (ask(case, extra),)
+        further = () if extra is None else (ask_further(case, extra),)
         return self._inspection(case, verdict, whether, defect, explanation, further)
 
     def ask(
@@ -248,12 +248,12 @@ class Inspector:
         difference = compare(setup, subject, clock)
         scene = set_scene(setup, subject, known, difference, clock)
         case = Case(setup, subject, known, difference, scene, closer_looks(subject, scene, difference), clock)
-        decision = decide(case, asked)
+        decision = as_asked(decide(case, asked), question)
         return Reply(
             image=described(case.subject.image),
             method=self.config.method,
             seed=self.config.seed,
-            answer=decision.answer.model_copy(update={"question": question}),
+            answer=decision.answer,
             weighed=decision.weighed,
             advice=_advice(asked, case),
             evidence=gather(case, (decision,)),

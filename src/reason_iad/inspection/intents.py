@@ -180,7 +180,8 @@ def closed(question: Question) -> Question:
     elsewhere = _WHETHER_ELSEWHERE.fullmatch(words)
     if elsewhere or _PLAIN_WHETHER.fullmatch(words):
         text = _SUGGESTED[-1][1] if elsewhere else question.text
-        return replace(question, text=text, options=YES_OR_NO, intent=Intent("whether", yes="A"))
+        said = question.text if elsewhere else ""
+        return replace(question, text=text, options=YES_OR_NO, intent=Intent("whether", yes="A"), said=said)
     if _YES_OR_NO.fullmatch(words) and not _ALTERNATIVES.search(words):
         return replace(question, options=YES_OR_NO)
     return question

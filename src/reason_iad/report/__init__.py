@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reason_iad.errors import ImageError
 from reason_iad.files import write_atomic
-from reason_iad.images import Picture, as_pictures, load_image
+from reason_iad.images import LoadedImage, Picture, as_pictures, load_image
 from reason_iad.schema import Inspection
 
 __all__ = ["render_report", "save_report"]
@@ -67,6 +67,7 @@ def render_report(
             f"'{picture.name}' has {picture.width}x{picture.height} pixels, but the image inspected had "
             f"{inspection.image.width}x{inspection.image.height}; give the inspected image to the report."
         )
+    _check_same(inspection, picture)
     detail = FULL if not compact else PLAIN if inspection.verdict == "pass" else COMPACT
     named, recorded = wanted(inspection), inspection.evidence.references
     given = as_pictures(references) if detail.evidence else ()
@@ -77,3 +78,13 @@ def render_report(
     good = [each for each in loaded if each.sha256 not in beside]
     view = build_view(inspection, picture, good, detail, [each for each in loaded if each.sha256 in named])
     return environment().get_template("template.html.j2").render(view=view, inspection=inspection)
+
+
+def _check_same(inspection: Inspection, picture: LoadedImage) -> None:
+    """Refuse another picture than the one that was inspected, by the hash of its file or of its pixels."""
+    was, here = inspection.image, (picture.sha256, load_image(picture.pixels).sha256)
+    if was.sha256 not in here:
+        raise ImageError(
+            f"'{picture.name}' is not the picture that was inspected: its hash begins with {here[0][:12]}, and "
+            f"that of '{was.name}' with {was.sha256[:12]}. Give the inspected picture, as the same file if it was one."
+        )
