@@ -132,3 +132,8 @@ def test_what_was_added_counts_at_the_next_inspection(folder: Path) -> None:
         assert "with 21 good images" in other
     finally:
         run(folder, "product", "undo", "plate")
+
+
+def test_a_category_without_knowledge_is_refused_before_the_first_part(folder: Path) -> None:
+    words = ("inspect", str(folder / "new"), "--product", "plate", "--category", "nonsense")
+    assert "The category 'nonsense' is not known" in run(folder, *words, expect=2)

@@ -57,15 +57,23 @@ def check_device(device: str) -> str:
     return device
 
 
-def note_unknown_category(category: str | None, method: str, knowledge: Path | None) -> None:
+def note_unknown_category(
+    category: str | None, method: str, knowledge: Path | None, *, required: bool = False
+) -> None:
     """Say that the knowledge has nothing on a category, where the method goes on without it.
 
     A method that shows knowledge to the model refuses such a category.
 
+    Args:
+        category: as it was given; None: there is none.
+        method: name of the method.
+        knowledge: where knowledge is; None: what comes with the package.
+        required: refuse it here already, because the model may be asked late.
+
     Raises:
-        KnowledgeError: the knowledge cannot be opened.
+        KnowledgeError: the knowledge cannot be opened, or the category is required and unknown.
     """
-    if category is None or PRESETS[method].knowledge:
+    if category is None or (PRESETS[method].knowledge and not required):
         return
     from reason_iad.knowledge import open_knowledge, resolve_category
 
@@ -73,6 +81,8 @@ def note_unknown_category(category: str | None, method: str, knowledge: Path | N
     try:
         resolve_category(store, category)
     except KnowledgeError as error:
+        if PRESETS[method].knowledge:
+            raise
         click.echo(f"Note: {error} Nothing is known about the defects of this product.", err=True)
 
 

@@ -25,7 +25,7 @@ from reason_iad.cli.options import (
     formats_option,
     reference_option,
 )
-from reason_iad.cli.outputs import STDOUT, check_export, check_outputs, chosen_formats
+from reason_iad.cli.outputs import STDOUT, check_export, check_outputs, chosen_formats, report_file
 from reason_iad.cli.part_kind import (
     ChosenProduct,
     check_choice,
@@ -82,8 +82,8 @@ _CODES = {
     "--report",
     type=click.Path(path_type=Path),
     metavar="OUT.html",
-    help="Write a report that any browser shows. For several parts, give the name of a folder: it gets a report of "
-    "each, an overview (index.html) and a table (results.csv).",
+    help="Write a report that any browser shows, to this file or into this folder. For several parts, give the "
+    "name of a folder: it gets a report of each, an overview (index.html) and a table (results.csv).",
 )
 @option(
     OUTPUT,
@@ -159,7 +159,7 @@ def inspect(
         single=single,
         lines=not single or resume or (json is not None and json.suffix == ".jsonl"),
         json=json,
-        report=report,
+        report=report_file(report, paths[0]) if single else report,
         root=Path(os.path.commonpath([normal_path(path).parent for path in paths])),
         resume=resume, overwrite=overwrite, quiet=quiet, jobs=jobs,
         export=export, formats=chosen_formats(export, formats),
@@ -173,7 +173,8 @@ def inspect(
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
         load_image(image)
-    note_unknown_category(category, engine.config.method, engine.knowledge)
+    known = with_knowledge(engine, chosen.product).knowledge if chosen else engine.knowledge
+    note_unknown_category(category, engine.config.method, known, required=chosen is not None and not engine.detect)
     with open_sinks(sinks) as send:
         code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
     click.get_current_context().exit(code)
@@ -310,7 +311,8 @@ def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> 
         if log:
             log.close()
         delivery.finish()
-    listing.sum_up(job.json if log else None, job.report, job.export)
+        others = 0 if delivery.overview is None else delivery.overview.others()
+    listing.sum_up(job.json if log else None, job.report, job.export, others=others)
     return next((code for kind, code in _CODES.items() if listing.counts[kind]), 0)
 
 

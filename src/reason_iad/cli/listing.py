@@ -101,13 +101,16 @@ class Listing:
         else:
             click.echo(line)
 
-    def sum_up(self, log: Path | None, reports: Path | None, exports: Path | None = None) -> None:
+    def sum_up(
+        self, log: Path | None, reports: Path | None, exports: Path | None = None, *, others: int = 0
+    ) -> None:
         """Say how many parts pass, which failed, and where results are.
 
         Args:
             log: the file of results; None if there is none.
             reports: the folder of reports; None if there is none.
             exports: the folder of exports; None if there is none.
+            others: reports of earlier runs in the folder of reports.
         """
         number = self.counts.total()
         self.say(f"{number} {'image' if number == 1 else 'images'}: {', '.join(_counted(self.counts))}")
@@ -129,6 +132,9 @@ class Listing:
                 self.say(self._said[name])
         if reports is not None:
             self.say(f"Reports: {reports}\nOverview: {reports / 'index.html'}")
+            if others:
+                are = "1 report of an earlier run is" if others == 1 else f"{others} reports of earlier runs are"
+                self.say(f"{are} in that folder, too. The overview does not list them.")
         if exports is not None:
             self.say(f"Exports: {exports}")
 

@@ -86,5 +86,5 @@ def _check_same(inspection: Inspection, picture: LoadedImage) -> None:
     if was.sha256 not in here:
         raise ImageError(
             f"'{picture.name}' is not the picture that was inspected: its hash begins with {here[0][:12]}, and "
-            f"that of '{was.name}' with {was.sha256[:12]}. Give the inspected picture, as the same file if it was one."
+            f"that of '{was.name}' with {was.sha256[:12]}. Give the inspected picture, as the same file."
         )
