@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from reason_iad.expert.normality.likeness import TEXTS
+from reason_iad.schema.verdict import SAME
 
 if TYPE_CHECKING:
     from reason_iad.expert.judging import Judgement
@@ -14,10 +15,14 @@ if TYPE_CHECKING:
 
 ADVICE = "Take another picture, or look at the part yourself."
 """What to do where a picture cannot be judged."""
+OTHER_GOOD_PART = "Give a picture of another good part, or look at the part yourself."
+"""What to do where the only good part is the inspected picture itself."""
 
 
 def explanation_alone(kind: PartKind, judgement: Judgement, findings: tuple[Finding, ...]) -> str:
     """Why the verdict is what it is, as far as a comparison with good images can say."""
+    if judgement.nothing_compared:
+        return f"{SAME} {OTHER_GOOD_PART}"
     reason = judgement.seen.likeness.reason
     if reason is not None:
         return f"{TEXTS[reason]} {ADVICE}"

@@ -180,6 +180,12 @@ class Overview:
         """Add a part that could not be inspected, and say why."""
         self._parts[image] = Part(image=image, name=name, verdict="failed", error=error)
 
+    def others(self) -> int:
+        """How many reports are in the folder that are not of these parts."""
+        mine = {self._folder / part.report for part in self._parts.values() if part.report}
+        mine.add(self._folder / PAGE)
+        return sum(path not in mine for path in self._folder.rglob("*.html"))
+
     def write(self) -> None:
         """Write the page and the table, each whole or not at all.
 

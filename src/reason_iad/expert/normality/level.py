@@ -76,9 +76,12 @@ class Level:
         """The memory as if these images, by hash, had never been there; for measuring, not for saving."""
         if self.bank.thinned:
             return replace(self, bank=self.bank.without(*images))
-        gone = torch.tensor([member.sha256 in images for member in self.bank.members])
-        kept = Entries(*(rows[~gone[self._entries.owners]] for rows in self._entries))
-        return replace(self, bank=replace(self.bank, entries=kept))
+        stays = torch.tensor([member.sha256 not in images for member in self.bank.members])
+        features, places, owners = (rows[stays[self._entries.owners]] for rows in self._entries)
+        entries = Entries(features, places, (stays.cumsum(0) - 1)[owners])
+        members = tuple(member for member in self.bank.members if member.sha256 not in images)
+        bank = replace(self.bank, entries=entries, members=members, moments=self.bank.moments[stays])
+        return replace(self, bank=bank)
 
     @cached_property
     def space(self) -> Space:

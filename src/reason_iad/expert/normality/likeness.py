@@ -133,6 +133,11 @@ class LikenessModel:
         apart = torch.cdist(standard[None], self.embeddings)[0]
         return [int(number) for number in apart.topk(min(most, len(apart)), largest=False).indices]
 
+    def apart(self, picture: Whole, number: int) -> float:
+        """How far a picture is from one good image, in deviations per channel."""
+        standard = (picture.embedding - self.middle) / self.spread
+        return float((standard - self.embeddings[number]).square().mean().sqrt())
+
     def judge(self, picture: Whole) -> Likeness:
         """How much a picture looks like the product, and whether it can be judged."""
         standard = (picture.embedding - self.middle) / self.spread

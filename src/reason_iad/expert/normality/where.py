@@ -8,7 +8,7 @@ compared near the same place, puts it there in 0.7 (docs/results.md). It is aske
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,10 @@ class Where:
             middle, high = values[cells].median(), values[cells].quantile(HIGH)
             planes.append((values - middle) / (high - middle).clamp_min(1e-6))
         return torch.stack(planes).mean(0).clamp_min(0).masked_fill(~cells, 0.0)
+
+    def without(self, sha256: str) -> Where:
+        """The memory as if one image, by hash, had never been there."""
+        return replace(self, level=self.level.without({sha256}))
 
 
 def fine_encoder(encoder: Encoder) -> Encoder:
