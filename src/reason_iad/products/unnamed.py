@@ -48,10 +48,13 @@ def unnamed_kind(
     from reason_iad.expert.conformal import limits
     from reason_iad.expert.encoders import make_encoder
     from reason_iad.expert.normality.area import EVERYWHERE
-    from reason_iad.expert.normality.looks import Eyes
+    from reason_iad.expert.normality.looks import Eyes, detail_size
     from reason_iad.expert.part_kind import PartKind
+    from reason_iad.images import load_image
 
-    eyes = Eyes.of(make_encoder(ENCODER, None))
+    first = load_image(min(good))
+
+    eyes = Eyes.of(make_encoder(ENCODER, None), detail=detail_size([(first.width, first.height)]))
     files = {file_sha256(path) or "": path for path in sorted(good)}
     key = hashlib.sha256(repr((REVISION, sorted(files), [e.sha256 for e in eyes.encoders])).encode()).hexdigest()
     folder = experts_folder() / key

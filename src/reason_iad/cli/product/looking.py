@@ -94,7 +94,7 @@ def _rows(product: Product) -> list[tuple[str, str]]:
         ("knowledge", ", ".join(names) or "none"),
         ("asked for", _promise(product)),
     ]
-    shown = ("min_size", "scale", "ignore", "inspect", "encoder", "resolution", "orientation")
+    shown = ("min_size", "scale", "ignore", "inspect", "encoder", "resolution", "details", "orientation")
     rows += [(LABELS[name], in_words(name, getattr(settings, name))) for name in shown]
     changes = product.history()
     last = f": {changes[-1].words}" if changes else ""

@@ -33,10 +33,13 @@ class Level:
     Attributes:
         size: root of the number of pixels that pictures are scaled to; None: as the encoder takes them.
         bank: the memory.
+        detailed: whether it looks at details. Of a large picture there are very many, so they are compared by the
+            residual alone, which needs no search.
     """
 
     size: int | None
     bank: MemoryBank
+    detailed: bool = False
 
     def distances(self, patches: FeatureMap) -> Mapping[str, torch.Tensor]:
         """How far each patch is from normal, in every way.
@@ -45,12 +48,15 @@ class Level:
             patches: of one image at this resolution (`memory.features.joined`).
 
         Returns:
-            (rows * columns,) by way; 1 minus the cosine for angles, so in [0, 2]; a length for the residual.
+            (rows * columns,) by way; 1 minus the cosine for angles, so in [0, 2]; a length for the residual. Of
+            details the residual alone.
 
         Raises:
             ConfigError: the features are not finite.
         """
         queries = points(patches)
+        if self.detailed:
+            return {"residual": self.space.residual(queries.features)}
         found = {
             way: self._angles(directions, queries.places, self._directions[way])
             for way, directions in self.space.directions(queries.features).items()

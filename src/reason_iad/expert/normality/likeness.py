@@ -71,7 +71,7 @@ class LikenessModel:
     """The good images, as wholes.
 
     Attributes:
-        embeddings: (n, 2 c) standardised.
+        embeddings: (n, 2 c) standardised. Where parts lie at any angle, n more for each further angle.
         middle, spread: (2 c,) by which they are.
         largest: of the distances of good images from those most like them, each left out; more where they are few.
         light, sharpness, shape: the least and the largest of good images.
@@ -93,7 +93,11 @@ class LikenessModel:
 
     @classmethod
     def of(
-        cls, good: Sequence[Whole], changed: Sequence[Whole] = (), turned: Mapping[int, torch.Tensor] | None = None
+        cls,
+        good: Sequence[Whole],
+        changed: Sequence[Whole] = (),
+        turned: Mapping[int, torch.Tensor] | None = None,
+        copies: Sequence[Whole] = (),
     ) -> LikenessModel:
         """From good images.
 
@@ -101,19 +105,21 @@ class LikenessModel:
             good: at least one.
             changed: slightly changed copies of them, where they are few: they show what may vary.
             turned: for some of the good images, by number, (w, g) layouts of it turned or mirrored in w ways.
+            copies: all good images turned by one angle, then by the next; they are as good.
         """
-        embeddings = torch.stack([each.embedding for each in (*good, *changed)])
+        embeddings = torch.stack([each.embedding for each in (*good, *changed, *copies)])
         middle = embeddings.mean(0)
         guess = GUESS * middle.abs() + 1e-3 * middle.abs().max()
         count = len(embeddings)
         spread = ((count * embeddings.var(0, correction=0) + FEW * guess.square()) / (count + FEW)).sqrt()
-        standard = (embeddings[: len(good)] - middle) / spread
+        kept = torch.stack([each.embedding for each in (*good, *copies)])
+        standard = (kept - middle) / spread
         layouts = torch.stack([each.layout for each in good])
         return cls(
             standard,
             middle,
             spread,
-            _largest(standard),
+            _largest(standard, len(good)),
             _range([each.light for each in good]),
             _range([each.sharpness for each in good]),
             _range([each.shape for each in good]),
@@ -124,13 +130,19 @@ class LikenessModel:
 
     def without(self, number: int) -> LikenessModel:
         """As if one good image, by its number, were not there; for measuring."""
-        keep = torch.arange(len(self.embeddings)) != number
-        return replace(self, embeddings=self.embeddings[keep], layouts=self.layouts[keep])
+        keep = torch.arange(self.images) != number
+        others = keep.repeat(len(self.embeddings) // self.images)
+        return replace(self, embeddings=self.embeddings[others], layouts=self.layouts[keep])
+
+    @property
+    def images(self) -> int:
+        """How many good images there are."""
+        return len(self.layouts)
 
     def most_alike(self, picture: Whole, most: int) -> list[int]:
         """Numbers of the good images that look most like a picture, the most alike first."""
         standard = (picture.embedding - self.middle) / self.spread
-        apart = torch.cdist(standard[None], self.embeddings)[0]
+        apart = torch.cdist(standard[None], self.embeddings)[0].view(-1, self.images).amin(0)
         return [int(number) for number in apart.topk(min(most, len(apart)), largest=False).indices]
 
     def judge(self, picture: Whole) -> Likeness:
@@ -163,18 +175,20 @@ class LikenessModel:
     def _limits(self, seen: tuple[float, float], factor: float) -> tuple[float, float]:
         """Least and largest that may be, from those of good images. Few images do not reach the extremes."""
         low, high = max(seen[0], LEAST), max(seen[1], LEAST)
-        count = len(self.embeddings)
+        count = self.images
         margin: float = factor ** (1 + FEW_MARGIN / count) * (high / low) ** (2 / count)
         return low / margin, high * margin
 
 
-def _largest(standard: torch.Tensor) -> float:
-    """The largest distance among good images, each left out; at least what `FEW_FAR` says of a few."""
-    count, channels = standard.shape
+def _largest(standard: torch.Tensor, count: int) -> float:
+    """The largest distance among `count` good images, each left out; at least what `FEW_FAR` says of a few."""
+    channels = standard.shape[1]
     least: float = FEW_FAR.get(count, 0.0) * channels**0.5 / FAR
     if count == 1:
         return least
-    apart = torch.cdist(standard, standard).fill_diagonal_(torch.inf)
+    apart = torch.cdist(standard[:count], standard)
+    owners = torch.arange(len(standard)) % count
+    apart.masked_fill_(owners[:count, None] == owners, torch.inf)
     return max(float(_nearest(apart, min(NEIGHBOURS, count - 1)).max()), least, 1e-6)
 
 

@@ -26,6 +26,7 @@ from reason_iad.expert.normality.level import Level
 from reason_iad.expert.normality.likeness import LikenessModel
 from reason_iad.expert.normality.looks import Eyes
 from reason_iad.expert.normality.standing import Standing
+from reason_iad.expert.normality.turning import Turning
 
 MANIFEST = "expert.json"
 WHOLES = "wholes"
@@ -46,6 +47,7 @@ class _Strict(BaseModel):
 class _Wholes(_Strict):
     file: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
     images: Annotated[int, Field(ge=1, le=10**7)]
+    angles: Annotated[int, Field(ge=1, le=360)]
     channels: Annotated[int, Field(ge=1, le=10**6)]
     layout: Annotated[int, Field(ge=1, le=10**6)]
     ways: _Count
@@ -72,10 +74,11 @@ class Manifest(_Strict):
         left_out: scores of left-out good images.
         left_out_numbers: what they were made from.
         stood_in: whether changed copies stood in for them.
+        turning: at how many angles good images are remembered, and how much turned copies are worth.
         wholes: the good images as wholes.
     """
 
-    format: Literal[2]
+    format: Literal[3]
     learnt_from: Annotated[str, Field(max_length=200)]
     sizes: Annotated[tuple[int | None, ...], Field(strict=False, min_length=1, max_length=8)]
     usual: Annotated[tuple[dict[str, _Pair], ...], Field(strict=False)]
@@ -86,6 +89,7 @@ class Manifest(_Strict):
     left_out: Annotated[tuple[_Finite, ...], Field(strict=False)]
     left_out_numbers: Annotated[tuple[dict[str, _Finite], ...], Field(strict=False)]
     stood_in: bool
+    turning: Annotated[tuple[Annotated[int, Field(ge=1, le=360)], _Finite | None], Field(strict=False)]
     wholes: _Wholes
 
 
@@ -105,7 +109,7 @@ def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
         save_memory(level.bank, folder / LEVELS / str(number))
     likeness, ends = expert.likeness, expert.threshold
     manifest = Manifest(
-        format=2,
+        format=3,
         learnt_from=learnt_from,
         sizes=tuple(level.size for level in expert.levels),
         usual=tuple({way: (each.median, each.low) for way, each in ways.items()} for ways in expert.usual),
@@ -116,9 +120,11 @@ def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
         left_out=expert.left_out,
         left_out_numbers=tuple(map(dict, expert.left_out_numbers)),
         stood_in=expert.stood_in,
+        turning=(expert.turning.steps, expert.turning.worth),
         wholes=_Wholes(
             file=write_object(folder / WHOLES, _tensors(likeness)),
-            images=len(likeness.embeddings),
+            images=likeness.images,
+            angles=len(likeness.embeddings) // likeness.images,
             channels=likeness.embeddings.shape[1],
             layout=likeness.layouts.shape[1],
             ways=likeness.turned.shape[0],
@@ -152,7 +158,7 @@ def load_expert(folder: Path, eyes: Eyes, learnt_from: str, area: Area = EVERYWH
     if manifest.learnt_from != learnt_from or manifest.sizes != eyes.sizes:
         raise MemoryBankError("What was learnt of the good images does not fit them any more; learn it anew.")
     levels = tuple(
-        Level(size, load_memory(folder / LEVELS / str(number), encoder.sha256))
+        Level(size, load_memory(folder / LEVELS / str(number), encoder.sha256), eyes.is_detailed(number))
         for number, (size, encoder) in enumerate(zip(eyes.sizes, eyes.encoders, strict=True))
     )
     return ProductExpert(
@@ -167,6 +173,7 @@ def load_expert(folder: Path, eyes: Eyes, learnt_from: str, area: Area = EVERYWH
         left_out=manifest.left_out,
         left_out_numbers=manifest.left_out_numbers,
         stood_in=manifest.stood_in,
+        turning=Turning(*manifest.turning),
         area=area,
     )
 
@@ -186,7 +193,7 @@ def _tensors(likeness: LikenessModel) -> dict[str, torch.Tensor]:
 
 def _shapes(wholes: _Wholes) -> dict[str, Shape]:
     shapes = {
-        "embeddings": (wholes.images, wholes.channels),
+        "embeddings": (wholes.images * wholes.angles, wholes.channels),
         "middle": (wholes.channels,),
         "spread": (wholes.channels,),
         "layouts": (wholes.images, wholes.layout),
