@@ -132,6 +132,14 @@ class ProductExpert:
         values = ((excess - low) / (high - low)).clamp(0, 1)
         return Assessment(self.score(numbers), numbers, values, excess, likeness, look.whole, distances)
 
+    def in_words(self) -> tuple[str, ...]:
+        """How parts are compared, and why, in sentences."""
+        size = self.eyes.sizes[-1]
+        details = (
+            f"Details of the pictures are looked at, too: in tiles, as if each picture had {size} x {size} pixels.",
+        )
+        return (self.turning.in_words(), *(details if self.eyes.detailed else ()))
+
     def map_of(self, distances: Sequence[Distances], area: Area) -> torch.Tensor:
         """(rows, columns) the joined map of an image, of its distances at each resolution."""
         return join_maps(pooled(self.levels, distances), self.usual, area)

@@ -18,11 +18,13 @@ BUDGET = 10_000
 """Patches that are compared with, at most."""
 LEAST_KEPT, MOST_KEPT = 64, 1024
 """Patches that are kept of each image, at least and at most."""
+DETAILS_KEPT = 512
+"""The most of details: they only have to span the subspace in which good patches lie."""
 
 
-def memory_settings(images: int, near: float | None = None) -> MemorySettings:
+def memory_settings(images: int, near: float | None = None, *, detailed: bool = False) -> MemorySettings:
     """What a memory keeps of so many images: the budget shared out, so that up to 156 images need no thinning."""
-    kept = max(LEAST_KEPT, min(MOST_KEPT, BUDGET // max(images, 1)))
+    kept = max(LEAST_KEPT, min(DETAILS_KEPT if detailed else MOST_KEPT, BUDGET // max(images, 1)))
     return MemorySettings(budget=BUDGET, kept=kept, near=near)
 
 

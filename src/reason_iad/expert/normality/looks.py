@@ -136,7 +136,8 @@ class Eyes:
         return averaged(maps[0]) if self.is_detailed(level) else joined(maps)
 
     def _with_details(self, encoder: Any, detail: int) -> Eyes:
-        tiled = TiledEncoder(encoder, size=detail)
+        shallow: Any = getattr(encoder, "shallow", None)  # nothing deeper is looked at
+        tiled = TiledEncoder(encoder if shallow is None else shallow(), size=detail)
         return Eyes((*self.encoders, tiled), (*self.sizes, detail), self.area, detailed=True)
 
 

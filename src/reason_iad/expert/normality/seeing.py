@@ -74,10 +74,10 @@ def see(
         shelves: where patches of each image are kept, for each resolution; none: in memory.
         steps: at how many angles images are remembered.
     """
-    settings = memory_settings(len(good))
     banks = [
         MemoryBank.empty(
-            encoder.name, encoder.sha256, settings, shelves[at] if shelves else None
+            encoder.name, encoder.sha256, memory_settings(len(good), detailed=eyes.is_detailed(at)),
+            shelves[at] if shelves else None,
         )
         for at, encoder in enumerate(eyes.encoders)
     ]  # fmt: skip
