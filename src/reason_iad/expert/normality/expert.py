@@ -101,6 +101,7 @@ class ProductExpert:
         area: what counts of a picture.
         left_out_numbers: the numbers that these scores were made from, in deviations.
         turning: at how many angles good images are remembered, and why.
+        of_views: what is usual of each number, view by view; empty where there is one view.
     """
 
     eyes: Eyes
@@ -116,6 +117,7 @@ class ProductExpert:
     area: Area = EVERYWHERE
     left_out_numbers: tuple[Mapping[str, float], ...] = ()
     turning: Turning = UPRIGHT
+    of_views: tuple[Mapping[str, Standing], ...] = ()
 
     def assess(self, image: LoadedImage) -> Assessment:
         """How abnormal a picture is, where, and whether it can be judged."""
@@ -126,7 +128,7 @@ class ProductExpert:
         counts = area or self.area
         distances = measure(self.levels, look)
         likeness = self.likeness.judge(look.whole)
-        numbers = self.in_deviations(numbers_of(self.levels, distances, likeness, counts))
+        numbers = self.in_deviations(numbers_of(self.levels, distances, likeness, counts), likeness.view)
         excess = self.map_of(distances, counts)
         low, high = self.threshold.low, self.threshold.high
         values = ((excess - low) / (high - low)).clamp(0, 1)
@@ -138,15 +140,18 @@ class ProductExpert:
         details = (
             f"Details of the pictures are looked at, too: in tiles, as if each picture had {size} x {size} pixels.",
         )
-        return (self.turning.in_words(), *(details if self.eyes.detailed else ()))
+        count = len(self.of_views)
+        views = (f"The good pictures show {count} views. Each part is judged by what is usual of its own view.",)
+        return (self.turning.in_words(), *(details if self.eyes.detailed else ()), *(views if count else ()))
 
     def map_of(self, distances: Sequence[Distances], area: Area) -> torch.Tensor:
         """(rows, columns) the joined map of an image, of its distances at each resolution."""
         return join_maps(pooled(self.levels, distances), self.usual, area)
 
-    def in_deviations(self, numbers: Mapping[str, float]) -> dict[str, float]:
-        """Each number against what is usual."""
-        return {name: standing.of_number(numbers[name]) for name, standing in self.standings.items()}
+    def in_deviations(self, numbers: Mapping[str, float], view: int = 0) -> dict[str, float]:
+        """Each number against what is usual of a view."""
+        usual = self.of_views[view] if self.of_views else self.standings
+        return {name: standing.of_number(numbers[name]) for name, standing in usual.items()}
 
     def score(self, numbers: Mapping[str, float]) -> float:
         """The weighted mean of numbers in deviations, against that of left-out good images; raised by details."""

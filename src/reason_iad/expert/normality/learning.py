@@ -32,6 +32,7 @@ from reason_iad.expert.normality.spread import spread_out
 from reason_iad.expert.normality.standing import Standing
 from reason_iad.expert.normality.statistics import prior
 from reason_iad.expert.normality.turning import Orientation, find_turning
+from reason_iad.expert.normality.views import LEAST
 
 if TYPE_CHECKING:
     from reason_iad.expert.memory.shelf import Shelf
@@ -57,10 +58,12 @@ class LeftOut:
     Attributes:
         numbers: of the image.
         distances: of its patches, per resolution, as they are joined in a map (`expert.pooled`).
+        view: that it shows.
     """
 
     numbers: Mapping[str, float]
     distances: tuple[Distances, ...]
+    view: int = 0
 
 
 def learn(
@@ -117,14 +120,28 @@ def calibrated(
     """
     stood_in, area = how
     usual = tuple(_usual([each.distances[at] for each in left_out]) for at in range(len(levels)))
-    standings = {name: Standing.of([each.numbers[name] for each in left_out]) for name in left_out[0].numbers}
+    standings = _standings(left_out)
     weights = {name: prior(name) for name in standings if prior(name)}
     expert = ProductExpert(
         eyes, levels, usual, _threshold([join_maps(each.distances, usual, area) for each in left_out]),
         standings, weights, Standing(0.0, 1.0), likeness, (), stood_in, area,
     )  # fmt: skip
-    numbers = tuple(expert.in_deviations(each.numbers) for each in left_out)
+    expert = replace(expert, of_views=_of_views(likeness, left_out))
+    numbers = tuple(expert.in_deviations(each.numbers, each.view) for each in left_out)
     return reweighted(replace(expert, left_out_numbers=numbers), numbers, weights)
+
+
+def _standings(left_out: Sequence[LeftOut]) -> dict[str, Standing]:
+    return {name: Standing.of([each.numbers[name] for each in left_out]) for name in left_out[0].numbers}
+
+
+def _of_views(likeness: LikenessModel, left_out: Sequence[LeftOut]) -> tuple[dict[str, Standing], ...]:
+    """What is usual of each view; of one of which too few were left out, what is usual of all."""
+    views = range(int(likeness.views.max()) + 1)
+    own = [[each for each in left_out if each.view == view] for view in views]
+    if len(views) == 1:
+        return ()
+    return tuple(_standings(some if len(some) >= LEAST else left_out) for some in own)
 
 
 def reweighted(
@@ -215,8 +232,8 @@ def _folds(levels: Sequence[Level], numbers: Sequence[int]) -> list[Sequence[int
 
 def _measured(levels: tuple[Level, ...], look: Look, likeness: LikenessModel, area: Area) -> LeftOut:
     distances = measure(levels, look)
-    numbers = numbers_of(levels, distances, likeness.judge(look.whole), area)
-    return LeftOut(numbers, pooled(levels, distances))
+    likely = likeness.judge(look.whole)
+    return LeftOut(numbers_of(levels, distances, likely, area), pooled(levels, distances), likely.view)
 
 
 def _usual(distances: Sequence[Distances]) -> dict[str, Usual]:

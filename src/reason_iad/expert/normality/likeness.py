@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from reason_iad.expert.normality.looks import Whole
+from reason_iad.expert.normality.views import find_views
 
 NEIGHBOURS = 3
 """Good images that a picture is compared with: those most like it."""
@@ -60,10 +61,12 @@ class Likeness:
         distance: from the good images most like it, in units of the largest among good images; about 1 or less for
             good parts.
         reason: a key of `TEXTS` if it cannot be judged; else None.
+        view: the number of the view that it shows (`views.find_views`).
     """
 
     distance: float
     reason: str | None
+    view: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,7 @@ class LikenessModel:
         layouts: (n, g) of good images.
         turned: (w, m, g) of m good images, turned or mirrored in those ways in which no good part lies; maybe none.
         grain: the least and the largest of good images, at each of the two scales.
+        views: (n,) the number of the view that each good image shows.
     """
 
     embeddings: torch.Tensor
@@ -90,6 +94,7 @@ class LikenessModel:
     layouts: torch.Tensor
     turned: torch.Tensor
     grain: tuple[tuple[float, float], tuple[float, float]]
+    views: torch.Tensor
 
     @classmethod
     def of(
@@ -126,13 +131,15 @@ class LikenessModel:
             layouts,
             _one_way(layouts, turned or {}),
             (_range([each.grain[0] for each in good]), _range([each.grain[1] for each in good])),
+            find_views(standard[: len(good)]),
         )
 
     def without(self, number: int) -> LikenessModel:
         """As if one good image, by its number, were not there; for measuring."""
         keep = torch.arange(self.images) != number
         others = keep.repeat(len(self.embeddings) // self.images)
-        return replace(self, embeddings=self.embeddings[others], layouts=self.layouts[keep])
+        views = self.views[keep]
+        return replace(self, embeddings=self.embeddings[others], layouts=self.layouts[keep], views=views)
 
     @property
     def images(self) -> int:
@@ -150,7 +157,8 @@ class LikenessModel:
         standard = (picture.embedding - self.middle) / self.spread
         apart = torch.cdist(standard[None], self.embeddings)
         distance = float(_nearest(apart, min(NEIGHBOURS, len(self.embeddings)))) / self.largest
-        return Likeness(distance, self._reason(picture, distance))
+        view = int(self.views[int(apart.argmin()) % self.images])
+        return Likeness(distance, self._reason(picture, distance), view)
 
     def _reason(self, picture: Whole, distance: float) -> str | None:
         if picture.light < self._limits(self.light, LIGHT)[0]:

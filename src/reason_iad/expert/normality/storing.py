@@ -9,6 +9,7 @@ A folder holds one expert. It is derived from images: whatever is wrong with it,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -69,6 +70,7 @@ class Manifest(_Strict):
         usual: per level and way, median and 0.99 quantile.
         threshold: low, high, area, peak.
         standings: per number, middle and spread.
+        of_views: the same of each view; empty where there is one.
         weights: per number.
         joined: middle and spread of the weighted mean.
         left_out: scores of left-out good images.
@@ -84,6 +86,7 @@ class Manifest(_Strict):
     usual: Annotated[tuple[dict[str, _Pair], ...], Field(strict=False)]
     threshold: Annotated[tuple[_Finite, _Finite, _Finite, _Finite], Field(strict=False)]
     standings: dict[str, _Pair]
+    of_views: Annotated[tuple[dict[str, _Pair], ...], Field(strict=False, max_length=100)]
     weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     joined: _Pair
     left_out: Annotated[tuple[_Finite, ...], Field(strict=False)]
@@ -114,7 +117,8 @@ def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
         sizes=tuple(level.size for level in expert.levels),
         usual=tuple({way: (each.median, each.low) for way, each in ways.items()} for ways in expert.usual),
         threshold=(ends.low, ends.high, ends.area, ends.peak),
-        standings={name: (each.middle, each.spread) for name, each in expert.standings.items()},
+        standings=_pairs(expert.standings),
+        of_views=tuple(map(_pairs, expert.of_views)),
         weights=dict(expert.weights),
         joined=(expert.joined.middle, expert.joined.spread),
         left_out=expert.left_out,
@@ -166,10 +170,11 @@ def load_expert(folder: Path, eyes: Eyes, learnt_from: str, area: Area = EVERYWH
         levels=levels,
         usual=tuple({way: Usual(*pair) for way, pair in ways.items()} for ways in manifest.usual),
         threshold=Threshold(*manifest.threshold),
-        standings={name: Standing(*pair) for name, pair in manifest.standings.items()},
+        standings=_restored(manifest.standings),
+        of_views=tuple(map(_restored, manifest.of_views)),
         weights=manifest.weights,
         joined=Standing(*manifest.joined),
-        likeness=_likeness(folder, manifest.wholes),
+        likeness=_likeness(folder, manifest.wholes, len(manifest.of_views)),
         left_out=manifest.left_out,
         left_out_numbers=manifest.left_out_numbers,
         stood_in=manifest.stood_in,
@@ -178,16 +183,25 @@ def load_expert(folder: Path, eyes: Eyes, learnt_from: str, area: Area = EVERYWH
     )
 
 
-def _likeness(folder: Path, wholes: _Wholes) -> LikenessModel:
+def _pairs(standings: Mapping[str, Standing]) -> dict[str, tuple[float, float]]:
+    return {name: (each.middle, each.spread) for name, each in standings.items()}
+
+
+def _restored(pairs: Mapping[str, tuple[float, float]]) -> dict[str, Standing]:
+    return {name: Standing(*pair) for name, pair in pairs.items()}
+
+
+def _likeness(folder: Path, wholes: _Wholes, views: int) -> LikenessModel:
     found = read_object(folder / WHOLES, wholes.file, _shapes(wholes))
     return LikenessModel(
         found["embeddings"], found["middle"], found["spread"].clamp_min(1e-12), wholes.largest,
         wholes.light, wholes.sharpness, wholes.shape, found["layouts"], found["turned"], wholes.grain,
+        found["views"].clamp(0, max(0, views - 1)),
     )  # fmt: skip
 
 
 def _tensors(likeness: LikenessModel) -> dict[str, torch.Tensor]:
-    names = ("embeddings", "middle", "spread", "layouts", "turned")
+    names = ("embeddings", "middle", "spread", "layouts", "turned", "views")
     return {name: getattr(likeness, name) for name in names}
 
 
@@ -199,7 +213,8 @@ def _shapes(wholes: _Wholes) -> dict[str, Shape]:
         "layouts": (wholes.images, wholes.layout),
         "turned": (wholes.ways, wholes.turned, wholes.layout),
     }
-    return {name: (torch.float32, shape) for name, shape in shapes.items()}
+    floats = {name: (torch.float32, shape) for name, shape in shapes.items()}
+    return {**floats, "views": (torch.int64, (wholes.images,))}
 
 
 def _read(path: Path) -> Manifest:
@@ -211,6 +226,7 @@ def _read(path: Path) -> Manifest:
         raise MemoryBankError("What was learnt of the good images is missing or damaged; learn it anew.") from None
     fits = len(manifest.usual) == len(manifest.sizes) and sum(manifest.weights.values()) > 0
     known = set(manifest.standings)
+    fits = fits and all(set(each) == known for each in manifest.of_views)
     fits = fits and all(set(each) == known for each in manifest.left_out_numbers)
     if not fits or not set(manifest.weights) <= known:
         raise MemoryBankError("What was learnt of the good images is damaged; learn it anew.")
