@@ -92,10 +92,11 @@ def learn(
     eyes = replace(eyes, area=area)
     turning = find_turning(good, eyes, orientation)
     seen = see(good, eyes, progress, shelves, turning.steps)
-    copies = _changed(good, eyes) if len(seen.names) in FEW_FAR else []
+    few = len(seen.names) < FEWEST
+    copies = _changed(good, eyes if few else eyes.coarsest()) if len(seen.names) in FEW_FAR else []
     turned = turned_layouts(good, seen.names, eyes) if turning.steps == 1 else {}
     likeness = LikenessModel.of(seen.wholes, [look.whole for look in copies], turned, seen.copies)
-    stand_ins = copies if len(seen.names) < FEWEST else []
+    stand_ins = copies if few else []
     if stand_ins:
         left_out = [_measured(seen.levels, look, likeness, area) for look in stand_ins]
     else:
