@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from reason_iad.expert.calibration import AREA_SLACK, AnomalyMap, largest_region
 from reason_iad.expert.copies import same_picture
+from reason_iad.expert.normality.statistics import DETAILS
+from reason_iad.expert.normality.where import with_details
 from reason_iad.expert.regions import Marked, regions
 from reason_iad.expert.resembling import Alike, alike, example_evidence
 from reason_iad.images import load_image
@@ -174,11 +176,12 @@ def evidence_of(judgement: Judgement) -> ProductEvidence:
     """The score, the limits and what the clearest place looks like, for the result."""
     kind, seen, found = judgement.kind, judgement.seen, judgement.alike
     weighed = [name for name, weight in kind.expert.weights.items() if weight]
+    weighed += [DETAILS] if DETAILS in seen.numbers else []
     strongest = sorted(weighed, key=lambda name: -seen.numbers[name])[:STRONGEST]
     return ProductEvidence(
         name=kind.name,
         sha256=kind.sha256,
-        good_images=len(kind.expert.likeness.embeddings),
+        good_images=kind.expert.likeness.images,
         score=round(seen.score, 4),
         pass_below=finite(kind.limits.pass_below),
         defect_from=finite(kind.limits.defect_from),
@@ -191,6 +194,7 @@ def evidence_of(judgement: Judgement) -> ProductEvidence:
         stood_in=kind.expert.stood_in,
         left_out=judgement.left_out,
         nothing_compared=judgement.nothing_compared,
+        angles=kind.expert.turning.steps,
     )
 
 
@@ -208,6 +212,7 @@ def probability_at(score: float, limits: Limits) -> float:
 def _marked(kind: PartKind, seen: Assessment, image: LoadedImage) -> tuple[Marked, ...]:
     """The places that differ: where the finer memory stands out, or the map that decided."""
     values = seen.excess.clamp_min(0) if kind.where is None else kind.where.values(image.pixels)
+    values = with_details(values, kind.expert, seen)
     highest = max(float(values.max()), 1e-6)
     sharp = (values / highest).pow(SHARPNESS).numpy().astype(np.float32)
     counts = kind.expert.area.counts

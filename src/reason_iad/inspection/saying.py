@@ -29,10 +29,13 @@ def explanation_alone(kind: PartKind, judgement: Judgement, findings: tuple[Find
     score = judgement.seen.score
     limits = kind.limits
     limit = limits.defect_from if math.isfinite(limits.defect_from) else limits.pass_below
+    angles = kind.expert.turning.steps
+    at_angles = () if angles == 1 else (f"It was compared with good parts turned in {angles} steps.",)
     if judgement.verdict == "pass":
-        return f"The part differs no more than good parts do: score {score:.1f}, limit {limit:.1f}."
+        fine = f"The part differs no more than good parts do: score {score:.1f}, limit {limit:.1f}."
+        return " ".join((fine, *at_angles))
     sure = "more than good parts do" if judgement.verdict == "defect" else "nearly as much as defective parts do"
-    said = [f"The part differs from the good images {sure}: score {score:.1f}, limit {limit:.1f}."]
+    said = [f"The part differs from the good images {sure}: score {score:.1f}, limit {limit:.1f}.", *at_angles]
     if findings:
         more = len(findings) - 1
         others = "" if not more else f" {more} other place{'s differ' if more > 1 else ' differs'} clearly, too."

@@ -123,6 +123,11 @@ class ProductEvidence(Record):
     drift: str | None = Field(
         default=None, description="What there is to say if the last parts differ from those before; else null."
     )
+    angles: int = Field(
+        default=1,
+        ge=1,
+        description="At how many angles the good parts were compared, because parts lie at any; 1: as they lie.",
+    )
     stood_in: bool = Field(
         default=False,
         description="Whether slightly changed copies stood in for good images, because there were too few: the "

@@ -80,6 +80,7 @@ def _has(done: ProductCheck) -> Iterator[str]:
         yield f"{counted(sum(each.images for each in done.labelled), 'labelled defect')}{types}."
     else:
         yield "No labelled defects."
+    yield from done.compared
 
 
 def _finds(done: ProductCheck) -> Iterator[str]:
