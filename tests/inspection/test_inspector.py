@@ -516,3 +516,9 @@ def test_where_a_person_has_to_decide_what_is_suspected_is_said(
 def test_the_result_says_that_there_was_no_good_part(part: Path, good: list[Path]) -> None:
     assert inspector("direct").inspect(part).caution == ALONE
     assert inspector("direct").inspect(part, references=good).caution is None
+
+
+def test_a_setting_that_would_change_nothing_is_refused() -> None:
+    inspector = Inspector.from_pretrained("fake")
+    with pytest.raises(AttributeError, match=r"'threshold' cannot be set.*InspectorConfig\(threshold=\.\.\.\)"):
+        inspector.threshold = 2  # type: ignore[attr-defined]

@@ -38,6 +38,7 @@ from reason_iad.inspection.deciding import Case, ask, decide
 from reason_iad.inspection.evidence import gather
 from reason_iad.inspection.explaining import explain
 from reason_iad.inspection.findings import Defect
+from reason_iad.inspection.fixed import Fixed
 from reason_iad.inspection.jointly import Ruling, Watch, ask_whether, rule, with_joint, with_product
 from reason_iad.inspection.lookup import look_up
 from reason_iad.inspection.questions import Question, detection_question, further_question, type_question
@@ -90,7 +91,7 @@ class Told:
     ruling: Ruling | None
 
 
-class PartInspector:
+class PartInspector(Fixed):
     """Inspects parts of one kind. Threads may share it.
 
     Args:
@@ -107,6 +108,7 @@ class PartInspector:
     __slots__ = (
         "_advice", "_always", "_category", "_config", "_joint", "_kind", "_lock", "_open", "_opened", "_watch",
     )  # fmt: skip
+    INSTEAD = "The limits are those of the product: reason-iad product set."
 
     def __init__(
         self,

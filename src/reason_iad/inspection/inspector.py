@@ -23,6 +23,7 @@ from reason_iad.inspection.deciding import Case, decide
 from reason_iad.inspection.evidence import gather, references_of
 from reason_iad.inspection.explaining import explain
 from reason_iad.inspection.findings import find_defect
+from reason_iad.inspection.fixed import Fixed
 from reason_iad.inspection.galleries import open_gallery
 from reason_iad.inspection.given import check_given, config_of
 from reason_iad.inspection.intents import advice
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from reason_iad.knowledge import Gallery, KnowledgeStore
 
 
-class Inspector:
+class Inspector(Fixed):
     """Inspects images with a frozen multimodal LLM, knowledge and normal references.
 
     It keeps what it computed from references. Threads may share it: each gets the same results as alone.
@@ -63,6 +64,7 @@ class Inspector:
     """
 
     __slots__ = ("_point", "_setup")
+    INSTEAD = "Make another inspector with config=InspectorConfig({name}=...)."
 
     def __init__(
         self,
