@@ -121,7 +121,8 @@ def by_expert(folder: Path) -> tuple[list[Found], float]:
     encoder = make_encoder("efficientnet_lite0", None)
     good = list(photographs(folder / "train/good"))
     expert = learn(good, Eyes.of(encoder))
-    where = learn_where(good, fine_encoder(encoder), one_way=len(expert.likeness.turned) > 0)
+    one_way, steps = len(expert.likeness.turned) > 0, expert.turning.steps
+    where = learn_where(good, fine_encoder(encoder), one_way=one_way, steps=steps)
     kind_of_part = PartKind(folder.name, "", expert, limits(expert.left_out, ALARMS), {}, where)
     found = []
     for kind, picture, mask in tests(folder):

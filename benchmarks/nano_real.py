@@ -104,7 +104,7 @@ def measure(
 def main() -> None:
     """Measure and print one JSON line per set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--data", type=Path, required=True, help="folder of the sets")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--method", default="direct")
     parser.add_argument("--limit", type=int, default=100, help="images per set")

@@ -10,25 +10,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
-def did_you_mean(word: str, known: Iterable[str], *, most: int = 3) -> str:
+def did_you_mean(word: str, known: Iterable[str], *, most: int = 3, shown: Mapping[str, str] | None = None) -> str:
     """A suggestion to end a message with: ' Did you mean 'pcb'?', or '' if no name is close to the word.
 
     Args:
-        word: what was given; case does not count.
+        word: what was given; case and accents do not count.
         known: the names that would have been right.
         most: at most so many names are suggested.
+        shown: what is suggested for each of them; None: the name itself.
     """
     from difflib import get_close_matches
 
-    names = {name.casefold(): name for name in known}
-    near = [f"'{names[match]}'" for match in get_close_matches(word.casefold(), names, n=most)]
+    names: dict[str, list[str]] = {}
+    for name in known:
+        names.setdefault(_roughly(name), []).append(name if shown is None else shown[name])
+    found = (name for match in get_close_matches(_roughly(word), names, n=most) for name in names[match])
+    near = [f"'{name}'" for name in dict.fromkeys(found)][:most]
     if not near:
         return ""
     return f" Did you mean {', '.join(near[:-1])} or {near[-1]}?" if near[1:] else f" Did you mean {near[0]}?"
+
+
+def _roughly(name: str) -> str:
+    """A name without case, accents and other marks: how near two spellings are, not whether they are one."""
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
+    return "".join(character for character in plain if not unicodedata.combining(character))
 
 
 def nearest_file(path: Path) -> str:

@@ -191,6 +191,43 @@ def test_a_probability_above_one_is_one(client: ChatAPI, server: ChatServer) -> 
     assert choose(client) == [0.5, 0.5]
 
 
+def test_a_missing_log_probability_is_not_used(client: ChatAPI, server: ChatServer) -> None:
+    """Some servers send null: it is unknown, and neither 0 nor certain."""
+    unknown = chances(("B", [("B", -0.1), ("A", -2.0), ("C", None)]))  # type: ignore[list-item]
+    known = chances(("B", [("B", -0.1), ("A", -2.0)]))
+    server.script = [completion("B", unknown), completion("B", known)]
+    first, second = (client.choose(PROMPT, IMAGES, "ABC") for _ in range(2))
+    assert first == second and 0 < first[0] < first[1] < 1
+    body = chances(("B", [("B", None), ("A", -2.0)]))  # type: ignore[list-item]
+    server.script = [completion("B", body)]
+    assert client.choose(PROMPT, IMAGES, "AB") == [0, 1], "what was answered, not what alone is known"
+
+
+def test_alternatives_that_are_null_do_not_cost_the_log_probability(client: ChatAPI, server: ChatServer) -> None:
+    tokens = [("B", [("A", -2.0), ("B", -0.1)]), (".", [])]
+    body = chances(*tokens)
+    body["content"][1]["top_logprobs"] = None
+    server.script = [completion("B.", body)]
+    assert 0 < client.choose(PROMPT, IMAGES, "AB")[0] < 0.2
+
+
+@pytest.mark.parametrize("thought", ["<think>\n\n</think>\n\n", "<think></think>", "\n<think>A or B? A.</think>"])
+def test_an_answer_behind_a_thought(client: ChatAPI, server: ChatServer, thought: str) -> None:
+    server.script = [completion(f"{thought}B"), completion(f"{thought}A dent.")]
+    assert client.choose(PROMPT, IMAGES, "AB") == [0, 1]
+    assert client.write(PROMPT, IMAGES, 9) == "A dent."
+    alike = [("A", -0.1), ("B", -3.0)]
+    tokens = chances(("<think>", []), ("A", alike), ("</", []), ("think>", []), ("B", [("A", -2.0), ("B", -0.1)]))
+    server.script = [completion(f"{thought}B", tokens)]
+    assert client.choose(PROMPT, IMAGES, "AB")[1] > 0.8
+
+
+def test_a_thought_without_an_answer_is_none(client: ChatAPI, server: ChatServer) -> None:
+    server.script = [completion("<think>\n\n</think>\n")]
+    with pytest.raises(ModelError, match="without any text"):
+        client.choose(PROMPT, IMAGES, "AB")
+
+
 @pytest.mark.parametrize(
     "logprobs",
     [

@@ -10,6 +10,7 @@ import numpy as np
 
 from reason_iad.config import InspectorConfig
 from reason_iad.images import load_image
+from reason_iad.knowledge import open_knowledge
 from reason_iad.schema import (
     Answer,
     Box,
@@ -130,6 +131,6 @@ class StubInspector:
             torch="0",
             transformers="0",
             model=ModelVersion(name=self.model, family="stub", sha256=self.weights, device="cpu", dtype="float32"),
-            knowledge_sha256=str(self.how.get("knowledge") or "builtin"),
+            knowledge_sha256=open_knowledge(self.how.get("knowledge")).sha256(),
             config_sha256=self.config.sha256(),
         )

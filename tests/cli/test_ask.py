@@ -18,7 +18,7 @@ from .stub import StubInspector
 Make = Callable[..., Path]
 
 
-@pytest.mark.parametrize("command", [["ask", "{part}", "What is it?"], ["inspect", "{part}"]])
+@pytest.mark.parametrize("command", [["ask", "{part}", "Is it wet?"], ["inspect", "{part}"]])
 def test_the_orders_of_the_options_can_be_chosen(
     command: list[str], run: Run, stubs: list[StubInspector], make_image: Make
 ) -> None:
@@ -42,7 +42,7 @@ def test_compiling_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch, make
 
     monkeypatch.setattr(Engine, "load", load)
     for words in ([], ["--compile"]):
-        CliRunner().invoke(main, ["ask", str(make_image()), "What is it?", *words])
+        CliRunner().invoke(main, ["ask", str(make_image()), "Is it wet?", *words])
     assert seen == [False, True]
 
 
@@ -101,9 +101,19 @@ def test_a_question_that_is_not_recognised_is_told_with_one_that_is(
 
 
 def test_open_question(run: Run, make_image: Make) -> None:
-    result = run("ask", make_image(), "What is it?")
+    result = run("ask", make_image(), "What is it?", "--model", "fake")
     assert result.exit_code == 0
     assert "A plate." in result.stdout
+
+
+def test_a_free_question_is_refused_where_the_model_cannot_write(
+    run: Run, make_image: Make, stubs: list[StubInspector]
+) -> None:
+    for words in (("ask", make_image(), "What is it?"), ("inspect", make_image(), "--question", "Was ist das?")):
+        result = run(*words)
+        assert result.exit_code == 2 and not stubs
+        assert "The model 'nano' cannot answer free questions. Give it answers" in result.stderr
+    assert run("inspect", make_image(), "--question", "Ist es hell?").exit_code != 2
 
 
 @pytest.mark.parametrize(
@@ -152,5 +162,5 @@ def test_input_errors(words: list[str], named: str, run: Run, make_image: Make, 
 
 def test_json_file(run: Run, make_image: Make, tmp_path: Path) -> None:
     out = tmp_path / "reply.json"
-    assert run("ask", make_image(), "What?", "--json", out, "--quiet").stdout == ""
+    assert run("ask", make_image(), "Is it?", "--json", out, "--quiet").stdout == ""
     assert Reply.model_validate_json(out.read_text()).answer.text == "A plate."

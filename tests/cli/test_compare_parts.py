@@ -80,3 +80,11 @@ def test_an_input_is_never_overwritten(pair: tuple[Path, Path]) -> None:
 def test_a_model_says_what_it_thinks(pair: tuple[Path, Path]) -> None:
     result = run(*pair, "--model", "fake")
     assert result.exit_code == 1 and "says of A, with B as the good part:" in result.stdout, result.output
+
+
+def test_it_says_where_the_report_is_and_takes_a_folder(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), "grey").save(tmp_path / "a.png")
+    words = ["compare", str(tmp_path / "a.png"), str(tmp_path / "a.png"), "--report", str(tmp_path)]
+    shown = CliRunner().invoke(main, words)
+    assert shown.exit_code == 0 and f"report     {tmp_path / 'a.png.html'}" in shown.stdout
+    assert (tmp_path / "a.png.html").is_file()

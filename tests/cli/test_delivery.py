@@ -129,3 +129,20 @@ def test_an_interrupt_before_the_first_result_leaves_an_earlier_overview(
     monkeypatch.setattr(StubInspector, "inspect", interrupted)
     assert run("inspect", parts, "--report", tmp_path / "out").exit_code == 130
     assert (tmp_path / "out" / "index.html").read_bytes() == before
+
+
+def test_the_report_of_one_part_may_go_into_a_folder(run: Run, make_image: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    part = make_image("one.png")
+    assert f"report     {folder / 'one.png.html'}" in run("inspect", part, "--report", folder).stdout
+    assert [path.name for path in folder.iterdir()] == ["one.png.html"]
+
+
+def test_reports_of_earlier_runs_are_told(run: Run, parts: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    assert "earlier run" not in run("inspect", parts, "--report", folder).stderr
+    (folder / "sub").mkdir()
+    (folder / "sub" / "old.png.html").write_text("<html></html>")
+    again = run("inspect", parts, "--report", folder).stderr
+    assert "1 report of an earlier run is in that folder, too. The overview does not list them." in again

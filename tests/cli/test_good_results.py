@@ -86,7 +86,7 @@ def test_many_parts_and_resume(run: Run, good: Path, results: Path, make_image: 
             ("--good-results", "good.jsonl", "--false-alarms", "0.1", "--method", "direct"),
             "method full instead of direct",
         ),
-        (("--good-results", "good.jsonl", "--false-alarms", "0.1", "--question", "Why?"), "another question"),
+        (("--good-results", "good.jsonl", "--false-alarms", "0.1", "--question", "Is it wet?"), "another question"),
         (
             ("--good-results", "good.jsonl", "--false-alarms", "0.1", "--model", "fake"),
             "model nano instead of fake",

@@ -124,6 +124,16 @@ def test_what_was_added_counts_at_the_next_inspection(folder: Path) -> None:
     run(folder, "product", "add", "plate", "--good", part)
     try:
         said = run(folder, "inspect", part, "--product", "plate", "--method", "detect", "--json", "-", expect=0)
-        assert json.loads(said.partition("PASS")[0])["evidence"]["product"]["good_images"] == 21
+        product = json.loads(said.partition("PASS")[0])["evidence"]["product"]
+        assert product["good_images"] == 20 and product["left_out"].startswith("b-scratched"), "but the part itself"
+        other = run(
+            folder, "inspect", str(folder / "new" / "a-good.png"), "--product", "plate", "--method", "detect"
+        )
+        assert "with 21 good images" in other
     finally:
         run(folder, "product", "undo", "plate")
+
+
+def test_a_category_without_knowledge_is_refused_before_the_first_part(folder: Path) -> None:
+    words = ("inspect", str(folder / "new"), "--product", "plate", "--category", "nonsense")
+    assert "The category 'nonsense' is not known" in run(folder, *words, expect=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -87,3 +88,26 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
     process.stdout.close()
     assert process.stderr.read() == ""
     assert process.wait() == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("words", [["--help"], ["schema"], ["knowledge", "list"]])
+def test_an_output_without_space_is_no_bug(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "reason_iad", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 2
+    assert ended.stderr == "Error: The output could not be written: no space left on device.\n"
+
+
+def test_schemas_go_into_a_new_folder(tmp_path: Path) -> None:
+    assert CliRunner().invoke(main, ["schema", "--out", str(tmp_path / "a" / "b")]).exit_code == 0
+    assert (tmp_path / "a" / "b" / "inspection.schema.json").is_file()
+    (tmp_path / "file").touch()
+    refused = CliRunner().invoke(main, ["schema", "--out", str(tmp_path / "file" / "c")])
+    assert refused.exit_code == 2 and "cannot be made" in refused.output

@@ -64,7 +64,7 @@ def test_unknown_category_names_the_mend(make_image: Make) -> None:
 
 
 def test_of_a_folder_of_good_parts_it_says_how_many_were_used(make_image: Make, tmp_path: Path) -> None:
-    part = make_image("part.png", 120, 64)
+    part = make_image("part.png", 130, 64)
     for number in range(12):
         make_image(f"good/{number}.png", 112 + number, 64)
     words = ["inspect", part, "--reference", tmp_path / "good", "--model", "fake", "--method", "direct"]

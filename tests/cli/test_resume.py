@@ -121,15 +121,20 @@ def test_lines_of_other_images_stay(run: Run, parts: Path, out: Path, make_image
         (["--method", "direct"], "method full instead of direct"),
         (["--steps", "3"], "other reasoning options"),
         (["--model", "fake"], "model nano instead of fake"),
-        (["--knowledge", "."], "other knowledge"),
+        (["--knowledge", "{parts}/../own.md"], "other knowledge"),
         (["--category", "plate"], "another category"),
-        (["--question", "Why?"], "another question"),
+        (["--question", "Is it wet?"], "another question"),
         (["--reference", "{parts}/0.png"], "other references"),
     ],
 )
-def test_results_of_two_kinds_never_meet(words: list[str], named: str, run: Run, parts: Path, out: Path) -> None:
+@pytest.mark.parametrize("left", [3, 5])
+def test_results_of_two_kinds_never_meet(
+    words: list[str], named: str, left: int, run: Run, parts: Path, out: Path
+) -> None:
+    """Also where all results are there already, so that nothing is left to inspect."""
+    (parts.parent / "own.md").write_text("---\ncategory: plate\n---\n# Normal\n\nGrey.\n")
     run("inspect", parts, "--json", out)
-    before = "".join(out.read_text().splitlines(keepends=True)[:3])
+    before = "".join(out.read_text().splitlines(keepends=True)[:left])
     out.write_text(before)
     result = run("inspect", parts, "--json", out, "--resume", *(word.format(parts=parts) for word in words))
     assert result.exit_code == 2

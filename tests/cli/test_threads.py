@@ -35,7 +35,7 @@ def asked(part: Path, *words: str, **environment: str) -> list[str]:
     import os
 
     plain = {name: value for name, value in os.environ.items() if name not in NAMES} | environment
-    command = [sys.executable, "-c", ASK, "ask", str(part), "What is it?", *words]
+    command = [sys.executable, "-c", ASK, "ask", str(part), "Is there any defect?", *words]
     return subprocess.run(command, env=plain, capture_output=True, text=True, check=True).stdout.split()
 
 

@@ -23,6 +23,7 @@ from reason_iad.expert.encoders.base import FeatureMap
 from reason_iad.expert.good_parts import Chooser, GoodParts
 from reason_iad.expert.nearest import GRID, layout, nearest
 from reason_iad.images import load_image
+from reason_iad.schema.verdict import SAME
 from reason_iad_nano.world import make_sample
 
 FAMILIES = ("gear", "wood", "assembly", "panel")
@@ -81,8 +82,32 @@ def test_the_part_itself_is_no_good_part(folder: Path, most: int) -> None:
     if most == 8:
         assert with_it.probability == without.probability
     assert [each.used for each in with_it.evidence.references] == [False, True, True]
-    alone = look.inspect(part, references=[part]).evidence
-    assert [each.used for each in alone.references] == [True], "there is nothing else"
+    assert [each.same for each in with_it.evidence.references] == ["file", None, None]
+    assert "'panel 2.png' is the same picture" in (with_it.evidence.same_in_words() or "")
+    alone = look.inspect(part, references=[part])
+    assert [each.used for each in alone.evidence.references] == [False]
+    assert (alone.verdict, alone.caution) == ("review", SAME) and SAME in alone.explanation
+    assert alone.versions == without.versions and not alone.evidence.answers
+
+
+@pytest.mark.parametrize("most", [2, 8])
+def test_another_file_of_the_part_counts_only_where_there_is_no_other_part(folder: Path, most: int) -> None:
+    part, copy = folder / "panel 2.png", folder.parent / "copy.bmp"
+    Image.open(part).save(copy)
+    look = inspector(map_references=most)
+    found = look.inspect(part, references=[copy, folder / "panel 0.png", folder / "panel 1.png"])
+    assert [each.same for each in found.evidence.references] == ["pixels", None, None]
+    assert [each.used for each in found.evidence.references] == [False, True, True]
+    alone = look.inspect(part, references=[part, copy])
+    assert [each.used for each in alone.evidence.references] == [False, True]
+    assert alone.verdict != "review" and alone.caution is None
+    assert alone.evidence.same_in_words() == "'panel 2.png' has the same pixels as the part, in another file."
+
+
+def test_an_answer_says_that_the_good_part_is_the_part(folder: Path) -> None:
+    part = folder / "panel 2.png"
+    reply = inspector().ask(part, "Is there any defect?", options=("yes", "no"), references=part)
+    assert reply.advice is not None and reply.advice.startswith(SAME) and not reply.weighed
 
 
 def test_a_few_are_all_used_as_given(folder: Path) -> None:
@@ -102,9 +127,8 @@ def test_copies_count_once(folder: Path) -> None:
         assert [each.used for each in evidence.references] == [True, False, False, False, False, True]
 
 
-@pytest.mark.parametrize("part", ["wood 2.png", "wood 0.png"])
-def test_many_copies_of_one_are_one(folder: Path, part: str) -> None:
-    evidence = inspector().inspect(folder / part, references=[folder / "wood 0.png"] * 9).evidence
+def test_many_copies_of_one_are_one(folder: Path) -> None:
+    evidence = inspector().inspect(folder / "wood 2.png", references=[folder / "wood 0.png"] * 9).evidence
     assert evidence.anomaly_map is not None and evidence.anomaly_map.calibrated_on == 1
     assert [each.used for each in evidence.references] == [True, *[False] * 8]
 

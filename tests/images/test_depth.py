@@ -10,7 +10,7 @@ from image_files import deep_png, png_chunk, tiff
 from PIL import Image
 
 from reason_iad.errors import ImageError
-from reason_iad.images import LoadedImage, load_image, same_white
+from reason_iad.images import LoadedImage, load_image, same_white, size_by_header
 
 Array = np.ndarray
 
@@ -113,7 +113,7 @@ def test_what_the_user_says_counts_most() -> None:
     data = tiff(ramp(900), t281=4095)
     loaded = load_image(data, white=2000)
     assert loaded.white == 2000
-    assert loaded.notes == ("Values were scaled from 0..2000 to 8 bits, as it was given.",)
+    assert loaded.notes == ("Values were scaled from 0..2000 to 8 bits, as it was set.",)
     assert values(loaded).max() == round(900 * 255 / 2000)
 
 
@@ -206,3 +206,21 @@ def test_a_deep_array_is_copied_not_shared() -> None:
     array[:] = 0
     (again, _) = same_white([loaded, load_image(ramp(4000))])
     assert values(again).max() == round(900 * 255 / 4095)
+
+
+# Hostile files
+
+
+@pytest.mark.parametrize("tag", [258, 262, 274, 277, 281, 338, 339, 341])
+@pytest.mark.parametrize("kind", [1, 2, 5, 7, 12, 13])
+def test_a_tag_of_another_kind_is_harmless(tag: int, kind: int) -> None:
+    data = bytearray(tiff(ramp(4000, 3), t274=1, t281=4095, t338=0, t341=4095))
+    at = 10
+    while int.from_bytes(data[at : at + 2], "little") != tag:
+        at += 12
+    data[at + 2 : at + 4] = kind.to_bytes(2, "little")
+    try:
+        loaded = load_image(bytes(data))
+    except ImageError:
+        return
+    assert loaded.pixels.size == size_by_header(bytes(data), "It")

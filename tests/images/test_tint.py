@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from reason_iad.images import tinted
+from reason_iad.images import tint, tinted
 
 
 def test_colours_follow_the_map_and_leave_the_rest_alone() -> None:
@@ -18,3 +19,13 @@ def test_colours_follow_the_map_and_leave_the_rest_alone() -> None:
     weak = np.asarray(tinted(grey, values, 0.5)).astype(int)
     assert 90 < weak[2, 2, 0] < red
     assert (np.asarray(tinted(grey, values * 9)) == drawn).all(), "values above 1 count as 1"
+
+
+def test_strips_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 255, (90, 70, 3), dtype=np.uint8))
+    values = rng.random((7, 5)).astype(np.float32)
+    at_once = np.asarray(tinted(picture, values), int)
+    monkeypatch.setattr(tint, "STRIP", 70 * 13)
+    in_strips = np.asarray(tinted(picture, values), int)
+    assert np.abs(at_once - in_strips).max() <= 1

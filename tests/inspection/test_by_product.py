@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.parts import plate, save, scratched
 
 from reason_iad import Inspector
@@ -19,6 +21,7 @@ from reason_iad.expert.part_kind import PartKind
 from reason_iad.images import load_image
 from reason_iad.inspection.by_product import PartInspector
 from reason_iad.inspection.conditions import Conditions
+from reason_iad.schema.verdict import SAME
 
 CONFIG = InspectorConfig(method="direct")
 
@@ -143,3 +146,37 @@ def test_too_few_good_images_hand_what_is_beyond_them_to_a_person(kind: PartKind
     assert result.verdict == "review"
     assert result.evidence.product is not None and result.evidence.product.defect_from is None
     assert "99" in result.evidence.product.promise  # how many would be enough
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp"])
+def test_a_good_image_of_the_product_is_compared_with_the_others(
+    kind: PartKind, tmp_path: Path, suffix: str
+) -> None:
+    """Also if it comes as another file: compared with itself, every part would pass."""
+    sha256, path = next(iter(kind.good.items()))
+    part = tmp_path / f"part{suffix}"
+    if suffix == ".png":
+        part.write_bytes(path.read_bytes())
+    else:
+        Image.open(path).save(part)
+    seen = PartInspector(kind).inspect(part).evidence.product
+    assert seen is not None and seen.left_out == path.name and seen.good_images == len(kind.good) - 1
+    assert "left out of the comparison" in (seen.same_in_words() or "")
+    among = kind.assess(next(kind.expert.eyes.look([load_image(path).pixels]))).score
+    assert among < min(kind.left_out) <= seen.score, "as if it had never been there"
+    others = kind.without(sha256)
+    assert others is not None and sha256 not in [each.sha256 for each in others.expert.levels[0].bank.members]
+    other = PartInspector(kind).inspect(plate(100)).evidence.product
+    assert other is not None and other.left_out is None and other.good_images == len(kind.good)
+
+
+def test_the_only_good_image_of_a_product_is_not_compared_with_itself(tmp_path: Path) -> None:
+    path = tmp_path / "only.png"
+    save(plate(0), path)
+    expert = learn([load_image(path)], Eyes.of(make_encoder("efficientnet_lite0", None), (64, 128)))
+    only = PartKind("plate", "0", expert, limits(expert.left_out, 0.2), {load_image(path).sha256: path})
+    model = Model()
+    found = PartInspector(only, model, config=CONFIG).inspect(path)
+    assert (found.verdict, found.caution) == ("review", SAME) and not model.opened
+    assert found.nothing_is_known and found.explanation.startswith(SAME)
+    assert PartInspector(only).inspect(plate(100)).caution is None

@@ -284,6 +284,13 @@ def test_a_reference_that_lies_off_is_laid_as_the_part_and_the_evidence_says_so(
     assert lies_right.references[0].motion is None
 
 
+def _other(picture, at=(0, 0)):
+    """Another photo of the same: one pixel differs."""
+    changed = picture.copy()
+    changed.putpixel(at, tuple(255 - each for each in changed.getpixel(at)))
+    return changed
+
+
 def test_a_moved_reference_costs_one_look_more_and_no_new_calibration(monkeypatch):
     asked = inspector()
     seen: list[str] = []
@@ -297,10 +304,10 @@ def test_a_moved_reference_costs_one_look_more_and_no_new_calibration(monkeypatc
     seen.clear()
     asked.inspect(_shapes(2), references=[good])
     assert sorted(seen) == ["embed_image"] * 2 + ["patch_features"] * 2
+    asked.inspect(_other(good), references=[good])
     seen.clear()
-    asked.inspect(good, references=[good])
-    asked.inspect(good, references=[good])
-    assert seen == ["embed_image"] * 2, "one that lies right is kept"
+    asked.inspect(_other(_other(good), at=(1, 0)), references=[good])
+    assert sorted(seen) == ["embed_image", "patch_features"], "one that lies right is kept"
 
 
 @pytest.fixture
@@ -381,7 +388,7 @@ def test_a_free_question_for_a_defect_is_weighed_as_an_inspection_is(weighing: C
     own, closer = reply.evidence.answers
     assert reply.weighed and not own.closer and closer.closer and reply.answer.text == "yes"
     assert reply.answer.probabilities["B"] > max(own.probabilities["B"], closer.probabilities["B"])
-    again = look.ask(_plate(), "Is there any defect?", options=["no", "yes"], references=good)
+    again = look.ask(_other(_plate()), "Is there any defect?", options=["no", "yes"], references=good)
     assert again.weighed and again.answer.probabilities["B"] < reply.answer.probabilities["B"]
     fusion = reply.evidence.fusion
     assert fusion is not None and fusion.model_probability == own.probabilities["B"]
@@ -426,7 +433,7 @@ def test_it_reads_which_type_fits_what_the_pixels_say_changed(weighing: Callable
     assert all(tuple(each.options.values()) == tuple(known) for each in glances), "by the names that are described"
     blotch = weighing().inspect(_blotched(), references=[_plate()], category="bracket")
     assert blotch.evidence.change is None and not any(answer.described for answer in blotch.evidence.answers)
-    same = weighing().inspect(_traces(), references=[_traces()], category="bracket")
+    same = weighing().inspect(_other(_traces()), references=[_traces()], category="bracket")
     assert same.verdict == "defect" and same.evidence.change is None, "these weights call everything a defect"
     unknown = _opened(weighing(), bridged, [_traces()], None)
     assert not unknown.known.shown and ask_by_change(unknown, type_question(("dent", "burr"))) is None
@@ -509,3 +516,9 @@ def test_where_a_person_has_to_decide_what_is_suspected_is_said(
 def test_the_result_says_that_there_was_no_good_part(part: Path, good: list[Path]) -> None:
     assert inspector("direct").inspect(part).caution == ALONE
     assert inspector("direct").inspect(part, references=good).caution is None
+
+
+def test_a_setting_that_would_change_nothing_is_refused() -> None:
+    inspector = Inspector.from_pretrained("fake")
+    with pytest.raises(AttributeError, match=r"'threshold' cannot be set.*InspectorConfig\(threshold=\.\.\.\)"):
+        inspector.threshold = 2  # type: ignore[attr-defined]

@@ -79,7 +79,7 @@ def test_white_is_given(tmp_path: Path) -> None:
     result = inspector.inspect(part, references=[good])
     assert whites(result) == [2000, 2000]
     assert result.picture_notes() == (
-        "Values were scaled from 0..2000 to 8 bits, as it was given.",
+        "Values were scaled from 0..2000 to 8 bits, as it was set.",
         "good.tif: Values above 2000 were cut off; the brightest is 4000.",
     )
 

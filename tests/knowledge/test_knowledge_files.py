@@ -236,3 +236,26 @@ def test_any_file_is_read_or_refused_with_a_sentence(tmp_path: Path, lines: list
     else:
         assert document.entries
         assert all(entry.text == sanitize(entry.text) for entry in document.entries)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("- Severty: high", "'Severty' is not a field; did you mean 'Severity:'?"),
+        ("Causes: a worn punch", "did you mean 'Cause:'?"),
+        ("- Severity minor", "has no colon after its name; write 'Severity: minor'."),
+        ("- **Action** deburr the part", "write 'Action: deburr the part'."),
+    ],
+)
+def test_a_slip_in_a_markdown_field_is_no_description(write: Write, line: str, says: str) -> None:
+    path = write("a.md", f"---\ncategory: a\n---\n# Defects\n\n## burr\n\nA lip.\n\n{line}\n")
+    with pytest.raises(KnowledgeFileError) as caught:
+        read_document(path)
+    assert [(each.line, says in each.message) for each in caught.value.problems] == [(10, True)]
+
+
+def test_sentences_of_a_description_are_no_slips(write: Write) -> None:
+    text = "Severity depends on its length. Note: it is thin.\n\n- Size: above 1 mm\n- Seen at an angle\n"
+    path = write("a.md", f"---\ncategory: a\n---\n# Defects\n\n## burr\n\n{text}")
+    (entry,) = read_document(path).entries
+    assert "Severity depends" in entry.text and "Size: above 1 mm" in entry.text and entry.severity is None

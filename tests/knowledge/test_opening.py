@@ -14,6 +14,7 @@ from knowledge.conftest import MARKDOWN, WOOD, YAML
 from knowledge.test_store import environment, start
 from reason_iad.errors import KnowledgeError
 from reason_iad.knowledge import KnowledgeFileError, KnowledgeStore, open_knowledge
+from reason_iad.knowledge.opening import writable_store
 
 Write = Callable[..., Path]
 
@@ -150,3 +151,20 @@ def test_bad_paths_and_bad_files(tmp_path: Path, write: Write, cache: Path) -> N
     with pytest.raises(KnowledgeFileError, match=r"a\.yaml, line 2: .*1 more"):
         open_knowledge(bad)
     assert not cache.exists()
+
+
+def test_two_processes_may_make_one_new_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slower one goes on with the store that the other has made."""
+    path, create = tmp_path / "store", KnowledgeStore.create
+
+    def too_late(where: Path) -> KnowledgeStore:
+        create(where).add_documents([])
+        return create(where)  # what the slower one meets
+
+    monkeypatch.setattr(KnowledgeStore, "create", too_late)
+    assert len(writable_store(path)) == 0
+    assert len(writable_store(path)) == 0, "it is there"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    with pytest.raises(KnowledgeError, match="is not a knowledge store"):
+        writable_store(tmp_path / "other")

@@ -13,7 +13,7 @@ import pytest
 
 from knowledge.conftest import METAL, WOOD, entry
 from reason_iad.errors import KnowledgeError
-from reason_iad.knowledge import KnowledgeStore, read_document
+from reason_iad.knowledge import KnowledgeStore, read_document, resolve_category
 
 Write = Callable[..., Path]
 
@@ -177,6 +177,17 @@ def test_a_name_means_one_category(store: KnowledgeStore) -> None:
     assert len(store) == 5
 
 
+@pytest.mark.parametrize(("one", "other"), [("गल", "गुल"), ("ปา", "ป้า"), ("cafe", "café")])
+def test_names_that_differ_by_a_mark_are_two_categories(one: str, other: str) -> None:
+    store = KnowledgeStore.memory()
+    store.add([entry(one, "scratch", "A line."), entry(other, "dent", "A hollow.")])
+    assert [each.category for each in store.entries(other)] == [other]
+    store.remove(one)
+    assert list(store.categories()) == [other]
+    with pytest.raises(KnowledgeError, match=f"Did you mean '{other}'"):
+        resolve_category(store, one)
+
+
 def test_the_hash_is_over_content_not_order(tmp_path: Path) -> None:
     one, two = (KnowledgeStore.create(tmp_path / name) for name in ("one", "two"))
     one.add([*WOOD, *METAL])
@@ -199,7 +210,7 @@ def test_what_is_not_a_store_is_refused(tmp_path: Path, write: Write) -> None:
         write("broken/reason-iad.json", "{").parent: "is not a knowledge store",
         write("other/reason-iad.json", '{"format": "reason-iad-gallery"}').parent: "is not a knowledge store",
         write("new/reason-iad.json", '{"format": "reason-iad-knowledge", "version": 99}').parent: "layout 99",
-        write("empty/reason-iad.json", '{"format": "reason-iad-knowledge", "version": 1}').parent: "is damaged",
+        write("empty/reason-iad.json", '{"format": "reason-iad-knowledge", "version": 2}').parent: "is damaged",
     }
     for path, says in cases.items():
         before = sorted(tmp_path.rglob("*"))

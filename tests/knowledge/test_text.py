@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reason_iad.knowledge.text import fold, sanitize, slug
+from reason_iad.knowledge.text import sanitize, slug
 
 
 def test_whitespace_and_control_characters_fold_to_single_spaces() -> None:
@@ -60,7 +60,3 @@ def test_no_combination_of_pieces_leaves_a_marker(pieces: list[str]) -> None:
 )
 def test_slug(name: str, expected: str) -> None:
     assert slug(name) == expected
-
-
-def test_fold_ignores_case_spaces_and_punctuation() -> None:
-    assert fold("Ball-screw Spindle") == fold("ball_screw_spindle") == fold("BALLSCREW spindle.")

@@ -15,7 +15,7 @@ from reason_iad.products.storing import holding
 Draw = Callable[..., Path]
 
 
-@pytest.mark.parametrize("name", ["bracket", "M8-screw_2.1", "Gehäuse", "3"])
+@pytest.mark.parametrize("name", ["bracket", "M8-screw_2.1", "Gehäuse", "3", "ฝาปิด", "गुल"])
 def test_good_names(products: Products, draw: Draw, name: str) -> None:
     products.create(name, [draw("a.png", 1)])
     assert products.names() == (name,) and products.open(name).name == name
@@ -39,6 +39,15 @@ def test_a_name_is_taken_in_any_case(products: Products, bracket: Product, draw:
     with pytest.raises(ProductError, match="something else called 'notes'"):
         products.create("NOTES", [draw("a.png", 1)])
     assert products.names() == ("bracket",)
+
+
+def test_names_that_differ_by_a_vowel_sign_are_two_products_with_folders_of_their_own(
+    products: Products, draw: Draw
+) -> None:
+    products.create("गल", [draw("a.png", 1)])
+    products.create("गुल", [draw("b.png", 2)])
+    assert products.names() == ("गल", "गुल")
+    assert folder_name("रेखा दोष") == "रेखा_दोष" != folder_name("रखा दोष")
 
 
 def test_a_name_that_is_nearly_right(products: Products, bracket: Product) -> None:

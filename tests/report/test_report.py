@@ -305,8 +305,16 @@ def test_another_picture_is_refused() -> None:
         render_report(cases.defect(), image=Image.new("RGB", (32, 32)))
 
 
-def test_a_picture_of_the_same_size_but_another_hash_is_pointed_out() -> None:
-    assert "differs from the recorded one" in page(cases.defect(), scratched=False).text
+def test_another_picture_of_the_same_size_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    cases.plate(False, 7).pixels.save(other)
+    for image in (other, cases.plate(False, 7)):
+        with pytest.raises(ImageError, match=r"is not the picture that was inspected: its hash begins with \w{12}"):
+            save_report(cases.defect(), tmp_path / "a.html", image=image)
+    assert not (tmp_path / "a.html").exists()
+    same = tmp_path / "same.png"
+    cases.plate(True).pixels.save(same)  # inspected without a file, and kept in one
+    assert save_report(cases.defect(), tmp_path / "a.html", image=same).is_file()
 
 
 def test_a_close_call_asks_for_a_person() -> None:

@@ -129,6 +129,8 @@ class Backbone(Protocol):
     context_length: int
     embedding_rms: float
     """Root mean square of the token embeddings: the unit of the noise scale (METHOD section 2)."""
+    writes: bool
+    """Whether it answers free questions in words. A small model only completes sentences that it has learnt."""
     directory: Path | None
     """Where its files lie, and those of its expert beside them; None for a model without files."""
 

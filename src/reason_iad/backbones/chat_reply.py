@@ -20,6 +20,9 @@ _ANSWER = re.compile(r"\W*(?:answer\W+)?(?-i:([A-Z]))(?:\W*$|[).:\]]|\*\*|\s*\n)
 """'A', '(A)', 'A.', '**A**', 'A) yes', 'Answer: A'. Not 'A scratch', where the letter is a word."""
 _TOKEN = re.compile(r"\W*([A-Z])\W*")
 """A token that is a letter and nothing else but space and punctuation: 'A', ' A', 'A)', '(A'."""
+_THOUGHT = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
+"""A finished thought before the answer. Models that think write an empty one where thinking is switched off."""
+_THOUGHT_ENDS = "</think>"
 
 
 class _Json(BaseModel):
@@ -27,16 +30,16 @@ class _Json(BaseModel):
 
 
 class TokenChance(_Json):
-    """A token and the natural logarithm of its probability."""
+    """A token and the natural logarithm of its probability; None where the server does not say it."""
 
     token: str
-    logprob: float
+    logprob: float | None = None
 
 
 class Step(TokenChance):
     """A generated token, and the most probable tokens in its place."""
 
-    top_logprobs: tuple[TokenChance, ...] = ()
+    top_logprobs: tuple[TokenChance, ...] | None = None
 
 
 class _Steps(_Json):
@@ -61,8 +64,8 @@ class ChatReply:
     """The first choice of a chat completion.
 
     Attributes:
-        text: what the model wrote, without white space around it; never empty.
-        steps: its tokens with their alternatives; empty if the server gives none.
+        text: what the model wrote after its thoughts, without white space around it; never empty.
+        steps: the tokens of it with their alternatives; empty if the server gives none.
 
     Raises:
         ModelError: it is not a chat completion, or holds no text.
@@ -76,14 +79,14 @@ class ChatReply:
                 "The server's answer is not a chat completion (expected JSON with choices[0].message.content): "
                 f"{shortened(body.decode('utf-8', 'replace'))}; check that --base-url is the API's address."
             ) from error
-        self.text = (choice.message.content or "").strip()
+        self.text = _THOUGHT.sub("", choice.message.content or "", count=1).strip()
         if not self.text:
             raise ModelError(
                 f"The server answered without any text (it stopped for the reason '{choice.finish_reason}'); "
                 "use a model that answers directly instead of thinking first."
             )
         try:
-            self.steps = _Steps.model_validate(choice.logprobs).content
+            self.steps = _after_the_thought(_Steps.model_validate(choice.logprobs).content)
         except ValidationError:
             self.steps = ()
 
@@ -102,9 +105,10 @@ class ChatReply:
         return found[1]
 
     def probabilities(self, letters: Sequence[str]) -> list[float] | None:
-        """Distribution over the letters in the place where one was answered; None without log-probabilities.
+        """Distribution over the letters in the place where one was answered.
 
-        See `ChatAPI.choose` for what it means.
+        None if it is not known: without log-probabilities, or without that of the answer. A letter whose
+        log-probability is missing does not count. See `ChatAPI.choose` for what it means.
 
         Raises:
             ModelError: as `letter`.
@@ -114,11 +118,13 @@ class ChatReply:
         if step is None:
             return None
         mass = dict.fromkeys(letters, 0.0)
-        for token, chance in _chances((step, *step.top_logprobs)).items():
+        for token, chance in _chances((step, *(step.top_logprobs or ()))).items():
             if (letter := _letter(token)) in mass:
                 mass[letter] += chance
+        if mass[answered] <= 0:
+            return None
         total = sum(mass.values())
-        return [chance / total for chance in mass.values()] if total > 0 else None
+        return [chance / total for chance in mass.values()]
 
 
 def _letter(token: str) -> str | None:
@@ -128,7 +134,18 @@ def _letter(token: str) -> str | None:
 
 def _chances(tokens: Iterable[TokenChance]) -> dict[str, float]:
     """Token to probability, each once: most servers list the generated token among the alternatives, too."""
-    return {each.token: math.exp(min(each.logprob, 0.0)) for each in tokens if not math.isnan(each.logprob)}
+    known = ((each.token, each.logprob) for each in tokens if each.logprob is not None)
+    return {token: math.exp(min(logprob, 0.0)) for token, logprob in known if not math.isnan(logprob)}
+
+
+def _after_the_thought(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps after the end of a thought; all of them if there is none."""
+    written, start = "", 0
+    for number, step in enumerate(steps, 1):
+        written += step.token
+        if written.rstrip().endswith(_THOUGHT_ENDS):
+            start = number
+    return steps[start:]
 
 
 def shortened(text: str) -> str:

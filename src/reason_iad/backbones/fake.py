@@ -67,6 +67,7 @@ class FakeBackbone:
     ) -> None:
         self._script = None if answers is None else Script(dict(answers))
         draw = torch.Generator().manual_seed(seed)
+        self.writes = True
         self.hidden_size, self.context_length = hidden_size, context_length
         self.directory: Path | None = None
         self._table = torch.randn(_VOCABULARY, hidden_size, generator=draw)

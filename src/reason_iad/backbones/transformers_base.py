@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 THINK_TOKENS = ("<|think|>", "<think>")
 """Tokens from whose embedding latents start, the first one the tokenizer knows; else the words ' think'."""
 
+LEAST_VOCABULARY = 8192
+"""Tokens from which on a model is taken for one that writes: `nano` has 2,048, the smallest others 32,000."""
+
 
 class TransformersBackbone(SuffixRunner):
     """A frozen transformers model behind the `Backbone` protocol."""
@@ -43,6 +46,7 @@ class TransformersBackbone(SuffixRunner):
         self.directory: Path | None = None  # `load_backbone` knows it
         weight: torch.Tensor = self._embed.weight
         self.hidden_size = int(weight.shape[1])
+        self.writes = int(weight.shape[0]) >= LEAST_VOCABULARY
         scale = float(getattr(self._embed, "embed_scale", 1.0))  # some families scale what they look up
         self.embedding_rms = scale * float(weight.float().pow(2).mean().sqrt())
         # A cache that many threads may use at once.

@@ -49,6 +49,7 @@ _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # messages of the cluster, which it would print to our stdout
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a worker that reserves no GPU sees none
 }
+_GREETING = b"Set ray log level from environment variable"
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
@@ -85,7 +86,7 @@ def _own() -> Iterator[None]:
             ray = _import_ray()
             check_version(ray.__version__)
             try:
-                with warnings.catch_warnings():
+                with _without_greeting(), warnings.catch_warnings():
                     warnings.simplefilter(
                         "ignore", RuntimeWarning
                     )  # LanceDB warns of forks; these only execute Ray
@@ -116,7 +117,8 @@ def _joined(address: str) -> Iterator[None]:
     with _environment(_BRIEF, replace=False):
         ray = _import_ray()
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            with _without_greeting():
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:  # Ray raises anything here: ConnectionError, RuntimeError, its own
             log.debug("joining Ray at '%s'", address, exc_info=True)
             ray.shutdown()
@@ -125,6 +127,27 @@ def _joined(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _without_greeting() -> Iterator[None]:
+    """Hold back what is written to our stderr, and leave out the line in which Ray's C++ part says how it logs."""
+    sys.stderr.flush()
+    ours = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as held:
+            os.dup2(held.fileno(), 2)
+            try:
+                yield
+            finally:
+                sys.stderr.flush()
+                os.dup2(ours, 2)
+                held.seek(0)
+                for line in held:
+                    if _GREETING not in line:
+                        os.write(2, line)
+    finally:
+        os.close(ours)
 
 
 def _authentication() -> dict[str, str]:

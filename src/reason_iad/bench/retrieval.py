@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from reason_iad.bench.subtasks import NAMING_SUBTASKS, subtask_of
 from reason_iad.bench.tools import known_category
 from reason_iad.knowledge import names_category, rank_categories, resolve_category
+from reason_iad.schema.names import name_key
 
 if TYPE_CHECKING:
     from reason_iad.bench.work import Unit
@@ -185,8 +186,8 @@ def _rank(ranked: Sequence[str], wanted: str) -> int | None:
 
 def _entry_of(store: KnowledgeStore, category: str, image: str) -> str | None:
     """The defect entry named like one of the image's folders."""
-    folders = [folder.replace("_", " ").casefold() for folder in image.split("/")[:-1]]
+    folders = [name_key(folder) for folder in image.split("/")[:-1]]
     for entry in store.entries(category):
-        if entry.kind == "defect" and entry.name.casefold() in folders:
+        if entry.kind == "defect" and name_key(entry.name) in folders:
             return entry.id
     return None

@@ -8,6 +8,7 @@ interrupted.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -28,6 +29,8 @@ EXIT_UNJUDGED = 5
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141
+_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+"""Errors of an output that has no space left."""
 
 COMMANDS: dict[str, str] = {
     "inspect": "Inspect parts: pass or defect, what, where and why.",
@@ -84,17 +87,43 @@ class LazyGroup(SuggestingGroup):
         except KeyboardInterrupt:
             fail("Interrupted.", EXIT_INTERRUPTED)
         except BrokenPipeError:
-            with contextlib.suppress(OSError, ValueError):  # what is still buffered goes nowhere
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             ctx.exit(EXIT_PIPE_CLOSED)
         except ReasonIADError as error:
             fail(str(error), EXIT_INPUT)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise  # of the output: files that cannot be written are errors of their own
+            _fail_with_bug(error)
         except Exception as error:
-            fail(
-                f"The program has a bug: {type(error).__name__}: {error}. Please report it. To see where it "
-                "happened, write --debug before the command and run it again.",
-                EXIT_BUG,
-            )
+            _fail_with_bug(error)
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the program. Where its output has no space left, it says so."""
+        try:
+            result = super().main(*args, **options)
+            sys.stdout.flush()  # what is still buffered would be lost without a word
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            _drop_output()
+            click.echo(f"Error: The output could not be written: {(error.strerror or '').lower()}.", err=True)
+            sys.exit(EXIT_INPUT)
+        return result
+
+
+def _drop_output() -> None:
+    """Let what is still buffered for standard output go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail_with_bug(error: Exception) -> None:
+    fail(
+        f"The program has a bug: {type(error).__name__}: {error}. Please report it. To see where it "
+        "happened, write --debug before the command and run it again.",
+        EXIT_BUG,
+    )
 
 
 def fail(message: str, code: int) -> None:

@@ -23,8 +23,8 @@ from reason_iad.cli.values import ManyValues
     "--options",
     multiple=True,
     metavar="ANSWER...",
-    help="Answers to choose from, such as 'A) yes' or just 'yes'. Without them, the model answers in its own "
-    "words; nano cannot do that.",
+    help="Answers to choose from, such as 'A) yes' or just 'yes'. Without them, a question that asks for yes or "
+    "no is answered with one of them. Any other is answered in words, which nano cannot do.",
 )
 @category_option
 @reference_option
@@ -55,6 +55,7 @@ def ask(
     from reason_iad.cli.show import show_reply
     from reason_iad.files import write_atomic
     from reason_iad.images import find_images, load_image
+    from reason_iad.inspection.answerable import check_nano
     from reason_iad.inspection.questions import Question, parse_options
 
     checked = Question("question", question, parse_options(options))
@@ -63,6 +64,8 @@ def ask(
         load_image(image)
     if json is not None and json != STDOUT:
         check_output(json, (part, *good))
+    if engine.model == "nano":
+        check_nano(checked)
     note_unknown_category(category, engine.config.method, engine.knowledge)
     reply = engine.load().ask(part, checked.text, options=checked.options, references=good, category=category)
     if json == STDOUT:

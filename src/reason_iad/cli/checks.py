@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reason_iad.backbones.chat_use import is_api
 from reason_iad.config import PRESETS
 from reason_iad.errors import ConfigError, KnowledgeError, ModelError, OutputError, did_you_mean, nearest_file
+
+if TYPE_CHECKING:
+    from reason_iad.cli.engine import Engine
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -53,15 +57,23 @@ def check_device(device: str) -> str:
     return device
 
 
-def note_unknown_category(category: str | None, method: str, knowledge: Path | None) -> None:
+def note_unknown_category(
+    category: str | None, method: str, knowledge: Path | None, *, required: bool = False
+) -> None:
     """Say that the knowledge has nothing on a category, where the method goes on without it.
 
     A method that shows knowledge to the model refuses such a category.
 
+    Args:
+        category: as it was given; None: there is none.
+        method: name of the method.
+        knowledge: where knowledge is; None: what comes with the package.
+        required: refuse it here already, because the model may be asked late.
+
     Raises:
-        KnowledgeError: the knowledge cannot be opened.
+        KnowledgeError: the knowledge cannot be opened, or the category is required and unknown.
     """
-    if category is None or PRESETS[method].knowledge:
+    if category is None or (PRESETS[method].knowledge and not required):
         return
     from reason_iad.knowledge import open_knowledge, resolve_category
 
@@ -69,7 +81,22 @@ def note_unknown_category(category: str | None, method: str, knowledge: Path | N
     try:
         resolve_category(store, category)
     except KnowledgeError as error:
+        if PRESETS[method].knowledge:
+            raise
         click.echo(f"Note: {error} Nothing is known about the defects of this product.", err=True)
+
+
+def check_question(engine: Engine, text: str | None) -> None:
+    """Refuse a further question that the embedded model cannot answer; None: there is none.
+
+    Raises:
+        ModelError: it is a free question, and the model cannot write.
+    """
+    if text is not None and engine.model == "nano" and not engine.detect:
+        from reason_iad.inspection.answerable import check_nano
+        from reason_iad.inspection.questions import Question
+
+        check_nano(Question("question", text))
 
 
 def check_resume(resume: bool, overwrite: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from reason_iad.cli.options import (
     timeout_option,
     white_option,
 )
-from reason_iad.cli.outputs import STDOUT, chosen_formats
+from reason_iad.cli.outputs import STDOUT, chosen_formats, report_file
 from reason_iad.cli.product.values import Scale
 from reason_iad.errors import ConfigError, OutputError
 
@@ -129,7 +130,7 @@ def compare(
     from reason_iad.images import load_image
     from reason_iad.inspection.comparing import compare_parts
 
-    wanted = chosen_formats(export, formats)
+    wanted, report = chosen_formats(export, formats), report_file(report, a)
     _check_outputs((a, b), json, report, export)
     inspector = None
     for path in (a, b):
@@ -151,7 +152,7 @@ def compare(
     if export is not None:
         _export(result, a, export, wanted)
     if not quiet:
-        _show(result, err=json == STDOUT)
+        _show(result, {"report": report, "exports": export}, err=json == STDOUT)
     click.get_current_context().exit(_CODES[result.outcome])
 
 
@@ -189,8 +190,8 @@ def _export(result: PartComparison, a: Path, folder: Path, wanted: tuple[str, ..
     exports.close()
 
 
-def _show(result: PartComparison, *, err: bool) -> None:
-    """Print the outcome and the places, a line each."""
+def _show(result: PartComparison, written: Mapping[str, Path | None], *, err: bool) -> None:
+    """Print the outcome, the places, and what was written, a line each."""
     shown, colour = _SHOWN[result.outcome]
     click.echo(f"{click.style(shown, fg=colour, bold=True)}  A: {result.a.name}  B: {result.b.name}", err=err)
     rows = [("why", result.explanation)]
@@ -208,5 +209,6 @@ def _show(result: PartComparison, *, err: bool) -> None:
     rows += [("picture", f"{name}: {note}") for image, name in both for note in image.notes]
     seconds = result.timings_ms.get("total", 0.0) / 1000
     rows.append(("how", f"a place counts from score {result.level:g} on; {seconds:.1f} s"))
+    rows += [(label, str(path)) for label, path in written.items() if path is not None]
     for label, text in rows:
         click.echo(f"  {click.style(f'{label:<10}', dim=True)} {text}", err=err)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, EXIT_UNJUDGED, fail
-from reason_iad.cli.checks import note_unknown_category
+from reason_iad.cli.checks import check_question, note_unknown_category
 from reason_iad.cli.decoding import decoding
 from reason_iad.cli.delivery import deliveries, normal_path
 from reason_iad.cli.engine import Engine
@@ -27,7 +27,7 @@ from reason_iad.cli.options import (
     reference_option,
     white_option,
 )
-from reason_iad.cli.outputs import STDOUT, check_export, check_outputs, chosen_formats
+from reason_iad.cli.outputs import STDOUT, check_export, check_outputs, chosen_formats, report_file
 from reason_iad.cli.part_kind import (
     ChosenProduct,
     check_choice,
@@ -35,11 +35,12 @@ from reason_iad.cli.part_kind import (
     product_of,
     product_options,
     stored_pictures,
+    with_knowledge,
 )
 from reason_iad.cli.printing import say
 from reason_iad.cli.promises import Promised, promise_options
 from reason_iad.cli.values import ManyValues
-from reason_iad.errors import ConfigError
+from reason_iad.errors import ConfigError, KnowledgeError
 
 if TYPE_CHECKING:
     from reason_iad.cli.delivery import Delivery
@@ -85,8 +86,8 @@ _CODES = {
     "--report",
     type=click.Path(path_type=Path),
     metavar="OUT.html",
-    help="Write a report that any browser shows. For several parts, give the name of a folder: it gets a report of "
-    "each, an overview (index.html) and a table (results.csv).",
+    help="Write a report that any browser shows, to this file or into this folder. For several parts, give the "
+    "name of a folder: it gets a report of each, an overview (index.html) and a table (results.csv).",
 )
 @option(
     OUTPUT,
@@ -163,20 +164,22 @@ def inspect(
         single=single,
         lines=not single or resume or (json is not None and json.suffix == ".jsonl"),
         json=json,
-        report=report,
+        report=report_file(report, paths[0]) if single else report,
         root=Path(os.path.commonpath([normal_path(path).parent for path in paths])),
         resume=resume, overwrite=overwrite, quiet=quiet, jobs=jobs,
         export=export, formats=chosen_formats(export, formats),
         chosen=chosen,
     )  # fmt: skip
     check_choice(chosen, engine, job.references)
+    check_question(engine, question)
     check_outputs(job, (*job.references, *promised.files), sinks)
     check_export(export, parts)
     if promised:
         engine, job = _decided_by(engine, job, promised)
     for image in (*job.references, *(paths if single else ())):
         (check_header if single else load_image)(image)  # for one part, decoding them twice would take long
-    note_unknown_category(category, engine.config.method, engine.knowledge)
+    known = with_knowledge(engine, chosen.product).knowledge if chosen else engine.knowledge
+    note_unknown_category(category, engine.config.method, known, required=chosen is not None and not engine.detect)
     with open_sinks(sinks) as send:
         code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
     click.get_current_context().exit(code)
@@ -224,6 +227,23 @@ def _conditions(engine: Engine, job: Job, product: str | None = None) -> Conditi
         model=None if engine.detect else engine.model_name,
         category=None if job.category else "",  # a given one may be an alias
         product=product,
+    )
+
+
+def _all_conditions(engine: Engine, job: Job) -> Conditions:
+    """What is known of results without a model, for a log to which none will be added that could tell."""
+    from reason_iad.inspection.conditions import Conditions
+    from reason_iad.knowledge import open_knowledge, resolve_category
+
+    store = open_knowledge(with_knowledge(engine, job.chosen.product).knowledge if job.chosen else engine.knowledge)
+    category = None if job.chosen else job.category
+    if category is not None:
+        with suppress(KnowledgeError):  # a category without knowledge has the name that it was given
+            category = resolve_category(store, category)
+    return Conditions(
+        knowledge=None if engine.detect else store.sha256(),
+        category=category,
+        dtype=None if engine.dtype == "auto" else engine.dtype,
     )
 
 
@@ -284,6 +304,8 @@ def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> 
     pending = [path for path in job.paths if not verdicts.get(path)]
     listing = Listing(quiet=job.quiet, lines=job.json is None)
     listing.counts.update(verdict for verdict in verdicts.values() if verdict)
+    if log and job.resume and not pending:
+        log.require(_all_conditions(engine, job))
     if done := len(job.paths) - len(pending):
         listing.say(f"The results of {done} of {len(job.paths)} images are already in '{job.json}'.")
     with deliveries(job.root, job.report, job.export, job.formats) as delivery:
@@ -298,7 +320,8 @@ def _inspect_many(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> 
         if log:
             log.close()
         delivery.finish()
-    listing.sum_up(job.json if log else None, job.report, job.export)
+        others = 0 if delivery.overview is None else delivery.overview.others()
+    listing.sum_up(job.json if log else None, job.report, job.export, others=others)
     return next((code for kind, code in _CODES.items() if listing.counts[kind]), 0)
 
 

@@ -196,12 +196,9 @@ def remove(category: str, store: Path | None) -> None:
 
 
 def _writable(store: Path | None) -> KnowledgeStore:
-    from reason_iad.knowledge import KnowledgeStore
-    from reason_iad.knowledge.opening import default_store
+    from reason_iad.knowledge.opening import default_store, writable_store
 
-    path = store or default_store()
-    empty = not path.exists() or (path.is_dir() and not any(path.iterdir()))
-    return KnowledgeStore.create(path) if empty else KnowledgeStore.open(path)
+    return writable_store(store or default_store())
 
 
 def _readable(store: Path | None) -> KnowledgeStore:

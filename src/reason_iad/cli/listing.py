@@ -38,6 +38,7 @@ class Listing:
         self.counts: Counter[str] = Counter()
         self._failed: list[str] = []
         self._alone = False
+        self._itself = 0
         self._compared = self._asked = 0
         self._said: dict[str, str] = {}
         self._pictures: Counter[str] = Counter()
@@ -64,13 +65,15 @@ class Listing:
     def add(self, outcome: Outcome) -> None:
         """Show the outcome of one part."""
         from reason_iad.inspection.many import Failure
+        from reason_iad.schema.verdict import ALONE
 
         if isinstance(outcome, Failure):
             self.counts["failed"] += 1
             self._failed.append(outcome.image)
         else:
             self.counts[outcome.verdict] += 1
-            self._alone = self._alone or not outcome.good_parts_used
+            self._alone = self._alone or outcome.alone_in_words() == ALONE
+            self._itself += outcome.evidence.same_in_words() is not None
             self._note(outcome)
             self._pictures.update(outcome.picture_notes())
         if self._lines and not self._quiet:
@@ -100,13 +103,16 @@ class Listing:
         else:
             click.echo(line)
 
-    def sum_up(self, log: Path | None, reports: Path | None, exports: Path | None = None) -> None:
+    def sum_up(
+        self, log: Path | None, reports: Path | None, exports: Path | None = None, *, others: int = 0
+    ) -> None:
         """Say how many parts pass, which failed, and where results are.
 
         Args:
             log: the file of results; None if there is none.
             reports: the folder of reports; None if there is none.
             exports: the folder of exports; None if there is none.
+            others: reports of earlier runs in the folder of reports.
         """
         number = self.counts.total()
         self.say(f"{number} {'image' if number == 1 else 'images'}: {', '.join(_counted(self.counts))}")
@@ -118,6 +124,11 @@ class Listing:
             self.say(f"{photos}: {', '.join(self._failed[:NAMED])}{more}. {again}")
         if self._alone:
             self.say(NO_GOOD_PART)
+        if self._itself:
+            are = "1 part is" if self._itself == 1 else f"{self._itself} parts are"
+            self.say(
+                f"{are} among the good parts. No part is compared with itself where there is another good part."
+            )
         for note, count in self._pictures.most_common(NAMED):
             self.say(f"{count} image{'' if count == 1 else 's'}: {note}")
         for name in ("model", "advice", "drift"):
@@ -125,6 +136,9 @@ class Listing:
                 self.say(self._said[name])
         if reports is not None:
             self.say(f"Reports: {reports}\nOverview: {reports / 'index.html'}")
+            if others:
+                are = "1 report of an earlier run is" if others == 1 else f"{others} reports of earlier runs are"
+                self.say(f"{are} in that folder, too. The overview does not list them.")
         if exports is not None:
             self.say(f"Exports: {exports}")
 
@@ -138,7 +152,7 @@ def part_line(outcome: Outcome) -> str:
     """One part in one line; the verdict is its first word."""
     from reason_iad.cli.show import measured
     from reason_iad.inspection.many import Failure
-    from reason_iad.schema.verdict import SHOWN
+    from reason_iad.schema.verdict import ALONE, SHOWN
 
     if isinstance(outcome, Failure):
         return f"{click.style('FAILED', fg=_COLOURS['failed'], bold=True)}  {_failure(outcome)}"
@@ -146,7 +160,7 @@ def part_line(outcome: Outcome) -> str:
     found = ", ".join(filter(None, (outcome.in_words("type"), outcome.in_words("place"))))
     what = f"  {found}" if found else ""
     what = f"  {outcome.unjudged}" if outcome.unjudged else what
-    alone = "" if outcome.good_parts_used else "the model's opinion alone"
+    alone = {None: "", ALONE: "the model's opinion alone"}.get(outcome.alone_in_words(), "nothing was compared")
     sure = ", ".join(filter(None, (measured(outcome), alone)))
     return f"{verdict}  {outcome.image.name}{f'  ({sure})' if sure else ''}{what}"
 

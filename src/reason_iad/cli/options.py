@@ -121,9 +121,8 @@ _RESEARCH_OPTIONS = (
            "--align does not move the good parts for it."),
     option(RESEARCH, "--encoder", type=EncoderName(), default=_DEFAULTS.encoder, show_default=True,
            metavar="NAME",
-           help="What makes the features that are compared: the vision part of the model (tower), a small network "
-           "trained on ImageNet (efficientnet_lite0), another registered encoder, or the vision model in a "
-           "directory."),
+           help="The network that sees where a part differs from good ones: that of the model (tower), a small one "
+           "trained on photos (efficientnet_lite0), or the vision model in a folder."),
     option(RESEARCH, "--option-orders", type=Choice(["given", "types", "cyclic"]),
            default=_DEFAULTS.option_orders, show_default=True,
            help="Ask with the options in every order and average the answers: never (given), for defect types "
@@ -158,8 +157,8 @@ _ENGINE_OPTIONS = (
            help="Folder with one subfolder of good images per product. If --category is not given, the product is "
            "recognised by these images. To compare the part with good parts, give --reference, too."),
     option(REFERENCES, "--align/--no-align", default=_DEFAULTS.align, show_default=True,
-           help="Shift and turn the good parts so that they lie like the inspected part. Use --no-align if a "
-           "shifted or turned part is a defect."),
+           help="Before comparing, shift and turn the good parts to lie as the inspected part does; use --no-align "
+           "if a shifted or turned part is a defect."),
     model_option,
     base_url_option,
     timeout_option,

@@ -54,6 +54,11 @@ def check_outputs(job: Job, others: tuple[Path, ...], sinks: tuple[str, ...]) ->
         make_folder(job.report, "--report")
 
 
+def report_file(report: Path | None, part: Path) -> Path | None:
+    """The file that the report of one part is written to: in a folder that is there, it is named after the part."""
+    return report / f"{part.name}.html" if report is not None and report.is_dir() else report
+
+
 def check_export(folder: Path | None, parts: Sequence[Path]) -> None:
     """Refuse, before the long part, a folder for exports that cannot be used, and make it; None: there is none.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reason_iad.cli.checks import make_folder
 from reason_iad.cli.values import Choice
 
 NAMES = ("inspection", "summary", "failure", "reply", "comparison")
@@ -15,9 +16,9 @@ NAMES = ("inspection", "summary", "failure", "reply", "comparison")
 @click.argument("name", type=Choice(NAMES), default="inspection")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write all schemas into this folder instead of printing one.",
+    help="Write all schemas into this folder instead of printing one. The folder is made if it is missing.",
 )
 def schema(name: str, out: Path | None) -> None:
     """Print the JSON schema of a result.
@@ -30,6 +31,7 @@ def schema(name: str, out: Path | None) -> None:
     if out is None:
         click.echo(schema_text(name), nl=False)
         return
+    make_folder(out, "--out")
     for each in NAMES:
         write_atomic(out / f"{each}.schema.json", schema_text(each))
         click.echo(out / f"{each}.schema.json")

@@ -8,7 +8,7 @@ import click
 
 from reason_iad.schema import Evidence, Inspection, Reply, Versions
 from reason_iad.schema.inspection import picture_notes
-from reason_iad.schema.verdict import SHOWN, Verdict, in_digits
+from reason_iad.schema.verdict import SAME, SHOWN, Verdict, in_digits
 
 _COLOURS: dict[Verdict, str] = {"pass": "green", "review": "yellow", "defect": "red", "unjudged": "magenta"}
 
@@ -43,7 +43,7 @@ def measured(result: Inspection, *, full: bool = False) -> str:
         result: of an inspection.
         full: with the limit.
     """
-    if result.verdict == "unjudged" and result.evidence.product is None:
+    if result.nothing_is_known:
         return ""
     product = result.evidence.product
     if product is None:
@@ -92,7 +92,7 @@ def _why(result: Inspection) -> Rows:
         rows.append(("" if rows else "why", difference))
     product = result.evidence.product
     promise = product.promise if product else result.operating_point.in_words() if result.operating_point else ""
-    if promise and result.verdict != "unjudged":
+    if promise and result.verdict != "unjudged" and not result.nothing_is_known:
         sentences = re.split(r"(?<=\.) (?=[A-Z])", promise)
         rows += [("" if place else "limits", sentence) for place, sentence in enumerate(sentences)]
     return rows
@@ -107,14 +107,20 @@ def _asked(result: Inspection) -> Rows:
 def _compared(evidence: Evidence, *, references: bool = True) -> Rows:
     """What the part was compared with: good parts, where they were used, and knowledge."""
     rows = []
-    given, used = len(evidence.references), sum(reference.used for reference in evidence.references)
-    if product := evidence.product:
+    same = evidence.same_in_words()
+    used = sum(reference.used for reference in evidence.references)
+    given = sum(reference.used or reference.same is None for reference in evidence.references)
+    product = evidence.product
+    if product and not product.nothing_compared:
         images = f"{product.good_images} good image{'' if product.good_images == 1 else 's'}"
         asked = "; the model was asked, too" if product.model_asked else ""
         if product.decided_by == "comparison and model":
             asked = "; comparison and model decided together"
         rows.append(("compared", f"with {images}{f' of {product.name}' if product.name else ''}{asked}"))
         rows += [("note", said) for said in (product.advice, product.drift) if said]
+    if same is not None and same != SAME:  # said first of all already
+        rows.append(("note", same))
+    if product:
         references = False
     if used == given and used and references:
         rows.append(("compared", f"with {used} good part{'' if used == 1 else 's'}"))
@@ -142,7 +148,7 @@ def _used(result: Reply) -> Rows:
         own = f"{answer.text} ({answer.probabilities[answer.choice]:.3f})"
         return [("why", f"The good parts decided: {result.answer.text}. Without them the model says: {own}.")]
     if result.evidence.anomaly_map is None:
-        return []
+        return [("why", result.advice)] if result.advice else []
     return [("why", result.advice or "The good parts were not used: this is the model's own answer.")]
 
 

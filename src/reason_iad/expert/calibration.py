@@ -83,9 +83,16 @@ class Expert:
         """The same calibration, with references as they are laid for one image."""
         return replace(self, normals=tuple(normals))
 
-    def inspect(self, query: FeatureMap) -> AnomalyMap:
-        """The calibrated map of a query image."""
-        return calibrated(residual_map(query, self.normals, RADIUS), self.residuals, self.calibrated_on)
+    def inspect(self, query: FeatureMap, shown: npt.NDArray[np.bool_] | None = None) -> AnomalyMap:
+        """The calibrated map of a query image.
+
+        Args:
+            query: its features.
+            shown: (rows, columns) where some reference shows it; None: everywhere. Elsewhere nothing is compared,
+                and nothing stands out.
+        """
+        raw = where_shown(residual_map(query, self.normals, RADIUS), shown)
+        return calibrated(raw, self.residuals, self.calibrated_on)
 
 
 class Usual(NamedTuple):
@@ -122,6 +129,14 @@ def calibrated(raw: torch.Tensor, residuals: Sequence[torch.Tensor], calibrated_
     gate = area > float(normal_areas.quantile(QUANTILE)) + AREA_SLACK
     peak = sum(float(residual.max()) for residual in residuals) / len(residuals)
     return AnomalyMap(values, raw.cpu(), peak, gate, area, calibrated_on)
+
+
+def where_shown(raw: torch.Tensor, shown: npt.NDArray[np.bool_] | None) -> torch.Tensor:
+    """Distances (rows, columns), of at most their median where the image is not shown by any reference."""
+    if shown is None or shown.all() or not shown.any():
+        return raw
+    seen = torch.from_numpy(shown).to(raw.device)
+    return torch.where(seen, raw, raw.clamp(max=float(raw[seen].median())))
 
 
 def build_expert(

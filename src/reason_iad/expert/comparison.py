@@ -78,7 +78,9 @@ class Comparison:
             chosen: where they were chosen from many, which says how much good parts differ that look alike.
         """
         usual = self._usual(references, chosen)
-        found = self._laid(usual.expert, references, moved).inspect(self.features(image))
+        features = self.features(image)
+        shown = _shown(image, features, references, moved)
+        found = self._laid(usual.expert, references, moved).inspect(features, shown)
         return replace(found, pixels=_pixels(image, references, moved), normal_pixels=usual.pixels)
 
     def expert(self, references: Sequence[LoadedImage]) -> Expert:
@@ -188,6 +190,17 @@ def _as_laid(
     pictures = (moved[each.sha256][0] if each.sha256 in moved else each.whole for each in references)
     motions = [moved[each.sha256][1] for each in references if each.sha256 in moved]
     return map(_small, pictures), _unseen(motions, image.width, image.height)
+
+
+def _shown(
+    image: LoadedImage, features: FeatureMap, references: Sequence[LoadedImage], moved: Moved
+) -> npt.NDArray[np.bool_] | None:
+    """(rows, columns) which patches of an image some reference shows as it is laid; None: all of them."""
+    if any(reference.sha256 not in moved for reference in references):
+        return None
+    motions = [moved[reference.sha256][1] for reference in references]
+    grids = [each.shows(features.rows, features.columns, image.width, image.height) for each in motions]
+    return np.any(grids, axis=0)  # type: ignore[no-any-return]
 
 
 def _unseen(motions: Sequence[Motion], width: int, height: int) -> tuple[float, float]:

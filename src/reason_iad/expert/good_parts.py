@@ -8,13 +8,14 @@ and no file is decoded again to choose among them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reason_iad.errors import ImageError
 from reason_iad.expert.cache import Recent
+from reason_iad.expert.copies import Same, same_picture
 from reason_iad.images import Depth, LoadedImage, at_white, load_image, white_of
 from reason_iad.schema import InputImage
 
@@ -51,6 +52,8 @@ class GoodParts:
         load: gives any of them by its number; None if nothing had to be chosen.
         white: what is white in all pictures with more than 8 bits, the inspected one included; None: there is none,
             or each says its own.
+        same: numbers of those that are the inspected picture itself, and in what. One that is the same file is
+            never used; another file with the same pixels is used only if there is nothing else.
     """
 
     pictures: tuple[LoadedImage, ...]
@@ -59,6 +62,12 @@ class GoodParts:
     alike: tuple[tuple[int, ...], ...] = ()
     load: Callable[[int], LoadedImage] | None = field(default=None, repr=False)
     white: float | None = None
+    same: Mapping[int, Same] = field(default_factory=dict)
+
+    @property
+    def only_itself(self) -> bool:
+        """Whether every good part that was given is the file of the inspected picture."""
+        return bool(self.images) and not self.pictures
 
     def peers(self, sha256: str) -> tuple[str, Callable[[], list[LoadedImage]]]:
         """A key for the good parts that look most like one that is used, and how to load them."""
@@ -91,7 +100,7 @@ class Chooser:
     white: float | None = None
 
     def choose(self, image: LoadedImage, references: Iterable[Any]) -> GoodParts:
-        """The references to use for an image: no copies, and not the image itself if there are others.
+        """The references to use for an image: no copies, and not the image itself.
 
         Raises:
             ImageError: one cannot be used.
@@ -102,9 +111,12 @@ class Chooser:
             white = white_of([image.depth, *(each.depth for each in pictures)])
             loaded = [at_white(each, white).lighter() for each in pictures]
             images = [described(each) for each in loaded]
-            numbers = _distinct(images, image)[: self.most]
+            part = at_white(image, white).lighter()
+            kinds = ((at, same_picture(each, part)) for at, each in enumerate(loaded))
+            same = {at: kind for at, kind in kinds if kind is not None}
+            numbers = _usable(_distinct(images), same)[: self.most]
             chosen = tuple(loaded[at] for at in numbers)
-            return GoodParts(chosen, tuple(numbers), tuple(images), white=white)
+            return GoodParts(chosen, tuple(numbers), tuple(images), white=white, same=same)
         for _ in range(ATTEMPTS):
             found = self._chosen(image, sources, self.layout)
             if found is not None:
@@ -124,16 +136,25 @@ class Chooser:
             for source, each in zip(sources, seen, strict=True)
         ]
         images = tuple(each.image for each in seen)
-        apart = _distinct(images, image)
-        order = nearest(layout(at_white(image, white)), [seen[at].layout for at in apart], self.most)
-        numbers = tuple(apart[at] for at in order)
-        pictures = tuple(self._loaded(sources[at], white) for at in numbers)
-        if any(picture.sha256 != images[at].sha256 for at, picture in zip(numbers, pictures, strict=True)):
-            self.kept.clear()
-            return None
+        part = at_white(image, white).lighter()
+        same: dict[int, Same] = {at: "file" for at, each in enumerate(images) if each.sha256 == image.sha256}
+        given = _distinct(images)
+        while True:  # what has the same pixels looks most alike, so it is found among those that are chosen
+            apart = _usable(given, same)
+            order = nearest(layout(part), [seen[at].layout for at in apart], self.most) if apart else []
+            numbers = tuple(apart[at] for at in order)
+            pictures = tuple(self._loaded(sources[at], white) for at in numbers)
+            if any(picture.sha256 != images[at].sha256 for at, picture in zip(numbers, pictures, strict=True)):
+                self.kept.clear()
+                return None
+            kinds = ((at, same_picture(picture, part)) for at, picture in zip(numbers, pictures, strict=True))
+            found = {at: kind for at, kind in kinds if kind is not None and at not in same}
+            same |= found
+            if not found:
+                break
         alike = tuple(self._alike(at, apart, seen) for at in numbers)
         return GoodParts(
-            pictures, numbers, images, alike, lambda number: self._loaded(sources[number], white), white
+            pictures, numbers, images, alike, lambda number: self._loaded(sources[number], white), white, same
         )
 
     def _alike(self, one: int, apart: Sequence[int], seen: Sequence[Seen]) -> tuple[int, ...]:
@@ -180,8 +201,12 @@ def _changes(depth: Depth | None, white: float | None) -> bool:
     return depth is not None and depth.origin == "values" and depth.white != white
 
 
-def _distinct(images: Sequence[InputImage], image: LoadedImage) -> list[int]:
-    """Numbers of the first of each, without the inspected image unless there is nothing else."""
-    first = {each.sha256: at for at, each in reversed([*enumerate(images)])}
-    others = sorted(at for sha256, at in first.items() if sha256 != image.sha256)
-    return others or sorted(first.values())
+def _distinct(images: Sequence[InputImage]) -> list[int]:
+    """Numbers of the first of each, in order."""
+    return sorted({each.sha256: at for at, each in reversed([*enumerate(images)])}.values())
+
+
+def _usable(numbers: Sequence[int], same: Mapping[int, Same]) -> list[int]:
+    """Those to compare with: none that is the inspected picture, or, if all are, other files of it."""
+    others = [at for at in numbers if at not in same]
+    return others or [at for at in numbers if same[at] == "pixels"]

@@ -11,14 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from reason_iad.expert.calibration import AREA_SLACK, AnomalyMap, largest_region
+from reason_iad.expert.copies import same_picture
+from reason_iad.expert.normality.statistics import DETAILS
+from reason_iad.expert.normality.where import with_details
 from reason_iad.expert.regions import Marked, regions
 from reason_iad.expert.resembling import Alike, alike, example_evidence
+from reason_iad.images import load_image
 from reason_iad.schema import Box, Finding, Region, place_of
 from reason_iad.schema.product import ProductEvidence
 
 if TYPE_CHECKING:
     from reason_iad.expert.conformal import Limits
     from reason_iad.expert.normality.expert import Assessment
+    from reason_iad.expert.normality.looks import Look, Whole
     from reason_iad.expert.part_kind import PartKind
     from reason_iad.images import LoadedImage
     from reason_iad.schema import Verdict
@@ -34,6 +39,8 @@ SIDE = 2048
 """Longest side, in pixels, at which places are filled in; larger pictures are filled in on a smaller copy."""
 STRONGEST = 5
 """Numbers that are named as evidence."""
+SAME_PICTURE = 1e-2
+"""Distance from a good image below which the pixels of both are compared: it may be the picture itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,32 +48,67 @@ class Judgement:
     """What the expert says of a picture.
 
     Attributes:
+        kind: what it was judged by: the good images without the picture itself.
         verdict: by the score and the limits; 'unjudged' if the picture does not show the product well enough.
         seen: score, map and likeness.
         marked: the places that differ, the clearest first; none for a pass and for what cannot be judged.
         alike: what these places look like.
+        left_out: name of the good image that is the picture itself; None if none is.
+        nothing_compared: whether that is the only good image.
     """
 
+    kind: PartKind
     verdict: Verdict
     seen: Assessment
     marked: tuple[Marked, ...]
     alike: Alike = field(default_factory=Alike)
+    left_out: str | None = None
+    nothing_compared: bool = False
 
 
 def judge(kind: PartKind, image: LoadedImage) -> Judgement:
     """Judge a picture by the expert alone.
 
+    A picture that is one of the good images itself is compared with the others: it would always pass.
+
     Args:
         kind: the kind of part.
         image: the picture.
+
+    Raises:
+        MemoryBankError: it is one of many good images, and what was kept of the others cannot be read.
     """
     look = next(kind.expert.eyes.look([image.pixels]))
+    itself = _itself(kind, look.whole, image)
+    if itself is None:
+        return _judged(kind, look, image)
+    others = kind.without(itself)
+    name = kind.good[itself].name if itself in kind.good else image.name
+    if others is None:
+        return Judgement(kind, "review", kind.assess(look), (), left_out=name, nothing_compared=True)
+    return replace(_judged(others, look, image), left_out=name)
+
+
+def _itself(kind: PartKind, whole: Whole, image: LoadedImage) -> str | None:
+    """The hash of the good image that is the picture itself: the same file, or another one with its pixels."""
+    members = [member.sha256 for member in kind.expert.levels[0].bank.members]
+    if image.sha256 in members:
+        return image.sha256
+    nearest = kind.expert.likeness.most_alike(whole, 1)[0]
+    path = kind.good.get(members[nearest]) if nearest < len(members) else None
+    if path is None or kind.expert.likeness.apart(whole, nearest) > SAME_PICTURE:
+        return None
+    return members[nearest] if same_picture(load_image(path), image) else None
+
+
+def _judged(kind: PartKind, look: Look, image: LoadedImage) -> Judgement:
+    """The judgement by the expert of these good images."""
     seen = kind.assess(look)
     if seen.likeness.reason is not None:
-        return Judgement("unjudged", seen, ())
+        return Judgement(kind, "unjudged", seen, ())
     verdict = kind.limits.verdict(seen.score)
     if verdict == "pass":
-        return Judgement(verdict, seen, ())
+        return Judgement(kind, verdict, seen, ())
     marked = _marked(kind, seen, image)
     small = [each for each in marked if kind.least_px is not None and each.length < kind.least_px]
     if small:  # what is too small does not count: judge again as if it were not there
@@ -75,18 +117,18 @@ def judge(kind: PartKind, image: LoadedImage) -> Judgement:
         marked = () if verdict == "pass" else _marked(kind, seen, image)
         if verdict == "defect" and all(each.length < (kind.least_px or 0) for each in marked):
             verdict = "review"  # nothing that counts is left to point at, and yet it is not like a good part
-    return Judgement(verdict, seen, marked, alike(kind, look, seen, marked, image))
+    return Judgement(kind, verdict, seen, marked, alike(kind, look, seen, marked, image))
 
 
-def judged_as(kind: PartKind, judgement: Judgement, verdict: Verdict, image: LoadedImage) -> Judgement:
+def judged_as(judgement: Judgement, verdict: Verdict, image: LoadedImage) -> Judgement:
     """The same picture with the verdict of somebody else; where it differs is marked unless it passes."""
-    marked = judgement.marked
+    marked, kind = judgement.marked, judgement.kind
     if verdict == "pass":
         marked = ()
     elif judgement.verdict == "pass":
         least = kind.least_px or 0.0
         marked = tuple(each for each in _marked(kind, judgement.seen, image) if each.length >= least)
-    return Judgement(verdict, judgement.seen, marked, judgement.alike)
+    return replace(judgement, verdict=verdict, marked=marked)
 
 
 def anomaly_map(kind: PartKind, seen: Assessment) -> AnomalyMap:
@@ -130,15 +172,16 @@ def region_of(findings: tuple[Finding, ...]) -> Region | None:
     return Region(box=first.box, place=first.place, place_probability=1.0, share=first.share)
 
 
-def evidence_of(kind: PartKind, judgement: Judgement) -> ProductEvidence:
+def evidence_of(judgement: Judgement) -> ProductEvidence:
     """The score, the limits and what the clearest place looks like, for the result."""
-    seen, found = judgement.seen, judgement.alike
+    kind, seen, found = judgement.kind, judgement.seen, judgement.alike
     weighed = [name for name, weight in kind.expert.weights.items() if weight]
+    weighed += [DETAILS] if DETAILS in seen.numbers else []
     strongest = sorted(weighed, key=lambda name: -seen.numbers[name])[:STRONGEST]
     return ProductEvidence(
         name=kind.name,
         sha256=kind.sha256,
-        good_images=len(kind.expert.likeness.embeddings),
+        good_images=kind.expert.likeness.images,
         score=round(seen.score, 4),
         pass_below=finite(kind.limits.pass_below),
         defect_from=finite(kind.limits.defect_from),
@@ -149,6 +192,9 @@ def evidence_of(kind: PartKind, judgement: Judgement) -> ProductEvidence:
         likeness=round(seen.likeness.distance, 4),
         strongest={name: round(seen.numbers[name], 2) for name in strongest},
         stood_in=kind.expert.stood_in,
+        left_out=judgement.left_out,
+        nothing_compared=judgement.nothing_compared,
+        angles=kind.expert.turning.steps,
     )
 
 
@@ -166,6 +212,7 @@ def probability_at(score: float, limits: Limits) -> float:
 def _marked(kind: PartKind, seen: Assessment, image: LoadedImage) -> tuple[Marked, ...]:
     """The places that differ: where the finer memory stands out, or the map that decided."""
     values = seen.excess.clamp_min(0) if kind.where is None else kind.where.values(image.pixels)
+    values = with_details(values, kind.expert, seen)
     highest = max(float(values.max()), 1e-6)
     sharp = (values / highest).pow(SHARPNESS).numpy().astype(np.float32)
     counts = kind.expert.area.counts

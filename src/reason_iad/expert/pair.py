@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 
-from reason_iad.expert.calibration import RADIUS
+from reason_iad.expert.calibration import RADIUS, where_shown
 from reason_iad.expert.change import Change, change_at
 from reason_iad.expert.distance import residual_map
 from reason_iad.expert.memory.features import joined
@@ -24,7 +25,7 @@ from reason_iad.expert.template import compared_size, pixel_differences
 from reason_iad.schema import Box
 
 if TYPE_CHECKING:
-    from reason_iad.expert.encoders.base import Encoder, FeatureMap
+    from reason_iad.expert.encoders.base import Encoder
     from reason_iad.expert.regions import Marked
     from reason_iad.expert.template import Pixels
     from reason_iad.schema.comparison import Side
@@ -101,7 +102,7 @@ def compare_pair(a: Image.Image, b: Image.Image, *, align: bool = True) -> Pair:
     unseen = (0.0, 0.0) if motion is None else motion.unseen(a.width, a.height)
     small = (_small(a), _small(laid))
     pixels = pixel_differences(small[0], [small[1]], unseen)
-    patches = _patches(a, laid)
+    patches = _patches(a, laid, motion)
     ratio = _ratio(patches, float(np.median(patches)), FLOOR)
     if pixels is None:
         standing = ratio
@@ -143,15 +144,16 @@ def brightness_of(pair: Pair, marked: Marked, size: tuple[int, int]) -> int:
     return 0 if abs(one - other) < LIGHTER else 1 if one > other else -1
 
 
-def _patches(a: Image.Image, laid: Image.Image) -> Values:
-    """(rows, columns) the larger distance of each patch from its nearest like in the other picture, both ways."""
+def _patches(a: Image.Image, laid: Image.Image, motion: Motion | None) -> Values:
+    """(rows, columns) the larger distance of each patch from its nearest like in the other picture, both ways.
+
+    What a moved picture does not show counts as usual.
+    """
     one, other = (joined(maps[:DEPTHS]) for maps in encoder().encode([a, laid]))
-    return np.maximum(_apart(one, other), _apart(other, one))
-
-
-def _apart(one: FeatureMap, other: FeatureMap) -> Values:
-    apart: Values = residual_map(one, [other], RADIUS).cpu().numpy().astype(np.float32)
-    return apart
+    apart = torch.maximum(residual_map(one, [other], RADIUS), residual_map(other, [one], RADIUS))
+    shown = None if motion is None else motion.shows(one.rows, one.columns, a.width, a.height)
+    found: Values = where_shown(apart, shown).cpu().numpy().astype(np.float32)
+    return found
 
 
 def _ratio(values: Values, usual: float, floor: float) -> Values:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,23 @@ class PartKind:
     least_px: float | None = None
     known: KnownDefects | None = None
     white: float | None = None
+
+    def without(self, sha256: str) -> PartKind | None:
+        """The same as if one good image, by hash, had never been there; limits stay as they are.
+
+        Returns:
+            None if there is no other good image.
+
+        Raises:
+            MemoryBankError: what was kept of the others cannot be read.
+        """
+        members = [member.sha256 for member in self.expert.levels[0].bank.members]
+        if len(members) < 2:
+            return None
+        levels = tuple(level.without({sha256}) for level in self.expert.levels)
+        likeness = self.expert.likeness.without(members.index(sha256))
+        where = None if self.where is None else self.where.without(sha256)
+        return replace(self, expert=replace(self.expert, levels=levels, likeness=likeness), where=where)
 
     @property
     def left_out(self) -> tuple[float, ...]:

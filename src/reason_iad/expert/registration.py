@@ -38,6 +38,8 @@ MOST_SHIFT, MOST_TURN = 0.08, 5.0
 """Share of the width or height, and degrees, beyond which it is another view and not the same one moved."""
 LEAST_SHOWN = 0.8
 """Share of the picture that the moved reference must show."""
+REACHES_IN = 0.02
+"""Share of a cell's side by which what the moved reference does not show may reach into the cell."""
 SAME_SHAPE = 0.02
 """By how much aspect ratios may differ."""
 SMALLEST = 64
@@ -71,6 +73,22 @@ class Motion:
         """Shares of the width and of the height, at either border, that the moved reference may not show."""
         turn = math.sin(math.radians(abs(self.degrees))) / 2
         return abs(self.dx) + turn * height / width, abs(self.dy) + turn * width / height
+
+    def shows(self, rows: int, columns: int, width: int, height: int) -> npt.NDArray[np.bool_]:
+        """(rows, columns) which cells of a grid over the image the moved reference shows whole.
+
+        Args:
+            rows, columns: of the grid.
+            width, height: of the image.
+        """
+        turn = math.radians(-self.degrees)
+        x = np.linspace(-width / 2, width / 2, columns + 1)[None, :]
+        y = np.linspace(-height / 2, height / 2, rows + 1)[:, None]
+        across = math.cos(turn) * x - math.sin(turn) * y - self.dx * width  # from the centre of the reference
+        down = math.sin(turn) * x + math.cos(turn) * y - self.dy * height
+        slack = REACHES_IN * max(width / columns, height / rows)
+        inside = (np.abs(across) <= width / 2 + slack) & (np.abs(down) <= height / 2 + slack)  # of each corner
+        return inside[:-1, :-1] & inside[:-1, 1:] & inside[1:, :-1] & inside[1:, 1:]
 
 
 def lay_alike(references: Iterable[LoadedImage], image: Image.Image) -> dict[str, tuple[Image.Image, Motion]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-from PIL import TiffImagePlugin
-
 _SAVE = "save it as PNG, TIFF or JPEG"
 _CAMERA = f"is a raw camera file; develop it, or {_SAVE}"
 _STARTS: tuple[tuple[bytes, str], ...] = (
@@ -81,6 +79,8 @@ def _in_boxes(brand: bytes, others: bytes) -> str:
 
 def _of_tiff(file: BinaryIO, start: bytes) -> str | None:
     """What kind of pixels the first picture of a TIFF has, which Pillow does not take."""
+    from PIL import TiffImagePlugin
+
     try:
         large = 43 in start[2:4]
         tags: Any = TiffImagePlugin.ImageFileDirectory_v2(start[: 16 if large else 8])

@@ -31,7 +31,7 @@ _STRIP = 2**22
 """Values that are scaled at a time."""
 
 Origin = Literal["user", "file", "values"]
-_BECAUSE: dict[Origin, str] = {"user": ", as it was given", "file": ", as the file says", "values": ""}
+_BECAUSE: dict[Origin, str] = {"user": ", as it was set", "file": ", as the file says", "values": ""}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

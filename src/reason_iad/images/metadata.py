@@ -39,13 +39,12 @@ def deep_colour(image: Image.Image, data: bytes) -> DeepColour | None:
     """Whether a file holds colours of 16 bits; None if not."""
     if image.format == "PNG" and data[24:25] == b"\x10" and data[25] in _PNG_COLOUR:
         return DeepColour("opacity", turned=False)
-    tags: Any = getattr(image, "tag_v2", None)
-    if tags is None or tags.get(_PHOTOMETRIC) != _RGB or set(tags.get(_BITS, ())) != {16}:
+    if tag_numbers(image, _PHOTOMETRIC) != (_RGB,) or set(tag_numbers(image, _BITS)) != {16}:
         return None
-    if set(tags.get(_FORMAT, (1,))) != {1} or tags.get(_SAMPLES) not in (3, 4):
+    layers, extra = sum(tag_numbers(image, _SAMPLES)), tag_numbers(image, _EXTRA)
+    if set(tag_numbers(image, _FORMAT)) - {1} or layers not in (3, 4):
         return None
-    extra = tuple(tags.get(_EXTRA, ()))
-    if tags.get(_SAMPLES) == 3:
+    if layers == 3:
         return DeepColour("colour", turned=True)
     fourth: Layers = "unused" if extra == (0,) else "premultiplied" if extra == (_PREMULTIPLIED,) else "opacity"
     return DeepColour(fourth, turned=True)
@@ -53,8 +52,7 @@ def deep_colour(image: Image.Image, data: bytes) -> DeepColour | None:
 
 def white_is_zero(image: Image.Image) -> bool:
     """Whether a TIFF counts from white to black. Pillow exchanges them only where there are 8 bits or fewer."""
-    tags: Any = getattr(image, "tag_v2", None)
-    return tags is not None and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    return tag_numbers(image, _PHOTOMETRIC) == (_WHITE_IS_ZERO,)
 
 
 def stated_white(image: Image.Image, data: bytes | None, values: NDArray[Any]) -> float | None:
@@ -72,17 +70,25 @@ def stated_white(image: Image.Image, data: bytes | None, values: NDArray[Any]) -
         return 65535.0  # Pillow scales from what the file says
     if data is not None and data.startswith(_PNG):
         return _of_png(data, values)
-    tags: Any = getattr(image, "tag_v2", None)
-    if tags is None:
-        return None
-    bits = set(tags.get(_BITS, ()))
+    bits = set(tag_numbers(image, _BITS))
     if len(bits) == 1 and 8 < (each := bits.pop()) < 16:
-        return float(2**each - 1)
+        return float(2 ** int(each) - 1)
     for tag in (_MAX_SAMPLE, _SMAX_SAMPLE):
-        white = _number(tags.get(tag))
-        if white is not None and (_is_camera_white(white) or (white == 1 and values.dtype.kind == "f")):
-            return white
+        white = max(tag_numbers(image, tag), default=0)
+        if _is_camera_white(white) or (white == 1 and values.dtype.kind == "f"):
+            return float(white)
     return None
+
+
+def tag_numbers(image: Image.Image, tag: int) -> tuple[float, ...]:
+    """The numbers in a tag of a TIFF; none where there is no such tag, or where it holds something else."""
+    tags: Any = getattr(image, "tag_v2", {})
+    try:
+        value = tags.get(tag, ())
+    except Exception:  # tags are decoded when they are asked for, and may be hostile
+        return ()
+    values = value if isinstance(value, tuple) else (value,)
+    return tuple(each for each in values if isinstance(each, int | float))
 
 
 def _of_png(data: bytes, values: NDArray[Any]) -> float | None:
@@ -117,10 +123,3 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _is_camera_white(value: float) -> bool:
     """1023, 4095 and so on, up to 65535."""
     return any(value == 2**bits - 1 for bits in range(9, 17))
-
-
-def _number(value: Any) -> float | None:
-    """The largest of the numbers in a tag."""
-    values = value if isinstance(value, tuple) else (value,)
-    numbers = [float(each) for each in values if isinstance(each, int | float)]
-    return max(numbers, default=None)

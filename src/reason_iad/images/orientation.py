@@ -7,6 +7,8 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL import Image
 
+from reason_iad.images.metadata import tag_numbers
+
 _TAG = 274
 _WIDTH, _HEIGHT = 256, 257
 _TURNS = {
@@ -39,8 +41,8 @@ def orientation_of(image: Image.Image, data: bytes | None = None) -> int:
         lower = data.lower()
         if not any(name in lower for name in _SAID_IN_PNG):
             return 1
-    found = _tags(image).get(_TAG) or image.getexif().get(_TAG, 1)
-    return found if found in _TURNS else 1
+    found = next(iter(tag_numbers(image, _TAG)), None) or image.getexif().get(_TAG, 1)
+    return int(found) if found in _TURNS else 1
 
 
 def upright_size(image: Image.Image, data: bytes | None = None) -> tuple[int, int]:
@@ -54,9 +56,9 @@ def upright_size(image: Image.Image, data: bytes | None = None) -> tuple[int, in
         lying = orientation_of(image, data) in _LYING
     except Exception:  # malformed: loading ignores it, too
         lying = False
-    tags = _tags(image)
     # Pillow gives the size of a TIFF upright, but only where its tags say how it lies.
-    width, height = (tags[_WIDTH], tags[_HEIGHT]) if _WIDTH in tags and _HEIGHT in tags else image.size
+    sides = (*tag_numbers(image, _WIDTH), *tag_numbers(image, _HEIGHT))
+    width, height = map(int, sides) if len(sides) == 2 else image.size
     return (height, width) if lying else (width, height)
 
 
@@ -75,9 +77,3 @@ def upright_values(values: NDArray[Any], orientation: int) -> NDArray[Any]:
     }.get(orientation, (False, False))  # fmt: skip
     values = values[::-1] if flip_rows else values
     return values[:, ::-1] if flip_columns else values
-
-
-def _tags(image: Image.Image) -> dict[int, Any]:
-    """The tags of a TIFF; none for other formats, and none of it once Pillow has turned it."""
-    tags = getattr(image, "tag_v2", None)
-    return {} if tags is None else {tag: tags[tag] for tag in (_TAG, _WIDTH, _HEIGHT) if tag in tags}

@@ -13,6 +13,8 @@ STOPS = (
     (1.0, (214, 16, 40, 0.8)),
 )
 """Value of the map, and its red, green, blue in [0, 255] and opacity in [0, 1]."""
+STRIP = 2**22
+"""Pixels that are coloured at a time."""
 
 
 def tinted(pixels: Image.Image, values: NDArray[np.float32], strength: float = 1.0) -> Image.Image:
@@ -23,12 +25,21 @@ def tinted(pixels: Image.Image, values: NDArray[np.float32], strength: float = 1
         values: (rows, columns) over the whole picture, each in [0, 1]; others are brought into it.
         strength: what opacities are multiplied by, in [0, 1].
     """
-    heat = Image.fromarray(np.nan_to_num(values).clip(0, 1)).resize(pixels.size, Image.Resampling.BILINEAR)
-    # A table of 256 colours keeps large pictures within few copies of themselves.
+    heat = Image.fromarray(np.nan_to_num(values).clip(0, 1))
+    # A table of 256 colours, and strips, keep large pictures within few copies of themselves.
     steps = np.arange(256) / 255
     at = [value for value, _ in STOPS]
     red, green, blue, opacity = (np.interp(steps, at, [colour[n] for _, colour in STOPS]) for n in range(4))
-    level = Image.fromarray(np.rint(np.asarray(heat) * 255).astype(np.uint8))
-    colour = Image.merge("RGB", [level.point(np.rint(each).astype(int).tolist()) for each in (red, green, blue)])
-    alpha = level.point(np.rint(255 * strength * opacity).astype(int).tolist())
-    return Image.composite(colour, pixels, alpha)
+    colours = [np.rint(each).astype(int).tolist() for each in (red, green, blue)]
+    opaque = np.rint(255 * strength * opacity).astype(int).tolist()
+    drawn = pixels.copy()
+    width, height = pixels.size
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        high = min(rows, height - top)
+        seen = (0, top * heat.height / height, heat.width, (top + high) * heat.height / height)
+        strip = heat.resize((width, high), Image.Resampling.BILINEAR, box=seen)
+        level = Image.fromarray(np.rint(np.asarray(strip) * 255).astype(np.uint8))
+        colour = Image.merge("RGB", [level.point(each) for each in colours])
+        drawn.paste(colour, (0, top), mask=level.point(opaque))
+    return drawn

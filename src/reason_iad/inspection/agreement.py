@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reason_iad.schema import PLACES, SIZES, Claim, Entry, Fact
+from reason_iad.schema.names import words_of
 
 QUOTED = 0.7
 """From this share of common words on, a sentence is taken from an entry of the knowledge."""
@@ -118,7 +119,7 @@ def _names_another_part(said: str, decided: Decided) -> bool:
 
 
 def _plain(name: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+", name.casefold()))
+    return " ".join(words_of(name))
 
 
 def _names_another_place(said: str, decided: Decided) -> bool:

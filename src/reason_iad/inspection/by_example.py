@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from reason_iad.schema import Claim
+from reason_iad.schema import Claim, size_of
+from reason_iad.schema.names import name_key
 
 if TYPE_CHECKING:
     from reason_iad.expert.normality.examples import Resemblance
@@ -54,12 +55,20 @@ def type_claim(alike: Sequence[Resemblance], read: Reading | None) -> tuple[Clai
     return ()
 
 
+def measured_claims(finding: Finding) -> tuple[Claim, ...]:
+    """What can be claimed of where the clearest place is, and how large."""
+    return (
+        Claim(fact="place", names=(finding.place,), probability=None),
+        Claim(fact="size", names=(size_of(finding.share),), probability=None),
+    )
+
+
 def said_of_type(example: ExampleEvidence | None, read: str | None) -> str:
     """What the labelled defects say of the type, and whether the model disagrees; empty where there are none."""
     if example is None:
         return ""
-    known = {name.casefold() for name in example.types}
-    differs = read is not None and known and read.casefold() not in known
+    known = {name_key(name) for name in example.types}
+    differs = read is not None and known and name_key(read) not in known
     return f"{example.in_words()} The model calls it '{read}'." if differs else example.in_words()
 
 

@@ -31,21 +31,22 @@ from reason_iad.expert.judging import (
 )
 from reason_iad.expert.normality.likeness import TEXTS
 from reason_iad.images import Picture, load_image
-from reason_iad.inspection.by_example import Reading, said_of_type, type_claim, with_types
+from reason_iad.inspection.answerable import answerable, ask_further
+from reason_iad.inspection.by_example import Reading, measured_claims, said_of_type, type_claim, with_types
 from reason_iad.inspection.clock import Clock
 from reason_iad.inspection.deciding import Case, ask, decide
 from reason_iad.inspection.evidence import gather
 from reason_iad.inspection.explaining import explain
 from reason_iad.inspection.findings import Defect
+from reason_iad.inspection.fixed import Fixed
 from reason_iad.inspection.jointly import Ruling, Watch, ask_whether, rule, with_joint, with_product
 from reason_iad.inspection.lookup import look_up
-from reason_iad.inspection.questions import Question, detection_question, type_question
+from reason_iad.inspection.questions import Question, detection_question, further_question, type_question
 from reason_iad.inspection.saying import explanation_alone
 from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.subject import load_subject
 from reason_iad.schema import (
     CategoryEvidence,
-    Claim,
     Evidence,
     Finding,
     Inspection,
@@ -53,8 +54,9 @@ from reason_iad.schema import (
     ModelVersion,
     ProductEvidence,
     Versions,
-    size_of,
 )
+from reason_iad.schema.names import name_key
+from reason_iad.schema.verdict import SAME
 
 if TYPE_CHECKING:
     from reason_iad.expert.joint import Joint, ModelSays
@@ -89,7 +91,7 @@ class Told:
     ruling: Ruling | None
 
 
-class PartInspector:
+class PartInspector(Fixed):
     """Inspects parts of one kind. Threads may share it.
 
     Args:
@@ -102,6 +104,11 @@ class PartInspector:
         advice: why it does, for results; None where there is nothing to say.
         watch: told of every part that can be judged.
     """
+
+    __slots__ = (
+        "_advice", "_always", "_category", "_config", "_joint", "_kind", "_lock", "_open", "_opened", "_watch",
+    )  # fmt: skip
+    INSTEAD = "The limits are those of the product: reason-iad product set."
 
     def __init__(
         self,
@@ -159,7 +166,7 @@ class PartInspector:
         with clock.phase("compare"):
             judgement = self._judged(loaded)
         drift = None
-        if self._watch is not None and judgement.verdict != "unjudged":
+        if self._watch is not None and judgement.verdict != "unjudged" and judgement.left_out is None:
             drift = self._watch(loaded.sha256, judgement.seen.score)
         result = self._inspected(loaded, judgement, category, question, clock)
         return result if drift is None else with_product(result, drift=drift)
@@ -178,10 +185,10 @@ class PartInspector:
     def _judged(self, image: LoadedImage) -> Judgement:
         """What the comparison says; where a model has a say, by the limits of the cascade."""
         judgement = judge(self._kind, image)
-        if self._joint is None or judgement.verdict == "unjudged":
+        if self._joint is None or judgement.verdict == "unjudged" or judgement.nothing_compared:
             return judgement
         verdict = self._joint.cascade.certain(judgement.seen.score)
-        return judgement if verdict is None else judged_as(self._kind, judgement, verdict, image)
+        return judgement if verdict is None else judged_as(judgement, verdict, image)
 
     def _inspected(
         self,
@@ -193,14 +200,16 @@ class PartInspector:
     ) -> Inspection:
         """The result; the model is asked where it has a say, and where there is something to explain."""
         asked = judgement.verdict in ("defect", "review") or self._always or question is not None
-        if judgement.verdict == "unjudged" or not (asked or self._doubtful(judgement)) or self._open is None:
+        compared = judgement.verdict != "unjudged" and not judgement.nothing_compared
+        if self._open is None or not compared or not (asked or self._doubtful(judgement)):
             return self._alone(image, judgement, clock)
-        extra = Question("question", question) if isinstance(question, str) else question
+        extra = further_question(question)
+        extra = None if extra is None else answerable(extra, self._model().backbone)
         known_by, text = category or self._category, extra.text if extra else ""
         case = self._case(image, judgement, known_by, text, clock, ())
         told = self._told(case, judgement, extra)
         if told.ruling is not None:
-            judgement = judged_as(self._kind, judgement, told.ruling.verdict, image)
+            judgement = judged_as(judgement, told.ruling.verdict, image)
         return self._explained(image, judgement, told, clock)
 
     def _doubtful(self, judgement: Judgement) -> bool:
@@ -226,11 +235,11 @@ class PartInspector:
     ) -> Case:
         """Everything there is about a picture before the model is asked."""
         setup = self._model().setup
-        alike = self._most_alike(judgement, setup.config.max_references, without)
+        alike = self._most_alike(judgement, setup.config.max_references, {*without, image.sha256})
         good = [load_image(path, white=self._kind.white) for path in alike]
         subject = load_subject(setup, image, good, clock)
         known = look_up(setup, image, category or self._name_in(setup.knowledge), text, clock)
-        difference = anomaly_map(self._kind, judgement.seen)
+        difference = anomaly_map(judgement.kind, judgement.seen)
         scene = set_scene(setup, subject, known, difference, clock)
         return Case(setup, subject, known, difference, scene, closer_looks(subject, scene, difference), clock)
 
@@ -241,13 +250,13 @@ class PartInspector:
         whether: tuple[Decision, ...] = ()
         if doubtful and self._joint is not None:
             ruling = rule(self._joint, judgement.seen.score, case)
-            judgement = judged_as(self._kind, judgement, ruling.verdict, case.subject.image)
+            judgement = judged_as(judgement, ruling.verdict, case.subject.image)
             whether = (ruling.decision,)
         elif self._always or judgement.verdict == "review":
             whether = (ask(case, detection_question()),)
         defect = self._defect(case, judgement)
         explanation = explain(case, judgement.verdict, defect)
-        further = () if extra is None else (ask(case, extra),)
+        further = () if extra is None else (ask_further(case, extra),)
         found = () if defect is None else defect.decisions
         decisions = (*whether, *found, explanation.decision, *further)
         return Told(case, decisions, defect, explanation.text, ruling)
@@ -264,9 +273,9 @@ class PartInspector:
         if typed is not None:
             read = Reading(typed.answer.text, typed.answer.probabilities.get(str(typed.answer.choice)))
         findings = with_types(findings, alike, read)
-        name = (findings[0].type or "").casefold()
-        kind = next((entry for entry in case.known.defects if entry.name.casefold() == name), None)
-        claims = (*type_claim(alike, read), *_measured(findings[0]))
+        name = name_key(findings[0].type or "")
+        kind = next((entry for entry in case.known.defects if name_key(entry.name) == name), None)
+        claims = (*type_claim(alike, read), *measured_claims(findings[0]))
         return Defect(kind, region, findings, claims, () if typed is None else (typed,), read)
 
     def _most_alike(self, judgement: Judgement, most: int, without: Collection[str] = ()) -> list[Path]:
@@ -296,7 +305,7 @@ class PartInspector:
             anomaly_map=self._map(judgement),
             product=product,
         )
-        claims = None if not findings else (*type_claim(alike, None), *_measured(findings[0]))
+        claims = None if not findings else (*type_claim(alike, None), *measured_claims(findings[0]))
         text = explanation_alone(self._kind, judgement, findings)
         text = " ".join(filter(None, (text, said_of_type(product.example, None))))
         return self._result(image, judgement, evidence, clock, findings).model_copy(
@@ -334,13 +343,14 @@ class PartInspector:
         clock: Clock,
         findings: tuple[Finding, ...],
     ) -> Inspection:
-        reason, verdict = judgement.seen.likeness.reason, judgement.verdict
+        reason, verdict, unknown = judgement.seen.likeness.reason, judgement.verdict, judgement.nothing_compared
         return Inspection(
             image=described(image),
             verdict=verdict,
-            probability=probability_of(self._kind, judgement.seen.score),
+            probability=THRESHOLD if unknown else probability_of(self._kind, judgement.seen.score),
             threshold=THRESHOLD,
-            unjudged=None if reason is None else TEXTS[reason],
+            unjudged=None if reason is None or verdict != "unjudged" else TEXTS[reason],
+            caution=SAME if unknown else None,
             method=ALONE if self._open is None else self._config.method,
             seed=self._config.seed,
             region=region_of(findings),
@@ -352,10 +362,10 @@ class PartInspector:
 
     def _product(self, judgement: Judgement) -> ProductEvidence:
         advice = None if self._open is None else self._advice
-        return with_joint(evidence_of(self._kind, judgement), self._joint, advice)
+        return with_joint(evidence_of(judgement), self._joint, advice)
 
     def _map(self, judgement: Judgement) -> MapEvidence:
-        difference = anomaly_map(self._kind, judgement.seen)
+        difference = anomaly_map(judgement.kind, judgement.seen)
         return MapEvidence(
             **as_heat(difference.values, digits=4).model_dump(),
             gate_passed=difference.gate_passed,
@@ -376,14 +386,6 @@ class PartInspector:
             knowledge_sha256=knowledge,
             config_sha256=self._config.sha256(),
         )
-
-
-def _measured(finding: Finding) -> tuple[Claim, ...]:
-    """What can be claimed of where the clearest place is, and how large."""
-    return (
-        Claim(fact="place", names=(finding.place,), probability=None),
-        Claim(fact="size", names=(size_of(finding.share),), probability=None),
-    )
 
 
 def _type_of(findings: tuple[Finding, ...]) -> str | None:

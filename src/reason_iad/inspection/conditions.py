@@ -77,7 +77,7 @@ class Conditions:
             seed=result.seed,
             config=result.versions.config_sha256,
             references=None if product else tuple(each.sha256 for each in result.evidence.references),
-            question=next(questions, "") if asked else None,
+            question=next(questions, "") if asked and result.evidence.answers else None,
             model=result.versions.model.name if asked else None,
             weights=result.versions.model.sha256 + (result.versions.model.fusion_sha256 or "") if asked else None,
             encoder=result.versions.model.encoder_sha256 or None,

@@ -56,5 +56,6 @@ def _reference(subject: Subject, number: int) -> ReferenceEvidence:
     return ReferenceEvidence(
         **reference.model_dump(),
         used=used,
+        same=subject.good.same.get(number),
         motion=None if motion is None else MotionEvidence(**asdict(motion)),
     )

@@ -17,22 +17,24 @@ from reason_iad.backbones.chat_use import TIMEOUT, check_abilities, check_use, i
 from reason_iad.config import InspectorConfig
 from reason_iad.expert.good_parts import described
 from reason_iad.images import Picture, as_pictures
+from reason_iad.inspection.answerable import answerable, as_asked, ask_further
 from reason_iad.inspection.clock import Clock
-from reason_iad.inspection.deciding import Case, ask, decide
+from reason_iad.inspection.deciding import Case, decide
 from reason_iad.inspection.evidence import gather, references_of
 from reason_iad.inspection.explaining import explain
 from reason_iad.inspection.findings import find_defect
+from reason_iad.inspection.fixed import Fixed
 from reason_iad.inspection.galleries import open_gallery
 from reason_iad.inspection.given import check_given, config_of
-from reason_iad.inspection.intents import advice, of_person
+from reason_iad.inspection.intents import advice
 from reason_iad.inspection.lookup import look_up
 from reason_iad.inspection.questions import Question, detection_question, further_question, parse_options
-from reason_iad.inspection.saying import ADVICE
+from reason_iad.inspection.saying import ADVICE, OTHER_GOOD_PART
 from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.setup import make_setup
 from reason_iad.inspection.subject import Subject, compare, load_subject, unlike
 from reason_iad.schema import CategoryEvidence, Evidence, Inspection, Reply, Versions
-from reason_iad.schema.verdict import ALONE, OperatingPoint, Verdict
+from reason_iad.schema.verdict import ALONE, SAME, OperatingPoint, Verdict
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from reason_iad.knowledge import Gallery, KnowledgeStore
 
 
-class Inspector:
+class Inspector(Fixed):
     """Inspects images with a frozen multimodal LLM, knowledge and normal references.
 
     It keeps what it computed from references. Threads may share it: each gets the same results as alone.
@@ -62,6 +64,7 @@ class Inspector:
     """
 
     __slots__ = ("_point", "_setup")
+    INSTEAD = "Make another inspector with config=InspectorConfig({name}=...)."
 
     def __init__(
         self,
@@ -189,15 +192,19 @@ class Inspector:
             ImageError: an image cannot be used.
             KnowledgeError: the category is unknown.
             PromptError: the prompt does not fit the model's window, or the question is none.
+            ModelError: the further question is a free one, and the model cannot write.
         """
         extra = further_question(question)
+        extra = None if extra is None else answerable(extra, self._setup.model)
         setup, clock = self._setup, Clock()
         # Before the first question: what is there to see, and what is known?
         subject = load_subject(setup, image, as_pictures(references), clock)
         known = look_up(setup, subject.image, category, extra.text if extra else "", clock)
+        if subject.good.only_itself:
+            return self._unasked(subject, known.category, "review", SAME, clock)
         reason = unlike(setup, subject, clock)
         if reason is not None:
-            return self._unjudged(subject, known.category, reason, clock)
+            return self._unasked(subject, known.category, "unjudged", reason, clock)
         difference = compare(setup, subject, clock)
         scene = set_scene(setup, subject, known, difference, clock)
         closer = closer_looks(subject, scene, difference)
@@ -207,7 +214,7 @@ class Inspector:
         verdict = self._verdict(whether.answer.probabilities["A"])
         defect = None if verdict == "pass" else find_defect(case)
         explanation = explain(case, verdict, defect)
-        further = () if extra is None else (ask(case, extra),)
+        further = () if extra is None else (ask_further(case, extra),)
         return self._inspection(case, verdict, whether, defect, explanation, further)
 
     def ask(
@@ -228,45 +235,50 @@ class Inspector:
         Args:
             image: as in `inspect`.
             question: the question.
-            options: answers to choose from, 'A) yes' or 'yes'; none: the answer is generated text.
+            options: answers to choose from, 'A) yes' or 'yes'. Without any, a question that asks for yes or no is
+                answered with one of them, and another one with generated text.
             references, category: as in `inspect`.
 
         Raises:
             ImageError, KnowledgeError, PromptError: as in `inspect`.
+            ModelError: it is a free question, and the model cannot write.
         """
-        asked = of_person(Question("question", question, parse_options(options)))
+        asked = answerable(Question("question", question, parse_options(options)), self._setup.model)
         setup, clock = self._setup, Clock()
         subject = load_subject(setup, image, as_pictures(references), clock)
         known = look_up(setup, subject.image, category, question, clock)
         difference = compare(setup, subject, clock)
         scene = set_scene(setup, subject, known, difference, clock)
         case = Case(setup, subject, known, difference, scene, closer_looks(subject, scene, difference), clock)
-        decision = decide(case, asked)
+        decision = as_asked(decide(case, asked), question)
         return Reply(
             image=described(case.subject.image),
             method=self.config.method,
             seed=self.config.seed,
             answer=decision.answer,
             weighed=decision.weighed,
-            advice=advice(asked) if asked.intent is None and case.difference is not None else None,
+            advice=_advice(asked, case),
             evidence=gather(case, (decision,)),
             timings_ms=case.clock.read(),
             versions=self.versions(),
         )
 
-    def _unjudged(self, subject: Subject, category: CategoryEvidence, reason: str, clock: Clock) -> Inspection:
-        """The result for a picture that shows something else than the good parts do. No model was asked."""
+    def _unasked(
+        self, subject: Subject, category: CategoryEvidence, verdict: Verdict, reason: str, clock: Clock
+    ) -> Inspection:
+        """The result where nothing can be compared. No model was asked."""
         threshold = self.config.threshold if self._point is None else self._point.threshold
         return Inspection(
             image=described(subject.image),
-            verdict="unjudged",
+            verdict=verdict,
             probability=threshold,
             threshold=threshold,
             operating_point=self._point,
             method=self.config.method,
             seed=self.config.seed,
-            unjudged=reason,
-            explanation=f"{reason} {ADVICE}",
+            unjudged=reason if verdict == "unjudged" else None,
+            caution=SAME if verdict == "review" else None,
+            explanation=f"{reason} {ADVICE if verdict == 'unjudged' else OTHER_GOOD_PART}",
             evidence=Evidence(category=category, references=references_of(subject)),
             timings_ms=clock.read(),
             versions=self.versions(),
@@ -326,3 +338,10 @@ class Inspector:
             knowledge_sha256=self._setup.knowledge_sha256,
             config_sha256=self.config.sha256(),
         )
+
+
+def _advice(asked: Question, case: Case) -> str | None:
+    """What to know of the good parts that were given; None where there is nothing to say."""
+    if case.subject.good.only_itself:
+        return f"{SAME} {OTHER_GOOD_PART}"
+    return advice(asked) if asked.intent is None and case.difference is not None else None

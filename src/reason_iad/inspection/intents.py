@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from reason_iad.inspection.questions import Intent, Question
 from reason_iad.schema import PLACES, SIZE_LIMITS, SIZES
+from reason_iad.schema.names import folded
 
 _FLAW = r"(defect|anomal|abnormal|damag|flaw|fault)\w*"
 _WHETHER = re.compile(
@@ -100,6 +101,33 @@ _FORMS = (
     rf"(how much|what share) of {_THE} {_PART} (does|do) {_THE} {_DEFECT} cover",
 )
 _PLAIN = re.compile("|".join(f"(?:{form})" for form in _FORMS))
+_PLAIN_WHETHER = re.compile("|".join(f"(?:{form})" for form in _FORMS[:4]))
+_TEIL = r"(das|dieses|der|dieser|die|diese) (teil|bauteil|werkstück|produkt|bild|foto)"
+_FEHLER = r"(defekte?|fehler|schaden|schäden|mangel|mängel|beschädigung(en)?)"
+_WHETHER_ELSEWHERE = re.compile(
+    rf"(gibt es|ist da|ist hier|sind da|sind hier) (hier |da )?((einen?|irgendwelche|sichtbare[nr]?) )*{_FEHLER}"
+    r"( (an|auf|in|bei) (dem|diesem|der|dieser) \w+)?"
+    rf"|(hat|zeigt) {_TEIL} ((einen?|irgendwelche|sichtbare[nr]?) )*{_FEHLER}"
+    rf"|ist {_TEIL} (defekt|fehlerhaft|beschädigt|kaputt)"
+    r"|(y a-t-il|est-ce qu['’]il y a) (un |des )(défauts?|anomalies?)( (sur|dans) (cette|la) (pièce|image|photo))?"
+    r"|hay (algún |un |algunos )?(defectos?|fallos?|daños?)( en (esta|la) (pieza|imagen|foto))?"
+    r"|(这个|这张|该|此)?(零件|部件|工件|产品|图像|图片|照片|图)?(上|中|里|里面)?(有没有|是否有|是否存在|存在|有)"
+    r"(任何|明显|明显的)?(缺陷|瑕疵|异常|损坏|损伤)(吗|么)?"
+)
+"""The question whether there is a defect, whole, in other languages."""
+_YES_OR_NO = re.compile(
+    r"(is|are|do|does|did|has|have|had|should|(isn|aren|wasn|doesn|don|didn|hasn|haven)['’]t)\b.*"
+    r"|(can|could|will|would|may|might|must) (?!(you|we|i)\b).*"
+    r"|(can|could|do) (you|we) (see|find|spot|detect|notice)\b.*"
+    r"|(ist|sind|war|waren|hat|haben|gibt es|kann|können|soll|muss|zeigt|zeigen|sieht|fehlt|fehlen|liegt)\b.*"
+    r"|(est-ce que?|y a-t-il)\b.*|\w+-t-(il|elle|ils|elles)\b.*|(est|sont|a|ont)-(il|elle|ils|elles|ce)\b.*"
+    r"|(hay|es|está|están|tiene|tienen)\b.*|.*(吗|(?<!什)么)|.*(是否|有没有|是不是|有无).*"
+)
+"""A question that yes or no answers, by how it begins or ends."""
+_ALTERNATIVES = re.compile(r"\b(or|oder|ou)\b|还是|,.*\b(what|which|where|how|why|was|wo|wie|warum)\b")
+"""Words of a question that yes or no does not answer."""
+_END = "?？!。.¿ "
+YES_OR_NO = ("yes", "no")
 _HELPS = (
     "The good parts help only with these questions: is there a defect, which type, where, how large. "
     "This answer is the model's alone."
@@ -140,10 +168,42 @@ def of_person(question: Question) -> Question:
     return of_benchmark(question) if asks_plainly(question.text) else question
 
 
+def closed(question: Question) -> Question:
+    """A question without options that yes or no answers, with these two as its options; any other as it is.
+
+    Whether there is a defect is recognised in several languages. The model is then asked in English, which all
+    models read.
+    """
+    if question.options:
+        return question
+    words = _words(question.text)
+    elsewhere = _WHETHER_ELSEWHERE.fullmatch(words)
+    if elsewhere or _PLAIN_WHETHER.fullmatch(words):
+        text = _SUGGESTED[-1][1] if elsewhere else question.text
+        said = question.text if elsewhere else ""
+        return replace(question, text=text, options=YES_OR_NO, intent=Intent("whether", yes="A"), said=said)
+    if _YES_OR_NO.fullmatch(words) and not _ALTERNATIVES.search(words):
+        return replace(question, options=YES_OR_NO)
+    return question
+
+
+def with_places(question: Question) -> Question:
+    """A plain question where a defect is, or how large, with all places or sizes as options; any other as it is."""
+    words = _words(question.text)
+    if question.options or not _PLAIN.fullmatch(words):
+        return question
+    options = {"where": PLACES, "how": SIZES}.get(words.split()[0], ())
+    return of_benchmark(replace(question, options=tuple(options)))
+
+
 def asks_plainly(text: str) -> bool:
     """Whether the text asks if there is a defect, or where, which or how large it is, and nothing else."""
-    words = " ".join(text.casefold().split())
-    return bool(_PLAIN.fullmatch(words.rstrip("?. ")))
+    return bool(_PLAIN.fullmatch(_words(text)))
+
+
+def _words(text: str) -> str:
+    """A text in one case, without the marks around it."""
+    return " ".join(folded(text).split()).strip(_END)
 
 
 def advice(question: Question) -> str:

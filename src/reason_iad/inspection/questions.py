@@ -49,6 +49,7 @@ class Question:
         options: what to choose from.
         opening: words an open answer begins with, so that it cannot contradict what has been decided.
         intent: what it asks for; None: something else, which the model answers alone.
+        said: how a person asked it in another language; '' where the text is what was asked.
 
     Raises:
         PromptError: the question is no text, is empty, or has more options than letters.
@@ -59,6 +60,7 @@ class Question:
     options: tuple[str, ...] = ()
     opening: str = ""
     intent: Intent | None = None
+    said: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):

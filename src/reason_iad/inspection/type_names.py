@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from reason_iad.inspection.questions import Question
 from reason_iad.schema import Entry
+from reason_iad.schema.names import folded, name_key
 
 _HEAD = re.compile(r"\s*[:;.(]|\s[–—]\s")
 """What comes before it is the name, and what follows a description."""
@@ -45,4 +46,4 @@ def under_known_names(question: Question, known: Sequence[Entry], aliases: Mappi
 
 def _plain(name: str) -> str:
     """A name without case, article, and what writers join or part: 'pin-hole', 'pin hole' and 'Pinhole' are one."""
-    return re.sub(r"[\W_]+", "", _FILLING.sub("", name.casefold()))
+    return name_key(_FILLING.sub("", folded(name)))

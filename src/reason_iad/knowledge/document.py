@@ -14,8 +14,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from reason_iad.errors import KnowledgeError
-from reason_iad.knowledge.text import fold, sanitize, slug
+from reason_iad.knowledge.text import sanitize, slug
 from reason_iad.schema import Entry, EntryKind
+from reason_iad.schema.names import name_key
 
 MAX_ENTRIES = 500
 MAX_TEXT = 4000
@@ -154,7 +155,7 @@ def _rules(parsed: _Category, raw: RawDocument, shown: str) -> Iterable[Problem]
         if not slug(defect.name):
             yield Problem(shown, line, f"defect '{defect.name}' needs a letter or a digit in its name.")
         for name in (defect.name, *defect.aliases):
-            owner = seen.setdefault(fold(name), defect.name)
+            owner = seen.setdefault(name_key(name), defect.name)
             if owner is not defect.name:
                 message = f"'{name}' already names the defect '{owner}'; merge the two or rename one."
                 yield Problem(shown, line, message)

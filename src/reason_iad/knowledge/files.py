@@ -11,8 +11,8 @@ from pathlib import Path
 
 from reason_iad.knowledge.document import Document, KnowledgeFileError, Problem, RawDocument, build_document
 from reason_iad.knowledge.markdown_format import parse_markdown
-from reason_iad.knowledge.text import fold
 from reason_iad.knowledge.yaml_format import parse_yaml
+from reason_iad.schema.names import name_key
 
 MAX_BYTES = 1 << 20
 
@@ -103,7 +103,7 @@ def scan(paths: Iterable[str | Path]) -> tuple[list[Document], list[Problem]]:
 def _claims(document: Document, shown: str, owners: dict[str, tuple[str, str]]) -> Iterable[Problem]:
     """Names that another file has claimed already. `owners`: folded name to (file, category)."""
     for name in (document.category, *document.aliases):
-        file, category = owners.setdefault(fold(name), (shown, document.category))
+        file, category = owners.setdefault(name_key(name), (shown, document.category))
         if file != shown:
             message = f"'{name}' already names the category '{category}' of {file}; merge the files or rename one."
             yield Problem(shown, None, message)

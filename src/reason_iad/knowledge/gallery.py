@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from reason_iad.errors import KnowledgeError
 from reason_iad.knowledge import lance
-from reason_iad.knowledge.text import fold, sanitize
+from reason_iad.knowledge.text import sanitize
 from reason_iad.schema import CategoryEvidence
+from reason_iad.schema.names import name_key
 
 LAYOUT = 1
 _WHAT = "reference gallery"
@@ -180,7 +181,7 @@ class Gallery:
 
     def _row(self, image: GalleryImage) -> dict[str, Any]:
         category = sanitize(image.category)
-        if not (key := fold(category)):
+        if not (key := name_key(category)):
             raise KnowledgeError(f"The category of '{image.name}' is empty; name what the image shows.")
         return {
             "sha256": image.sha256,

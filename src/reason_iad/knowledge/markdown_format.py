@@ -22,6 +22,8 @@ from reason_iad.knowledge.yaml_format import parse_yaml
 _SECTIONS = ("normal", "tolerances", "defects")
 _DETAILS = ("severity", "cause", "action", "aliases")
 _FENCE = "---"
+CLOSE = 0.8
+"""How near the name before a colon has to be to that of a field to be taken for a slip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +200,28 @@ class _Reader:
                 self._problem(line.number, f"'{head.strip()}' is given twice for '{defect['name']}'; keep one.")
             self.field, text = name, rest
             self.raw.lines[("defects", index, name)] = line.number
+        elif slip := _slip(head.strip(), bool(colon), bullet=line.item is not None):
+            self._problem(line.number, slip)
         field = self.field or "description"
         if field == "aliases":
             found = [alias.strip() for alias in text.split(",")]
             defect["aliases"] = [*defect.get("aliases", []), *(alias for alias in found if alias)]
         else:
             defect[field] = f"{defect.get(field, '')} {text}".strip()
+
+
+def _slip(head: str, colon: bool, *, bullet: bool) -> str | None:
+    """What is wrong with a line that was nearly a field; None if it is a description.
+
+    Args:
+        head: the line up to its first colon.
+        colon: whether there is one.
+        bullet: whether the line is a bullet, as fields often are.
+    """
+    if colon:
+        near = difflib.get_close_matches(head.casefold(), _DETAILS, n=1, cutoff=CLOSE)
+        return f"'{head}' is not a field; did you mean '{near[0].capitalize()}:'?" if near else None
+    first, _, rest = head.partition(" ")
+    if bullet and first.casefold() in _DETAILS:
+        return f"'{head}' has no colon after its name; write '{first}: {rest or '…'}'."
+    return None

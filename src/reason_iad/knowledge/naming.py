@@ -10,8 +10,9 @@ import re
 
 from reason_iad.knowledge.retrieval import telling_words
 from reason_iad.knowledge.store import KnowledgeStore
+from reason_iad.schema.names import words_of
 
-_WORD = re.compile(r"[^\W\d_]+|\d+")
+_PART = re.compile(r"\d+|\D+")
 
 
 def names_category(text: str, names: tuple[str, ...]) -> int:
@@ -20,10 +21,10 @@ def names_category(text: str, names: tuple[str, ...]) -> int:
     Case, plurals in -s and a number at the end of a name do not count: a question about "the pcb" names 'pcb1' and
     'pcb2' alike.
     """
-    words = [_singular(word) for word in _WORD.findall(text.casefold())]
+    words = _parts(text)
     best = 0
     for name in names:
-        wanted = [_singular(word) for word in _WORD.findall(name.casefold())]
+        wanted = _parts(name)
         if len(wanted) > 1 and wanted[-1].isdigit():
             wanted = wanted[:-1]
         size = len(wanted)
@@ -46,6 +47,11 @@ def rank_categories(store: KnowledgeStore, text: str) -> list[str]:
     named = {name: names_category(text, (name, *others)) for name, others in store.categories().items()}
     known = [name for name in named if named[name] or name in scores]
     return sorted(known, key=lambda name: (-named[name], -scores.get(name, 0.0), name))
+
+
+def _parts(text: str) -> list[str]:
+    """The words of a text, digits apart from letters, without plurals."""
+    return [_singular(part) for word in words_of(text) for part in _PART.findall(word)]
 
 
 def _singular(word: str) -> str:

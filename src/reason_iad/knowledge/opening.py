@@ -47,6 +47,22 @@ def open_knowledge(path: str | Path | None) -> KnowledgeStore:
     return _cached(knowledge_files(path) if path.is_dir() else [path])
 
 
+def writable_store(path: Path) -> KnowledgeStore:
+    """The store at a path, made if nothing is there; two processes may make it at the same time.
+
+    Raises:
+        KnowledgeError: something else is there, or it cannot be written.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        return KnowledgeStore.open(path)
+    try:
+        return KnowledgeStore.create(path)
+    except KnowledgeError:
+        if (path / MARKER).exists():  # another process was faster
+            return KnowledgeStore.open(path)
+        raise
+
+
 def cache_folder() -> Path:
     """REASON_IAD_CACHE, else the user's cache folder."""
     if configured := os.environ.get("REASON_IAD_CACHE"):

@@ -8,14 +8,13 @@ image?") and the name of the category, which all of its entries share.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable, Iterable
 
-from reason_iad.errors import ConfigError, KnowledgeError
+from reason_iad.errors import ConfigError, KnowledgeError, did_you_mean
 from reason_iad.knowledge.store import KnowledgeStore
-from reason_iad.knowledge.text import fold, knowledge_line, sanitize
+from reason_iad.knowledge.text import knowledge_line, sanitize
 from reason_iad.schema import Entry, RetrievedEntry
+from reason_iad.schema.names import folded, is_word, name_key, words_of
 
 # fmt: off
 IDLE = frozenset((
@@ -77,8 +76,8 @@ def resolve_category(store: KnowledgeStore, name: str) -> str:
     Raises:
         KnowledgeError: none does; the message lists the nearest names.
     """
-    known = {fold(n): category for category, others in store.categories().items() for n in (category, *others)}
-    key = fold(name)
+    known = {name_key(n): category for category, others in store.categories().items() for n in (category, *others)}
+    key = name_key(name)
     if key in known:
         return known[key]
     shown = sanitize(name)[:80]
@@ -87,11 +86,8 @@ def resolve_category(store: KnowledgeStore, name: str) -> str:
             f"The category '{shown}' is not known, because the knowledge in '{store.location}' is empty. "
             "Add knowledge to it with 'reason-iad knowledge add'."
         )
-    nearest = dict.fromkeys(known[match] for match in difflib.get_close_matches(key, known, n=3, cutoff=0.6))
-    if nearest:
-        *others, last = (f"'{name}'" for name in nearest)
-        names = f"{', '.join(others)} or {last}" if others else last
-        raise KnowledgeError(f"The category '{shown}' is not known. Did you mean {names}?")
+    if near := did_you_mean(key, known, shown=known):
+        raise KnowledgeError(f"The category '{shown}' is not known.{near}")
     categories = sorted(set(known.values()))
     more = f" and {len(categories) - 12} more" if len(categories) > 12 else ""
     raise KnowledgeError(
@@ -102,8 +98,10 @@ def resolve_category(store: KnowledgeStore, name: str) -> str:
 
 def telling_words(question: str, names: Iterable[str] = ()) -> str:
     """The question without its idle words and without words of `names`."""
-    idle = IDLE | {word for name in names for word in re.findall(r"\w+", name.casefold())}
-    return " ".join(word for word in re.findall(r"\w[\w-]*", question) if word.casefold() not in idle)
+    idle = IDLE | {word for name in names for word in words_of(name)}
+    spaced = "".join(character if is_word(character) or character in "-_" else " " for character in question)
+    words = (word.lstrip("-") for word in spaced.split())
+    return " ".join(word for word in words if word and folded(word) not in idle)
 
 
 def _of_category(store: KnowledgeStore, category: str, question: str) -> list[RetrievedEntry]:

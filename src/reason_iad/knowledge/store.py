@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reason_iad.errors import KnowledgeError
 from reason_iad.knowledge import lance
-from reason_iad.knowledge.text import fold, sanitize, slug
+from reason_iad.knowledge.text import sanitize, slug
 from reason_iad.schema import Entry, EntryKind, RetrievedEntry
+from reason_iad.schema.names import name_key
 
 if TYPE_CHECKING:
     from reason_iad.knowledge.dense import Embedder
     from reason_iad.knowledge.document import Document
 
-LAYOUT = 1
+LAYOUT = 2
 MAX_QUERY = 2000
 Mode = Literal["bm25", "dense"]
 
@@ -281,11 +282,8 @@ class KnowledgeStore:
             rows = (query.where(where) if where else query).limit(None).to_arrow().to_pylist()
         else:
             key = None if category is None else slug(category)
-            rows = [
-                row
-                for row in self._known
-                if (key is None or row["category_key"] == key) and (ids is None or row["id"] in ids)
-            ]
+            kept = (row for row in self._known if key is None or row["category_key"] == key)
+            rows = [row for row in kept if ids is None or row["id"] in ids]
         return sorted(
             rows, key=lambda row: (row["category_key"], _KINDS.index(row["kind"]), row["position"], row["id"])
         )
@@ -323,10 +321,10 @@ class KnowledgeStore:
 
     def _check_names(self, categories: Iterable[str], aliases: Mapping[str, Sequence[str]]) -> None:
         """A name may mean one category only."""
-        taken = {fold(name): known for known, others in self.categories().items() for name in (known, *others)}
+        taken = {name_key(name): known for known, others in self.categories().items() for name in (known, *others)}
         for category in sorted(categories):
             for name in (category, *aliases.get(category, ())):
-                owner = taken.setdefault(fold(name), category)
+                owner = taken.setdefault(name_key(name), category)
                 if slug(owner) != slug(category):
                     raise KnowledgeError(
                         f"'{name}' already names the category '{owner}', not '{category}'; rename one of them."

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from reason_iad.schema.names import words_of
+
 if TYPE_CHECKING:
     from reason_iad.schema import Entry
 
@@ -37,22 +39,12 @@ def sanitize(text: str) -> str:
 
 
 def slug(name: str) -> str:
-    """Return `name` as an id part: lower case letters and digits of any script, hyphens between words.
+    """Return `name` as an id part: its words in lower case, of any script, with hyphens between.
 
     >>> slug("Mouse bite (edge)")
     'mouse-bite-edge'
     """
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return "-".join(re.findall(r"[^\W_]+", folded))
-
-
-def fold(name: str) -> str:
-    """Return the key under which names are compared: case, spaces, hyphens and punctuation do not count.
-
-    >>> fold("Ball-screw spindle") == fold("ball_screw_spindle")
-    True
-    """
-    return slug(name).replace("-", "")
+    return "-".join(words_of(name))
 
 
 def knowledge_line(entry: Entry) -> str:

@@ -24,6 +24,7 @@ from reason_iad.products.names import check_name, is_name
 from reason_iad.products.product import Product
 from reason_iad.products.settings import set_up
 from reason_iad.products.storing import STATE, Workbench, holding
+from reason_iad.schema.names import folded
 
 VARIABLE = "REASON_IAD_PRODUCTS"
 """Environment variable that names the folder of all products."""
@@ -161,7 +162,7 @@ class Products:
     def _require_free(self, name: str) -> None:
         """Refuse a name that is taken, also where it differs in case only: some systems do not tell them apart."""
         try:
-            taken = [path.name for path in self.folder.iterdir() if path.name.casefold() == name.casefold()]
+            taken = [path.name for path in self.folder.iterdir() if folded(path.name) == folded(name)]
         except OSError:
             return  # it is not there yet, or making the product says what is wrong
         if taken:

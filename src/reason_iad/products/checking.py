@@ -85,6 +85,7 @@ class ProductCheck(Record):
     views: dict[str, int]
     sizes: tuple[tuple[int, int], ...]
     scale: float | None = Field(description="Millimetres per pixel.")
+    compared: tuple[str, ...] = Field(description="How parts are compared with good ones, and why, in words.")
     promise: str = Field(description="The limits and what they promise, in words.")
     pass_below: float
     defect_from: float | None = Field(description="None: no part is called defective by the limit alone.")
@@ -118,7 +119,7 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
     views = Counter(each.view or "" for each in product.good)
     return ProductCheck(
         product=product.name, good=len(product.good), views=dict(views), sizes=sizes(product.good),
-        scale=product.settings.scale, promise=words, pass_below=promise.pass_below,
+        scale=product.settings.scale, compared=expert.in_words(), promise=words, pass_below=promise.pass_below,
         defect_from=promise.defect_from if math.isfinite(promise.defect_from) else None,
         good_scores=kind.left_out, defect_scores=tuple(scores), labelled=_labelled(known, promise),
         remarks=remarks, detection=detection, untested=untested,

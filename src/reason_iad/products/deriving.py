@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reason_iad.expert.normality.where import Where
     from reason_iad.products.product import Product
 
-REVISION = 2
+REVISION = 3
 """Raised whenever the same images give another expert."""
 
 
@@ -51,6 +51,7 @@ def _learning(product: Product, eyes: Eyes) -> Learning:
         folder=product.cache_dir,
         prepare=product.make_cache,
         white=product.settings.white,
+        orientation=product.settings.orientation,
     )
 
 
@@ -75,20 +76,23 @@ def product_eyes(product: Product) -> Eyes:
         ConfigError: there is none of that name, or it is part of a model.
     """
     from reason_iad.expert.encoders import make_encoder
-    from reason_iad.expert.normality.looks import SIZES, Eyes
+    from reason_iad.expert.normality.looks import SIZES, Eyes, detail_size
 
-    chosen = product.settings.resolution
+    chosen, details = product.settings.resolution, product.settings.details
     sizes = SIZES if chosen is None else (round(0.7 * chosen), chosen)
-    return Eyes.of(make_encoder(product.settings.encoder, None), sizes)
+    pictures = [] if details == "off" else [(each.width, each.height) for each in product.good]
+    detail = detail_size(pictures, sizes[-1], always=details == "on")
+    return Eyes.of(make_encoder(product.settings.encoder, None), sizes, detail)
 
 
 def learnt_from(product: Product, eyes: Eyes) -> str:
-    """Hash of everything that decides what is learnt: the good images, the encoder and its resolutions."""
+    """Hash of everything that decides what is learnt: good images, encoder, resolutions, areas, orientation."""
     encoders = [encoder.sha256 for encoder in eyes.encoders]
     images = [each.sha256 for each in product.good]
     areas = [None if area is None else area.sha256 for area in (product.settings.inspect, product.settings.ignore)]
-    white = [] if product.settings.white is None else [product.settings.white]
-    content = json.dumps([REVISION, images, encoders, eyes.sizes, areas, *white])
+    settings = product.settings
+    white = [] if settings.white is None else [settings.white]
+    content = json.dumps([REVISION, images, encoders, eyes.sizes, areas, settings.orientation, *white])
     return hashlib.sha256(content.encode()).hexdigest()
 
 

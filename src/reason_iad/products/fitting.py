@@ -208,7 +208,7 @@ def begin_of(product: Product, kind: PartKind, model: str, config: str, prompted
 
 def _plan(product: Product, most: int) -> list[Wanted]:
     """The parts to ask about: a good one, then a defect drawn on it, and so on; labelled defects at the end."""
-    from reason_iad.expert.normality.learning import spread_out
+    from reason_iad.expert.normality.spread import spread_out
 
     wanted = []
     for turn, at in enumerate(spread_out(len(product.good), most)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -214,7 +215,7 @@ def label(text: str, what: str) -> str:
     Raises:
         ProductError: it is empty, too long, or cannot be printed.
     """
-    text = text.strip()
+    text = unicodedata.normalize("NFC", text.strip())
     if not text or not text.isprintable() or len(text) > LONGEST:
         raise ProductError(
             f"'{printable(text)[:LONGEST]}' cannot be the name of a {what}. Use at most {LONGEST} printable "

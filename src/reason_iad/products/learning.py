@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reason_iad.expert.normality.area import Area
     from reason_iad.expert.normality.expert import ProductExpert
     from reason_iad.expert.normality.looks import Eyes
+    from reason_iad.expert.normality.turning import Orientation
     from reason_iad.expert.normality.where import Where
     from reason_iad.images import LoadedImage
 
@@ -47,6 +48,7 @@ class Learning:
         files: of good images, by the hash of their content.
         eyes: how they are looked at.
         area: what counts of a picture.
+        orientation: whether parts lie one way or at any angle.
         learnt_from: hash of all this.
         folder: where it is kept.
         prepare: makes the folder.
@@ -60,6 +62,7 @@ class Learning:
     folder: Path
     prepare: Callable[[], object]
     white: float | None = None
+    orientation: Orientation = "auto"
 
     def images(self) -> Lazily:
         """The good images, each read when it is asked for."""
@@ -79,7 +82,8 @@ def kept_expert(learning: Learning, progress: Progress) -> ProductExpert:
     folder, eyes, area = learning.folder / EXPERT, learning.eyes, learning.area
 
     def anew() -> ProductExpert:
-        expert = learn(learning.images(), eyes, progress, shelves(folder, len(eyes.sizes)), area)
+        made = shelves(folder, len(eyes.sizes))
+        expert = learn(learning.images(), eyes, progress, made, area, learning.orientation)
         save_expert(expert, folder, learning.learnt_from)
         return expert
 
@@ -101,7 +105,7 @@ def kept_where(learning: Learning, expert: ProductExpert, progress: Progress) ->
         shutil.rmtree(folder.parent, ignore_errors=True)
         where = learn_where(
             learning.images(), encoder, one_way=len(expert.likeness.turned) > 0,
-            area=expert.area, shelf=where_shelf(folder), progress=progress,
+            area=expert.area, shelf=where_shelf(folder), progress=progress, steps=expert.turning.steps,
         )  # fmt: skip
         save_where(where, folder)
         return where

@@ -9,11 +9,11 @@ from pathlib import PurePath
 
 from reason_iad.errors import ProductError
 from reason_iad.images import IMAGE_SUFFIXES, is_litter
+from reason_iad.schema.names import is_word
 
 LONGEST = 80
 """Characters that the name of a product, a view or a type may have."""
 
-_NAME = re.compile(r"[^\W_][\w.-]*")
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
 _BYTES = 120
 
@@ -25,7 +25,7 @@ def check_name(name: str) -> str:
         ProductError: it cannot be the name of a folder on every system.
     """
     name = unicodedata.normalize("NFC", name)
-    if not _NAME.fullmatch(name) or name.endswith(".") or len(name) > LONGEST or len(name.encode()) > _BYTES:
+    if not _is_spelled_well(name) or name.endswith(".") or len(name) > LONGEST or len(name.encode()) > _BYTES:
         raise ProductError(
             f"'{printable(name)}' cannot be the name of a product. Use letters, digits, '-', '_' and '.', begin "
             f"with a letter or a digit, and stay below {LONGEST} characters."
@@ -33,6 +33,11 @@ def check_name(name: str) -> str:
     if is_reserved(name) or is_litter(name):
         raise ProductError(f"'{name}' has a meaning of its own on some systems. Choose another name.")
     return name
+
+
+def _is_spelled_well(name: str) -> bool:
+    """Whether a name has letters, digits, marks on them, '-', '_' and '.' only, and begins as a word does."""
+    return name[:1].isalnum() and all(is_word(character) or character in "_.-" for character in name)
 
 
 def is_name(name: str) -> bool:
@@ -81,6 +86,8 @@ def file_name(folder: str, path: PurePath, sha256: str, taken: Mapping[str, str]
 
 
 def _clean(text: str) -> str:
-    """Letters, digits, '.', '-' and '_' of a text, at the length that file systems take."""
-    name = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode()))
+    """Letters, digits, marks on them, '.', '-' and '_' of a text, at the length that file systems take."""
+    clean = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    kept = "".join(character if is_word(character) or character in "_.-" else " " for character in clean)
+    name = re.sub(" +", "_", kept)
     return name.strip("._- ").encode()[:_BYTES].decode("utf-8", "ignore").rstrip(".")

@@ -22,8 +22,8 @@ _TOLD = 5
 
 LABELS = {
     "false_alarms": "false alarms", "missed": "missed defects", "min_size": "smallest size that counts",
-    "scale": "scale", "encoder": "encoder", "resolution": "resolution", "orientation": "orientation",
-    "ignore": "area to ignore", "inspect": "area to inspect", "white": "white",
+    "scale": "scale", "encoder": "encoder", "resolution": "resolution", "details": "details",
+    "orientation": "orientation", "ignore": "area to ignore", "inspect": "area to inspect", "white": "white",
 }  # fmt: skip
 """Name of a setting, and what people call it."""
 

@@ -33,6 +33,7 @@ FOLDERS = (GOOD, DEFECTS, AREAS, KNOWLEDGE)
 """Folders in which the files of a product are."""
 
 Orientation = Literal["auto", "fixed", "any"]
+Details = Literal["auto", "on", "off"]
 AreaName = Literal["ignore", "inspect"]
 
 
@@ -118,6 +119,8 @@ class Settings(Record):
         scale: millimetres per pixel; None: unknown.
         encoder: what makes the features that are compared: a name, or the folder of a vision model.
         resolution: side in pixels to which pictures are scaled for that; None: the self-test chooses.
+        details: 'on' if pictures are also looked at in detail, piece by piece, 'off' if not, 'auto' if they are
+            where they are large.
         orientation: 'fixed' if parts lie one way, 'any' if at any angle, 'auto' if the self-test is to find out.
         ignore: the picture whose marked area never shows a defect.
         inspect: the picture whose marked area alone is inspected.
@@ -130,6 +133,7 @@ class Settings(Record):
     scale: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = None
     encoder: Annotated[str, Field(min_length=1, max_length=1000)] = "efficientnet_lite0"
     resolution: Annotated[int, Field(ge=32, le=8192)] | None = None
+    details: Details = "auto"
     orientation: Orientation = "auto"
     ignore: ImageRecord | None = None
     inspect: ImageRecord | None = None

@@ -53,11 +53,13 @@ def unnamed_kind(
     from reason_iad.expert.conformal import limits
     from reason_iad.expert.encoders import make_encoder
     from reason_iad.expert.normality.area import EVERYWHERE
-    from reason_iad.expert.normality.looks import Eyes
+    from reason_iad.expert.normality.looks import Eyes, detail_size
     from reason_iad.expert.part_kind import PartKind
-    from reason_iad.images import deep_of, white_of
+    from reason_iad.images import deep_of, load_image, white_of
 
-    eyes = Eyes.of(make_encoder(ENCODER, None))
+    first = load_image(min(good))
+
+    eyes = Eyes.of(make_encoder(ENCODER, None), detail=detail_size([(first.width, first.height)]))
     files = {file_sha256(path) or "": path for path in sorted(good)}
     white = white or white_of([deep_of(path) for path in files.values()])
     seen = (REVISION, sorted(files), [e.sha256 for e in eyes.encoders], *([] if white is None else [white]))

@@ -67,6 +67,7 @@ def render_report(
             f"'{picture.name}' has {picture.width}x{picture.height} pixels, but the image inspected had "
             f"{inspection.image.width}x{inspection.image.height}; give the inspected image to the report."
         )
+    _check_same(inspection, picture)
     detail = FULL if not compact else PLAIN if inspection.verdict == "pass" else COMPACT
     named, recorded = wanted(inspection), inspection.evidence.references
     given = as_pictures(references) if detail.evidence else ()
@@ -85,3 +86,13 @@ def _as_it_was(source: Picture, whites: Mapping[str, float | None], white: float
     loaded = load_image(source)
     was = whites.get(loaded.sha256, white)
     return loaded if loaded.depth is None or was in (None, loaded.white) else load_image(source, white=was)
+
+
+def _check_same(inspection: Inspection, picture: LoadedImage) -> None:
+    """Refuse another picture than the one that was inspected, by the hash of its file or of its pixels."""
+    was = inspection.image
+    if was.sha256 != picture.sha256 and was.sha256 != load_image(picture.pixels).sha256:
+        raise ImageError(
+            f"'{picture.name}' is not the picture that was inspected: its hash begins with {picture.sha256[:12]}, "
+            f"and that of '{was.name}' with {was.sha256[:12]}. Give the inspected picture, as the same file."
+        )

@@ -47,6 +47,7 @@ class CheckPage:
         promise: the limits and what they promise.
         scores: of known parts.
         remarks: what is wrong with its pictures.
+        white: what is white in pictures with more than 8 bits; None: what their files say.
     """
 
     name: str
@@ -57,6 +58,7 @@ class CheckPage:
     promise: str
     scores: Scores
     remarks: tuple[Remark, ...]
+    white: float | None = None
 
 
 def save_check(page: CheckPage, path: str | Path) -> Path:
@@ -76,7 +78,8 @@ def render_check(page: CheckPage) -> str:
     from reason_iad.report.pictures import picture
 
     def pictures(images: Sequence[tuple[Path, str]]) -> list[object]:
-        return [picture(load_image(path).pixels, caption, SIDE, 80) for path, caption in images[:SHOWN]]
+        shown = ((load_image(path, white=page.white).whole, caption) for path, caption in images[:SHOWN])
+        return [picture(pixels, caption, SIDE, 80) for pixels, caption in shown]
 
     return (
         environment()

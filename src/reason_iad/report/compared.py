@@ -65,9 +65,9 @@ def compare(
         )
     if box is not None and references:
         motion = next((one.motion for one in evidence.references if one.used), None)
-        laid = laid_as(references[0].pixels, motion, (image.width, image.height))
+        laid = laid_as(references[0].whole, motion, image.whole.size)
         same = f"The same place of the good part {references[0].name}."
-        good = picture(_crop(laid, box), same, detail.closer, detail.quality)
+        good = picture(_crop(laid, _within(box, image)), same, detail.closer, detail.quality)
     note = "The marked region and what lies around it."
     if box is not None and box == evidence.closer:
         note = f"The spot that {what_is_special(inspection)}."
@@ -115,6 +115,13 @@ def _look(inspection: Inspection, image: LoadedImage) -> Box | None:
         x2=int(min(image.width, marked.x + marked.width + around)),
         y2=int(min(image.height, marked.y + marked.height + around)),
     )
+
+
+def _within(box: Box, image: LoadedImage) -> Box:
+    """A box in pixels of a picture, in pixels of the picture as a whole, which is smaller if it is large."""
+    share = image.whole.width / image.width
+    x1, y1 = int(box.x1 * share), int(box.y1 * share)
+    return Box(x1=x1, y1=y1, x2=max(x1 + 1, round(box.x2 * share)), y2=max(y1 + 1, round(box.y2 * share)))
 
 
 def _crop(pixels: Image.Image, box: Box) -> Image.Image:

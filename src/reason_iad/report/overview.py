@@ -180,6 +180,12 @@ class Overview:
         """Add a part that could not be inspected, and say why."""
         self._parts[image] = Part(image=image, name=name, verdict="failed", error=error)
 
+    def others(self) -> int:
+        """How many reports are in the folder that are not of these parts."""
+        mine = {self._folder / part.report for part in self._parts.values() if part.report}
+        mine.add(self._folder / PAGE)
+        return sum(path not in mine for path in self._folder.rglob("*.html"))
+
     def write(self) -> None:
         """Write the page and the table, each whole or not at all.
 
@@ -254,7 +260,7 @@ def table(parts: Iterable[Part]) -> Iterator[str]:
 
 def _small(result: Inspection, picture: LoadedImage) -> bytes:
     """A small WebP of the part with its marked region."""
-    small = picture.pixels.copy()
+    small = picture.whole.copy()
     small.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     box = None if result.region is None else result.region.box
     if box is not None:

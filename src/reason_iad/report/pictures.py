@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from reason_iad.images import tinted
+from reason_iad.images import WHOLE, at_most, tinted
 from reason_iad.schema import PLACES, Box, Heat, InjectedPatch
 
 SERIES = 6
@@ -86,7 +86,8 @@ class PatchBox:
 
 def picture(pixels: Image.Image, alt: str, side: int = FULL.main, quality: int = FULL.quality) -> Picture:
     """Embed pixels (RGB), scaled down to a longest side in pixels; small pictures keep their size."""
-    small = pixels.copy()
+    small = at_most(pixels, WHOLE)
+    small = small.copy() if small is pixels else small
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     data = io.BytesIO()
     small.save(data, "JPEG", quality=quality, subsampling=0 if quality == FULL.quality else 2, optimize=True)
@@ -99,7 +100,7 @@ def heat_picture(pixels: Image.Image, evidence: Heat, alt: str, detail: Detail =
     if min(evidence.rows, evidence.columns) < 1 or len(evidence.values) != evidence.rows * evidence.columns:
         return None
     values = np.asarray(evidence.values, np.float32).reshape(evidence.rows, evidence.columns)
-    grey = pixels.convert("L").convert("RGB")
+    grey = at_most(pixels, WHOLE).convert("L").convert("RGB")
     grey.thumbnail((detail.main, detail.main), Image.Resampling.LANCZOS)
     drawn = picture(tinted(grey, values), alt, detail.main, detail.quality)
     return Picture(drawn.uri, alt, pixels.width, pixels.height)

@@ -17,8 +17,8 @@ ADVICE = "Take another picture, or look at the part yourself."
 
 
 def nothing_is_known(inspection: Inspection) -> bool:
-    """Whether a picture could not be judged, and no score was computed either."""
-    return inspection.verdict == "unjudged" and inspection.evidence.product is None
+    """Whether there is neither a probability nor a score to show."""
+    return inspection.nothing_is_known
 
 
 def side_of(inspection: Inspection) -> str:
@@ -83,4 +83,4 @@ def _what_each_said(product: ProductEvidence) -> str:
 
 
 def _notes(product: ProductEvidence) -> list[str]:
-    return [said for said in (product.advice, product.drift) if said]
+    return [said for said in (product.same_in_words(), product.advice, product.drift) if said]

@@ -27,7 +27,8 @@ from reason_iad.report.pictures import FULL, Detail, Picture, Rectangle, picture
 from reason_iad.report.product import ADVICE, limits_of, nothing_is_known, rule_of, side_of, why_of
 from reason_iad.report.questions import QuestionView, question_views
 from reason_iad.schema import Entry, Inspection, RetrievedEntry
-from reason_iad.schema.verdict import SHOWN, Verdict
+from reason_iad.schema.names import name_key
+from reason_iad.schema.verdict import SAME, SHOWN, Verdict
 
 CLOSE_CALL = 0.1
 """Within so much of the threshold the page asks for a second look, where no known parts set it."""
@@ -252,6 +253,8 @@ def _others(inspection: Inspection) -> tuple[Rectangle, ...]:
 def _why(inspection: Inspection) -> tuple[str, ...]:
     """What the comparison with good parts says, and what the model adds."""
     evidence, said = inspection.evidence, list[str]()
+    if inspection.caution == SAME:
+        return (inspection.explanation,)
     if evidence.product is not None:
         said = why_of(inspection, evidence.product)
         if inspection.verdict != "unjudged":
@@ -272,7 +275,7 @@ def _why(inspection: Inspection) -> tuple[str, ...]:
     if evidence.change and inspection.verdict != "pass":
         spot = f"At the spot that {what_is_special(inspection)}"
         said.append(f"{spot}: {evidence.change[0].lower()}{evidence.change[1:]}")
-    said.append(_after_the_opening(inspection))
+    said += [evidence.same_in_words() or "", _after_the_opening(inspection)]
     return tuple(filter(None, said)) or ("The model gave no further reasons.",)
 
 
@@ -294,7 +297,7 @@ def _matches(entry: Entry, inspection: Inspection) -> bool:
         entry.kind == "defect"
         and inspection.defect_type is not None
         and inspection.is_clear("type")
-        and entry.name.casefold() == inspection.defect_type.casefold()
+        and name_key(entry.name) == name_key(inspection.defect_type)
     )
 
 

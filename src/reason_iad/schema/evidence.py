@@ -10,6 +10,7 @@ from pydantic import Field
 from reason_iad.schema.box import Box
 from reason_iad.schema.product import ProductEvidence
 from reason_iad.schema.record import Record
+from reason_iad.schema.verdict import SAME
 
 Usual = Literal["references", "median"]
 EntryKind = Literal["normal", "tolerance", "defect"]
@@ -125,6 +126,11 @@ class ReferenceEvidence(Record):
     used: bool = Field(
         default=True,
         description="False if other references look more like the part, or if it is a copy or the inspected part.",
+    )
+    same: Literal["file", "pixels"] | None = Field(
+        default=None,
+        description="Whether it is the inspected picture itself: the same file, which is never compared with, or "
+        "another file with the same pixels. Null if it is neither, or was not looked at.",
     )
     motion: MotionEvidence | None = Field(
         default=None, description="How it was moved before it was compared; null if it was not moved."
@@ -298,6 +304,18 @@ class Evidence(Record):
         description="Names of defect types of the category that the model could not choose, because there are more "
         "types than letters.",
     )
+
+    def same_in_words(self) -> str | None:
+        """That good parts are the inspected picture itself, and what followed, as a sentence; None if none is."""
+        same = [each for each in self.references if each.same is not None]
+        if not same:
+            return None if self.product is None else self.product.same_in_words()
+        if any(each.used for each in same):
+            return f"'{same[0].name}' has the same pixels as the part, in another file."
+        if not any(each.used for each in self.references):
+            return SAME
+        names = ", ".join(dict.fromkeys(f"'{each.name}'" for each in same))
+        return f"{names} is the same picture as the part. It was left out of the comparison."
 
     def answer(self, key: str, *, closer: bool = False, described: bool = False) -> Answer | None:
         """The model's own answer to one question.

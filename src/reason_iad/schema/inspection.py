@@ -14,7 +14,7 @@ from reason_iad.schema.evidence import Answer, Claim, Evidence, Fact, Region, si
 from reason_iad.schema.findings import Finding
 from reason_iad.schema.record import Record
 from reason_iad.schema.summary import Summary
-from reason_iad.schema.verdict import ALONE, OperatingPoint, Verdict, in_digits
+from reason_iad.schema.verdict import ALONE, SAME, OperatingPoint, Verdict, in_digits
 
 SCHEMA_VERSION = "2.3"
 
@@ -90,8 +90,8 @@ class Inspection(Record):
     caution: str | None = Field(
         default=None,
         description="What to know before anything else, as a sentence: that there was no good part to compare "
-        "with, so that the result is the model's opinion alone. Null where there was one, and in results of "
-        "version 2.2 and before.",
+        "with, so that the result is the model's opinion alone, or that the only one is the inspected picture "
+        "itself. Null where there was one, and in results of version 2.2 and before.",
     )
     defect_type: str | None = Field(
         default=None,
@@ -173,6 +173,11 @@ class Inspection(Record):
         return self.verdict != "pass" and fusion is not None and not fusion.stands_out
 
     @property
+    def nothing_is_known(self) -> bool:
+        """Whether there is neither a probability nor a score: no model was asked, and nothing was compared."""
+        return self.caution == SAME or (self.verdict == "unjudged" and self.evidence.product is None)
+
+    @property
     def good_parts_used(self) -> int:
         """How many good images the part was compared with."""
         if self.evidence.product is not None:
@@ -184,8 +189,8 @@ class Inspection(Record):
         return picture_notes(self.image, self.evidence)
 
     def alone_in_words(self) -> str | None:
-        """That there was no good part to compare with, as a sentence; None if there was one."""
-        return None if self.good_parts_used else ALONE
+        """That nothing was compared, and why, as a sentence; None if something was."""
+        return self.caution or (None if self.good_parts_used else ALONE)
 
     def summary(self) -> Summary:
         """The compact form: verdict, type, place and explanation, without the evidence."""

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from reason_iad.schema.box import Box
 from reason_iad.schema.record import Record
+from reason_iad.schema.verdict import SAME
 
 Judge = Literal["comparison", "comparison and model"]
 """Who decided the verdict."""
@@ -108,14 +109,35 @@ class ProductEvidence(Record):
     model_asked: bool = Field(
         default=False, description="Whether the language model was asked about this part at all."
     )
+    left_out: str | None = Field(
+        default=None,
+        description="Name of the good image that is the inspected picture itself. The part was compared with the "
+        "other good images; if there is no other, it was not compared. Null if there is none.",
+    )
+    nothing_compared: bool = Field(
+        default=False, description="Whether the only good image is the inspected picture itself."
+    )
     advice: str | None = Field(
         default=None, description="Why the model has no say in the verdict, and what to do; null if it has one."
     )
     drift: str | None = Field(
         default=None, description="What there is to say if the last parts differ from those before; else null."
     )
+    angles: int = Field(
+        default=1,
+        ge=1,
+        description="At how many angles the good parts were compared, because parts lie at any; 1: as they lie.",
+    )
     stood_in: bool = Field(
         default=False,
         description="Whether slightly changed copies stood in for good images, because there were too few: the "
         "limits then say little.",
     )
+
+    def same_in_words(self) -> str | None:
+        """That a good image is the inspected picture itself, and what followed, as a sentence; None if none is."""
+        if self.left_out is None or self.nothing_compared:
+            return None if self.left_out is None else SAME
+        return (
+            f"The good image '{self.left_out}' is the same picture as the part. It was left out of the comparison."
+        )

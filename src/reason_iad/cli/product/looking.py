@@ -98,7 +98,7 @@ def _rows(product: Product) -> list[tuple[str, str]]:
         ("asked for", _promise(product)),
         *_limits(product),
     ]
-    shown = ("min_size", "scale", "ignore", "inspect", "encoder", "resolution", "orientation")
+    shown = ("min_size", "scale", "ignore", "inspect", "encoder", "resolution", "details", "orientation")
     rows += [(LABELS[name], in_words(name, getattr(settings, name))) for name in shown]
     if settings.white is not None:
         rows.append((LABELS["white"], f"{in_words('white', settings.white)}, in images with more than 8 bits"))

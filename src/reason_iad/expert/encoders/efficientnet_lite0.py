@@ -61,6 +61,10 @@ class EfficientNetLite0:
         """The same with other numbers of pixels; None: pictures are not scaled."""
         return EfficientNetLite0(self._network, replace(self._preparation, size=size), self._device)
 
+    def shallow(self) -> EfficientNetLite0:
+        """The same, but the first map alone."""
+        return EfficientNetLite0(self._network.shallow(), self._preparation, self._device)
+
 
 def make(model: HasTower | None) -> EfficientNetLite0:
     """The encoder, on the device of the model that answers.

@@ -10,6 +10,7 @@ changes is centred on the spot (a test holds this).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,7 @@ class Lite0:
 
     def __init__(self, state: State, device: str = "cpu") -> None:
         self._state, self._device = state, device
+        self.taken: tuple[int, ...] = TAKEN
         self._stem = self._folded("_conv_stem", "_bn0", stride=2)
         self._blocks: list[tuple[Convolution, ...]] = []
         for repeats, _, first, widens in STAGES:
@@ -80,17 +82,26 @@ class Lite0:
         self._state = {}
 
     def __call__(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """(b, 3, h, w), sides multiples of 32, to maps (b, c, h / s, w / s) for the strides s = 8, 16 and 32."""
+        """(b, 3, h, w), sides multiples of 32, to maps (b, c, h / s, w / s) for the strides s = 8, 16 and 32.
+
+        A shallow one gives the first of them.
+        """
         x = self._stem(x.contiguous(memory_format=torch.channels_last))  # in this order it takes half the time
         taken = []
-        for number, block in enumerate(self._blocks):
+        for number, block in enumerate(self._blocks[: self.taken[-1] + 1]):
             y = x
             for convolution in block:
                 y = convolution(y)
             x = x + y if y.shape == x.shape else y
-            if number in TAKEN:
+            if number in self.taken:
                 taken.append(x)
         return taken
+
+    def shallow(self) -> Lite0:
+        """The same network as far as the first map: a third of the work."""
+        first = copy(self)
+        first.taken = self.taken[:1]
+        return first
 
     def _folded(self, name: str, norm: str, *, stride: int = 1, bounded: bool = True) -> Convolution:
         """A convolution with the normalisation that follows it."""

@@ -1,4 +1,4 @@
-"""Large pictures: encoded in tiles that overlap, at full detail, and put together again [ours].
+"""Large pictures: encoded in tiles that overlap, at full or nearly full detail, and put together again [ours].
 
 A tile is encoded with a margin of its surroundings. The margin is dropped where another tile continues, so that a
 cell next to a seam has seen what lies behind the seam. Nothing is dropped at the borders of the picture.
@@ -7,6 +7,7 @@ cell next to a seam has seen what lies behind the seam. Nothing is dropped at th
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -77,12 +78,13 @@ class TiledEncoder:
     Args:
         encoder: encodes the tiles.
         tile, margin: in pixels; rounded to multiples of the encoder's stride.
+        size: larger pictures are scaled down to `size` x `size` pixels in area; None: none is.
 
     Raises:
         ConfigError: the margins leave nothing of a tile, or the encoder takes only one size.
     """
 
-    def __init__(self, encoder: Scalable, tile: int = TILE, margin: int = MARGIN) -> None:
+    def __init__(self, encoder: Scalable, tile: int = TILE, margin: int = MARGIN, size: int | None = None) -> None:
         self._encoder = encoder.with_size(None)
         self.stride = self._encoder.stride
         self._tile, self._margin = (round(length / self.stride) for length in (tile, margin))
@@ -91,13 +93,14 @@ class TiledEncoder:
                 f"Tiles of {tile} pixels with margins of {margin} cannot be used; the margins must be below half a "
                 f"tile, and a tile at least {self.stride} pixels."
             )
+        self._size = size
         self.name = f"{encoder.name}, in tiles"
-        seen = f"{self._encoder.sha256} {self._tile} {self._margin}"
+        seen = f"{self._encoder.sha256} {self._tile} {self._margin}" + ("" if size is None else f" {size}")
         self.sha256 = hashlib.sha256(seen.encode()).hexdigest()
 
     def encode(self, images: Sequence[Image.Image]) -> list[tuple[FeatureMap, ...]]:
         """Per image, the maps of the whole picture. Large images are encoded one after another."""
-        small = [max(self._grid(image)) <= self._tile for image in images]
+        small = [max(self._grid(image)) <= self._tile and self._scale(image) == 1 for image in images]
         whole = iter(self._encoder.encode([image for image, fits in zip(images, small, strict=True) if fits]))
         return [next(whole) if fits else self._joined(image) for image, fits in zip(images, small, strict=True)]
 
@@ -124,7 +127,12 @@ class TiledEncoder:
 
     def _grid(self, image: Image.Image) -> tuple[int, int]:
         """Rows and columns of the deepest map of the whole picture."""
-        return max(1, round(image.height / self.stride)), max(1, round(image.width / self.stride))
+        pixels = self.stride / self._scale(image)  # of the picture, to a side of a cell
+        return max(1, round(image.height / pixels)), max(1, round(image.width / pixels))
+
+    def _scale(self, image: Image.Image) -> float:
+        """By how much a picture is scaled; at most 1."""
+        return 1.0 if self._size is None else min(1.0, self._size / math.sqrt(image.width * image.height))
 
     def _cut(self, image: Image.Image, down: Span, across: Span) -> Image.Image:
         """A tile with its margin. Sides of the picture are stretched to multiples of the stride on the way."""

@@ -156,13 +156,13 @@ class MemoryBank:
         chosen = settings or MemorySettings()
         return cls(encoder, encoder_sha256, chosen, RamShelf() if shelf is None else shelf, near=chosen.near)
 
-    def with_images(self, images: Iterable[tuple[str, FeatureMap]]) -> MemoryBank:
+    def with_images(self, images: Iterable[tuple[str, FeatureMap | Points]]) -> MemoryBank:
         """A memory that has these images too.
 
         Args:
-            images: SHA-256 of an image's content, and its features (`features.joined`). They are taken one by one
-                and
-                none is held. An image that is in the memory already is left out.
+            images: SHA-256 of an image's content, and its features (`features.joined`); with their places, where
+                these form no grid. They are taken one by one and none is held. An image that is in the memory
+                already is left out.
 
         Raises:
             ConfigError: features are not finite, or have another number of channels than those before.
@@ -174,7 +174,8 @@ class MemoryBank:
                 raise ConfigError(f"'{sha256[:80]}' is no SHA-256; give 64 lower-case hexadecimal digits.")
             if sha256 not in known:
                 known.add(sha256)
-                member, statistics = _put(self.shelf, sha256, points(patches), self.settings.kept)
+                placed = patches if isinstance(patches, Points) else points(patches)
+                member, statistics = _put(self.shelf, sha256, placed, self.settings.kept)
                 members.append(member)
                 moments.append(statistics)
                 _require_channels(statistics, moments[0].shape[1])

@@ -12,10 +12,11 @@ import numpy.typing as npt
 import torch
 
 from reason_iad.expert.normality.expert import ProductExpert
-from reason_iad.expert.normality.learning import MEASURED, Progress, silent, spread_out
 from reason_iad.expert.normality.likeness import NEIGHBOURS
 from reason_iad.expert.normality.looks import grey, sharpness
+from reason_iad.expert.normality.seeing import MEASURED, Progress, silent
 from reason_iad.expert.normality.selftest import image_names
+from reason_iad.expert.normality.spread import spread_out
 from reason_iad.expert.normality.standing import Standing
 
 if TYPE_CHECKING:

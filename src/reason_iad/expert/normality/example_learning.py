@@ -27,8 +27,8 @@ from reason_iad.expert.normality.examples import (
     highest,
     margins,
 )
-from reason_iad.expert.normality.expert import join_maps
-from reason_iad.expert.normality.learning import Progress, left_out_again, silent
+from reason_iad.expert.normality.learning import left_out_again
+from reason_iad.expert.normality.seeing import Progress, silent
 from reason_iad.expert.normality.standing import Standing
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def learn_defects(
     regions = []
     for at, look, distances in left_out_again(expert, good, progress):
         table[at] = highest(margins(spaces, entries, patches, look, distances), expert.area)
-        excess = join_maps(distances, expert.usual, expert.area)
+        excess = expert.map_of(distances, expert.area)
         regions.append(float((vectors @ summary(spaces, look, place_of_defect(excess, None))).max()))
     usual = tuple(Standing.of(column.tolist()) for column in table.T)
     largest = [max(map(Standing.of_number, usual, row.tolist())) for row in table]

@@ -216,6 +216,8 @@ def margins(
     found = []
     for space, entries, kept, seen, normal in zip(spaces, known, patches, look.patches, distances, strict=True):
         count = int(kept.owners.max()) + 1
+        if not set(ANGLES) <= set(normal):  # details are compared in another way
+            continue
         own = space.directions(seen.features.float())
         for way in ANGLES:
             cosines = own[way] @ entries[way].T

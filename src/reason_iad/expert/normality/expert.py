@@ -13,7 +13,8 @@ from reason_iad.expert.normality.level import Level
 from reason_iad.expert.normality.likeness import Likeness, LikenessModel
 from reason_iad.expert.normality.looks import Eyes, Look, Whole
 from reason_iad.expert.normality.standing import Standing
-from reason_iad.expert.normality.statistics import statistics
+from reason_iad.expert.normality.statistics import DETAILS, statistics
+from reason_iad.expert.normality.turning import UPRIGHT, Turning
 
 if TYPE_CHECKING:
     from reason_iad.images import LoadedImage
@@ -22,6 +23,10 @@ Distances = Mapping[str, torch.Tensor]
 """(rows, columns) of one image at one resolution, by way."""
 WHOLE = "whole picture"
 """Name of the number that compares pictures as wholes."""
+
+
+USUAL_DETAILS = 2.0
+"""Deviations by which the largest detail of a good part may differ without raising its score [ours]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ class ProductExpert:
         stood_in: whether slightly changed copies stood in for good images, because there were too few.
         area: what counts of a picture.
         left_out_numbers: the numbers that these scores were made from, in deviations.
+        turning: at how many angles good images are remembered, and why.
+        of_views: what is usual of each number, view by view; empty where there is one view.
     """
 
     eyes: Eyes
@@ -109,6 +116,8 @@ class ProductExpert:
     stood_in: bool
     area: Area = EVERYWHERE
     left_out_numbers: tuple[Mapping[str, float], ...] = ()
+    turning: Turning = UPRIGHT
+    of_views: tuple[Mapping[str, Standing], ...] = ()
 
     def assess(self, image: LoadedImage) -> Assessment:
         """How abnormal a picture is, where, and whether it can be judged."""
@@ -119,19 +128,34 @@ class ProductExpert:
         counts = area or self.area
         distances = measure(self.levels, look)
         likeness = self.likeness.judge(look.whole)
-        numbers = self.in_deviations(numbers_of(self.levels, distances, likeness, counts))
-        excess = join_maps(distances, self.usual, counts)
+        numbers = self.in_deviations(numbers_of(self.levels, distances, likeness, counts), likeness.view)
+        excess = self.map_of(distances, counts)
         low, high = self.threshold.low, self.threshold.high
         values = ((excess - low) / (high - low)).clamp(0, 1)
         return Assessment(self.score(numbers), numbers, values, excess, likeness, look.whole, distances)
 
-    def in_deviations(self, numbers: Mapping[str, float]) -> dict[str, float]:
-        """Each number against what is usual."""
-        return {name: standing.of_number(numbers[name]) for name, standing in self.standings.items()}
+    def in_words(self) -> tuple[str, ...]:
+        """How parts are compared, and why, in sentences."""
+        size = self.eyes.sizes[-1]
+        details = (
+            f"Details of the pictures are looked at, too: in tiles, as if each picture had {size} x {size} pixels.",
+        )
+        count = len(self.of_views)
+        views = (f"The good pictures show {count} views. Each part is judged by what is usual of its own view.",)
+        return (self.turning.in_words(), *(details if self.eyes.detailed else ()), *(views if count else ()))
+
+    def map_of(self, distances: Sequence[Distances], area: Area) -> torch.Tensor:
+        """(rows, columns) the joined map of an image, of its distances at each resolution."""
+        return join_maps(pooled(self.levels, distances), self.usual, area)
+
+    def in_deviations(self, numbers: Mapping[str, float], view: int = 0) -> dict[str, float]:
+        """Each number against what is usual of a view."""
+        usual = self.of_views[view] if self.of_views else self.standings
+        return {name: standing.of_number(numbers[name]) for name, standing in usual.items()}
 
     def score(self, numbers: Mapping[str, float]) -> float:
-        """The weighted mean of numbers in deviations, against the same of left-out good images."""
-        return self.joined.of_number(weighted(numbers, self.weights))
+        """The weighted mean of numbers in deviations, against that of left-out good images; raised by details."""
+        return self.joined.of_number(weighted(numbers, self.weights)) + raised_by_details(numbers)
 
 
 def measure(levels: Sequence[Level], look: Look) -> tuple[Distances, ...]:
@@ -140,6 +164,17 @@ def measure(levels: Sequence[Level], look: Look) -> tuple[Distances, ...]:
     for level, patches in zip(levels, look.patches, strict=True):
         shape = (patches.rows, patches.columns)
         found.append({way: values.view(shape) for way, values in level.distances(patches).items()})
+    return tuple(found)
+
+
+def pooled(levels: Sequence[Level], distances: Sequence[Distances]) -> tuple[Distances, ...]:
+    """Distances for maps: those of details are on the grid of the level before, each cell the largest in it."""
+    found: list[Distances] = []
+    for level, each in zip(levels, distances, strict=True):
+        if level.detailed:
+            shape = found[-1]["residual"].shape
+            each = {way: _largest_in(values, (shape[0], shape[1])) for way, values in each.items()}
+        found.append(each)
     return tuple(found)
 
 
@@ -159,6 +194,11 @@ def weighted(numbers: Mapping[str, float], weights: Mapping[str, float]) -> floa
     return sum(weight * numbers[name] for name, weight in weights.items()) / sum(weights.values())
 
 
+def raised_by_details(numbers: Mapping[str, float]) -> float:
+    """By how much the detail that differs most raises a score: by what is more than usual of good parts."""
+    return max(0.0, numbers.get(DETAILS, 0.0) - USUAL_DETAILS)
+
+
 def join_maps(
     distances: Sequence[Distances], usual: Sequence[Mapping[str, Usual]], area: Area = EVERYWHERE
 ) -> torch.Tensor:
@@ -173,6 +213,11 @@ def join_maps(
             excess = (values - expected[way].median) / (expected[way].low - expected[way].median)
             planes.append(on_grid(excess, (shape[0], shape[1])))
     return torch.stack(planes).mean(0).masked_fill(~area.cells(shape[0], shape[1]), 0.0)
+
+
+def _largest_in(values: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    """(rows, columns) the largest value in each cell of a grid that may be coarser."""
+    return torch.nn.functional.adaptive_max_pool2d(values[None, None], shape)[0, 0]
 
 
 def on_grid(values: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:

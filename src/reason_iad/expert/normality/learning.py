@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ import torch
 from reason_iad.errors import ConfigError
 from reason_iad.expert.calibration import largest_region
 from reason_iad.expert.jitter import jittered_copies
-from reason_iad.expert.memory.bank import MemoryBank
 from reason_iad.expert.normality.area import EVERYWHERE, Area
 from reason_iad.expert.normality.expert import (
     Distances,
@@ -21,13 +20,19 @@ from reason_iad.expert.normality.expert import (
     join_maps,
     measure,
     numbers_of,
+    pooled,
+    raised_by_details,
     weighted,
 )
-from reason_iad.expert.normality.level import Level, memory_settings
+from reason_iad.expert.normality.level import Level
 from reason_iad.expert.normality.likeness import FEW_FAR, LikenessModel
-from reason_iad.expert.normality.looks import BATCH, Eyes, Look, Whole
+from reason_iad.expert.normality.looks import Eyes, Look
+from reason_iad.expert.normality.seeing import MEASURED, Progress, Seen, see, silent
+from reason_iad.expert.normality.spread import spread_out
 from reason_iad.expert.normality.standing import Standing
 from reason_iad.expert.normality.statistics import prior
+from reason_iad.expert.normality.turning import Orientation, find_turning
+from reason_iad.expert.normality.views import LEAST
 
 if TYPE_CHECKING:
     from reason_iad.expert.memory.shelf import Shelf
@@ -41,20 +46,9 @@ FOLDS = 20
 """So many groups are left out, one after another, beyond that."""
 FOLDS_THINNED = 4
 """The same where patches stand for those of other images, so that the memory has to be chosen anew."""
-MEASURED = 200
-"""Good images that are left out and measured, at most."""
-TOGETHER = 256
-"""Good images that are held at a time while they are remembered."""
 TURNED = 12
 """Good images of which turned and mirrored copies are looked at."""
 QUANTILE = 0.99
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
-
-
-def silent(what: str, done: int, of: int) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +57,13 @@ class LeftOut:
 
     Attributes:
         numbers: of the image.
-        distances: of its patches, per resolution.
+        distances: of its patches, per resolution, as they are joined in a map (`expert.pooled`).
+        view: that it shows.
     """
 
     numbers: Mapping[str, float]
     distances: tuple[Distances, ...]
+    view: int = 0
 
 
 def learn(
@@ -76,6 +72,7 @@ def learn(
     progress: Progress = silent,
     shelves: Sequence[Shelf] = (),
     area: Area = EVERYWHERE,
+    orientation: Orientation = "auto",
 ) -> ProductExpert:
     """Learn what is normal.
 
@@ -85,6 +82,7 @@ def learn(
         progress: told how far it is.
         shelves: where patches of each image are kept, for each resolution; none: in memory.
         area: what counts of a picture.
+        orientation: whether parts lie one way or at any angle; 'auto' if it is to be found out.
 
     Raises:
         ConfigError: there is no good image.
@@ -92,16 +90,19 @@ def learn(
     if not len(good):
         raise ConfigError("There is no good image to learn from; give at least one.")
     eyes = replace(eyes, area=area)
-    seen = _see(good, eyes, progress, shelves)
-    copies = _changed(good, eyes) if len(seen.names) in FEW_FAR else []
-    turned = turned_layouts(good, seen.names, eyes)
-    likeness = LikenessModel.of(seen.wholes, [look.whole for look in copies], turned)
-    stand_ins = copies if len(seen.names) < FEWEST else []
+    turning = find_turning(good, eyes, orientation)
+    seen = see(good, eyes, progress, shelves, turning.steps)
+    few = len(seen.names) < FEWEST
+    copies = _changed(good, eyes if few else eyes.coarsest()) if len(seen.names) in FEW_FAR else []
+    turned = turned_layouts(good, seen.names, eyes) if turning.steps == 1 else {}
+    likeness = LikenessModel.of(seen.wholes, [look.whole for look in copies], turned, seen.copies)
+    stand_ins = copies if few else []
     if stand_ins:
         left_out = [_measured(seen.levels, look, likeness, area) for look in stand_ins]
     else:
-        left_out = _left_out(seen, likeness, area, progress)
-    return calibrated(eyes, seen.levels, likeness, left_out, (bool(stand_ins), area))
+        left_out = _left_out(seen, good, likeness, area, progress)
+    expert = calibrated(eyes, seen.levels, likeness, left_out, (bool(stand_ins), area))
+    return replace(expert, turning=turning)
 
 
 def calibrated(
@@ -120,14 +121,28 @@ def calibrated(
     """
     stood_in, area = how
     usual = tuple(_usual([each.distances[at] for each in left_out]) for at in range(len(levels)))
-    standings = {name: Standing.of([each.numbers[name] for each in left_out]) for name in left_out[0].numbers}
+    standings = _standings(left_out)
     weights = {name: prior(name) for name in standings if prior(name)}
     expert = ProductExpert(
         eyes, levels, usual, _threshold([join_maps(each.distances, usual, area) for each in left_out]),
         standings, weights, Standing(0.0, 1.0), likeness, (), stood_in, area,
     )  # fmt: skip
-    numbers = tuple(expert.in_deviations(each.numbers) for each in left_out)
+    expert = replace(expert, of_views=_of_views(likeness, left_out))
+    numbers = tuple(expert.in_deviations(each.numbers, each.view) for each in left_out)
     return reweighted(replace(expert, left_out_numbers=numbers), numbers, weights)
+
+
+def _standings(left_out: Sequence[LeftOut]) -> dict[str, Standing]:
+    return {name: Standing.of([each.numbers[name] for each in left_out]) for name in left_out[0].numbers}
+
+
+def _of_views(likeness: LikenessModel, left_out: Sequence[LeftOut]) -> tuple[dict[str, Standing], ...]:
+    """What is usual of each view; of one of which too few were left out, what is usual of all."""
+    views = range(int(likeness.views.max()) + 1)
+    own = [[each for each in left_out if each.view == view] for view in views]
+    if len(views) == 1:
+        return ()
+    return tuple(_standings(some if len(some) >= LEAST else left_out) for some in own)
 
 
 def reweighted(
@@ -142,7 +157,10 @@ def reweighted(
     """
     means = [weighted(numbers, weights) for numbers in left_out]
     joined = Standing.of(means)
-    return replace(expert, weights=weights, joined=joined, left_out=tuple(map(joined.of_number, means)))
+    scores = (
+        joined.of_number(mean) + raised_by_details(numbers) for mean, numbers in zip(means, left_out, strict=True)
+    )
+    return replace(expert, weights=weights, joined=joined, left_out=tuple(scores))
 
 
 def left_out_again(
@@ -183,7 +201,7 @@ def turned_layouts(good: Sequence[LoadedImage], names: Sequence[str], eyes: Eyes
     """For some good images, by their place in `names`, (ways, g) layouts in every way but as they are."""
     from PIL import Image as Pillow
 
-    coarse = Eyes(eyes.encoders[:1], eyes.sizes[:1], eyes.area)
+    coarse = eyes.coarsest()
     found = {}
     for at in spread_out(len(good), TURNED):
         image = good[at]
@@ -192,61 +210,16 @@ def turned_layouts(good: Sequence[LoadedImage], names: Sequence[str], eyes: Eyes
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """The good images, seen.
-
-    Attributes:
-        levels: the memories.
-        names: hash of each image.
-        wholes: each as a whole.
-        measured: what was seen of those that will be left out and measured, by number.
-    """
-
-    levels: tuple[Level, ...]
-    names: list[str]
-    wholes: list[Whole]
-    measured: dict[int, Look]
-
-
-def _see(good: Sequence[LoadedImage], eyes: Eyes, progress: Progress, shelves: Sequence[Shelf]) -> _Seen:
-    """See each good image once, and remember it. Never more than `TOGETHER` are held, and those to be measured."""
-    settings = memory_settings(len(good))
-    banks = [
-        MemoryBank.empty(encoder.name, encoder.sha256, settings, shelves[at] if shelves else None)
-        for at, encoder in enumerate(eyes.encoders)
-    ]
-    chosen = set(spread_out(len(good), MEASURED))
-    names: list[str] = []
-    wholes: list[Whole] = []
-    measured: dict[int, Look] = {}
-    for start in range(0, len(good), TOGETHER):
-        looks: dict[str, Look] = {}
-        for at in range(start, min(start + TOGETHER, len(good)), BATCH):
-            some = [good[number] for number in range(at, min(at + BATCH, start + TOGETHER, len(good)))]
-            fresh = {image.sha256: image.pixels for image in some if image.sha256 not in {*names, *looks}}
-            looks |= zip(fresh, eyes.look(list(fresh.values())), strict=True)
-            progress("good images seen", at + len(some), len(good))
-        for number, look in enumerate(looks.values(), len(names)):
-            if number in chosen:
-                measured[number] = look
-        names += looks
-        wholes += (look.whole for look in looks.values())
-        for level, bank in enumerate(banks):
-            patches = [(name, look.patches[level]) for name, look in looks.items()]
-            banks[level] = bank.with_images(patches)
-    levels = tuple(Level(size, bank) for size, bank in zip(eyes.sizes, banks, strict=True))
-    return _Seen(levels, names, wholes, measured)
-
-
-def _left_out(seen: _Seen, likeness: LikenessModel, area: Area, progress: Progress) -> list[LeftOut]:
+def _left_out(
+    seen: Seen, good: Sequence[LoadedImage], likeness: LikenessModel, area: Area, progress: Progress
+) -> list[LeftOut]:
     """Good images, each measured by a memory without it."""
     order = sorted(seen.measured)
     found: dict[int, LeftOut] = {}
     for numbers in _folds(seen.levels, order):
         without = tuple(level.without({seen.names[at] for at in numbers}) for level in seen.levels)
         for at in numbers:
-            found[at] = _measured(without, seen.measured[at], likeness.without(at), area)
+            found[at] = _measured(without, seen.look(at, good), likeness.without(at), area)
         progress("good images compared with the others", len(found), len(order))
     return [found[at] for at in order]
 
@@ -260,7 +233,8 @@ def _folds(levels: Sequence[Level], numbers: Sequence[int]) -> list[Sequence[int
 
 def _measured(levels: tuple[Level, ...], look: Look, likeness: LikenessModel, area: Area) -> LeftOut:
     distances = measure(levels, look)
-    return LeftOut(numbers_of(levels, distances, likeness.judge(look.whole), area), distances)
+    likely = likeness.judge(look.whole)
+    return LeftOut(numbers_of(levels, distances, likely, area), pooled(levels, distances), likely.view)
 
 
 def _usual(distances: Sequence[Distances]) -> dict[str, Usual]:
@@ -293,8 +267,3 @@ def _changed(good: Sequence[LoadedImage], eyes: Eyes) -> list[Look]:
     """What is seen of slightly changed copies of good images."""
     copies = [copy for at in range(len(good)) for copy in jittered_copies(good[at].whole)]
     return list(eyes.look(copies))
-
-
-def spread_out(count: int, most: int) -> list[int]:
-    """Numbers below `count`, at most so many, evenly spread."""
-    return sorted({round(at * (count - 1) / max(1, min(count, most) - 1)) for at in range(min(count, most))})

@@ -18,11 +18,13 @@ BUDGET = 10_000
 """Patches that are compared with, at most."""
 LEAST_KEPT, MOST_KEPT = 64, 1024
 """Patches that are kept of each image, at least and at most."""
+DETAILS_KEPT = 512
+"""The most of details: they only have to span the subspace in which good patches lie."""
 
 
-def memory_settings(images: int, near: float | None = None) -> MemorySettings:
+def memory_settings(images: int, near: float | None = None, *, detailed: bool = False) -> MemorySettings:
     """What a memory keeps of so many images: the budget shared out, so that up to 156 images need no thinning."""
-    kept = max(LEAST_KEPT, min(MOST_KEPT, BUDGET // max(images, 1)))
+    kept = max(LEAST_KEPT, min(DETAILS_KEPT if detailed else MOST_KEPT, BUDGET // max(images, 1)))
     return MemorySettings(budget=BUDGET, kept=kept, near=near)
 
 
@@ -33,10 +35,13 @@ class Level:
     Attributes:
         size: root of the number of pixels that pictures are scaled to; None: as the encoder takes them.
         bank: the memory.
+        detailed: whether it looks at details. Of a large picture there are very many, so they are compared by the
+            residual alone, which needs no search.
     """
 
     size: int | None
     bank: MemoryBank
+    detailed: bool = False
 
     def distances(self, patches: FeatureMap) -> Mapping[str, torch.Tensor]:
         """How far each patch is from normal, in every way.
@@ -45,12 +50,15 @@ class Level:
             patches: of one image at this resolution (`memory.features.joined`).
 
         Returns:
-            (rows * columns,) by way; 1 minus the cosine for angles, so in [0, 2]; a length for the residual.
+            (rows * columns,) by way; 1 minus the cosine for angles, so in [0, 2]; a length for the residual. Of
+            details the residual alone.
 
         Raises:
             ConfigError: the features are not finite.
         """
         queries = points(patches)
+        if self.detailed:
+            return {"residual": self.space.residual(queries.features)}
         found = {
             way: self._angles(directions, queries.places, self._directions[way])
             for way, directions in self.space.directions(queries.features).items()
@@ -76,9 +84,12 @@ class Level:
         """The memory as if these images, by hash, had never been there; for measuring, not for saving."""
         if self.bank.thinned:
             return replace(self, bank=self.bank.without(*images))
-        gone = torch.tensor([member.sha256 in images for member in self.bank.members])
-        kept = Entries(*(rows[~gone[self._entries.owners]] for rows in self._entries))
-        return replace(self, bank=replace(self.bank, entries=kept))
+        stays = torch.tensor([member.sha256 not in images for member in self.bank.members])
+        features, places, owners = (rows[stays[self._entries.owners]] for rows in self._entries)
+        entries = Entries(features, places, (stays.cumsum(0) - 1)[owners])
+        members = tuple(member for member in self.bank.members if member.sha256 not in images)
+        bank = replace(self.bank, entries=entries, members=members, moments=self.bank.moments[stays])
+        return replace(self, bank=bank)
 
     @cached_property
     def space(self) -> Space:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from reason_iad.expert.normality.looks import Whole
+from reason_iad.expert.normality.views import find_views
 
 NEIGHBOURS = 3
 """Good images that a picture is compared with: those most like it."""
@@ -60,10 +61,12 @@ class Likeness:
         distance: from the good images most like it, in units of the largest among good images; about 1 or less for
             good parts.
         reason: a key of `TEXTS` if it cannot be judged; else None.
+        view: the number of the view that it shows (`views.find_views`).
     """
 
     distance: float
     reason: str | None
+    view: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +74,14 @@ class LikenessModel:
     """The good images, as wholes.
 
     Attributes:
-        embeddings: (n, 2 c) standardised.
+        embeddings: (n, 2 c) standardised. Where parts lie at any angle, n more for each further angle.
         middle, spread: (2 c,) by which they are.
         largest: of the distances of good images from those most like them, each left out; more where they are few.
         light, sharpness, shape: the least and the largest of good images.
         layouts: (n, g) of good images.
         turned: (w, m, g) of m good images, turned or mirrored in those ways in which no good part lies; maybe none.
         grain: the least and the largest of good images, at each of the two scales.
+        views: (n,) the number of the view that each good image shows.
     """
 
     embeddings: torch.Tensor
@@ -90,10 +94,15 @@ class LikenessModel:
     layouts: torch.Tensor
     turned: torch.Tensor
     grain: tuple[tuple[float, float], tuple[float, float]]
+    views: torch.Tensor
 
     @classmethod
     def of(
-        cls, good: Sequence[Whole], changed: Sequence[Whole] = (), turned: Mapping[int, torch.Tensor] | None = None
+        cls,
+        good: Sequence[Whole],
+        changed: Sequence[Whole] = (),
+        turned: Mapping[int, torch.Tensor] | None = None,
+        copies: Sequence[Whole] = (),
     ) -> LikenessModel:
         """From good images.
 
@@ -101,44 +110,60 @@ class LikenessModel:
             good: at least one.
             changed: slightly changed copies of them, where they are few: they show what may vary.
             turned: for some of the good images, by number, (w, g) layouts of it turned or mirrored in w ways.
+            copies: all good images turned by one angle, then by the next; they are as good.
         """
-        embeddings = torch.stack([each.embedding for each in (*good, *changed)])
+        embeddings = torch.stack([each.embedding for each in (*good, *changed, *copies)])
         middle = embeddings.mean(0)
         guess = GUESS * middle.abs() + 1e-3 * middle.abs().max()
         count = len(embeddings)
         spread = ((count * embeddings.var(0, correction=0) + FEW * guess.square()) / (count + FEW)).sqrt()
-        standard = (embeddings[: len(good)] - middle) / spread
+        kept = torch.stack([each.embedding for each in (*good, *copies)])
+        standard = (kept - middle) / spread
         layouts = torch.stack([each.layout for each in good])
         return cls(
             standard,
             middle,
             spread,
-            _largest(standard),
+            _largest(standard, len(good)),
             _range([each.light for each in good]),
             _range([each.sharpness for each in good]),
             _range([each.shape for each in good]),
             layouts,
             _one_way(layouts, turned or {}),
             (_range([each.grain[0] for each in good]), _range([each.grain[1] for each in good])),
+            find_views(standard[: len(good)]),
         )
 
     def without(self, number: int) -> LikenessModel:
         """As if one good image, by its number, were not there; for measuring."""
-        keep = torch.arange(len(self.embeddings)) != number
-        return replace(self, embeddings=self.embeddings[keep], layouts=self.layouts[keep])
+        keep = torch.arange(self.images) != number
+        others = keep.repeat(len(self.embeddings) // self.images)
+        views = self.views[keep]
+        return replace(self, embeddings=self.embeddings[others], layouts=self.layouts[keep], views=views)
+
+    @property
+    def images(self) -> int:
+        """How many good images there are."""
+        return len(self.layouts)
 
     def most_alike(self, picture: Whole, most: int) -> list[int]:
         """Numbers of the good images that look most like a picture, the most alike first."""
         standard = (picture.embedding - self.middle) / self.spread
-        apart = torch.cdist(standard[None], self.embeddings)[0]
+        apart = torch.cdist(standard[None], self.embeddings)[0].view(-1, self.images).amin(0)
         return [int(number) for number in apart.topk(min(most, len(apart)), largest=False).indices]
+
+    def apart(self, picture: Whole, number: int) -> float:
+        """How far a picture is from one good image, in deviations per channel."""
+        standard = (picture.embedding - self.middle) / self.spread
+        return float((standard - self.embeddings[number]).square().mean().sqrt())
 
     def judge(self, picture: Whole) -> Likeness:
         """How much a picture looks like the product, and whether it can be judged."""
         standard = (picture.embedding - self.middle) / self.spread
         apart = torch.cdist(standard[None], self.embeddings)
         distance = float(_nearest(apart, min(NEIGHBOURS, len(self.embeddings)))) / self.largest
-        return Likeness(distance, self._reason(picture, distance))
+        view = int(self.views[int(apart.argmin()) % self.images])
+        return Likeness(distance, self._reason(picture, distance), view)
 
     def _reason(self, picture: Whole, distance: float) -> str | None:
         if picture.light < self._limits(self.light, LIGHT)[0]:
@@ -163,18 +188,20 @@ class LikenessModel:
     def _limits(self, seen: tuple[float, float], factor: float) -> tuple[float, float]:
         """Least and largest that may be, from those of good images. Few images do not reach the extremes."""
         low, high = max(seen[0], LEAST), max(seen[1], LEAST)
-        count = len(self.embeddings)
+        count = self.images
         margin: float = factor ** (1 + FEW_MARGIN / count) * (high / low) ** (2 / count)
         return low / margin, high * margin
 
 
-def _largest(standard: torch.Tensor) -> float:
-    """The largest distance among good images, each left out; at least what `FEW_FAR` says of a few."""
-    count, channels = standard.shape
+def _largest(standard: torch.Tensor, count: int) -> float:
+    """The largest distance among `count` good images, each left out; at least what `FEW_FAR` says of a few."""
+    channels = standard.shape[1]
     least: float = FEW_FAR.get(count, 0.0) * channels**0.5 / FAR
     if count == 1:
         return least
-    apart = torch.cdist(standard, standard).fill_diagonal_(torch.inf)
+    apart = torch.cdist(standard[:count], standard)
+    owners = torch.arange(len(standard)) % count
+    apart.masked_fill_(owners[:count, None] == owners, torch.inf)
     return max(float(_nearest(apart, min(NEIGHBOURS, count - 1)).max()), least, 1e-6)
 
 

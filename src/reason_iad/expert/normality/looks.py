@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from reason_iad.errors import ConfigError
-from reason_iad.expert.memory.features import joined
+from reason_iad.expert.encoders.tiling import TiledEncoder
+from reason_iad.expert.memory.features import averaged, joined
 from reason_iad.expert.normality.area import EVERYWHERE, Area
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ SIZES = (224, 320)
 alone, and than 448 pixels (docs/results.md)."""
 BATCH = 8
 """Pictures that are held at a time."""
+LARGE = 4
+"""Pictures whose sides are so many times as long as what is seen of them are looked at in detail,
+too. On real parts of 2.2 and 2.5 times details said nothing that the rest had not (docs/results.md)."""
+FULL, LEAST_DETAIL = 2048, 0.5
+"""Details are seen at full resolution up to a picture of `FULL` x `FULL` pixels in area. Sides of larger ones are
+scaled down to that, but not to less than this share: a patch then shows 32 x 32 pixels."""
 GRID = 4
 """Cells each way in which it is kept what lies where."""
 LOOKED_AT = 320
@@ -76,15 +83,22 @@ class Eyes:
         encoders: the encoder at each of `sizes`.
         sizes: as in `SIZES`; None: as the encoder takes pictures.
         area: what counts of a picture; the rest is painted over before anything looks at it.
+        detailed: whether the last encoder looks at details, in tiles.
     """
 
     encoders: tuple[Encoder, ...]
     sizes: tuple[int | None, ...]
     area: Area = EVERYWHERE
+    detailed: bool = False
 
     @classmethod
-    def of(cls, encoder: Encoder, sizes: Sequence[int] = SIZES) -> Eyes:
+    def of(cls, encoder: Encoder, sizes: Sequence[int] = SIZES, detail: int | None = None) -> Eyes:
         """The eyes that an encoder gives: at several resolutions where it takes pictures of any size.
+
+        Args:
+            encoder: any.
+            sizes: the resolutions.
+            detail: that of details (`detail_size`); None: these are not looked at.
 
         Raises:
             ConfigError: there is no resolution.
@@ -94,7 +108,8 @@ class Eyes:
         scale: Any = getattr(encoder, "with_size", None)
         if scale is not None:
             try:
-                return cls(tuple(scale(size) for size in sorted(sizes)), tuple(sorted(sizes)))
+                eyes = cls(tuple(scale(size) for size in sorted(sizes)), tuple(sorted(sizes)))
+                return eyes if detail is None else eyes._with_details(encoder, detail)
             except ConfigError:  # the network takes one size only
                 pass
         return cls((encoder,), (None,))
@@ -106,7 +121,39 @@ class Eyes:
             seen = [encoder.encode(some) for encoder in self.encoders]
             for number, picture in enumerate(some):
                 maps = [each[number] for each in seen]
-                yield Look(tuple(map(joined, maps)), whole(picture, maps[0]))
+                yield Look(tuple(map(self._patches, range(len(maps)), maps)), whole(picture, maps[0]))
+
+    def coarsest(self) -> Eyes:
+        """The same at the lowest resolution alone."""
+        return Eyes(self.encoders[:1], self.sizes[:1], self.area)
+
+    def is_detailed(self, level: int) -> bool:
+        """Whether an encoder, by its number, looks at details."""
+        return self.detailed and level == len(self.encoders) - 1
+
+    def _patches(self, level: int, maps: Sequence[FeatureMap]) -> FeatureMap:
+        """What is compared. Of details it is the shallowest depth, whose patches are the smallest."""
+        return averaged(maps[0]) if self.is_detailed(level) else joined(maps)
+
+    def _with_details(self, encoder: Any, detail: int) -> Eyes:
+        shallow: Any = getattr(encoder, "shallow", None)  # nothing deeper is looked at
+        tiled = TiledEncoder(encoder if shallow is None else shallow(), size=detail)
+        return Eyes((*self.encoders, tiled), (*self.sizes, detail), self.area, detailed=True)
+
+
+def detail_size(pictures: Sequence[tuple[int, int]], seen: int = SIZES[-1], *, always: bool = False) -> int | None:
+    """The root of the number of pixels at which details of such pictures are seen; None: they need not be.
+
+    Args:
+        pictures: width and height of the good ones; the median counts.
+        seen: root of the number of pixels that are seen of them otherwise.
+        always: also where the pictures are not large, but larger than that.
+    """
+    roots = sorted((width * height) ** 0.5 for width, height in pictures)
+    root: float = roots[len(roots) // 2] if roots else 0.0
+    if root <= seen * (1 if always else LARGE):
+        return None
+    return round(max(min(root, FULL), LEAST_DETAIL * root))
 
 
 def whole(picture: Image.Image, maps: Sequence[FeatureMap]) -> Whole:

@@ -22,16 +22,10 @@ from reason_iad.expert.detection_limits import DetectionLimit, detection_limit
 from reason_iad.expert.detection_limits import Trial as Hit
 from reason_iad.expert.normality.drawing import DRAWN_AT, FAMILIES, Drawn, Family, Wanted, draw, hits, plan
 from reason_iad.expert.normality.expert import Assessment, ProductExpert
-from reason_iad.expert.normality.learning import (
-    EACH_ALONE,
-    FOLDS,
-    FOLDS_THINNED,
-    Progress,
-    reweighted,
-    silent,
-    spread_out,
-)
+from reason_iad.expert.normality.learning import EACH_ALONE, FOLDS, FOLDS_THINNED, reweighted
 from reason_iad.expert.normality.looks import BATCH
+from reason_iad.expert.normality.seeing import Progress, silent
+from reason_iad.expert.normality.spread import spread_out
 from reason_iad.expert.normality.statistics import prior
 from reason_iad.files import write_atomic
 from reason_iad.schema.record import Record
@@ -214,7 +208,8 @@ def _assessed(
 ) -> Iterator[_Found]:
     """What the expert says of each drawn defect without the picture that it was drawn on."""
     names, done = image_names(expert), 0
-    size = max(DRAWN_AT, round(FINER * max(each or 0 for each in expert.eyes.sizes)))
+    sizes = [0 if level.detailed else level.size or 0 for level in expert.levels]
+    size = max(DRAWN_AT, round(FINER * max(sizes)))
     for fold in folds(expert.levels, len(names)):
         mine = {at: some for at in fold if (some := [each for each in wanted if each.image == at])}
         levels = tuple(level.without({names[at] for at in fold}) for level in expert.levels) if mine else ()

@@ -25,12 +25,17 @@ STATISTICS: Mapping[str, Callable[[torch.Tensor], float]] = {
     "mean": lambda distances: float(distances.mean()),
 }
 """Name to the number, of distances (n,) at least 0."""
+DETAILS = "details"
+"""Name of the number that details give. It has no part in the mean, where one small defect would be lost among all
+the others: it raises the score (`expert.ProductExpert.score`)."""
 PRIOR: Mapping[str, float] = {"largest": 1.0, "top 1 %": 0.0, "top 5 %": 1.0, "top 10 %": 0.0, "mean": 1.0}
 """What each counts before a self-test has spoken. Those with 0 add nothing to their neighbours."""
 
 
 def statistics(level: Level, distances: Mapping[str, torch.Tensor]) -> dict[str, float]:
-    """The numbers of one image at one resolution, by name: 'size way statistic'."""
+    """The numbers of one image at one resolution, by name: 'size way statistic'. Of details it is the largest."""
+    if level.detailed:
+        return {DETAILS: float(distances["residual"].max())}
     return {
         f"{level.size or 'full'} {way} {name}": number(values)
         for way, values in distances.items()
@@ -40,4 +45,6 @@ def statistics(level: Level, distances: Mapping[str, torch.Tensor]) -> dict[str,
 
 def prior(name: str) -> float:
     """What a number counts before a self-test has spoken, by its name."""
+    if name == DETAILS:
+        return 0.0
     return next((weight for kind, weight in PRIOR.items() if name.endswith(kind)), 1.0)

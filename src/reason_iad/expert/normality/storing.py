@@ -9,6 +9,7 @@ A folder holds one expert. It is derived from images: whatever is wrong with it,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,6 +27,7 @@ from reason_iad.expert.normality.level import Level
 from reason_iad.expert.normality.likeness import LikenessModel
 from reason_iad.expert.normality.looks import Eyes
 from reason_iad.expert.normality.standing import Standing
+from reason_iad.expert.normality.turning import Turning
 
 MANIFEST = "expert.json"
 WHOLES = "wholes"
@@ -46,6 +48,7 @@ class _Strict(BaseModel):
 class _Wholes(_Strict):
     file: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
     images: Annotated[int, Field(ge=1, le=10**7)]
+    angles: Annotated[int, Field(ge=1, le=360)]
     channels: Annotated[int, Field(ge=1, le=10**6)]
     layout: Annotated[int, Field(ge=1, le=10**6)]
     ways: _Count
@@ -67,25 +70,29 @@ class Manifest(_Strict):
         usual: per level and way, median and 0.99 quantile.
         threshold: low, high, area, peak.
         standings: per number, middle and spread.
+        of_views: the same of each view; empty where there is one.
         weights: per number.
         joined: middle and spread of the weighted mean.
         left_out: scores of left-out good images.
         left_out_numbers: what they were made from.
         stood_in: whether changed copies stood in for them.
+        turning: at how many angles good images are remembered, and how much turned copies are worth.
         wholes: the good images as wholes.
     """
 
-    format: Literal[2]
+    format: Literal[3]
     learnt_from: Annotated[str, Field(max_length=200)]
     sizes: Annotated[tuple[int | None, ...], Field(strict=False, min_length=1, max_length=8)]
     usual: Annotated[tuple[dict[str, _Pair], ...], Field(strict=False)]
     threshold: Annotated[tuple[_Finite, _Finite, _Finite, _Finite], Field(strict=False)]
     standings: dict[str, _Pair]
+    of_views: Annotated[tuple[dict[str, _Pair], ...], Field(strict=False, max_length=100)]
     weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     joined: _Pair
     left_out: Annotated[tuple[_Finite, ...], Field(strict=False)]
     left_out_numbers: Annotated[tuple[dict[str, _Finite], ...], Field(strict=False)]
     stood_in: bool
+    turning: Annotated[tuple[Annotated[int, Field(ge=1, le=360)], _Finite | None], Field(strict=False)]
     wholes: _Wholes
 
 
@@ -105,20 +112,23 @@ def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
         save_memory(level.bank, folder / LEVELS / str(number))
     likeness, ends = expert.likeness, expert.threshold
     manifest = Manifest(
-        format=2,
+        format=3,
         learnt_from=learnt_from,
         sizes=tuple(level.size for level in expert.levels),
         usual=tuple({way: (each.median, each.low) for way, each in ways.items()} for ways in expert.usual),
         threshold=(ends.low, ends.high, ends.area, ends.peak),
-        standings={name: (each.middle, each.spread) for name, each in expert.standings.items()},
+        standings=_pairs(expert.standings),
+        of_views=tuple(map(_pairs, expert.of_views)),
         weights=dict(expert.weights),
         joined=(expert.joined.middle, expert.joined.spread),
         left_out=expert.left_out,
         left_out_numbers=tuple(map(dict, expert.left_out_numbers)),
         stood_in=expert.stood_in,
+        turning=(expert.turning.steps, expert.turning.worth),
         wholes=_Wholes(
             file=write_object(folder / WHOLES, _tensors(likeness)),
-            images=len(likeness.embeddings),
+            images=likeness.images,
+            angles=len(likeness.embeddings) // likeness.images,
             channels=likeness.embeddings.shape[1],
             layout=likeness.layouts.shape[1],
             ways=likeness.turned.shape[0],
@@ -152,7 +162,7 @@ def load_expert(folder: Path, eyes: Eyes, learnt_from: str, area: Area = EVERYWH
     if manifest.learnt_from != learnt_from or manifest.sizes != eyes.sizes:
         raise MemoryBankError("What was learnt of the good images does not fit them any more; learn it anew.")
     levels = tuple(
-        Level(size, load_memory(folder / LEVELS / str(number), encoder.sha256))
+        Level(size, load_memory(folder / LEVELS / str(number), encoder.sha256), eyes.is_detailed(number))
         for number, (size, encoder) in enumerate(zip(eyes.sizes, eyes.encoders, strict=True))
     )
     return ProductExpert(
@@ -160,39 +170,51 @@ def load_expert(folder: Path, eyes: Eyes, learnt_from: str, area: Area = EVERYWH
         levels=levels,
         usual=tuple({way: Usual(*pair) for way, pair in ways.items()} for ways in manifest.usual),
         threshold=Threshold(*manifest.threshold),
-        standings={name: Standing(*pair) for name, pair in manifest.standings.items()},
+        standings=_restored(manifest.standings),
+        of_views=tuple(map(_restored, manifest.of_views)),
         weights=manifest.weights,
         joined=Standing(*manifest.joined),
-        likeness=_likeness(folder, manifest.wholes),
+        likeness=_likeness(folder, manifest.wholes, len(manifest.of_views)),
         left_out=manifest.left_out,
         left_out_numbers=manifest.left_out_numbers,
         stood_in=manifest.stood_in,
+        turning=Turning(*manifest.turning),
         area=area,
     )
 
 
-def _likeness(folder: Path, wholes: _Wholes) -> LikenessModel:
+def _pairs(standings: Mapping[str, Standing]) -> dict[str, tuple[float, float]]:
+    return {name: (each.middle, each.spread) for name, each in standings.items()}
+
+
+def _restored(pairs: Mapping[str, tuple[float, float]]) -> dict[str, Standing]:
+    return {name: Standing(*pair) for name, pair in pairs.items()}
+
+
+def _likeness(folder: Path, wholes: _Wholes, views: int) -> LikenessModel:
     found = read_object(folder / WHOLES, wholes.file, _shapes(wholes))
     return LikenessModel(
         found["embeddings"], found["middle"], found["spread"].clamp_min(1e-12), wholes.largest,
         wholes.light, wholes.sharpness, wholes.shape, found["layouts"], found["turned"], wholes.grain,
+        found["views"].clamp(0, max(0, views - 1)),
     )  # fmt: skip
 
 
 def _tensors(likeness: LikenessModel) -> dict[str, torch.Tensor]:
-    names = ("embeddings", "middle", "spread", "layouts", "turned")
+    names = ("embeddings", "middle", "spread", "layouts", "turned", "views")
     return {name: getattr(likeness, name) for name in names}
 
 
 def _shapes(wholes: _Wholes) -> dict[str, Shape]:
     shapes = {
-        "embeddings": (wholes.images, wholes.channels),
+        "embeddings": (wholes.images * wholes.angles, wholes.channels),
         "middle": (wholes.channels,),
         "spread": (wholes.channels,),
         "layouts": (wholes.images, wholes.layout),
         "turned": (wholes.ways, wholes.turned, wholes.layout),
     }
-    return {name: (torch.float32, shape) for name, shape in shapes.items()}
+    floats = {name: (torch.float32, shape) for name, shape in shapes.items()}
+    return {**floats, "views": (torch.int64, (wholes.images,))}
 
 
 def _read(path: Path) -> Manifest:
@@ -204,6 +226,7 @@ def _read(path: Path) -> Manifest:
         raise MemoryBankError("What was learnt of the good images is missing or damaged; learn it anew.") from None
     fits = len(manifest.usual) == len(manifest.sizes) and sum(manifest.weights.values()) > 0
     known = set(manifest.standings)
+    fits = fits and all(set(each) == known for each in manifest.of_views)
     fits = fits and all(set(each) == known for each in manifest.left_out_numbers)
     if not fits or not set(manifest.weights) <= known:
         raise MemoryBankError("What was learnt of the good images is damaged; learn it anew.")

@@ -8,7 +8,7 @@ compared near the same place, puts it there in 0.7 (docs/results.md). It is aske
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,10 @@ from reason_iad.expert.memory.features import averaged, joined
 from reason_iad.expert.memory.shelf import Shelf
 from reason_iad.expert.memory.storage import load_memory, memory_shelf, save_memory
 from reason_iad.expert.normality.area import EVERYWHERE, Area
-from reason_iad.expert.normality.learning import Progress, silent
+from reason_iad.expert.normality.expert import on_grid
 from reason_iad.expert.normality.level import Level, memory_settings
+from reason_iad.expert.normality.seeing import Progress, silent
+from reason_iad.expert.normality.turning import angles, joined_points, turned, turned_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from reason_iad.expert.encoders.base import Encoder, FeatureMap
+    from reason_iad.expert.memory.search import Points
+    from reason_iad.expert.normality.expert import Assessment, ProductExpert
     from reason_iad.images import LoadedImage
 
 SIZE = 448
@@ -37,6 +41,8 @@ NEAR = 0.1
 """Parts that lie one way are compared within this share of the picture's side around the same place."""
 HIGH = 0.9
 """Quantile of a picture's own distances that counts as 1."""
+MOST_QUANTILE = 10**7
+"""Values of which `torch.quantile` takes so many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +65,26 @@ class Where:
         cells = self.area.cells(patches.rows, patches.columns)
         planes = []
         for distances in self.level.distances(patches).values():
-            values = distances.view(patches.rows, patches.columns)
-            middle, high = values[cells].median(), values[cells].quantile(HIGH)
-            planes.append((values - middle) / (high - middle).clamp_min(1e-6))
+            planes.append(_standing_out(distances.view(patches.rows, patches.columns), cells))
         return torch.stack(planes).mean(0).clamp_min(0).masked_fill(~cells, 0.0)
+
+    def without(self, sha256: str) -> Where:
+        """The memory as if one image, by hash, had never been there."""
+        return replace(self, level=self.level.without({sha256}))
+
+
+def with_details(values: torch.Tensor, expert: ProductExpert, seen: Assessment) -> torch.Tensor:
+    """(rows, columns) at least 0: where a picture differs, by `Where.values` or its details, whichever say more.
+
+    On the grid of the details; as it was where the expert does not look at these.
+    """
+    if not expert.eyes.detailed:
+        return values
+    details = seen.distances[-1]["residual"]
+    shape = (details.shape[0], details.shape[1])
+    cells = expert.area.cells(*shape)
+    found = torch.maximum(on_grid(values, shape), _standing_out(details, cells).clamp_min(0))
+    return found.masked_fill(~cells, 0.0)
 
 
 def fine_encoder(encoder: Encoder) -> Encoder:
@@ -83,6 +105,7 @@ def learn_where(
     area: Area = EVERYWHERE,
     shelf: Shelf | None = None,
     progress: Progress = silent,
+    steps: int = 1,
 ) -> Where:
     """Remember the fine patches of good images.
 
@@ -93,15 +116,17 @@ def learn_where(
         area: what counts of a picture.
         shelf: where patches are kept; None: in memory.
         progress: told how far it is.
+        steps: at how many angles images are remembered.
     """
     settings = memory_settings(len(good), NEAR if one_way else None)
     bank = MemoryBank.empty(encoder.name, encoder.sha256, settings, shelf)
 
-    def patches() -> Iterator[tuple[str, FeatureMap]]:
+    def patches() -> Iterator[tuple[str, FeatureMap | Points]]:
         for number in range(len(good)):
             image = good[number]
             progress("good images remembered in detail", number + 1, len(good))
-            yield image.sha256, _patches(encoder, area.painted(image.pixels))
+            picture = area.painted(image.pixels)
+            yield image.sha256, _patches(encoder, picture) if steps == 1 else _turned(encoder, picture, steps)
 
     return Where(encoder, Level(SIZE, bank.with_images(patches())), area)
 
@@ -130,6 +155,26 @@ def load_where(folder: Path, encoder: Encoder, images: Sequence[str], area: Area
 def where_shelf(folder: Path) -> Shelf:
     """Where the memory in a folder keeps its patches."""
     return memory_shelf(folder)
+
+
+def _turned(encoder: Encoder, picture: Image.Image, steps: int) -> Points:
+    """The patches of a picture turned to each angle."""
+    found = (turned_back(_patches(encoder, turned(picture, by)), by, picture.size) for by in angles(steps))
+    return joined_points(list(found))
+
+
+def _standing_out(values: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
+    """How far values (rows, columns) stand out of the picture: 1 is the 0.9 quantile of those that count."""
+    inside = values[cells]
+    middle, high = inside.median(), _high(inside)
+    return (values - middle) / (high - middle).clamp_min(1e-6)
+
+
+def _high(values: torch.Tensor) -> torch.Tensor:
+    """The 0.9 quantile; of very many values, which `torch.quantile` refuses, the next one."""
+    if len(values) < MOST_QUANTILE:
+        return values.quantile(HIGH)
+    return values.kthvalue(round(HIGH * len(values))).values
 
 
 def _patches(encoder: Encoder, picture: Image.Image) -> FeatureMap:

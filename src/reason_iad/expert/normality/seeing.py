@@ -1,0 +1,162 @@
+"""The first step of learning: every good image is seen, and remembered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from reason_iad.expert.memory.bank import MemoryBank
+from reason_iad.expert.normality.level import Level, memory_settings
+from reason_iad.expert.normality.looks import BATCH, Eyes, Look, Whole
+from reason_iad.expert.normality.spread import spread_out
+from reason_iad.expert.normality.turning import angles, joined_points, turned, turned_back
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from reason_iad.expert.encoders.base import FeatureMap
+    from reason_iad.expert.memory.search import Points
+    from reason_iad.expert.memory.shelf import Shelf
+    from reason_iad.images import LoadedImage
+
+MEASURED = 200
+"""Good images that are left out and measured, at most."""
+TOGETHER = 256
+"""Good images that are held at a time while they are remembered; with details or turned copies only `BATCH`."""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+def silent(what: str, done: int, of: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The good images, seen.
+
+    Attributes:
+        eyes: what saw them.
+        levels: the memories.
+        names: hash of each image.
+        wholes: each as a whole.
+        copies: the same of their turned copies, for one angle after another.
+        measured: what was seen of those that will be left out and measured, by number. Where there are details, it
+            is None: only a few can be held, so they are looked at again.
+        given: by number, where each stands among the images that were given.
+    """
+
+    eyes: Eyes
+    levels: tuple[Level, ...]
+    names: list[str]
+    wholes: list[Whole]
+    copies: tuple[Whole, ...]
+    measured: dict[int, Look | None]
+    given: list[int]
+
+    def look(self, number: int, good: Sequence[LoadedImage]) -> Look:
+        """What was seen of an image that will be measured, by its number."""
+        return self.measured[number] or next(self.eyes.look([good[self.given[number]].pixels]))
+
+
+def see(
+    good: Sequence[LoadedImage], eyes: Eyes, progress: Progress, shelves: Sequence[Shelf], steps: int = 1
+) -> Seen:
+    """See each good image once, and remember it. Never more than `TOGETHER` are held, and those to be measured.
+
+    Args:
+        good: the images; a sequence may load them when it is asked for them.
+        eyes: how they are looked at.
+        progress: told how far it is.
+        shelves: where patches of each image are kept, for each resolution; none: in memory.
+        steps: at how many angles images are remembered.
+    """
+    banks = [
+        MemoryBank.empty(
+            encoder.name, encoder.sha256, memory_settings(len(good), detailed=eyes.is_detailed(at)),
+            shelves[at] if shelves else None,
+        )
+        for at, encoder in enumerate(eyes.encoders)
+    ]  # fmt: skip
+    chosen = set(spread_out(len(good), MEASURED))
+    seen = Seen(eyes, (), [], [], (), {}, [])
+    copies: list[tuple[Whole, ...]] = []
+    tell = _announced(progress, len(chosen)) if eyes.detailed else progress
+    together = BATCH if eyes.detailed or steps > 1 else TOGETHER
+    for start in range(0, len(good), together):
+        found: dict[str, _Found] = {}
+        for at in range(start, min(start + together, len(good)), BATCH):
+            numbers = range(at, min(at + BATCH, start + together, len(good)))
+            fresh: dict[str, Image.Image] = {}
+            for number in numbers:
+                image = good[number]
+                if image.sha256 not in {*seen.names, *found, *fresh}:
+                    fresh[image.sha256] = image.pixels
+                    seen.given.append(number)
+            found |= zip(fresh, _find(list(fresh.values()), eyes, steps), strict=True)
+            tell("good images seen", numbers[-1] + 1, len(good))
+        for number, each in enumerate(found.values(), len(seen.names)):
+            if number in chosen:
+                seen.measured[number] = None if eyes.detailed else each.look
+        seen.names.extend(found)
+        seen.wholes.extend(each.look.whole for each in found.values())
+        copies += (each.copies for each in found.values())
+        for level, bank in enumerate(banks):
+            banks[level] = bank.with_images([(name, each.patches[level]) for name, each in found.items()])
+    levels = tuple(Level(size, banks[at], eyes.is_detailed(at)) for at, size in enumerate(eyes.sizes))
+    by_angle = tuple(whole for same in zip(*copies, strict=True) for whole in same)
+    return replace(seen, levels=levels, copies=by_angle)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What is remembered of an image.
+
+    Attributes:
+        look: what was seen of it as it is.
+        patches: to be remembered, at each resolution.
+        copies: its turned copies as wholes.
+    """
+
+    look: Look
+    patches: Sequence[FeatureMap | Points]
+    copies: tuple[Whole, ...] = ()
+
+
+def _find(pictures: Sequence[Image.Image], eyes: Eyes, steps: int) -> Iterator[_Found]:
+    """What is seen of each picture, as it is and turned."""
+    for picture, look in zip(pictures, eyes.look(pictures), strict=True):
+        if steps == 1:
+            yield _Found(look, look.patches)
+            continue
+        degrees = angles(steps)
+        looks = [look, *eyes.look([turned(picture, each) for each in degrees[1:]])]
+        patches = [
+            joined_points([
+                turned_back(each.patches[level], by, picture.size) for each, by in zip(looks, degrees, strict=True)
+            ])
+            for level in range(len(look.patches))
+        ]  # fmt: skip
+        yield _Found(look, patches, tuple(each.whole for each in looks[1:]))
+
+
+def _announced(progress: Progress, again: int) -> Progress:
+    """The same progress, which says how long large pictures take, once that can be told.
+
+    Args:
+        progress: told how far it is.
+        again: how many pictures are looked at a second time.
+    """
+    began, words = time.monotonic(), ""
+
+    def tell(what: str, done: int, of: int) -> None:
+        nonlocal words
+        if not words:
+            minutes = max(1, round((time.monotonic() - began) / done * (of + again) / 60))
+            words = f" in detail, about {minutes} minute{'' if minutes == 1 else 's'} in all"
+        progress(what + words, done, of)
+
+    return tell
