@@ -214,10 +214,10 @@ def test_what_neither_bound_decides_needs_a_person(
     page = (tmp_path / "one.html").read_text()
     assert "<h1>Needs a person</h1>" in page and "Suspected: glare" in page and "is-review" in page
     many = run("inspect", dark.parent, *words, "--json", tmp_path / "many.jsonl")
-    assert many.exit_code == 1 and "1 pass, 1 defect, 0 failed, 1 for a person" in many.stderr
+    assert many.exit_code == 1 and "1 pass, 1 defect, 0 not inspected, 1 for a person" in many.stderr
     bright.unlink()
     many = run("inspect", dark.parent, *words, "--json", tmp_path / "few.jsonl")
-    assert many.exit_code == 4 and "1 pass, 0 defect, 0 failed, 1 for a person" in many.stderr
+    assert many.exit_code == 4 and "1 pass, 0 defect, 0 not inspected, 1 for a person" in many.stderr
 
 
 def test_defective_parts_that_were_inspected_otherwise_are_refused(

@@ -61,7 +61,7 @@ def test_several_images_print_one_line_each(run: Run, make_image: Make) -> None:
     assert (
         f"{paths[1]}  (probability of a defect 0.784, the model's opinion alone)  glare, top left" in result.stdout
     )
-    assert "3 images: 2 pass, 1 defect, 0 failed" in result.stderr
+    assert "3 images: 2 pass, 1 defect, 0 not inspected" in result.stderr
 
 
 def test_reports_of_several_images_do_not_flood_the_terminal(run: Run, make_image: Make, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_failed_image_stops_nothing_and_wins_over_a_defect(run: Run, make_imag
     assert [line.get("verdict", "failed") for line in found] == ["defect", "failed", "failed", "pass"]
     assert set(found[1]) == {"schema_version", "image", "error"}
     assert "broken.png" in str(found[1]["error"])
-    assert "1 pass, 1 defect, 2 failed" in result.stderr
+    assert "1 pass, 1 defect, 2 not inspected" in result.stderr
     assert f"2 photos could not be inspected: {broken}, {tmp_path / 'missing.png'}. Repair them," in result.stderr
     shown = run("inspect", *paths).stdout.splitlines()
     assert [line.split()[0] for line in shown] == ["DEFECT", "FAILED", "FAILED", "PASS"]

@@ -90,8 +90,9 @@ def test_with_too_few_good_parts_none_is_called_defective() -> None:
     assert (few.needed_good, needed(0.01)) == (99, 99)
     assert [few.verdict(score) for score in (59.0, 59.1, 1e300)] == ["pass", "review", "review"]
     assert few.in_words() == (
-        "60 good parts are enough for 2 %; for 1 % at least 99 are needed. Until then no part is called defective "
-        "by the limit alone. Parts between the two limits are handed to a person."
+        "That at most 1 % of good parts are called defective cannot be promised yet. It needs at least 99 good "
+        "parts, and there are 60, which are enough for 2 %. Until then no part is called defective: those that "
+        "stand out are handed to a person."
     )
 
 
@@ -99,13 +100,14 @@ def test_with_too_few_defective_parts_none_passes() -> None:
     few = limits([float(each) for each in range(60)], 0.05, [60.0], 0.05)
     assert (few.pass_below, few.needed_defective, few.needed_good) == (-math.inf, 19, 0)
     assert few.verdict(-1e300) == "review"
-    assert "1 defective part is enough for 50 %; for 5 % at least 19 are needed. Until then no part passes" in (
-        few.in_words()
-    )
+    assert (
+        "It needs at least 19 defective parts, and there is 1, which is enough for 50 %. Until then no part passes "
+        "without a person."
+    ) in few.in_words()
     alone = limits([], None, [3.0, 4.0], 0.05)
     assert [alone.verdict(score) for score in (2.0, 3.0)] == ["review", "defect"]
     none = limits([1.0] * 60, 0.05, (), 0.05)
-    assert "No defective parts are known; for 5 % at least 19 are needed." in none.in_words()
+    assert "It needs at least 19 defective parts, and there are none." in none.in_words()
 
 
 def test_with_no_parts_at_all_a_person_decides() -> None:

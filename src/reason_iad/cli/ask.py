@@ -23,8 +23,8 @@ from reason_iad.cli.values import ManyValues
     "--options",
     multiple=True,
     metavar="ANSWER...",
-    help="Answers to choose from, such as 'A) yes' or just 'yes'. Without them, a question that asks for yes or "
-    "no is answered with one of them. Any other is answered in words, which nano cannot do.",
+    help="Answers to choose from, such as 'A) yes' or just 'yes'. Without this option, a yes-or-no question is "
+    "answered with yes or no, and any other in words. nano cannot answer in words, and says so.",
 )
 @category_option
 @reference_option

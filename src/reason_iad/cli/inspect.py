@@ -145,8 +145,8 @@ def inspect(
       1  At least one part has a defect.
       2  An option or an input is wrong. The message says what to change.
       3  At least one image could not be inspected, even if other parts have a defect.
-      4  At least one part needs a person to decide, and no part has a defect.
-      5  At least one picture cannot be judged, and no part has a defect.
+      4  At least one part needs a person to decide. No part has a defect, and all pictures can be judged.
+      5  At least one picture cannot be judged, and no part has a defect. Parts may need a person, too.
      70  The program has a bug. Please report it.
     130  The inspection was interrupted.
     """

@@ -161,7 +161,7 @@ def part_line(outcome: Outcome) -> str:
     what = f"  {found}" if found else ""
     what = f"  {outcome.unjudged}" if outcome.unjudged else what
     alone = {None: "", ALONE: "the model's opinion alone"}.get(outcome.alone_in_words(), "nothing was compared")
-    sure = ", ".join(filter(None, (measured(outcome), alone)))
+    sure = ", ".join(filter(None, (None if outcome.unjudged else measured(outcome), alone)))
     return f"{verdict}  {outcome.image.name}{f'  ({sure})' if sure else ''}{what}"
 
 
@@ -172,8 +172,8 @@ def _failure(outcome: Failure) -> str:
 
 def _counted(counts: Counter[str]) -> Iterator[str]:
     """How many of each kind; that a person is needed is said only if one is."""
-    for kind in ("pass", "defect", "failed"):
-        yield f"{counts[kind]} {kind}"
+    for kind, name in (("pass", "pass"), ("defect", "defect"), ("failed", "not inspected")):
+        yield f"{counts[kind]} {name}"
     if counts["review"]:
         yield f"{counts['review']} for a person"
     if counts["unjudged"]:

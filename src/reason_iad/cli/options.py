@@ -37,8 +37,8 @@ knowledge_option = option(
 )  # fmt: skip
 category_option = option(
     INPUT, "--category", metavar="NAME",
-    help="Name of the product, such as pcb. Without it, the product is recognised with --gallery, or stays "
-    "unknown.",
+    help="Kind of part, such as pcb, to look up the written knowledge. Without it, the kind is recognised with "
+    "--gallery, or stays unknown.",
 )  # fmt: skip
 reference_option = option(
     REFERENCES, "--reference", "references", multiple=True, metavar="GOOD...", type=click.Path(path_type=Path),
@@ -112,8 +112,8 @@ def run_options(command: F) -> F:
 
 _RESEARCH_OPTIONS = (
     option(RESEARCH, "--method", type=Choice([*METHODS, DETECT]), default=_DEFAULTS.method, show_default=True,
-           help="How the model comes to its answers (docs/method.md). With detect, no model is asked: the "
-           "comparison with good parts decides alone."),
+           help="With detect, no language model is asked: the comparison with good parts decides alone. The other "
+           "names are ways in which a model comes to its answers; they are for researchers (docs/method.md)."),
     option(RESEARCH, "--fuse/--no-fuse", default=_DEFAULTS.fuse, show_default=True,
            help="Use the difference from the good parts in the verdict."),
     option(RESEARCH, "--detector", type=OneOf(DETECTORS), metavar="NAME",
@@ -122,7 +122,7 @@ _RESEARCH_OPTIONS = (
     option(RESEARCH, "--encoder", type=EncoderName(), default=_DEFAULTS.encoder, show_default=True,
            metavar="NAME",
            help="The network that sees where a part differs from good ones: that of the model (tower), a small one "
-           "trained on photos (efficientnet_lite0), or the vision model in a folder."),
+           "trained on photos (efficientnet_lite0), or the vision model in a folder. A product has its own."),
     option(RESEARCH, "--option-orders", type=Choice(["given", "types", "cyclic"]),
            default=_DEFAULTS.option_orders, show_default=True,
            help="Ask with the options in every order and average the answers: never (given), for defect types "

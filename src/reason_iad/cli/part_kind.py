@@ -64,8 +64,8 @@ def product_options(command: F) -> F:
                "camera or parts have changed."),
         products_option,
         option(REFERENCES, "--product", metavar="NAME",
-               help="The product that the parts belong to. Its good images, limits and knowledge are used; "
-               "--category then only names the knowledge. `reason-iad product create` makes one."),
+               help="A product made with `reason-iad product create`. Its good images, limits and knowledge are "
+               "used. If its knowledge is about several kinds of parts, --category says which."),
     ):  # fmt: skip
         wrapper = each(wrapper)
     return wrapper  # type: ignore[return-value]

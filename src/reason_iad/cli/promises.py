@@ -68,7 +68,8 @@ def promise_options(command: F) -> F:
     for each in reversed(
         (
             option(VERDICT, "--good-results", type=lines, metavar="GOOD.jsonl",
-                   help="Results of good parts, written earlier with --json. They set the threshold."),
+                   help="Results of good parts, written earlier with --json. They set the threshold. A product "
+                   "sets its own limits: see `reason-iad product set`."),
             option(VERDICT, "--false-alarms", type=float, metavar="SHARE",
                    help="At most this share of good parts may be called defective: 0.1 means 10 %. Give it "
                    "together with --good-results."),

@@ -162,12 +162,12 @@ class Limits:
         if self.false_alarms is not None:
             said.append(_said(self.false_alarms, "good", "of good parts are called defective"))
             if not self.false_alarms.kept:
-                said.append("Until then no part is called defective by the limit alone.")
+                said.append("Until then no part is called defective: those that stand out are handed to a person.")
         if self.missed is not None:
             said.append(_said(self.missed, "defective", "of defective parts pass"))
             if not self.missed.kept:
-                said.append("Until then no part passes by the limit alone.")
-        if self.pass_below < self.defect_from:
+                said.append("Until then no part passes without a person.")
+        if -math.inf < self.pass_below < self.defect_from < math.inf:
             said.append("Parts between the two limits are handed to a person.")
         return " ".join(said)
 
@@ -240,11 +240,12 @@ def _said(promise: Promise, kind: str, wrong: str) -> str:
             f"On average, at most {asked} {wrong}. For {these} {parts}, it is at most "
             f"{_rounded_up(promise.at_most)} % with {100 * CONFIDENCE:g} % confidence."
         )
+    cannot = f"That at most {asked} {wrong} cannot be promised yet. It needs at least {promise.needed} {kind} parts"
     if not promise.parts:
-        return f"No {kind} parts are known; for {asked} at least {promise.needed} are needed."
+        return f"{cannot}, and there are none."
+    are = "is" if promise.parts == 1 else "are"
     enough = _rounded_up(1 / (promise.parts + 1))
-    verb = "is" if promise.parts == 1 else "are"
-    return f"{parts} {verb} enough for {enough} %; for {asked} at least {promise.needed} are needed."
+    return f"{cannot}, and there {are} {promise.parts}, which {are} enough for {enough} %."
 
 
 def _rounded_up(share: float) -> str:

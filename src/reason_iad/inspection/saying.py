@@ -9,6 +9,7 @@ from reason_iad.expert.normality.likeness import TEXTS
 from reason_iad.schema.verdict import SAME
 
 if TYPE_CHECKING:
+    from reason_iad.expert.conformal import Limits
     from reason_iad.expert.judging import Judgement
     from reason_iad.expert.part_kind import PartKind
     from reason_iad.schema import Finding
@@ -34,13 +35,30 @@ def explanation_alone(kind: PartKind, judgement: Judgement, findings: tuple[Find
     if judgement.verdict == "pass":
         fine = f"The part differs no more than good parts do: score {score:.1f}, limit {limit:.1f}."
         return " ".join((fine, *at_angles))
-    sure = "more than good parts do" if judgement.verdict == "defect" else "nearly as much as defective parts do"
-    said = [f"The part differs from the good images {sure}: score {score:.1f}, limit {limit:.1f}.", *at_angles]
+    said = [_beyond(judgement, limits), *at_angles]
     if findings:
         more = len(findings) - 1
         others = "" if not more else f" {more} other place{'s differ' if more > 1 else ' differs'} clearly, too."
         said.append(f"It differs most at the {findings[0].place}{_measured(findings[0])}.{others}")
     return " ".join(said)
+
+
+def _beyond(judgement: Judgement, limits: Limits) -> str:
+    """How far a part that does not pass stands out, and why a person decides where one does."""
+    score, low, high = judgement.seen.score, limits.pass_below, limits.defect_from
+    if judgement.verdict == "defect":
+        return (
+            f"The part differs from the good images more than good parts do: score {score:.1f}, limit {high:.1f}."
+        )
+    if math.isfinite(high) and math.isfinite(low):
+        between = f"Parts pass below {low:.1f} and are defective from {high:.1f} on."
+        return f"The part has a score of {score:.1f}, between the two limits. {between} A person has to decide."
+    if score >= low:
+        return (
+            f"The part differs from the good images more than good parts do: score {score:.1f}, and parts pass "
+            f"below {low:.1f}. There are too few good images to call it defective, so a person has to decide."
+        )
+    return f"The part has a score of {score:.1f}. The limits leave it to a person."
 
 
 def _measured(finding: Finding) -> str:

@@ -109,7 +109,7 @@ def checked(values: Mapping[str, Any]) -> Settings:
 def in_words(name: str, value: Any) -> str:
     """The value of a setting, for people."""
     if value is None:
-        return {"missed": "no limit", "resolution": "chosen by the self-test", "min_size": "any"}.get(name, "none")
+        return {"missed": "no limit", "resolution": "224 and 320 pixels", "min_size": "any"}.get(name, "none")
     if name in ("false_alarms", "missed"):
         return f"{value:.3g}" if value < 0.001 else f"{value * 100:.3g} %"
     if name == "white":

@@ -35,10 +35,16 @@ NAMES = {
     "defect": "defect", "review": "needs a person", "unjudged": "cannot be judged", "failed": "not inspected",
     "pass": "pass",
 }  # fmt: skip
+_REST = (
+    ("review", "needs a person", "need a person"),
+    ("unjudged", "cannot be judged", "cannot be judged"),
+    ("failed", "was not inspected", "were not inspected"),
+)
+"""What else may become of parts, of one and of several."""
 SIDE, QUALITY = 208, 62
 """Longest side of a small picture in pixels, and quality of its compression."""
 COLUMNS = (
-    "image", "verdict", "probability", "threshold", "score", "limit", "good_parts", "type", "place",
+    "image", "verdict", "probability", "threshold", "score", "pass_below", "limit", "good_parts", "type", "place",
     "x", "y", "width", "height", "share", "findings", "report", "error",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -55,7 +61,8 @@ class Part:
         name: the same, below the folder that all parts have in common.
         verdict: one of `ORDER`.
         probability, threshold: of a defect; None where it was not inspected, or could not be judged.
-        score, limit: of a product, from which on a part is defective; None without one.
+        score: of a product; None without one.
+        pass_below, limit: below which a part passes, and from which on it is defective; None without a product.
         good_parts: with how many it was compared; None where it was not inspected.
         type, place: of the defect; empty for a pass.
         claimed: type and place as people read them.
@@ -73,6 +80,7 @@ class Part:
     probability: float | None = None
     threshold: float | None = None
     score: float | None = None
+    pass_below: float | None = None
     limit: float | None = None
     good_parts: int | None = None
     type: str = ""
@@ -95,6 +103,8 @@ class Part:
         """The probability of a defect, or the score of a product with its limit."""
         if self.score is not None and self.probability is not None:
             limit = "" if self.limit is None else f", limit {self.limit:.1f}"
+            if self.limit is None and self.pass_below is not None:
+                limit = f", pass below {self.pass_below:.1f}"
             return f"score {self.score:.1f}{limit}"
         if self.probability is None or self.threshold is None:
             return ""
@@ -114,8 +124,9 @@ class Part:
         """One row of the table, in the order of `COLUMNS`."""
         box = self.box
         place = ("",) * 4 if box is None else tuple(map(str, (box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1)))
-        numbers = ("" if each is None else in_digits(each) for each in (self.probability, self.threshold))
-        scores = ("" if each is None else f"{each:.4f}" for each in (self.score, self.limit))
+        sure = (None, None) if self.score is not None else (self.probability, self.threshold)  # the score decides
+        numbers = ("" if each is None else in_digits(each) for each in sure)
+        scores = ("" if each is None else f"{each:.4f}" for each in (self.score, self.pass_below, self.limit))
         return (
             self.image, self.verdict, *numbers, *scores, "" if self.good_parts is None else str(self.good_parts),
             self.type, self.place, *place,
@@ -164,6 +175,7 @@ class Overview:
             probability=None if nothing_is_known(result) else result.probability,
             threshold=None if nothing_is_known(result) else result.threshold,
             score=None if product is None else product.score,
+            pass_below=None if product is None else product.pass_below,
             limit=None if product is None else product.defect_from,
             good_parts=result.good_parts_used,
             type=result.defect_type or "",
@@ -201,7 +213,7 @@ class Overview:
         rows = ((part, self._uri(part)) for part in ordered)
         page = template.generate(
             rows=rows, kinds=kinds, names=NAMES, total=len(ordered), headline=headline(counts), table=TABLE,
-            alone=caution(ordered),
+            alone=caution(ordered), scored=any(part.score is not None for part in ordered),
         )  # fmt: skip
         with replacing(self._folder / PAGE) as file:
             file.writelines(piece.encode("utf-8", "replace") for piece in page)
@@ -227,10 +239,15 @@ def headline(counts: Counter[str]) -> str:
     parts = f"{total:,} part{'' if total == 1 else 's'}"
     if counts["pass"] == total:
         return f"All {parts} passed." if total > 1 else "The part passed."
+    said = []
+    if not counts["defect"]:
+        said.append(f"{counts['pass']:,} of {parts} passed." if counts["pass"] else "No part passed.")
     if found := counts["defect"]:
-        return f"{found:,} of {parts} {'has' if found == 1 else 'have'} a defect."
-    rest = total - counts["pass"]
-    return f"No defect found, but {rest:,} of {parts} {'needs' if rest == 1 else 'need'} attention."
+        said.append(f"{found:,} of {parts} {'has' if found == 1 else 'have'} a defect.")
+    for kind, one, several in _REST:
+        if number := counts[kind]:
+            said.append(f"{number:,} {one if number == 1 else several}.")
+    return " ".join(said)
 
 
 def caution(parts: Iterable[Part]) -> str:

@@ -23,6 +23,9 @@ def nothing_is_known(inspection: Inspection) -> bool:
 
 def side_of(inspection: Inspection) -> str:
     """On which side of the limits the part lies."""
+    product = inspection.evidence.product
+    if inspection.verdict == "review" and product is not None and product.defect_from is None:
+        return "Above the limit: a person decides"
     return _SIDES[inspection.verdict]
 
 
@@ -34,7 +37,8 @@ def limits_of(product: ProductEvidence) -> str:
         said.append(f"Pass below {low:.1f}.")
     if low != high:
         alone = product.fit_sha256 is not None and product.decided_by == "comparison"
-        said.append("Between them, the model is asked, too." if alone else "Otherwise a person decides.")
+        others = "Between them, a person decides." if high is not None else "A person decides about the others."
+        said.append("Between them, the model is asked, too." if alone else others)
     return " ".join([*said, "Good parts are about 0."])
 
 
@@ -47,8 +51,8 @@ def rule_of(product: ProductEvidence) -> str:
             "limit says little."
         )
     return (
-        f"The score says how far the part stands out from the good images, in deviations of good parts. "
-        f"{product.promise}{few}"
+        "The score says how far the part stands out from the good images. Good parts are about 0, and 1 is as far "
+        f"as they usually differ from each other. {product.promise}{few}"
     )
 
 

@@ -190,7 +190,7 @@ def answers_of(inspection: Inspection) -> Answers:
         size=_size(inspection),
         question=asked.question if asked else "",
         reply=asked.text if asked else "",
-        sure="" if nothing_is_known(inspection) else _sure(inspection),
+        sure="" if nothing_is_known(inspection) or inspection.unjudged else _sure(inspection),
         measure="Probability of a defect" if product is None else "Score",
         percent=shown,
         limits=" ".join(limits),
