@@ -40,7 +40,7 @@ def test_a_part_is_taken_and_recorded_once(database: Database) -> None:
 def test_a_worker_that_was_given_up_records_nothing(database: Database) -> None:
     (number,) = accepted(database, 1)
     (late,) = queue.claim(database, "late", 1, -1)
-    assert queue.give_back(database, 3) == 1
+    assert queue.give_back(database, 3, 60) == 1
     (job,) = queue.claim(database, "late", 1, 60)  # the same name again does not help the first attempt
     assert queue.finish(database, "late", [(late, "too late")]) == []
     assert queue.finish(database, "late", [(job, FOUND)]) == [number]
@@ -51,7 +51,7 @@ def test_what_stops_every_worker_is_given_up(database: Database) -> None:
     for attempt in range(3):
         (job,) = queue.claim(database, f"server-{attempt}", 1, 60)
         assert job.attempt == attempt + 1
-        assert queue.give_back(database, 3, worker="server-*") == 1
+        assert queue.give_back(database, 3, 60, worker="server-*") == 1
     assert queue.claim(database, "next", 1, 60) == []
     with database.reading() as session:
         row = session.get_one(Inspection, number)
@@ -62,8 +62,8 @@ def test_only_the_parts_of_a_server_that_is_gone_are_given_back(database: Databa
     accepted(database, 2)
     queue.claim(database, "here-1", 1, 60)
     queue.claim(database, "there-1", 1, 60)
-    assert queue.give_back(database, 3, worker="here-*") == 1
-    assert queue.give_back(database, 3) == 0
+    assert queue.give_back(database, 3, 60, worker="here-*") == 1
+    assert queue.give_back(database, 3, 60) == 0
 
 
 def test_many_workers_share_the_parts(database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from threading import Event
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
@@ -50,9 +51,11 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
         openapi_url="/v1/openapi.json", middleware=[Middleware(Guard, people=folk, settings=settings)],
         description="Send pictures of parts, and get verdicts with reasons.",
     )  # fmt: skip
+    stopping = Event()
     app.state.service = Service(
         settings=settings, database=database, products=catalogue, pictures=pictures, people=folk,
-        reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database),
+        reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database, stopping),
+        stopping=stopping,
     )  # fmt: skip
     app.state.ready = lambda: supervisor is None or supervisor.ready
     for room in (inspections, products, people, system):

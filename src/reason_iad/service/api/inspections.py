@@ -13,14 +13,15 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from sqlalchemy.orm import Session
 
 from reason_iad.service import records
+from reason_iad.service.api.bodies import arrived
 from reason_iad.service.api.guard import identity_of, needs
-from reason_iad.service.api.parts import service_of
+from reason_iad.service.api.parts import body_of, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import Asked, Details, GivenReview, NewReview, Part, Parts
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.faults import Invalid, Missing
 from reason_iad.service.queue import Part as Accepted
-from reason_iad.service.queue import accept
+from reason_iad.service.queue import accept, refuse_early
 from reason_iad.service.reviewing import Said
 
 router = APIRouter(prefix="/v1", tags=["inspections"])
@@ -49,16 +50,19 @@ async def send_part(
     where to ask again. A request that is sent again with the same `Idempotency-Key` is inspected once.
     """
     service = service_of(request)
-    service.require_product(product)
-    chunks = [chunk async for chunk in request.stream()]
+    limits, chunks = service.settings.limits, await body_of(request)
 
     def taken() -> int:
-        picture = service.pictures.take(chunks, service.settings.limits.body_bytes)
+        service.require_product(product)
+        service.read(refuse_early, "http", idempotency_key, limits.waiting)
+        picture = service.pictures.take(chunks, limits.body_bytes)
+        chunks.clear()
         part = Accepted(product, picture, name, "http", idempotency_key, sampled=random.random() < service.sample)
-        return accept(service.database, part, service.settings.limits.waiting)[0]
+        return accept(service.database, part, limits.waiting)[0]
 
     number = await run_sync(taken)
-    done = await service.arrivals.wait(number, min(wait, service.settings.limits.wait_s)) if wait else False
+    arrived(request)
+    done = await service.arrivals.wait(number, min(wait, limits.wait_s)) if wait else False
     part = await run_sync(service.read, _part, number)
     done = done or part.state in ("done", "failed")
     place = {"Location": f"/v1/inspections/{number}", **({} if done else {"Retry-After": "1"})}
@@ -142,7 +146,7 @@ async def events(request: Request) -> StreamingResponse:
         import asyncio
 
         last = ""
-        while not await request.is_disconnected():
+        while not service.stopping.is_set() and not await request.is_disconnected():
             now = await run_sync(service.read, _latest)
             if now != last:
                 last = now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Service:
     Attributes:
         settings, database, products, pictures, people, reviews: of the service.
         arrivals: lets requests wait.
+        stopping: set when the server stops.
         sample: share of parts that people review in any case.
     """
 
@@ -52,6 +54,7 @@ class Service:
     people: People
     reviews: Reviews
     arrivals: Arrivals
+    stopping: threading.Event
     sample: float = 0.02
 
     def read(
@@ -102,6 +105,11 @@ class Service:
             path = Path(folder) / "report.html"
             save_report(Result.model_validate_json(found), path, image=picture)
             return HTMLResponse(path.read_bytes())
+
+
+async def body_of(request: Request) -> list[bytes]:
+    """What was sent, in the pieces in which it came."""
+    return [chunk async for chunk in request.stream()]
 
 
 def service_of(request: Request) -> Service:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -13,12 +14,13 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from reason_iad.errors import ConfigError, ImageError, OutputError, ProductError, ReasonIADError
-from reason_iad.service.faults import Fault
+from reason_iad.service.faults import Fault, Unreachable
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_S = 2
 """Seconds after which a request that came at a bad time may come again."""
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EMFILE, errno.ENFILE)
 _STATUS = ((ImageError, 422), (ConfigError, 422), (ProductError, 409), (OutputError, 507))
 
 
@@ -55,6 +57,9 @@ def handle_problems(app: FastAPI) -> None:
     """Answer every error with a problem document. No answer names a file or a line of this machine."""
 
     async def ours(_: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, Unreachable):
+            log.warning("%s", error)
+            return problem(503, "The database cannot be used at the moment. Send this again in a few seconds.")
         status = error.status if isinstance(error, Fault) else 422
         for kind, known in _STATUS:
             if isinstance(error, kind):
@@ -71,11 +76,18 @@ def handle_problems(app: FastAPI) -> None:
         assert isinstance(error, HTTPException), "registered for it"
         return problem(error.status_code, str(error.detail))
 
+    async def disk(request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, OSError) or error.errno not in _DISK:
+            return await bug(request, error)
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        return problem(507, f"The server cannot write to its disk: {error.strerror}. Tell its administrator.")
+
     async def bug(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return problem(500, f"The program has a bug ({type(error).__name__}). The log of the server says more.")
 
     app.add_exception_handler(ReasonIADError, ours)
+    app.add_exception_handler(OSError, disk)
     app.add_exception_handler(RequestValidationError, wrong)
     app.add_exception_handler(HTTPException, plain)
     app.add_exception_handler(Exception, bug)
