@@ -143,7 +143,9 @@ class Served:
                 each.kill()
             self.kill()
 
-    def send(self, content: bytes, *, key: str | None = None, wait: float = 0, name: str = "part") -> httpx.Response:
+    def send(
+        self, content: bytes, *, key: str | None = None, wait: float = 0, name: str = "part"
+    ) -> httpx.Response:
         """Send a part."""
         headers = {} if key is None else {"Idempotency-Key": key}
         asked = {"product": "plate", "name": name, "wait": wait}

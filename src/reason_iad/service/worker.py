@@ -180,8 +180,8 @@ def _kinds(settings: Settings, goes_on: Progress) -> Kinds:
     from reason_iad.products import Products
     from reason_iad.service.kinds import Kinds
 
-    # Several workers share the machine; with one thread each they do not wait for one another (docs/threads).
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(1, settings.workers)) if settings.workers == 1 else 1)
+    # One core is left to the server. Threads that wait for a core cost more than they bring (docs/measuring.md).
+    torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // max(1, settings.workers)))
     return Kinds(Products(settings.products), settings.model, goes_on)
 
 
