@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from shutil import copytree, rmtree
+from shutil import copytree, rmtree, which
 from tempfile import mkdtemp
 from typing import Any
 
@@ -41,7 +42,7 @@ if __name__ == "__main__":
 
 
 @cache
-def _learnt() -> Path:
+def learnt() -> Path:
     """A product 'plate' that is learnt already, made once for all tests."""
     folder = Path(mkdtemp(prefix="riad-served"))
     register(rmtree, folder, ignore_errors=True)
@@ -54,7 +55,7 @@ def _learnt() -> Path:
 
 def make_product(data: Path) -> None:
     """Put a product 'plate' into a data folder."""
-    copytree(_learnt(), data / "products")
+    copytree(learnt(), data / "products")
 
 
 def free_port() -> int:
@@ -175,3 +176,71 @@ def until(true: Callable[[], bool], seconds: float, said: Callable[[], object] =
     while not true():
         assert time.monotonic() < end, said()
         time.sleep(0.05)
+
+
+class OnItsOwnDisk(Served):
+    """A server whose data folder is a small disk of its own. Needs root and Linux.
+
+    Args:
+        data: its folder.
+        options: of the disk.
+    """
+
+    def __init__(self, data: Path, options: str) -> None:
+        super().__init__(data)
+        data.mkdir()
+        self._options = options
+
+    def command(self) -> list[str]:
+        """It is started where only it sees its disk."""
+        script = 'mount -t tmpfs -o "size=24m" none "$0" && cp -r "$1" "$0/products" && shift && eval "$1" && shift'
+        also = f'mount -o remount,{self._options} "$0"' if self._options else "true"
+        return ["unshare", "-m", "--", "sh", "-c", f'{script} && exec "$@"', str(self.data), str(learnt()), also,
+                *super().command()]  # fmt: skip
+
+    @property
+    def seen(self) -> Path:
+        """The data folder as the server sees it."""
+        assert self.process is not None
+        return Path(f"/proc/{self.process.pid}/root{self.data}")
+
+
+def own_disks() -> bool:
+    """Whether a server can have a disk of its own here."""
+    if os.name != "posix" or os.getuid() != 0 or which("unshare") is None:
+        return False
+    return (
+        subprocess.run(
+            ["unshare", "-m", "--", "mount", "-t", "tmpfs", "none", "/mnt"], check=False, capture_output=True
+        ).returncode
+        == 0
+    )
+
+
+class Postgres:
+    """The server that an address of PostgreSQL belongs to, to be stopped and started again."""
+
+    def __init__(self, address: str) -> None:
+        import psycopg
+
+        with psycopg.connect(address) as connection:
+            row = connection.execute("SHOW data_directory").fetchone()
+        assert row is not None
+        self._folder = Path(row[0])
+        binary, *self._options = shlex.split((self._folder / "postmaster.opts").read_text())
+        self._control = str(Path(binary).with_name("pg_ctl"))
+
+    def _run(self, *what: str) -> None:
+        as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+        subprocess.run(
+            [*as_user, self._control, "-D", str(self._folder), "-w", *what],
+            check=True, cwd=self._folder.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        """As a crash would."""
+        self._run("-m", "immediate", "stop")
+
+    def start(self) -> None:
+        """Start it again, as it was."""
+        self._run("-l", str(self._folder.parent / "log"), "-o", shlex.join(self._options), "start")

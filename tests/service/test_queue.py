@@ -124,3 +124,23 @@ def test_parts_are_found_by_words_and_paged_by_number(database: Database) -> Non
         assert records.page(session, records.Wanted(state="working"), 3)[0][0].id == numbers[4]
         assert records.counts(session, 0.0) == {"defect": 4, "working": 1}
         assert session.query(Term).filter_by(word="07").count() == 4
+
+
+def test_a_part_that_stops_the_worker_takes_no_other_with_it(database: Database) -> None:
+    numbers = accepted(database, 4)
+    jobs = queue.claim(database, "w-1", 4, 60)
+    assert [job.id for job in jobs] == numbers
+    queue.give_back(database, 3, 60, worker="w-1")
+    for life in range(2, 4):  # the first part stops the worker again, alone
+        assert [job.id for job in queue.claim(database, f"w-{life}", 4, 60)] == numbers[:1]
+        queue.give_back(database, 3, 60, worker=f"w-{life}")
+    taken = [queue.claim(database, "w-4", 4, 60) for _ in range(3)]
+    assert [job.id for jobs in taken for job in jobs] == numbers[1:]
+    assert {job.attempt for jobs in taken for job in jobs} == {2}
+
+
+def test_parts_that_were_not_begun_do_not_count_as_tried(database: Database) -> None:
+    accepted(database, 3)
+    jobs = queue.claim(database, "w", 3, 60)
+    queue.unbegun(database, "w", jobs[1:])
+    assert [job.attempt for job in queue.claim(database, "v", 3, 60)] == [1, 1]

@@ -22,7 +22,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reason_iad.service.api.bodies import Bodies, too_large
-from reason_iad.service.api.problems import problem
+from reason_iad.service.api.problems import problem, public
 from reason_iad.service.faults import Forbidden, Unavailable
 from reason_iad.service.people import KEY, Identity, People, Role
 from reason_iad.service.settings import LOOPBACK, Settings
@@ -88,7 +88,7 @@ class Guard:
         try:
             refused = await self._refusal(scope)
         except Unavailable as error:
-            refused = (503, str(error))
+            refused = (503, public(error))
         if refused is not None:
             await problem(*refused)(scope, receive, sending)
             return

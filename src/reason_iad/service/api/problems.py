@@ -42,6 +42,14 @@ def problem(status: int, detail: str) -> JSONResponse:
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 
+def public(error: Exception) -> str:
+    """What those who ask are told of an error: everything, unless it may name files or machines."""
+    if isinstance(error, Unreachable):
+        log.warning("%s", error)
+        return "The database cannot be used at the moment. Send this again in a few seconds."
+    return str(error)
+
+
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What the OpenAPI document says of these statuses."""
     return {
@@ -57,14 +65,11 @@ def handle_problems(app: FastAPI) -> None:
     """Answer every error with a problem document. No answer names a file or a line of this machine."""
 
     async def ours(_: Request, error: Exception) -> JSONResponse:
-        if isinstance(error, Unreachable):
-            log.warning("%s", error)
-            return problem(503, "The database cannot be used at the moment. Send this again in a few seconds.")
         status = error.status if isinstance(error, Fault) else 422
         for kind, known in _STATUS:
             if isinstance(error, kind):
                 status = known
-        return problem(status, str(error))
+        return problem(status, public(error))
 
     async def wrong(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError), "registered for it"
