@@ -104,10 +104,13 @@ class Guard:
         if not length.isdecimal() or len(length) > 15 or int(length) > self._settings.limits.body_bytes:
             return 413, too_large(self._settings.limits.body_bytes)
         client = scope.get("client")
-        identity, cookie = await run_sync(self._identified, headers)
+        open_path = scope["path"] in OPEN
+        if open_path:  # whether the server is alive can be asked while the database is not
+            identity, cookie = None, session_token(headers) is not None
+        else:
+            identity, cookie = await run_sync(self._identified, headers)
         if not self._rates.take(identity.name if identity else str(client[0] if client else "")):
             return 429, "Too many requests were sent within a minute. Wait a little."
-        open_path = scope["path"] in OPEN
         if identity is None and not open_path:
             return 401, "Log in, or send a key: Authorization: Bearer riad_…"
         if scope["method"] not in SAFE and (cookie or headers.get("origin")) and not _same_site(headers):
