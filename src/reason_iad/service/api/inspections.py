@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from reason_iad.service import records
 from reason_iad.service.api.bodies import arrived
 from reason_iad.service.api.guard import identity_of, needs
-from reason_iad.service.api.parts import body_of, service_of
+from reason_iad.service.api.parts import Number, body_of, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import Asked, Details, GivenReview, NewReview, Part, Parts
 from reason_iad.service.database.tables import Inspection
@@ -82,7 +82,7 @@ def list_parts(request: Request, asked: Annotated[Asked, Query()]) -> Parts:
 @router.get(
     "/inspections/{number}", dependencies=[needs("inspect")], responses=documented(401, 403, 404, 422, 429, 503)
 )
-def one_part(request: Request, number: int) -> Details:
+def one_part(request: Request, number: Number) -> Details:
     """A part, its full result, and what people said of it."""
     with service_of(request).database.reading() as session:
         row = _row(session, number)
@@ -95,7 +95,7 @@ def one_part(request: Request, number: int) -> Details:
     "/inspections/{number}/picture", dependencies=[needs("inspect")], response_class=FileResponse,
     responses=documented(401, 403, 404, 422, 429, 503),
 )  # fmt: skip
-def picture_of(request: Request, number: int) -> Response:
+def picture_of(request: Request, number: Number) -> Response:
     """The picture, as it was sent."""
     service = service_of(request)
     with service.database.reading() as session:
@@ -107,7 +107,7 @@ def picture_of(request: Request, number: int) -> Response:
     "/inspections/{number}/report", dependencies=[needs("inspect")], response_class=Response,
     responses={**documented(401, 403, 404, 409, 422, 429, 503), 200: {"content": {"text/html": {}}}},
 )  # fmt: skip
-def report_of(request: Request, number: int) -> Response:
+def report_of(request: Request, number: Number) -> Response:
     """The report, as a page of its own."""
     return service_of(request).report(number)
 
@@ -116,7 +116,7 @@ def report_of(request: Request, number: int) -> Response:
     "/inspections/{number}/review", dependencies=[needs("review")],
     responses=documented(401, 403, 404, 409, 422, 429, 503),
 )  # fmt: skip
-def review_part(request: Request, number: int, review: NewReview) -> dict[str, str | None]:
+def review_part(request: Request, number: Number, review: NewReview) -> dict[str, str | None]:
     """Say what a part really is. The product learns it, and the next verdicts use it."""
     from reason_iad.schema import Box
 
@@ -164,7 +164,7 @@ def _latest(session: Session) -> str:
 
 
 def _row(session: Session, number: int) -> Inspection:
-    row = session.get(Inspection, number) if 0 < number < 2**62 else None
+    row = session.get(Inspection, number)
     if row is None:
         raise Missing(f"There is no inspection {number}.")
     return row

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, cast
 
+from fastapi import Path as InPath
 from fastapi import Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from sqlalchemy.orm import Session
@@ -28,6 +29,8 @@ from reason_iad.service.settings import Settings
 
 Args = ParamSpec("Args")
 Answer = TypeVar("Answer")
+
+Number = Annotated[int, InPath(ge=1, le=2**62, description="Of the inspection.")]
 
 MEDIA_TYPES = {
     "PNG": "image/png", "JPEG": "image/jpeg", "BMP": "image/bmp", "TIFF": "image/tiff", "WEBP": "image/webp",

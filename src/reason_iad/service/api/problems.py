@@ -79,7 +79,11 @@ def handle_problems(app: FastAPI) -> None:
 
     async def plain(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException), "registered for it"
-        return problem(error.status_code, str(error.detail))
+        if error.status_code == 400:  # FastAPI says so of bytes that are no text
+            return problem(422, "The body is not JSON.")
+        answer = problem(error.status_code, str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
 
     async def disk(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, OSError) or error.errno not in _DISK:

@@ -11,11 +11,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, TimeoutError
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.pool import QueuePool
 
-from reason_iad.service.faults import Unavailable, Unreachable
+from reason_iad.service.faults import Invalid, Unavailable, Unreachable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 30
@@ -143,6 +143,8 @@ def _said() -> Iterator[None]:
         yield
     except IntegrityError:  # whoever writes knows what it means
         raise
+    except (DataError, OverflowError, UnicodeEncodeError):
+        raise Invalid("A text or a number that was sent cannot be kept: it is too large, or no text.") from None
     except DBAPIError as error:
         said = str(error.orig).strip().splitlines()
         raise Unreachable(f"The database answered: {said[0] if said else type(error.orig).__name__}.") from error
