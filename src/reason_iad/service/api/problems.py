@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from reason_iad.errors import ConfigError, ImageError, OutputError, ProductError, ReasonIADError
 from reason_iad.service.faults import Fault, Unreachable
@@ -91,11 +92,15 @@ def handle_problems(app: FastAPI) -> None:
         log.error("%s %s: %s", request.method, request.url.path, error)
         return problem(507, f"The server cannot write to its disk: {error.strerror}. Tell its administrator.")
 
+    async def gone(_: Request, __: Exception) -> JSONResponse:
+        return problem(400, "The connection ended before everything was sent.")  # nobody reads it
+
     async def bug(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return problem(500, f"The program has a bug ({type(error).__name__}). The log of the server says more.")
 
     app.add_exception_handler(ReasonIADError, ours)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(OSError, disk)
     app.add_exception_handler(RequestValidationError, wrong)
     app.add_exception_handler(HTTPException, plain)
