@@ -40,7 +40,7 @@ def test_a_part_is_taken_and_recorded_once(database: Database) -> None:
 def test_a_worker_that_was_given_up_records_nothing(database: Database) -> None:
     (number,) = accepted(database, 1)
     (late,) = queue.claim(database, "late", 1, -1)
-    assert queue.give_back(database, 3) == 1
+    assert queue.give_back(database, 3, 60) == 1
     (job,) = queue.claim(database, "late", 1, 60)  # the same name again does not help the first attempt
     assert queue.finish(database, "late", [(late, "too late")]) == []
     assert queue.finish(database, "late", [(job, FOUND)]) == [number]
@@ -51,7 +51,7 @@ def test_what_stops_every_worker_is_given_up(database: Database) -> None:
     for attempt in range(3):
         (job,) = queue.claim(database, f"server-{attempt}", 1, 60)
         assert job.attempt == attempt + 1
-        assert queue.give_back(database, 3, worker="server-*") == 1
+        assert queue.give_back(database, 3, 60, worker="server-*") == 1
     assert queue.claim(database, "next", 1, 60) == []
     with database.reading() as session:
         row = session.get_one(Inspection, number)
@@ -62,8 +62,8 @@ def test_only_the_parts_of_a_server_that_is_gone_are_given_back(database: Databa
     accepted(database, 2)
     queue.claim(database, "here-1", 1, 60)
     queue.claim(database, "there-1", 1, 60)
-    assert queue.give_back(database, 3, worker="here-*") == 1
-    assert queue.give_back(database, 3) == 0
+    assert queue.give_back(database, 3, 60, worker="here-*") == 1
+    assert queue.give_back(database, 3, 60) == 0
 
 
 def test_many_workers_share_the_parts(database: Database) -> None:
@@ -124,3 +124,23 @@ def test_parts_are_found_by_words_and_paged_by_number(database: Database) -> Non
         assert records.page(session, records.Wanted(state="working"), 3)[0][0].id == numbers[4]
         assert records.counts(session, 0.0) == {"defect": 4, "working": 1}
         assert session.query(Term).filter_by(word="07").count() == 4
+
+
+def test_a_part_that_stops_the_worker_takes_no_other_with_it(database: Database) -> None:
+    numbers = accepted(database, 4)
+    jobs = queue.claim(database, "w-1", 4, 60)
+    assert [job.id for job in jobs] == numbers
+    queue.give_back(database, 3, 60, worker="w-1")
+    for life in range(2, 4):  # the first part stops the worker again, alone
+        assert [job.id for job in queue.claim(database, f"w-{life}", 4, 60)] == numbers[:1]
+        queue.give_back(database, 3, 60, worker=f"w-{life}")
+    taken = [queue.claim(database, "w-4", 4, 60) for _ in range(3)]
+    assert [job.id for jobs in taken for job in jobs] == numbers[1:]
+    assert {job.attempt for jobs in taken for job in jobs} == {2}
+
+
+def test_parts_that_were_not_begun_do_not_count_as_tried(database: Database) -> None:
+    accepted(database, 3)
+    jobs = queue.claim(database, "w", 3, 60)
+    queue.unbegun(database, "w", jobs[1:])
+    assert [job.attempt for job in queue.claim(database, "v", 3, 60)] == [1, 1]

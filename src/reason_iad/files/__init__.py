@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from reason_iad.files.hashing import file_sha256
 from reason_iad.files.lines import append_lines, read_lines
-from reason_iad.files.locking import Hold, hold
+from reason_iad.files.locking import Held, Hold, hold
 from reason_iad.files.log import Log
 from reason_iad.files.objects import read_object
 from reason_iad.files.writing import is_temporary, made_folder, replacing, sync_folder, write_atomic
 
 __all__ = [
+    "Held",
     "Hold",
     "Log",
     "append_lines",

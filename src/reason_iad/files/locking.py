@@ -40,6 +40,10 @@ class Hold:
             self._lock.release()
 
 
+class Held(OutputError):
+    """Another process writes the file."""
+
+
 def hold(path: str | Path, instead: str = "another file", *, wait: float = 0) -> Hold:
     """Take the sole right to write a file, which need not exist; links are followed.
 
@@ -49,7 +53,8 @@ def hold(path: str | Path, instead: str = "another file", *, wait: float = 0) ->
         wait: how many seconds to wait for another process.
 
     Raises:
-        OutputError: another process writes it, or there is no place for the lock.
+        Held: another process writes it.
+        OutputError: there is no place for the lock.
     """
     try:
         target = Path(os.path.realpath(path))
@@ -58,10 +63,10 @@ def hold(path: str | Path, instead: str = "another file", *, wait: float = 0) ->
         lock = FileLock(file, timeout=wait, thread_local=False)  # a server opens and closes in different threads
         lock.acquire()
     except Timeout:
-        raise OutputError(_taken(path, file, instead)) from None
+        raise Held(_taken(path, file, instead)) from None
     except PermissionError as error:
         if file.exists():  # another user's
-            raise OutputError(_taken(path, file, instead)) from None
+            raise Held(_taken(path, file, instead)) from None
         raise OutputError(words.cannot_write(path, error)) from None
     except (OSError, ValueError) as error:
         raise OutputError(words.cannot_write(path, error)) from None

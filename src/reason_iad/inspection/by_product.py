@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -373,19 +374,25 @@ class PartInspector(Fixed):
         )
 
     def _versions(self, model: ModelVersion, knowledge: str | None) -> Versions:
-        from importlib.metadata import version
-
         from reason_iad import __version__
 
         encoders = ":".join(encoder.sha256 for encoder in self._kind.expert.eyes.encoders)
         return Versions(
             package=__version__,
-            torch=version("torch"),
-            transformers=version("transformers"),
+            torch=installed("torch"),
+            transformers=installed("transformers"),
             model=model.model_copy(update={"encoder_sha256": encoders}),
             knowledge_sha256=knowledge,
             config_sha256=self._config.sha256(),
         )
+
+
+@cache
+def installed(package: str) -> str:
+    """The version of a package. It is read once, since reading it takes several milliseconds."""
+    from importlib.metadata import version
+
+    return version(package)
 
 
 def _type_of(findings: tuple[Finding, ...]) -> str | None:

@@ -39,3 +39,7 @@ class Unavailable(Fault):
     """It would work at another time: too many parts wait, or the database cannot be reached."""
 
     status = 503
+
+
+class Unreachable(Unavailable):
+    """The database cannot be used. Its own words may name files and machines; they are for the log."""

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from reason_iad.errors import ReasonIADError
 from reason_iad.inspection.by_product import PartInspector
-from reason_iad.products import Products
+from reason_iad.products import Products, Progress
 from reason_iad.products.fitting import Found, find_fit
 from reason_iad.products.judging import part_kind
+from reason_iad.products.learning import no_progress
 
 if TYPE_CHECKING:
     from reason_iad.inspection.inspector import Inspector
@@ -34,10 +35,11 @@ class Kinds:
     Args:
         products: the products.
         model: asked about doubtful parts and defects; None: no model is asked.
+        progress: told how far it is while everybody waits for a product to be learnt.
     """
 
-    def __init__(self, products: Products, model: str | None = None) -> None:
-        self._products, self._model = products, model
+    def __init__(self, products: Products, model: str | None = None, progress: Progress = no_progress) -> None:
+        self._products, self._model, self._progress = products, model, progress
         self._lock = threading.Lock()
         self._ready: dict[str, Ready] = {}
         self._learning: set[str] = set()
@@ -61,7 +63,7 @@ class Kinds:
                 self._learning.add(name)
                 threading.Thread(target=self._learn, args=(product,), name=f"learning {name}", daemon=True).start()
                 return ready.inspector
-        return self._learnt(product).inspector
+        return self._learnt(product, self._progress).inspector
 
     def _learn(self, product: Product) -> None:
         try:
@@ -72,24 +74,24 @@ class Kinds:
             with self._lock:
                 self._learning.discard(product.name)
 
-    def _learnt(self, product: Product) -> Ready:
+    def _learnt(self, product: Product, progress: Progress = no_progress) -> Ready:
         """Learn what the product is now; the first time, everybody waits for it."""
-        kind = part_kind(product)
+        kind = part_kind(product, progress)
         found = Found(None)
         if self._model is not None:
             from reason_iad.config import InspectorConfig
 
             found = find_fit(product, kind, self._model, InspectorConfig().sha256())
         inspector = PartInspector(
-            kind, None if self._model is None else self._open, joint=found.joint, advice=found.advice
+            kind, None if self._model is None else self.open_model, joint=found.joint, advice=found.advice
         )
         ready = Ready(product.state_sha256, inspector)
         with self._lock:
             self._ready[product.name] = ready
         return ready
 
-    def _open(self) -> Inspector:
-        """The model, loaded when it is first needed, once for all products."""
+    def open_model(self) -> Inspector:
+        """The model, loaded when it is first asked for, once for all products."""
         from reason_iad.inspection.inspector import Inspector
 
         with self._lock:

@@ -13,8 +13,7 @@ from PIL import Image
 
 from reason_iad.errors import ImageError, OutputError
 from reason_iad.files import sync_folder
-from reason_iad.images import check_header
-from reason_iad.images.loading import FORMATS
+from reason_iad.images import FORMATS, check_header
 
 
 @dataclass(frozen=True, slots=True)

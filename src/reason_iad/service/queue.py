@@ -2,7 +2,8 @@
 
 A part is accepted when its row is committed. A worker takes it for a time (its lease); whoever finishes it says
 which attempt it was, so that a worker that was given up cannot record a second result. A part whose worker died
-goes back, and after a few attempts it is given up, since it may be what kills the workers.
+goes back, and after a few attempts it is given up, since it may be what kills the workers. A part that was begun
+before is taken alone, so that it does not take others with it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import CursorResult, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -91,9 +92,7 @@ def accept(database: Database, part: Part, most_waiting: int) -> tuple[int, bool
         with database.writing() as session:
             if (known := _known(session, part)) is not None:
                 return known, False
-            waiting = session.scalar(select(func.count()).where(Inspection.state.in_((WAITING, WORKING))))
-            if (waiting or 0) >= most_waiting:
-                raise Unavailable(f"{waiting} parts are waiting. Send this one again in a few seconds.")
+            _refuse_more(session, most_waiting)
             if session.get(Picture, part.picture.sha256) is None:
                 stored = part.picture
                 session.add(
@@ -117,6 +116,23 @@ def accept(database: Database, part: Part, most_waiting: int) -> tuple[int, bool
         return accept(database, part, most_waiting)
 
 
+def refuse_early(session: Session, source: str, key: str | None, most_waiting: int) -> None:
+    """Refuse a part before anything is written for it; one that was accepted before is not refused.
+
+    Raises:
+        Unavailable: too many parts are waiting.
+    """
+    same = select(Inspection.id).filter_by(source=source, key=key)
+    if key is None or session.scalar(same) is None:
+        _refuse_more(session, most_waiting)
+
+
+def _refuse_more(session: Session, most_waiting: int) -> None:
+    waiting = session.scalar(select(func.count()).where(Inspection.state.in_((WAITING, WORKING)))) or 0
+    if waiting >= most_waiting:
+        raise Unavailable(f"{waiting} parts are waiting. Send this one again in a few seconds.")
+
+
 def _known(session: Session, part: Part) -> int | None:
     """The part that was accepted with this key."""
     if part.key is None:
@@ -132,6 +148,8 @@ def _known(session: Session, part: Part) -> int | None:
 def claim(database: Database, worker: str, most: int, lease_s: float) -> list[Job]:
     """Take the parts that wait longest. Two workers never take the same one.
 
+    A part that was begun before comes alone: if it stops the worker again, nothing else was begun with it.
+
     Args:
         database: the database.
         worker: who takes them.
@@ -141,6 +159,8 @@ def claim(database: Database, worker: str, most: int, lease_s: float) -> list[Jo
     with database.writing() as session:
         waiting = select(Inspection).filter_by(state=WAITING).order_by(Inspection.id).limit(most)
         rows = session.scalars(waiting.with_for_update(skip_locked=True)).all()
+        again = next((number for number, row in enumerate(rows) if row.attempts), len(rows))
+        rows = rows[: max(1, again)]
         for row in rows:
             row.state, row.worker, row.lease = WORKING, worker, time.time() + lease_s
             row.attempts += 1
@@ -187,20 +207,30 @@ def finish(database: Database, worker: str, done: Sequence[tuple[Job, Finding | 
     return recorded
 
 
-def give_back(database: Database, attempts: int, *, worker: str | None = None) -> int:
+def unbegun(database: Database, worker: str, jobs: Iterable[Job]) -> None:
+    """Parts that a worker took and did not begin wait again, as if they had not been taken."""
+    with database.writing() as session:
+        for job in jobs:
+            mine = update(Inspection).filter_by(id=job.id, state=WORKING, worker=worker, attempts=job.attempt)
+            session.execute(mine.values(state=WAITING, worker=None, lease=None, attempts=job.attempt - 1))
+
+
+def give_back(database: Database, attempts: int, lease_s: float, *, worker: str | None = None) -> int:
     """Parts whose worker is gone wait again, or are given up after so many attempts.
 
     Args:
         database: the database.
-        attempts: as `settings.Limits.attempts`.
-        worker: the one that is gone; it may end with '*'. None: all whose time is over.
+        attempts, lease_s: as in `settings.Limits`.
+        worker: the one that is gone; it may end with '*'. None: all whose time is over. A time that lies further
+            ahead than any worker can ask for is over, too: the clock was set back.
 
     Returns:
         How many parts that are.
     """
     gone = Inspection.state == WORKING
     if worker is None:
-        gone &= Inspection.lease < time.time()
+        now = time.time()
+        gone &= or_(Inspection.lease < now, Inspection.lease > now + 2 * lease_s)
     else:
         gone &= Inspection.worker.like(worker.replace("*", "%"))
     given_up = (

@@ -7,11 +7,13 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
 from reason_iad.errors import OutputError, ServiceError
-from reason_iad.files import hold, write_atomic
+from reason_iad.files import Held, hold, write_atomic
+from reason_iad.service.connections import protocol
 from reason_iad.service.database import Database
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.settings import Settings
@@ -45,14 +47,29 @@ def run_server(settings: Settings, listening: Callable[[], None]) -> None:
         listening()
         config = uvicorn.Config(
             app, host=settings.host, port=settings.port, log_level="warning", access_log=False,
-            server_header=False, timeout_graceful_shutdown=30, timeout_keep_alive=30, limit_concurrency=512,
-            ssl_certfile=settings.certificate, ssl_keyfile=settings.private_key, ws="none",
+            server_header=False, proxy_headers=False, timeout_graceful_shutdown=30, timeout_keep_alive=30,
+            limit_concurrency=settings.limits.connections, http=protocol(settings.limits.header_s), ws="none",
+            ssl_certfile=settings.certificate, ssl_keyfile=settings.private_key,
         )  # fmt: skip
-        _Server(config).run()
+        _Server(config, app.state.service.stopping.set).run()
 
 
 class _Server(uvicorn.Server):
-    """A server that ends in order when it is told to, instead of sending the signal to itself once more."""
+    """A server that ends in order when it is told to, instead of sending the signal to itself once more.
+
+    Args:
+        config: of uvicorn.
+        stopping: called when the server is told to stop, so that requests that wait are answered.
+    """
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; a second Ctrl-C stops at once."""
+        self._stopping()
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -102,7 +119,7 @@ def opened(settings: Settings) -> Iterator[tuple[Database, str]]:
     _made(settings)
     try:
         lock = hold(settings.data / LOCK)
-    except OutputError:
+    except Held:
         raise ServiceError("Another server uses this data folder. Stop it, or choose another folder.") from None
     try:
         PictureStore(settings.pictures).sweep()

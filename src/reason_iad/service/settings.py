@@ -16,7 +16,10 @@ class Limits:
     """What a service takes before it says no.
 
     Attributes:
+        header_s, body_s: seconds in which the head and the body of a request have to arrive.
         body_bytes: of a request.
+        arriving_bytes: of all requests that arrive at the same time.
+        connections: that are open at the same time.
         waiting: parts that are accepted and not yet inspected; beyond, the answer is 503.
         wait_s: longest time that a request waits for its result, in seconds.
         attempts: so often a part is begun before it is given up.
@@ -26,7 +29,11 @@ class Limits:
         logins: failed logins per name and quarter of an hour.
     """
 
+    header_s: float = 10.0
+    body_s: float = 60.0
     body_bytes: int = 64 * 2**20
+    arriving_bytes: int = 512 * 2**20
+    connections: int = 512
     waiting: int = 200
     wait_s: float = 30.0
     attempts: int = 3

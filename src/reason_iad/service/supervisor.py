@@ -22,6 +22,8 @@ LOOK_S = 0.2
 """Seconds between looks at the workers."""
 LEASES = 25
 """Every so many looks, parts whose time is over are given back: those of workers on other machines."""
+START_S = 900.0
+"""Seconds that a worker is given to load the model, where there is one."""
 STOP_S = 30.0
 """Seconds that workers are given to end what they are doing."""
 
@@ -30,8 +32,12 @@ STOP_S = 30.0
 class _Worker:
     name: str
     process: Any
-    begun: Any
+    alive: Any
     ready: Any
+
+    def hangs(self, lease_s: float) -> bool:
+        """Whether it has not gone on for too long."""
+        return bool(time.monotonic() - self.alive.value > (lease_s if self.ready.value else START_S))
 
 
 class Supervisor:
@@ -53,14 +59,16 @@ class Supervisor:
 
     def start(self) -> None:
         """Give back what workers of an earlier server held, and start the workers."""
-        queue.give_back(self._database, self._settings.limits.attempts, worker=f"{self._server}-*")
+        self._give_back(f"{self._server}-*")
         self._workers = [self._started() for _ in range(self._settings.workers)]
         self._watching.start()
 
     @property
     def ready(self) -> bool:
         """Whether a worker takes parts; also true for a server that has none of its own."""
-        return not self._settings.workers or any(each.ready.is_set() for each in self._workers)
+        return not self._settings.workers or any(
+            each.ready.value and each.process.is_alive() for each in self._workers
+        )
 
     def pids(self) -> list[int]:
         """The processes."""
@@ -79,42 +87,46 @@ class Supervisor:
             if each.process.is_alive():
                 each.process.kill()
                 each.process.join()
-            queue.give_back(self._database, self._settings.limits.attempts, worker=each.name)
+            try:
+                self._give_back(each.name)
+            except Unavailable as error:  # the next server does it
+                log.warning("%s", error)
+
+    def _give_back(self, worker: str | None) -> None:
+        limits = self._settings.limits
+        queue.give_back(self._database, limits.attempts, limits.lease_s, worker=worker)
 
     def _started(self) -> _Worker:
         self._number += 1
         name = f"{self._server}-{os.getpid()}-{self._number}"
-        begun, ready = self._context.Value("d", 0.0), self._context.Event()
+        alive, ready = self._context.RawValue("d", time.monotonic()), self._context.RawValue("b", 0)
         process = self._context.Process(
-            target=work, args=(self._settings, name, begun, ready), name=name, daemon=True
+            target=work, args=(self._settings, name, alive, ready), name=name, daemon=True
         )
         process.start()
-        return _Worker(name, process, begun, ready)
+        return _Worker(name, process, alive, ready)
 
     def _watch(self) -> None:
         looks = 0
         while not self._stop.wait(LOOK_S):
             looks += 1
-            for number, each in enumerate(self._workers):
-                since = each.begun.value
-                hangs = since and time.monotonic() - since > self._settings.limits.lease_s
-                if hangs and each.process.is_alive():
-                    log.warning("A worker was at one part for too long and is replaced.")
-                    each.process.kill()
-                    each.process.join()
-                if not each.process.is_alive():
-                    self._replace(number)
-            if looks % LEASES == 0:
-                try:
-                    queue.give_back(self._database, self._settings.limits.attempts)
-                except Unavailable as error:
-                    log.warning("%s", error)
+            try:
+                for number, each in enumerate(self._workers):
+                    self._look_at(number, each)
+                if looks % LEASES == 0:
+                    self._give_back(None)
+            except Unavailable as error:  # tried again at the next look
+                log.warning("%s", error)
+            except Exception:  # whatever it is, the workers have to be watched on
+                log.exception("A worker could not be looked after.")
 
-    def _replace(self, number: int) -> None:
-        gone = self._workers[number]
-        try:
-            queue.give_back(self._database, self._settings.limits.attempts, worker=gone.name)
-        except Unavailable as error:  # tried again at the next look, since the worker is still the old one
-            log.warning("%s", error)
-            return
+    def _look_at(self, number: int, each: _Worker) -> None:
+        """Replace a worker that ended or hangs."""
+        if each.process.is_alive():
+            if not each.hangs(self._settings.limits.lease_s):
+                return
+            log.warning("A worker was at one part for too long and is replaced.")
+            each.process.kill()
+            each.process.join()
+        self._give_back(each.name)
         self._workers[number] = self._started()

@@ -7,9 +7,11 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import wait as wait_for
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reason_iad.errors import ReasonIADError
 from reason_iad.service import queue
@@ -18,70 +20,144 @@ from reason_iad.service.faults import Unavailable
 from reason_iad.service.pictures import PictureStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reason_iad.products import Progress
     from reason_iad.schema import Inspection
     from reason_iad.service.kinds import Kinds
-    from reason_iad.service.settings import Settings
+    from reason_iad.service.settings import Limits, Settings
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 TOGETHER = 8
 """Parts that are taken at once."""
 QUICK_S, SLOW_S = 0.01, 0.25
 """Seconds to wait before asking again whether a part waits: at first, and when none has come for long."""
-LOST_S = 2.0
+LOST_S = 1.0
 """Seconds to wait after the database could not be reached."""
 
 
-def work(settings: Settings, name: str, begun: Any, ready: Any) -> None:
+def work(settings: Settings, name: str, alive: Any, ready: Any) -> None:
     """Work until told to stop; run in a process of its own.
 
     Args:
         settings: of the service.
         name: of the worker.
-        begun: shared number: the monotonic time at which the current part began; 0 while none is worked on.
-        ready: shared event, set when the worker takes parts.
+        alive: shared number: the monotonic time at which the worker last went on. Numbers are shared without a
+            lock, because a process that is killed does not release one.
+        ready: shared number: 1 once the worker takes parts.
     """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server says when to stop
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    def goes_on(_step: str = "", _done: int = 0, _total: int = 0, /) -> None:
+        alive.value = time.monotonic()
+
+    goes_on()
     database = Database(settings.database_url)
-    kinds = _kinds(settings)
-    pictures = PictureStore(settings.pictures)
-    ready.set()
-    pause = QUICK_S
-    while not stop.is_set():
-        try:
-            jobs = queue.claim(database, name, TOGETHER, settings.limits.lease_s)
-            for number, job in enumerate(jobs):
-                if stop.is_set():
-                    queue.give_back(database, settings.limits.attempts + 1, worker=name)
-                    break
-                begun.value = time.monotonic()
-                if number:
-                    queue.renew(database, name, [each.id for each in jobs[number:]], settings.limits.lease_s)
-                queue.finish(database, name, [(job, inspected(kinds, pictures, job))])
-            pause = QUICK_S if jobs else min(2 * pause, SLOW_S)
-        except Unavailable as error:
-            log.warning("%s The worker tries again.", error)
-            pause = LOST_S
-        finally:
-            begun.value = 0.0
-        if pause != QUICK_S or not jobs:
-            stop.wait(pause)
+    kinds = _kinds(settings, goes_on)
+    if settings.model is not None:
+        kinds.open_model()
+    worker = Worker(settings.limits, name, database, kinds, PictureStore(settings.pictures), stop, goes_on)
+    ready.value = 1
+    worker.run()
     database.close()
+
+
+class Worker:
+    """Takes parts until it is told to stop.
+
+    Args:
+        limits: of the service.
+        name: of the worker.
+        database: where parts wait.
+        kinds: what they are judged by.
+        pictures: where their pictures are.
+        stop: set when the worker shall end.
+        goes_on: called whenever the worker goes on, so that one that hangs is noticed.
+    """
+
+    def __init__(
+        self, limits: Limits, name: str, database: Database, kinds: Kinds, pictures: PictureStore,
+        stop: threading.Event, goes_on: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._limits, self._name, self._database = limits, name, database
+        self._kinds, self._pictures, self._stop, self._goes_on = kinds, pictures, stop, goes_on
+        self._held: tuple[int, ...] = ()
+
+    def run(self) -> None:
+        """Work until told to stop."""
+        keeping = threading.Thread(target=self._keep, name="leases", daemon=True)
+        keeping.start()
+        pause = QUICK_S
+        while not self._stop.is_set():
+            self._goes_on()
+            jobs = self._surely(self._claimed)
+            for number, job in enumerate(jobs or ()):
+                if self._stop.is_set():
+                    break
+                self._goes_on()
+                found = inspected(self._kinds, self._pictures, job)
+                self._surely(self._recorder(job, found))
+                self._held = tuple(each.id for each in (jobs or ())[number + 1 :])
+            if self._stop.is_set() and self._held:
+                left = [job for job in jobs or () if job.id in self._held]
+                with suppress(Unavailable):  # the next server gives them back
+                    queue.unbegun(self._database, self._name, left)
+            pause = QUICK_S if jobs else min(2 * pause, SLOW_S)
+            if not jobs:
+                self._stop.wait(pause)
+
+    def _claimed(self) -> list[queue.Job]:
+        jobs = queue.claim(self._database, self._name, TOGETHER, self._limits.lease_s)
+        self._held = tuple(job.id for job in jobs)
+        return jobs
+
+    def _recorder(self, job: queue.Job, found: queue.Finding | str) -> Callable[[], list[int]]:
+        return lambda: queue.finish(self._database, self._name, [(job, found)])
+
+    def _surely(self, ask: Callable[[], Answer]) -> Answer | None:
+        """Ask the database until it answers; None if the worker has to stop before."""
+        lost = False
+        while True:
+            try:
+                if lost and not self._held:  # it may have taken parts whose answer was lost
+                    queue.give_back(self._database, self._limits.attempts, self._limits.lease_s, worker=self._name)
+                return ask()
+            except Unavailable as error:
+                lost = True
+                log.warning("%s The worker tries again.", error)
+                self._goes_on()
+                if self._stop.wait(LOST_S):
+                    return None
+
+    def _keep(self) -> None:
+        """Parts that take long are kept; a worker that hangs is ended by the server."""
+        while not self._stop.wait(self._limits.lease_s / 4):
+            with suppress(Unavailable):
+                if held := self._held:
+                    queue.renew(self._database, self._name, held, self._limits.lease_s)
 
 
 def inspected(kinds: Kinds, pictures: PictureStore, job: queue.Job) -> queue.Finding | str:
     """What is found, or why the part cannot be inspected."""
+    path = pictures.path(job.picture)
     try:
-        result = kinds.of(job.product).inspect(pictures.path(job.picture))
+        result = kinds.of(job.product).inspect(path)
     except ReasonIADError as error:
-        return str(error)
+        return _unnamed(str(error), path, job.name)
     except Exception as error:  # whatever it is, the other parts must not suffer
         log.exception("inspection %s failed", job.id)
-        return f"The program has a bug: {type(error).__name__}: {error}"
+        return f"The program has a bug ({type(error).__name__}). The log of the server says more."
     return finding(result.model_copy(update={"image": result.image.model_copy(update={"name": job.name})}))
+
+
+def _unnamed(said: str, path: Path, name: str) -> str:
+    """A sentence that names no file of this machine."""
+    return said.replace(str(path), name).replace(str(path.parent.parent), "").replace(path.name, name)
 
 
 def finding(result: Inspection) -> queue.Finding:
@@ -98,15 +174,15 @@ def finding(result: Inspection) -> queue.Finding:
     )
 
 
-def _kinds(settings: Settings) -> Kinds:
+def _kinds(settings: Settings, goes_on: Progress) -> Kinds:
     import torch
 
     from reason_iad.products import Products
     from reason_iad.service.kinds import Kinds
 
-    # Several workers share the machine; with one thread each they do not wait for one another (docs/threads).
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(1, settings.workers)) if settings.workers == 1 else 1)
-    return Kinds(Products(settings.products), settings.model)
+    # One core is left to the server. Threads that wait for a core cost more than they bring (docs/measuring.md).
+    torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // max(1, settings.workers)))
+    return Kinds(Products(settings.products), settings.model, goes_on)
 
 
 def _end_with_parent() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from threading import Event
+from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
@@ -13,9 +15,9 @@ from reason_iad import __version__
 from reason_iad.products import Products
 from reason_iad.service.api import inspections, people, products, system
 from reason_iad.service.api.arrivals import Arrivals
-from reason_iad.service.api.guard import Guard
+from reason_iad.service.api.guard import OPEN, Guard
 from reason_iad.service.api.parts import Service
-from reason_iad.service.api.problems import Problem, handle_problems
+from reason_iad.service.api.problems import Problem, documented, handle_problems
 from reason_iad.service.database import Database
 from reason_iad.service.people import People
 from reason_iad.service.pictures import PictureStore
@@ -50,9 +52,11 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
         openapi_url="/v1/openapi.json", middleware=[Middleware(Guard, people=folk, settings=settings)],
         description="Send pictures of parts, and get verdicts with reasons.",
     )  # fmt: skip
+    stopping = Event()
     app.state.service = Service(
         settings=settings, database=database, products=catalogue, pictures=pictures, people=folk,
-        reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database),
+        reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database, stopping),
+        stopping=stopping,
     )  # fmt: skip
     app.state.ready = lambda: supervisor is None or supervisor.ready
     for room in (inspections, products, people, system):
@@ -73,7 +77,23 @@ def _describe(app: FastAPI) -> None:
             parts.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
             parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{"key": []}]
+            for path, operations in document["paths"].items():
+                for operation in operations.values():
+                    _describe_guard(path, operation)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]
+
+
+def _describe_guard(path: str, operation: dict[str, Any]) -> None:
+    """What the guard may answer to a request, and what every disk may do."""
+    statuses = {421, 429, 500, 503, 507}
+    if "requestBody" in operation:
+        statuses |= {408, 413}
+    if path in OPEN:
+        operation["security"] = []
+    else:
+        statuses |= {401, 403}
+    for status, answer in documented(*sorted(statuses)).items():
+        operation["responses"].setdefault(str(status), answer)

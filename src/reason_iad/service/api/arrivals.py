@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from threading import Event
 
 from anyio.to_thread import run_sync
 from sqlalchemy import select
@@ -21,22 +22,23 @@ class Arrivals:
 
     Args:
         database: where results arrive.
+        stopping: set when the server stops; nobody waits any longer then.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+    def __init__(self, database: Database, stopping: Event) -> None:
+        self._database, self._stopping = database, stopping
+        self._waiting: dict[int, list[asyncio.Future[bool]]] = {}
         self._looking: asyncio.Task[None] | None = None
 
     async def wait(self, number: int, seconds: float) -> bool:
-        """Wait until a part is done or has failed; false if the time is over before."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Wait until a part is done or has failed; false if the time is over before, or the server stops."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(number, []).append(future)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
-            await asyncio.wait_for(future, seconds)
-        except TimeoutError:
+            return await asyncio.wait_for(future, seconds)
+        except asyncio.TimeoutError:
             return False
         finally:
             left = self._waiting.get(number, [])
@@ -44,16 +46,20 @@ class Arrivals:
                 left.remove(future)
             if not left:
                 self._waiting.pop(number, None)
-        return True
 
     async def _look(self) -> None:
         while self._waiting:
             with suppress(Unavailable):
-                for number in await run_sync(self._arrived, list(self._waiting)):
-                    for future in self._waiting.pop(number, []):
-                        if not future.done():
-                            future.set_result(None)
+                self._tell(await run_sync(self._arrived, list(self._waiting)), True)
+            if self._stopping.is_set():
+                self._tell(list(self._waiting), False)
             await asyncio.sleep(LOOK_S)
+
+    def _tell(self, numbers: list[int], there: bool) -> None:
+        for number in numbers:
+            for future in self._waiting.pop(number, []):
+                if not future.done():
+                    future.set_result(there)
 
     def _arrived(self, numbers: list[int]) -> list[int]:
         with self._database.reading() as session:

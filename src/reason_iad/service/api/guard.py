@@ -21,7 +21,8 @@ from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reason_iad.service.api.problems import problem
+from reason_iad.service.api.bodies import Bodies, too_large
+from reason_iad.service.api.problems import problem, public
 from reason_iad.service.faults import Forbidden, Unavailable
 from reason_iad.service.people import KEY, Identity, People, Role
 from reason_iad.service.settings import LOOPBACK, Settings
@@ -42,10 +43,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
-class TooLarge(Exception):
-    """More was sent than is taken."""
 
 
 def needs(role: Role) -> Any:
@@ -78,6 +75,7 @@ class Guard:
     def __init__(self, app: ASGIApp, people: People, settings: Settings) -> None:
         self._app, self._people, self._settings = app, people, settings
         self._rates = _Rates(settings.limits.per_minute)
+        self._bodies = Bodies(settings.limits)
         self._closed = False  # once there was a person or a key, there is no way back to an open door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,15 +88,12 @@ class Guard:
         try:
             refused = await self._refusal(scope)
         except Unavailable as error:
-            refused = (503, str(error))
+            refused = (503, public(error))
         if refused is not None:
             await problem(*refused)(scope, receive, sending)
             return
-        most = self._settings.limits.body_bytes
-        try:
-            await self._app(scope, _counted(receive, most), sending)
-        except TooLarge:
-            await problem(413, _too_large(most))(scope, receive, sending)
+        with self._bodies.of(scope, receive) as counted:
+            await self._app(scope, counted, sending)
 
     async def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Why a request is not let through; None if it is."""
@@ -106,13 +101,16 @@ class Guard:
         if self._settings.local and headers.get("host", "").rsplit(":", 1)[0].strip("[]") not in LOOPBACK:
             return 421, "This service answers only requests to localhost."
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > self._settings.limits.body_bytes:
-            return 413, _too_large(self._settings.limits.body_bytes)
+        if not length.isdecimal() or len(length) > 15 or int(length) > self._settings.limits.body_bytes:
+            return 413, too_large(self._settings.limits.body_bytes)
         client = scope.get("client")
-        identity, cookie = await run_sync(self._identified, headers)
+        open_path = scope["path"] in OPEN
+        if open_path:  # whether the server is alive can be asked while the database is not
+            identity, cookie = None, session_token(headers) is not None
+        else:
+            identity, cookie = await run_sync(self._identified, headers)
         if not self._rates.take(identity.name if identity else str(client[0] if client else "")):
             return 429, "Too many requests were sent within a minute. Wait a little."
-        open_path = scope["path"] in OPEN
         if identity is None and not open_path:
             return 401, "Log in, or send a key: Authorization: Bearer riad_…"
         if scope["method"] not in SAFE and (cookie or headers.get("origin")) and not _same_site(headers):
@@ -151,25 +149,6 @@ def _same_site(headers: Headers) -> bool:
         return False
     origin = headers.get("origin")
     return origin is None or origin.partition("://")[2] == headers.get("host")
-
-
-def _too_large(most: int) -> str:
-    return f"More than {most // 2**20} MiB were sent. Crop the picture or save it compressed."
-
-
-def _counted(receive: Receive, most: int) -> Receive:
-    """The same, until more comes than is taken: what a request says of its length may be a lie."""
-    seen = 0
-
-    async def counting() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > most:
-            raise TooLarge
-        return message
-
-    return counting
 
 
 def _with_headers(send: Send, path: str) -> Send:

@@ -13,14 +13,15 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from sqlalchemy.orm import Session
 
 from reason_iad.service import records
+from reason_iad.service.api.bodies import arrived
 from reason_iad.service.api.guard import identity_of, needs
-from reason_iad.service.api.parts import service_of
+from reason_iad.service.api.parts import Number, body_of, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import Asked, Details, GivenReview, NewReview, Part, Parts
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.faults import Invalid, Missing
 from reason_iad.service.queue import Part as Accepted
-from reason_iad.service.queue import accept
+from reason_iad.service.queue import accept, refuse_early
 from reason_iad.service.reviewing import Said
 
 router = APIRouter(prefix="/v1", tags=["inspections"])
@@ -49,16 +50,19 @@ async def send_part(
     where to ask again. A request that is sent again with the same `Idempotency-Key` is inspected once.
     """
     service = service_of(request)
-    service.require_product(product)
-    chunks = [chunk async for chunk in request.stream()]
+    limits, chunks = service.settings.limits, await body_of(request)
 
     def taken() -> int:
-        picture = service.pictures.take(chunks, service.settings.limits.body_bytes)
+        service.require_product(product)
+        service.read(refuse_early, "http", idempotency_key, limits.waiting)
+        picture = service.pictures.take(chunks, limits.body_bytes)
+        chunks.clear()
         part = Accepted(product, picture, name, "http", idempotency_key, sampled=random.random() < service.sample)
-        return accept(service.database, part, service.settings.limits.waiting)[0]
+        return accept(service.database, part, limits.waiting)[0]
 
     number = await run_sync(taken)
-    done = await service.arrivals.wait(number, min(wait, service.settings.limits.wait_s)) if wait else False
+    arrived(request)
+    done = await service.arrivals.wait(number, min(wait, limits.wait_s)) if wait else False
     part = await run_sync(service.read, _part, number)
     done = done or part.state in ("done", "failed")
     place = {"Location": f"/v1/inspections/{number}", **({} if done else {"Retry-After": "1"})}
@@ -78,7 +82,7 @@ def list_parts(request: Request, asked: Annotated[Asked, Query()]) -> Parts:
 @router.get(
     "/inspections/{number}", dependencies=[needs("inspect")], responses=documented(401, 403, 404, 422, 429, 503)
 )
-def one_part(request: Request, number: int) -> Details:
+def one_part(request: Request, number: Number) -> Details:
     """A part, its full result, and what people said of it."""
     with service_of(request).database.reading() as session:
         row = _row(session, number)
@@ -91,7 +95,7 @@ def one_part(request: Request, number: int) -> Details:
     "/inspections/{number}/picture", dependencies=[needs("inspect")], response_class=FileResponse,
     responses=documented(401, 403, 404, 422, 429, 503),
 )  # fmt: skip
-def picture_of(request: Request, number: int) -> Response:
+def picture_of(request: Request, number: Number) -> Response:
     """The picture, as it was sent."""
     service = service_of(request)
     with service.database.reading() as session:
@@ -103,7 +107,7 @@ def picture_of(request: Request, number: int) -> Response:
     "/inspections/{number}/report", dependencies=[needs("inspect")], response_class=Response,
     responses={**documented(401, 403, 404, 409, 422, 429, 503), 200: {"content": {"text/html": {}}}},
 )  # fmt: skip
-def report_of(request: Request, number: int) -> Response:
+def report_of(request: Request, number: Number) -> Response:
     """The report, as a page of its own."""
     return service_of(request).report(number)
 
@@ -112,7 +116,7 @@ def report_of(request: Request, number: int) -> Response:
     "/inspections/{number}/review", dependencies=[needs("review")],
     responses=documented(401, 403, 404, 409, 422, 429, 503),
 )  # fmt: skip
-def review_part(request: Request, number: int, review: NewReview) -> dict[str, str | None]:
+def review_part(request: Request, number: Number, review: NewReview) -> dict[str, str | None]:
     """Say what a part really is. The product learns it, and the next verdicts use it."""
     from reason_iad.schema import Box
 
@@ -142,7 +146,7 @@ async def events(request: Request) -> StreamingResponse:
         import asyncio
 
         last = ""
-        while not await request.is_disconnected():
+        while not service.stopping.is_set() and not await request.is_disconnected():
             now = await run_sync(service.read, _latest)
             if now != last:
                 last = now
@@ -160,7 +164,7 @@ def _latest(session: Session) -> str:
 
 
 def _row(session: Session, number: int) -> Inspection:
-    row = session.get(Inspection, number) if 0 < number < 2**62 else None
+    row = session.get(Inspection, number)
     if row is None:
         raise Missing(f"There is no inspection {number}.")
     return row

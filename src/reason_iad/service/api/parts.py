@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, cast
 
+from fastapi import Path as InPath
 from fastapi import Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from sqlalchemy.orm import Session
@@ -28,6 +30,8 @@ from reason_iad.service.settings import Settings
 Args = ParamSpec("Args")
 Answer = TypeVar("Answer")
 
+Number = Annotated[int, InPath(ge=1, le=2**62, description="Of the inspection.")]
+
 MEDIA_TYPES = {
     "PNG": "image/png", "JPEG": "image/jpeg", "BMP": "image/bmp", "TIFF": "image/tiff", "WEBP": "image/webp",
     "GIF": "image/gif", "PPM": "image/x-portable-pixmap",
@@ -42,6 +46,7 @@ class Service:
     Attributes:
         settings, database, products, pictures, people, reviews: of the service.
         arrivals: lets requests wait.
+        stopping: set when the server stops.
         sample: share of parts that people review in any case.
     """
 
@@ -52,6 +57,7 @@ class Service:
     people: People
     reviews: Reviews
     arrivals: Arrivals
+    stopping: threading.Event
     sample: float = 0.02
 
     def read(
@@ -102,6 +108,11 @@ class Service:
             path = Path(folder) / "report.html"
             save_report(Result.model_validate_json(found), path, image=picture)
             return HTMLResponse(path.read_bytes())
+
+
+async def body_of(request: Request) -> list[bytes]:
+    """What was sent, in the pieces in which it came."""
+    return [chunk async for chunk in request.stream()]
 
 
 def service_of(request: Request) -> Service:

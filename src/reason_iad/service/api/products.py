@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse
 from reason_iad.products import GivenDefect, Product
 from reason_iad.products.limits import kept_limits
 from reason_iad.service.api.guard import identity_of, needs
-from reason_iad.service.api.parts import Service, service_of
+from reason_iad.service.api.parts import Service, body_of, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import ProductFacts
 from reason_iad.service.faults import Missing
@@ -53,7 +53,7 @@ async def add_picture(
 ) -> ProductFacts:
     """Add a picture. A good picture for a name that is new makes the product."""
     service, person = service_of(request), identity_of(request).name
-    chunks = [chunk async for chunk in request.stream()]
+    chunks = await body_of(request)
 
     def added() -> ProductFacts:
         picture = service.pictures.take(chunks, service.settings.limits.body_bytes)

@@ -11,15 +11,21 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, TimeoutError
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.pool import QueuePool
 
-from reason_iad.service.faults import Unavailable
+from reason_iad.service.faults import Invalid, Unavailable, Unreachable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 30
 """Seconds to wait for another writer of a SQLite file."""
+PATIENCE = {
+    "connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "options": "-c statement_timeout=60000 -c lock_timeout=30000 -c idle_in_transaction_session_timeout=60000",
+}  # fmt: skip
+"""How long a PostgreSQL that does not answer is waited for."""
 
 
 class Database:
@@ -105,7 +111,9 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin)
         return engine
     if known.get_backend_name() == "postgresql":
-        return create_engine(known, pool_size=16, max_overflow=32, pool_pre_ping=True)
+        return create_engine(
+            known, pool_size=16, max_overflow=32, pool_pre_ping=True, connect_args=PATIENCE,
+        )  # fmt: skip
     raise Unavailable("The database has to be SQLite or PostgreSQL; leave --database out, or write postgresql://…")
 
 
@@ -135,6 +143,10 @@ def _said() -> Iterator[None]:
         yield
     except IntegrityError:  # whoever writes knows what it means
         raise
+    except (DataError, OverflowError, UnicodeEncodeError):
+        raise Invalid("A text or a number that was sent cannot be kept: it is too large, or no text.") from None
     except DBAPIError as error:
         said = str(error.orig).strip().splitlines()
-        raise Unavailable(f"The database answered: {said[0] if said else type(error.orig).__name__}") from error
+        raise Unreachable(f"The database answered: {said[0] if said else type(error.orig).__name__}.") from error
+    except TimeoutError:
+        raise Unreachable("All connections to the database are in use.") from None

@@ -1,0 +1,194 @@
+"""A real server under load, beside the same work in one process without a server.
+
+    python benchmarks/service_load.py [--seconds 30] [--clients 4] [--postgresql URL]
+    python benchmarks/service_load.py --minutes 30 --share 0.8
+    python benchmarks/service_load.py --overload 3
+
+The first form compares throughput: parts per second, and the time from sending a part to its result. The second one
+sends parts at a share of that rate and looks whether memory or queue grow. The third one sends more than the server
+can do, and looks how long it takes to recover. The program that sends runs on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+from expert_speed import part
+from reason_iad.products import Product, Products, derive
+from reason_iad.service.settings import Limits
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # the tests know how to start a server
+
+from tests.service.serving import Served, until
+
+
+@dataclass
+class Heard:
+    """What a load came to.
+
+    Attributes:
+        seconds: that it took.
+        took: seconds from sending a part to its result, for each.
+        refused: number of parts that were refused because too many were waiting.
+    """
+
+    seconds: float = 0.0
+    took: list[float] = field(default_factory=list)
+    refused: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Parts per second."""
+        return len(self.took) / self.seconds
+
+    def __str__(self) -> str:
+        cuts = statistics.quantiles(self.took, n=100) if len(self.took) > 1 else [0.0] * 99
+        return (
+            f"{self.rate:6.2f} parts/s; p50 {1000 * cuts[49]:.0f} ms, p95 {1000 * cuts[94]:.0f} ms, "
+            f"p99 {1000 * cuts[98]:.0f} ms; {len(self.took)} parts, {self.refused} refused"
+        )
+
+
+def pictures(folder: Path, count: int, side: int, first: int = 0) -> list[Path]:
+    """Drawn parts as PNG files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{number}.png" for number in range(count)]
+    for number, file in enumerate(files):
+        part(first + number, side).save(file)
+    return files
+
+
+def plain(product: Product, files: list[Path], seconds: float) -> Heard:
+    """The same work in this process."""
+    import torch
+
+    from reason_iad.inspection.by_product import PartInspector
+    from reason_iad.products.judging import part_kind
+
+    torch.set_num_threads(1)
+    inspector = PartInspector(part_kind(product))
+    inspector.inspect(files[0])
+    heard, begin = Heard(), time.monotonic()
+    while time.monotonic() - begin < seconds:
+        at = time.monotonic()
+        inspector.inspect(files[len(heard.took) % len(files)]).to_json()
+        heard.took.append(time.monotonic() - at)
+    heard.seconds = time.monotonic() - begin
+    return heard
+
+
+def full(server: Served, contents: list[bytes], seconds: float, clients: int) -> Heard:
+    """Each client sends its next part when it has the result of the one before."""
+    heard, begin = Heard(), time.monotonic()
+
+    def send(first: int) -> None:
+        number = first
+        with httpx.Client(base_url=server.client.base_url, timeout=60) as client:
+            while time.monotonic() - begin < seconds:
+                at = time.monotonic()
+                answer = client.post("/v1/inspections", params={"product": "plate", "wait": 30},
+                                     content=contents[number % len(contents)])  # fmt: skip
+                if answer.status_code == 200:
+                    heard.took.append(time.monotonic() - at)
+                elif answer.status_code == 503:
+                    heard.refused += 1
+                number += clients
+
+    threads = [threading.Thread(target=send, args=(first,)) for first in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    heard.seconds = time.monotonic() - begin
+    return heard
+
+
+def steady(server: Served, contents: list[bytes], seconds: float, rate: float) -> Heard:
+    """Parts come at a rate, whether results are there or not; every ten seconds it is said how the server does."""
+    heard, begin, number = Heard(), time.monotonic(), 0
+    said = -1
+    while (now := time.monotonic() - begin) < seconds:
+        if now < number / rate:
+            time.sleep(number / rate - now)
+        status = server.send(contents[number % len(contents)]).status_code
+        number += 1
+        heard.refused += status == 503
+        if int(now / 10) > said:
+            said = int(now / 10)
+            print(f"  {now:6.0f} s: {memory(server)}; {waiting(server)} parts wait", flush=True)
+    heard.seconds = time.monotonic() - begin
+    heard.took = [each["finished"] - each["received"] for each in server.parts(state="done")][:number]
+    return heard
+
+
+def memory(server: Served) -> str:
+    """Memory of the server and of its workers."""
+    assert server.process is not None
+    own = psutil.Process(server.process.pid).memory_info().rss
+    workers = sum(each.memory_info().rss for each in server.workers())
+    return f"server {own / 2**20:.0f} MiB, workers {workers / 2**20:.0f} MiB"
+
+
+def waiting(server: Served) -> int:
+    """How many parts wait."""
+    return len(server.parts(state="waiting")) + len(server.parts(state="working"))
+
+
+def recovered(server: Served, content: bytes) -> float:
+    """Seconds until a part that is sent has its result as fast as usual again."""
+    begin = time.monotonic()
+    until(lambda: server.send(content, wait=1).status_code == 200, 120, server.said)
+    return time.monotonic() - begin
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=30, help="of each measurement")
+    parser.add_argument("--clients", type=int, default=4, help="that send at the same time")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the server that inspect")
+    parser.add_argument("--side", type=int, default=448, help="pixels of each side of the pictures")
+    parser.add_argument("--good", type=int, default=20, help="good pictures of the product")
+    parser.add_argument("--postgresql", default="", metavar="URL", help="database; without it, SQLite")
+    parser.add_argument("--minutes", type=float, help="send parts at a share of the full rate for so long")
+    parser.add_argument("--share", type=float, default=0.8, help="of the full rate")
+    parser.add_argument("--overload", type=float, help="send so many times the full rate")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        pictures(root / "good", options.good, options.side)
+        files = pictures(root / "parts", 16, options.side, first=1000)
+        contents = [file.read_bytes() for file in files]
+        product = Products(root / "data" / "products").create("plate", [root / "good"])
+        derive(product)
+        alone = plain(product, files, options.seconds)
+        print(f"one process, no server: {alone}")
+        limits = Limits(waiting=50)
+        with Served(root / "data", options.postgresql, limits, workers=options.workers) as server:
+            server.send(contents[0], wait=30)
+            found = full(server, contents, options.seconds, options.clients)
+            print(f"server, {options.clients} clients:      {found}")
+            print(f"share of the throughput: {100 * found.rate / alone.rate:.0f} %; {memory(server)}")
+            if options.minutes is not None:
+                rate = options.share * found.rate
+                print(f"{rate:.2f} parts/s for {options.minutes:g} minutes:")
+                print(f"  {steady(server, contents, 60 * options.minutes, rate)}")
+            if options.overload is not None:
+                rate = options.overload * found.rate
+                print(f"{rate:.2f} parts/s, {options.overload:g} times what it can do:")
+                print(f"  {steady(server, contents, options.seconds, rate)}")
+                print(f"  recovered after {recovered(server, contents[0]):.1f} s; {memory(server)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""A running server with its workers: what is accepted is done once, whatever is killed, and it ends in order."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from tests.parts import plate, scratched
+from tests.service.serving import Served, make_product, until
+
+from reason_iad.service.settings import Limits
+
+
+def png(seed: int, *, bad: bool = False) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(np.asarray(scratched(seed) if bad else plate(seed), np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server as the command starts it, for tests that leave it as it was."""
+    data = tmp_path_factory.mktemp("served") / "data"
+    make_product(data)
+    with Served(data) as server:
+        yield server
+
+
+def test_a_part_is_inspected_from_end_to_end(served: Served) -> None:
+    good, bad = served.send(png(100), wait=30, name="ok.png"), served.send(png(101, bad=True), wait=30)
+    assert good.status_code == bad.status_code == 200
+    assert good.json()["outcome"] == "pass" and bad.json()["outcome"] in ("defect", "review"), bad.text
+    number = bad.json()["id"]
+    details = served.client.get(f"/v1/inspections/{number}").json()
+    assert details["result"]["findings"] and details["part"]["name"] == "part"
+    assert served.client.get(f"/v1/inspections/{number}/picture").content == png(101, bad=True)
+    report = served.client.get(f"/v1/inspections/{number}/report")
+    assert report.status_code == 200 and "data:image" in report.text
+    for text in (good.text, bad.text, str(details), report.text):
+        assert str(served.data) not in text and "/tmp" not in text, "no path of the server in an answer"
+
+
+def test_a_key_that_is_sent_again_is_inspected_once(served: Served) -> None:
+    content = png(102)
+    answers: list[httpx.Response] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(served.send(content, key="again", wait=20)))
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({each.json()["id"] for each in answers}) == 1 and {each.status_code for each in answers} == {200}
+    other = served.send(png(103), key="again")
+    assert other.status_code == 409 and "another part" in other.json()["detail"]
+
+
+def test_a_second_server_on_the_same_folder_is_refused(served: Served) -> None:
+    second = Served(served.data)
+    found = subprocess.run(second.command(), capture_output=True, text=True, timeout=60)
+    assert found.returncode != 0 and "Another server uses this data folder" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_what_a_proxy_says_of_the_sender_is_not_believed(served: Served) -> None:
+    lies = {"X-Forwarded-For": "10.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+    answer = served.client.post("/v1/login", json={"name": "a", "password": "b"}, headers=lies)
+    assert answer.status_code == 403
+    assert served.client.get("/v1/me", headers={**lies, "Host": "evil.example"}).status_code == 421
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_whatever_is_killed_every_accepted_part_is_done_once(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    database = new_database(request) if kind == "postgresql" else ""
+    make_product(tmp_path / "data")
+    chance, accepted = random.Random(7), {}
+    stop = threading.Event()
+    with Served(tmp_path / "data", database, Limits(waiting=500)) as server:
+
+        def feed() -> None:
+            contents, number = [png(200 + seed) for seed in range(4)], 0
+            while not stop.is_set():
+                try:
+                    answer = server.send(contents[number % 4], key=f"k{number}")
+                except httpx.HTTPError:  # sent again: whoever sends does not know what became of it
+                    time.sleep(0.02)
+                    continue
+                if answer.status_code in (200, 202):
+                    assert accepted.setdefault(f"k{number}", answer.json()["id"]) == answer.json()["id"]
+                    number += 1
+                time.sleep(0.05)
+
+        feeding = threading.Thread(target=feed)
+        feeding.start()
+        for kill in range(5):
+            time.sleep(chance.uniform(0.05, 1.0))
+            if kill % 2:
+                server.kill()
+                server.start(ready=False)
+            else:
+                until(lambda: bool(server.workers()), 20)
+                chance.choice(server.workers()).kill()
+        stop.set()
+        feeding.join()
+        until(server.finished, 90, server.said)
+        parts = server.parts()
+        assert {part["id"] for part in parts} == set(accepted.values()), "nothing lost, nothing twice"
+        assert {part["state"] for part in parts} == {"done"}, [part for part in parts if part["state"] != "done"]
+        assert server.stop() == 0, server.said()
+    assert not list((tmp_path / "data" / "pictures" / "arriving").glob("*")), "nothing half-written is left"
+
+
+def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
+    make_product(tmp_path / "data")
+    with Served(tmp_path / "data", limits=Limits(lease_s=2.0)) as server:
+        (worker,) = server.workers()
+        os.kill(worker.pid, signal.SIGSTOP)
+        answer = server.send(png(1), wait=30)
+        assert answer.status_code == 200 and answer.json()["state"] == "done", server.said()
+        assert worker.pid not in [each.pid for each in server.workers()]
+        assert "replaced" in server.said()
+
+
+def test_overload_is_refused_and_over_at_once_when_it_ends(tmp_path: Path) -> None:
+    make_product(tmp_path / "data")
+    with Served(tmp_path / "data", limits=Limits(waiting=3, lease_s=60)) as server:
+        (worker,) = server.workers()
+        os.kill(worker.pid, signal.SIGSTOP)
+        answers = [server.send(png(seed)) for seed in range(6)]
+        assert [each.status_code for each in answers] == [202] * 3 + [503] * 3
+        assert answers[-1].headers["Retry-After"] and "waiting" in answers[-1].json()["detail"]
+        kept = list((tmp_path / "data" / "pictures").glob("??/*"))
+        assert len(kept) == 3, "nothing is kept of a part that was refused"
+        os.kill(worker.pid, signal.SIGCONT)
+        until(server.finished, 30, server.said)
+        assert server.send(png(9), wait=20).status_code == 200
+
+
+def test_it_ends_in_order_and_the_current_part_is_finished(tmp_path: Path) -> None:
+    make_product(tmp_path / "data")
+    with Served(tmp_path / "data", limits=Limits()) as server:
+        for seed in range(30):
+            server.send(png(seed))
+        answers: list[httpx.Response] = []
+        waiting = threading.Thread(target=lambda: answers.append(server.send(png(99), wait=30)))
+        waiting.start()
+        time.sleep(0.3)
+        begin = time.monotonic()
+        assert server.stop() == 0, server.said()
+        assert time.monotonic() - begin < 15, "those who wait are told to ask again"
+        waiting.join()
+        assert answers[0].status_code in (200, 202)
+        server.start(ready=False)
+        assert not server.parts(state="failed")
+        until(server.finished, 60, server.said)
+        assert len(server.parts(state="done")) == 31
+        server.process.send_signal(signal.SIGINT)  # type: ignore[union-attr]
+        assert server.process.wait(30) == 0  # type: ignore[union-attr]
+        assert "Traceback" not in server.said()
+
+
+def new_database(request: pytest.FixtureRequest) -> str:
+    """Address of an empty database on PostgreSQL."""
+    import secrets
+
+    import psycopg
+
+    server, name = request.getfixturevalue("postgresql"), f"t{secrets.token_hex(6)}"
+    with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server}{name}"
