@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -53,6 +54,11 @@ def run_server(settings: Settings, listening: Callable[[], None]) -> None:
 
 class _Server(uvicorn.Server):
     """A server that ends in order when it is told to, instead of sending the signal to itself once more."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Tell the application, too: streams of events would keep the server for as long as it waits for them."""
+        self.config.app.state.stopping = True  # type: ignore[union-attr]
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

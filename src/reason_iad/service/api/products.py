@@ -18,6 +18,7 @@ from reason_iad.service.api.parts import Service, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import ProductFacts
 from reason_iad.service.faults import Missing
+from reason_iad.service.previews import MEDIA_TYPE, Side
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 _ERRORS = documented(401, 403, 404, 409, 413, 422, 429, 503)
@@ -80,11 +81,15 @@ def change_settings(request: Request, name: str, settings: dict[str, float | Non
 
 
 @router.post("/{name}/undo", dependencies=[needs("administer")], responses=_ERRORS)
-def undo(request: Request, name: str) -> ProductFacts:
-    """Take back the last change."""
+def undo(
+    request: Request,
+    name: str,
+    to: Annotated[int | None, Query(description="Go back to this change; not given: take back the last.")] = None,
+) -> ProductFacts:
+    """Take back the last change, or all that came after one."""
     service = service_of(request)
-    changed = _opened(service, name).undone()
-    service.note(identity_of(request).name, "product undo", name, None)
+    changed = _opened(service, name).undone(to)
+    service.note(identity_of(request).name, "product undo", name, None if to is None else {"to": to})
     return _facts(changed)
 
 
@@ -111,6 +116,16 @@ def one_picture(request: Request, name: str, sha256: str) -> Response:
     """A picture of a product."""
     product = _opened(service_of(request), name)
     return FileResponse(_file(product, sha256), headers={"Content-Disposition": "inline"})
+
+
+@router.get(
+    "/{name}/pictures/{sha256}/preview", dependencies=[needs("inspect")], response_class=Response,
+    responses={**_ERRORS, 200: {"content": {MEDIA_TYPE: {}}}},
+)  # fmt: skip
+def preview_of(request: Request, name: str, sha256: str, side: Side = 1600) -> Response:
+    """A picture of a product as any browser shows it."""
+    service = service_of(request)
+    return service.preview(_file(_opened(service, name), sha256), side)
 
 
 @router.delete("/{name}/pictures/{sha256}", dependencies=[needs("review")], responses=_ERRORS)
@@ -152,5 +167,7 @@ def _facts(product: Product) -> ProductFacts:
         good=len(product.good),
         defects=dict(sorted(Counter(each.type for each in product.defects).items())),
         settings=product.settings.model_dump(mode="json"),
-        limits=None if found is None else found.model_dump(mode="json", exclude={"follows_from"}),
+        limits=None
+        if found is None
+        else {**found.model_dump(mode="json", exclude={"follows_from"}), "words": found.in_words()},
     )

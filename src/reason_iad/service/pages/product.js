@@ -1,0 +1,126 @@
+// One product: its limits, its pictures, and what was changed.
+
+import { ask, query } from "./api.js";
+import { at, el, fill, tell } from "./dom.js";
+import { begin, may } from "./shell.js";
+import { dropArea, sendAll } from "./upload.js";
+import { counted, percent } from "./words.js";
+
+const name = decodeURIComponent(location.pathname.split("/").pop());
+const path = `/products/${encodeURIComponent(name)}`;
+const FIRST = 60; // pictures that are shown at once
+
+let me = null;
+
+begin(async (who) => {
+  me = who;
+  at("name").textContent = name;
+  document.title = `${name} · Reason-IAD`;
+  await load();
+});
+
+async function load() {
+  const [facts, pictures, changes] = await Promise.all([ask(path), ask(`${path}/pictures`), ask(`${path}/history`)]);
+  const defects = Object.values(facts.defects).reduce((sum, each) => sum + each, 0);
+  at("facts").textContent = `${counted(facts.good, "good picture")}, ${counted(defects, "known defect")}. Change ${facts.revision}.`;
+  limits(facts);
+  goodParts(pictures.good);
+  defectParts(pictures.defects);
+  history(changes, facts.revision);
+}
+
+/** Do something, say what came of it, and show the product as it is now. */
+async function change(words, run) {
+  tell(at("trouble"), "");
+  try {
+    await run();
+    at("said").textContent = words;
+    await load();
+  } catch (error) {
+    tell(at("trouble"), error.message);
+  }
+}
+
+function limits(facts) {
+  const share = facts.settings.false_alarms;
+  const known = facts.limits
+    ? [el("p", {}, facts.limits.words), el("p", { class: "muted" }, facts.limits.promise)]
+    : [el("p", {}, "The product is learnt again when its next part comes. Then the limits are shown here.")];
+  const input = el("input", { id: "alarms", type: "number", min: "0.1", max: "50", step: "0.1", required: true, value: String(share * 100) });
+  const save = (event) => {
+    event.preventDefault();
+    const wanted = Number(input.value) / 100;
+    change(`At most ${percent(wanted)} of good parts may be called defective.`, () => ask(path, { method: "PATCH", json: { false_alarms: wanted } }));
+  };
+  const form = el("form", { class: "row", onsubmit: save },
+    el("label", {}, "Good parts that may be called defective, at most, in per cent ", input), el("button", {}, "Save"));
+  fill(at("limits"), known, may(me, "administer") ? form : el("p", {}, `At most ${percent(share)} of good parts may be called defective.`));
+}
+
+function goodParts(pictures) {
+  const place = el("div", { class: "progress" });
+  const take = (files) => sendAll(files, place, send(null)).then(load, failed);
+  fill(at("good"), gallery(pictures, "Good part"),
+    may(me, "review") && dropArea("Drop more pictures of good parts here, or choose files", take), place);
+}
+
+function defectParts(pictures) {
+  const types = [...new Set(pictures.map((each) => each.type))].sort();
+  const place = el("div", { class: "progress" });
+  const kind = el("input", { id: "kind", list: "kinds", maxlength: "200", autocomplete: "off" });
+  const take = (files) => {
+    if (!kind.value.trim()) {
+      fill(place, el("p", { class: "problem", role: "alert" }, "Say first what type of defect these pictures show."));
+      kind.focus();
+      return;
+    }
+    sendAll(files, place, send(kind.value.trim())).then(load, failed);
+  };
+  fill(at("defects"),
+    types.map((type) => {
+      const these = pictures.filter((each) => each.type === type);
+      return [el("h3", {}, `${type} (${these.length})`), gallery(these, type)];
+    }),
+    !types.length && el("p", { class: "muted" }, "No defect is known yet. Every defect that a reviewer confirms appears here."),
+    may(me, "review") && [
+      el("label", { class: "field" }, "Type of the defect ", kind),
+      el("datalist", { id: "kinds" }, types.map((type) => el("option", { value: type }))),
+      dropArea("Drop pictures of this defect here, or choose files", take)],
+    place);
+}
+
+const send = (defect) => (body) => ask(`${path}/pictures${query({ defect })}`, { method: "POST", body });
+const failed = (error) => tell(at("trouble"), error.message);
+
+function gallery(pictures, what, most = FIRST) {
+  const list = el("ul", { class: "gallery" }, pictures.slice(0, most).map((each, number) => {
+    const file = `/v1${path}/pictures/${each.sha256}`;
+    const words = `${what} ${number + 1}`;
+    const out = () => change("The picture is taken out. The history below can bring it back.",
+      () => ask(`${path}/pictures/${each.sha256}`, { method: "DELETE" }));
+    return el("li", {},
+      el("a", { href: `${file}/preview`, target: "_blank", rel: "noopener" },
+        el("img", { src: `${file}/preview?side=240`, alt: words, loading: "lazy", decoding: "async" })),
+      may(me, "review") && el("button", { type: "button", class: "out", onclick: out, "aria-label": `Take out ${words}`, title: "Take out" }, "×"));
+  }));
+  if (pictures.length <= most) return list;
+  const all = el("button", { type: "button" }, `Show all ${pictures.length}`);
+  all.addEventListener("click", () => {
+    all.remove();
+    list.replaceWith(gallery(pictures, what, Infinity));
+  });
+  return [list, all];
+}
+
+function history(changes, revision) {
+  const newest = [...changes].reverse();
+  const undo = (to) => change("The change is taken back.", () => ask(`${path}/undo${query({ to })}`, { method: "POST" }));
+  const last = el("button", { type: "button", onclick: () => undo(null) }, "Undo the last change");
+  fill(at("history"),
+    may(me, "administer") && revision > 1 && el("p", {}, last),
+    el("ol", { class: "history" }, newest.map((each) => el("li", {},
+      el("span", {}, el("strong", {}, `${each.revision}. `), each.words),
+      el("span", { class: "muted small" }, new Date(each.time).toLocaleString()),
+      may(me, "administer") && each.revision < revision
+        && el("button", { type: "button", class: "plain", onclick: () => undo(each.revision), "aria-label": `Go back to change ${each.revision}` }, "Go back to this")))));
+}
