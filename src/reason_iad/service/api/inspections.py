@@ -21,7 +21,7 @@ from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import Asked, Details, GivenReview, NewReview, Part, Parts
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.faults import Invalid, Missing
-from reason_iad.service.previews import MEDIA_TYPE, Side
+from reason_iad.service.previews import MEDIA_TYPE, Size
 from reason_iad.service.queue import Part as Accepted
 from reason_iad.service.queue import accept
 from reason_iad.service.reviewing import Said
@@ -110,10 +110,10 @@ def picture_of(request: Request, number: int) -> Response:
     "/inspections/{number}/preview", dependencies=[needs("inspect")], response_class=Response,
     responses={**documented(401, 403, 404, 422, 429, 503), 200: {"content": {MEDIA_TYPE: {}}}},
 )  # fmt: skip
-def preview_of(request: Request, number: int, side: Side = 1600) -> Response:
-    """The picture as any browser shows it: upright, and no longer than `side` pixels."""
+def preview_of(request: Request, number: int, size: Size = "large") -> Response:
+    """The picture as any browser shows it: upright, and as large as it is shown."""
     service = service_of(request)
-    return service.preview(service.pictures.path(service.read(_row, number).picture), side)
+    return service.preview(service.pictures.path(service.read(_row, number).picture), size)
 
 
 @router.get(

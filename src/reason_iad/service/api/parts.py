@@ -22,7 +22,7 @@ from reason_iad.service.database.tables import Event, Inspection, Picture
 from reason_iad.service.faults import Fault, Missing
 from reason_iad.service.people import People
 from reason_iad.service.pictures import PictureStore
-from reason_iad.service.previews import MEDIA_TYPE, Side, preview
+from reason_iad.service.previews import MEDIA_TYPE, Size, preview
 from reason_iad.service.reviewing import Reviews
 from reason_iad.service.settings import Settings
 
@@ -92,10 +92,10 @@ class Service:
         headers = {"Content-Disposition": "inline", "Cache-Control": "private, max-age=86400, immutable"}
         return FileResponse(path, media_type=MEDIA_TYPES.get(known.format), headers=headers)
 
-    def preview(self, path: Path, side: Side) -> Response:
+    def preview(self, path: Path, size: Size) -> Response:
         """A picture as browsers can show it."""
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
-        return Response(preview(path, side), media_type=MEDIA_TYPE, headers=headers)
+        return Response(preview(path, size), media_type=MEDIA_TYPE, headers=headers)
 
     def report(self, number: int) -> Response:
         """The report of a part."""

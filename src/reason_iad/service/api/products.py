@@ -18,7 +18,7 @@ from reason_iad.service.api.parts import Service, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import ProductFacts
 from reason_iad.service.faults import Missing
-from reason_iad.service.previews import MEDIA_TYPE, Side
+from reason_iad.service.previews import MEDIA_TYPE, Size
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 _ERRORS = documented(401, 403, 404, 409, 413, 422, 429, 503)
@@ -122,10 +122,10 @@ def one_picture(request: Request, name: str, sha256: str) -> Response:
     "/{name}/pictures/{sha256}/preview", dependencies=[needs("inspect")], response_class=Response,
     responses={**_ERRORS, 200: {"content": {MEDIA_TYPE: {}}}},
 )  # fmt: skip
-def preview_of(request: Request, name: str, sha256: str, side: Side = 1600) -> Response:
+def preview_of(request: Request, name: str, sha256: str, size: Size = "large") -> Response:
     """A picture of a product as any browser shows it."""
     service = service_of(request)
-    return service.preview(_file(_opened(service, name), sha256), side)
+    return service.preview(_file(_opened(service, name), sha256), size)
 
 
 @router.delete("/{name}/pictures/{sha256}", dependencies=[needs("review")], responses=_ERRORS)

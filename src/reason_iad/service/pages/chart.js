@@ -91,8 +91,8 @@ function table(points, say) {
       el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, points.map(row)))));
 }
 
-/** A round number that is not smaller. */
+/** A number that is not smaller, whose quarters are round. */
 function nice(value) {
-  const steps = [0.01, 0.02, 0.04, 0.08, 0.1, 0.2, 0.4, 0.6, 0.8, 1];
+  const steps = [0.04, 0.08, 0.12, 0.2, 0.4, 0.6, 0.8, 1];
   return steps.find((each) => each >= value) || 1;
 }

@@ -95,7 +95,7 @@ function strip(parts) {
 
 function tile(part, key) {
   const found = outcomeOf(part);
-  const picture = { src: pictureOf(part.id, 240), alt: "", loading: "lazy", decoding: "async" };
+  const picture = { src: pictureOf(part.id, "small"), alt: "", loading: "lazy", decoding: "async" };
   return el("li", { class: `tile is-${found.tone}`, "data-key": key },
     el("a", { href: `/inspections/${part.id}`, title: `${part.name} · ${time(part.received)}` },
       el("img", picture),

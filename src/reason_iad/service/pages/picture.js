@@ -3,7 +3,7 @@
 import { el, svg } from "./dom.js";
 
 /** Address of the picture of an inspection, as any browser can show it. */
-export const pictureOf = (number, side = 1600) => `/v1/inspections/${number}/preview?side=${side}`;
+export const pictureOf = (number, size = "large") => `/v1/inspections/${number}/preview?size=${size}`;
 
 /** A picture in its frame. `size` is {width, height} of the original; `boxes` are {x1, y1, x2, y2}. */
 export function framed(source, words, size, boxes = []) {
@@ -28,10 +28,12 @@ export function rectangle(box, kind) {
   return svg("g", { class: kind }, svg("rect", { ...place, class: "halo" }), svg("rect", { ...place, class: "line" }));
 }
 
-/** What is marked in a result: where the part differs most. */
-export function marked(details) {
-  const region = details.result && details.result.region;
-  return region && region.box ? [region.box] : [];
+/** What is marked in a result: the places that differ, or the one where the part differs most. */
+export function marked({ result }) {
+  if (!result) return [];
+  const found = (result.findings || []).map((each) => each.box);
+  if (found.length) return found;
+  return result.region && result.region.box ? [result.region.box] : [];
 }
 
 /** Size of the inspected picture; null where there is no result. */

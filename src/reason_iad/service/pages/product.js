@@ -52,8 +52,9 @@ function limits(facts) {
     const wanted = Number(input.value) / 100;
     change(`At most ${percent(wanted)} of good parts may be called defective.`, () => ask(path, { method: "PATCH", json: { false_alarms: wanted } }));
   };
-  const form = el("form", { class: "row", onsubmit: save },
-    el("label", {}, "Good parts that may be called defective, at most, in per cent ", input), el("button", {}, "Save"));
+  const form = el("form", { class: "stack", onsubmit: save },
+    el("label", { for: "alarms" }, "At most this share of good parts may be called defective:"),
+    el("div", { class: "with-unit" }, input, "%", el("button", {}, "Save")));
   fill(at("limits"), known, may(me, "administer") ? form : el("p", {}, `At most ${percent(share)} of good parts may be called defective.`));
 }
 
@@ -100,7 +101,7 @@ function gallery(pictures, what, most = FIRST) {
       () => ask(`${path}/pictures/${each.sha256}`, { method: "DELETE" }));
     return el("li", {},
       el("a", { href: `${file}/preview`, target: "_blank", rel: "noopener" },
-        el("img", { src: `${file}/preview?side=240`, alt: words, loading: "lazy", decoding: "async" })),
+        el("img", { src: `${file}/preview?size=small`, alt: words, loading: "lazy", decoding: "async" })),
       may(me, "review") && el("button", { type: "button", class: "out", onclick: out, "aria-label": `Take out ${words}`, title: "Take out" }, "×"));
   }));
   if (pictures.length <= most) return list;

@@ -85,5 +85,5 @@ function agreement({ reviewed, judged, agree }) {
   return `${counted(reviewed, "part")} reviewed. Where there was a verdict, the person agreed in ${agree} of ${judged} cases (${percent(agree / judged)}).`;
 }
 
-const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const day = (seconds) => new Date(seconds * 1000).toLocaleDateString([], { day: "numeric", month: "short" });

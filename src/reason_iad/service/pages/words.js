@@ -25,7 +25,7 @@ export const typeOf = (part) => (part.outcome === "defect" && part.defect_type) 
 /** Time of day; with the date if it was another day. */
 export function time(seconds) {
   const then = new Date(seconds * 1000);
-  const clock = then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const clock = then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   return then.toDateString() === new Date().toDateString() ? clock : `${then.toLocaleDateString()} ${clock}`;
 }
 
