@@ -10,7 +10,7 @@ import { counted, outcome, outcomeOf, SHOWN, time, typeOf } from "./words.js";
 let stream = null;
 let product = "";
 let shown = ""; // what the large part shows now
-let countsAt = 0;
+let countsLater = 0; // a timer, so that counts follow at most every two seconds
 
 begin(async (me) => {
   const products = await ask("/products");
@@ -28,7 +28,7 @@ begin(async (me) => {
 
 function listen() {
   if (stream) stream.close();
-  counts(true);
+  counts();
   stream = new EventSource(`/v1/events${query({ product })}`);
   stream.addEventListener("open", () => live(true));
   stream.addEventListener("message", (event) => {
@@ -55,7 +55,7 @@ function live(works) {
 
 async function show(parts) {
   strip(parts);
-  counts();
+  soonCounts();
   const last = parts.find((part) => part.state === "done" || part.state === "failed");
   const key = last ? `${last.id} ${last.state} ${last.review}` : "";
   if (!last || key === shown) return;
@@ -103,9 +103,13 @@ function tile(part, key) {
       el("span", { class: "unseen" }, `, ${part.name}, ${time(part.received)}`)));
 }
 
-async function counts(now = false) {
-  if (!now && Date.now() - countsAt < 2000) return;
-  countsAt = Date.now();
+function soonCounts() {
+  countsLater ||= setTimeout(counts, 2000);
+}
+
+async function counts() {
+  clearTimeout(countsLater);
+  countsLater = 0;
   const found = (await ask(`/statistics${query({ product })}`)).counts;
   const waiting = (found.waiting || 0) + (found.working || 0);
   const all = SHOWN.reduce((sum, name) => sum + (found[name] || 0), 0);

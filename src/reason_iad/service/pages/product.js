@@ -16,6 +16,7 @@ begin(async (who) => {
   me = who;
   at("name").textContent = name;
   document.title = `${name} · Reason-IAD`;
+  if (may(me, "review")) adding();
   await load();
 });
 
@@ -59,35 +60,33 @@ function limits(facts) {
 }
 
 function goodParts(pictures) {
-  const place = el("div", { class: "progress" });
-  const take = (files) => sendAll(files, place, send(null)).then(load, failed);
-  fill(at("good"), gallery(pictures, "Good part"),
-    may(me, "review") && dropArea("Drop more pictures of good parts here, or choose files", take), place);
+  fill(at("good"), gallery(pictures, "Good part"));
 }
 
 function defectParts(pictures) {
   const types = [...new Set(pictures.map((each) => each.type))].sort();
-  const place = el("div", { class: "progress" });
-  const kind = el("input", { id: "kind", list: "kinds", maxlength: "200", autocomplete: "off" });
-  const take = (files) => {
-    if (!kind.value.trim()) {
-      fill(place, el("p", { class: "problem", role: "alert" }, "Say first what type of defect these pictures show."));
-      kind.focus();
-      return;
-    }
-    sendAll(files, place, send(kind.value.trim())).then(load, failed);
-  };
   fill(at("defects"),
     types.map((type) => {
       const these = pictures.filter((each) => each.type === type);
       return [el("h3", {}, `${type} (${these.length})`), gallery(these, type)];
     }),
-    !types.length && el("p", { class: "muted" }, "No defect is known yet. Every defect that a reviewer confirms appears here."),
-    may(me, "review") && [
-      el("label", { class: "field" }, "Type of the defect ", kind),
-      el("datalist", { id: "kinds" }, types.map((type) => el("option", { value: type }))),
-      dropArea("Drop pictures of this defect here, or choose files", take)],
-    place);
+    !types.length && el("p", { class: "muted" }, "No defect is known yet. Every defect that a reviewer confirms appears here."));
+  if (at("kinds")) fill(at("kinds"), types.map((type) => el("option", { value: type })));
+}
+
+/** Where pictures are added. It stays while the rest of the page follows. */
+function adding() {
+  const places = [el("div", { class: "progress" }), el("div", { class: "progress" })];
+  const kind = el("input", { id: "kind", list: "kinds", maxlength: "200", autocomplete: "off" });
+  const sent = (files, place, defect) => sendAll(files, place, send(defect)).then(load, failed);
+  const defective = (files) => {
+    if (kind.value.trim()) return sent(files, places[1], kind.value.trim());
+    kind.focus();
+    return fill(places[1], el("p", { class: "problem", role: "alert" }, "Say first what type of defect these pictures show."));
+  };
+  fill(at("add-good"), dropArea("Drop more pictures of good parts here, or choose files", (files) => sent(files, places[0], null)), places[0]);
+  fill(at("add-defects"), el("label", { class: "field" }, "Type of the defect ", kind), el("datalist", { id: "kinds" }),
+    dropArea("Drop pictures of this defect here, or choose files", defective), places[1]);
 }
 
 const send = (defect) => (body) => ask(`${path}/pictures${query({ defect })}`, { method: "POST", body });
@@ -123,5 +122,5 @@ function history(changes, revision) {
       el("span", {}, el("strong", {}, `${each.revision}. `), each.words),
       el("span", { class: "muted small" }, new Date(each.time).toLocaleString()),
       may(me, "administer") && each.revision < revision
-        && el("button", { type: "button", class: "plain", onclick: () => undo(each.revision), "aria-label": `Go back to change ${each.revision}` }, "Go back to this")))));
+        && el("button", { type: "button", class: "plain", onclick: () => undo(each.revision), "aria-label": `Go back to this: change ${each.revision}` }, "Go back to this")))));
 }
