@@ -37,4 +37,4 @@ function filled(made, attributes, children) {
   return made;
 }
 
-const kept = (children) => children.flat().filter((each) => each !== null && each !== undefined && each !== false);
+const kept = (children) => children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false);

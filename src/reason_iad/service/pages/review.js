@@ -9,8 +9,8 @@ const LOOK_AGAIN_MS = 5000;
 const UNDO = "reason-iad-reviewed"; // parts that were reviewed in this tab, the last one at the end
 
 let product = "";
-let types = {};
 let open = null; // what is shown now
+let turn = 0;
 let timer = 0;
 
 begin(async (me) => {
@@ -30,24 +30,35 @@ begin(async (me) => {
 });
 
 async function next() {
-  clearTimeout(timer);
+  const mine = begun();
   try {
     const { part } = await ask(`/review/next${query({ product })}`);
-    if (part) await show(part.id);
-    else nothing();
+    if (part) await show(part.id, mine);
+    else if (mine === turn) nothing();
   } catch (error) {
     trouble(error);
-    timer = setTimeout(next, LOOK_AGAIN_MS);
+    if (mine === turn) timer = setTimeout(next, LOOK_AGAIN_MS);
   }
 }
 
-async function show(number) {
-  const details = await ask(`/inspections/${number}`);
-  const name = details.part.product;
-  types = (await ask(`/products/${encodeURIComponent(name)}`)).defects;
+/** A new turn begins; what earlier ones still bring is not shown any more. */
+function begun() {
+  clearTimeout(timer);
   if (open) open.close();
-  open = judging(details, Object.keys(types), { after, skip: true, undo: remembered().length ? undo : null });
+  open = null;
+  at("part").inert = true; // what is still seen takes no more clicks and keys
+  at("main").focus({ preventScroll: true });
+  turn += 1;
+  return turn;
+}
+
+async function show(number, mine) {
+  const details = await ask(`/inspections/${number}`);
+  const { defects } = await ask(`/products/${encodeURIComponent(details.part.product)}`);
+  if (mine !== turn) return;
+  open = judging(details, Object.keys(defects), { after, skip: true, undo: remembered().length ? undo : null });
   fill(at("part"), open.element);
+  at("part").inert = false;
 
   function after(says, answer) {
     if (says !== "skip") remember(number);
@@ -57,8 +68,7 @@ async function show(number) {
 }
 
 function nothing() {
-  if (open) open.close();
-  open = null;
+  at("part").inert = false;
   if (!at("part").querySelector(".empty")) {
     const back = el("button", { type: "button", class: "act", onclick: undo }, "Undo the last review", el("kbd", { "aria-hidden": "true" }, "u"));
     fill(at("part"), el("div", { class: "card empty stack" },
@@ -72,18 +82,21 @@ function nothing() {
 async function undo() {
   const numbers = remembered();
   const number = numbers.pop();
-  if (!number) return say("There is nothing to undo.");
-  clearTimeout(timer);
+  if (!number) {
+    say("There is nothing to undo.");
+    return;
+  }
+  const mine = begun();
   try {
     const answer = await ask(`/inspections/${number}/review`, { method: "POST", json: { says: "undo" } });
     sessionStorage.setItem(UNDO, JSON.stringify(numbers));
     say(answer.words);
-    await show(number);
+    await show(number, mine);
   } catch (error) {
     if (error.status === 409) sessionStorage.setItem(UNDO, JSON.stringify(numbers)); // somebody else undid it
     trouble(error);
+    next();
   }
-  return undefined;
 }
 
 function say(words, warning) {
