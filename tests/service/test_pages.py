@@ -264,7 +264,7 @@ def test_a_product_is_changed_on_its_page_and_changed_back(standing: Standing, b
 def test_the_chart_shows_what_is_out_of_control(standing: Standing, browser: Any) -> None:
     watched = Watched(browser, standing.url)
     page = watched.open("/statistics")
-    see(page, "Share of defects in 1 step of time.", "#chart")
+    see(page, "No hour is outside the control limits.", "#chart")
     steps = [{"begin": hour, "parts": 100, "defects": 30 if hour == 7 else 4} for hour in range(12)]
     found = page.evaluate("async (steps) => (await import('/static/chart.js')).controlled(steps)", steps)
     mean = (11 * 4 + 30) / 1200

@@ -62,6 +62,13 @@ def waits(session: Session, span: Span) -> tuple[float | None, float | None]:
     return mean, longest
 
 
+def scores(session: Session, product: str, most: int) -> list[Inspection]:
+    """The newest parts of a product that have a score, the oldest of them first."""
+    scored = (Inspection.product == product, Inspection.state == DONE, Inspection.score.is_not(None))
+    rows = session.scalars(select(Inspection).where(*scored).order_by(Inspection.id.desc()).limit(most))
+    return list(rows)[::-1]
+
+
 def _floor(session: Session, value: ColumnElement[Any]) -> ColumnElement[Any]:
     """Rounded down, for numbers that are not negative: casting rounds down on SQLite only."""
     if session.get_bind().dialect.name == "sqlite":

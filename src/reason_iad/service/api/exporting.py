@@ -16,7 +16,7 @@ from reason_iad.service import records, series
 from reason_iad.service.api.guard import needs
 from reason_iad.service.api.parts import Service, service_of
 from reason_iad.service.api.problems import documented
-from reason_iad.service.api.schemas import Part, PartFilter, Series, SeriesAsked, SeriesCount
+from reason_iad.service.api.schemas import Part, PartFilter, Scored, Series, SeriesAsked, SeriesCount
 from reason_iad.service.faults import Invalid
 
 router = APIRouter(prefix="/v1", tags=["statistics"])
@@ -49,6 +49,17 @@ def outcome_series(request: Request, asked: Annotated[SeriesAsked, Query()]) -> 
         ]  # fmt: skip
         mean, longest = series.waits(session, span)
     return Series(since=since, until=until, step=span.step, counts=counts, mean_seconds=mean, most_seconds=longest)
+
+
+@router.get(
+    "/products/{name}/scores", dependencies=[needs("inspect")], responses=documented(401, 403, 422, 429, 503)
+)
+def scores(
+    request: Request, name: str, last: Annotated[int, Query(description="How many parts.", ge=1, le=5000)] = 1000
+) -> list[Scored]:
+    """How far the last parts of a product stood out, the oldest first."""
+    with service_of(request).database.reading() as session:
+        return [Scored.of(row) for row in series.scores(session, name, last)]
 
 
 @router.get(

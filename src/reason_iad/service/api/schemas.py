@@ -204,3 +204,18 @@ class Series(_Model):
     counts: list[SeriesCount]
     mean_seconds: float | None = Field(description="From the arrival of a part to its result, on average.")
     most_seconds: float | None = Field(description="The longest.")
+
+
+class Scored(_Model):
+    """How far a part stood out, and what people said of it."""
+
+    id: int
+    received: float
+    score: float
+    outcome: str
+    review: str | None
+
+    @classmethod
+    def of(cls, row: Inspection) -> Scored:
+        """A row of the database."""
+        return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})

@@ -69,7 +69,7 @@ function reviews(given, part) {
   const lines = given.map((each) => {
     const type = each.defect_type ? ` (${each.defect_type})` : "";
     const box = each.box ? ", marked with a box" : "";
-    return el("li", {}, el("strong", {}, each.person), `: ${SAID[each.says] || each.says}${type}${box}`,
+    return el("li", {}, el("span", {}, el("strong", {}, each.person), `: ${SAID[each.says] || each.says}${type}${box}`),
       el("span", { class: "muted small" }, ` ${time(each.at)}`));
   });
   const says = part.review && { good: part.outcome === "defect", defect: part.outcome === "pass" }[part.review];

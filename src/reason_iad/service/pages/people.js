@@ -11,7 +11,8 @@ begin(async (me) => {
     fill(list, Object.entries(ROLES).map(([role, words]) => el("option", { value: role }, words)));
   }
   if (!me.csrf) {
-    at("said").textContent = "Nobody has to log in on this machine yet. The first person that you add has to administer; from then on, everybody logs in.";
+    const words = "Nobody has to log in on this machine yet. The first person that you add administers; from then on, everybody logs in.";
+    at("person").before(el("p", { class: "muted" }, words));
     at("person").elements.role.value = "administer";
     at("person").elements.role.disabled = true;
     at("key").hidden = true; // the first key would close the door as well, and nobody could log in

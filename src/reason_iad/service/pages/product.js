@@ -2,6 +2,7 @@
 
 import { ask, query } from "./api.js";
 import { at, el, fill, tell } from "./dom.js";
+import { showScores } from "./scores.js";
 import { begin, may } from "./shell.js";
 import { dropArea, sendAll } from "./upload.js";
 import { counted, percent } from "./words.js";
@@ -21,10 +22,12 @@ begin(async (who) => {
 });
 
 async function load() {
-  const [facts, pictures, changes] = await Promise.all([ask(path), ask(`${path}/pictures`), ask(`${path}/history`)]);
+  const [facts, pictures, changes, scores] = await Promise.all(
+    [ask(path), ask(`${path}/pictures`), ask(`${path}/history`), ask(`${path}/scores`)]);
   const defects = Object.values(facts.defects).reduce((sum, each) => sum + each, 0);
   at("facts").textContent = `${counted(facts.good, "good picture")}, ${counted(defects, "known defect")}. Change ${facts.revision}.`;
   limits(facts);
+  showScores(at("scores"), scores, facts.limits && facts.limits.pass_below);
   goodParts(pictures.good);
   defectParts(pictures.defects);
   history(changes, facts.revision);

@@ -3,16 +3,17 @@
 import { ask, query } from "./api.js";
 import { chart } from "./chart.js";
 import { at, el, fill, tell } from "./dom.js";
+import { room } from "./plot.js";
 import { begin, chooseProduct } from "./shell.js";
-import { counted, outcome, percent, SHOWN } from "./words.js";
+import { clock, counted, outcome, percent, SHOWN } from "./words.js";
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 const TIMES = [
-  ["The last 8 hours", 8, HOUR],
-  ["The last 24 hours", 24, HOUR],
-  ["The last 7 days", 28, 6 * HOUR],
-  ["The last 30 days", 30, DAY],
+  ["The last 8 hours", 8, HOUR, "hour"],
+  ["The last 24 hours", 24, HOUR, "hour"],
+  ["The last 7 days", 28, 6 * HOUR, "quarter day"],
+  ["The last 30 days", 30, DAY, "day"],
 ];
 const form = at("asked").elements;
 
@@ -28,7 +29,7 @@ begin(async () => {
 
 async function show() {
   tell(at("trouble"), "");
-  const [, number, step] = TIMES[Number(form.time.value)];
+  const [, number, step, noun] = TIMES[Number(form.time.value)];
   const since = beginOf(step) - (number - 1) * step;
   const asked = { product: form.product.value, since, until: since + number * step };
   at("export").href = `/v1/inspections.csv${query(asked)}`;
@@ -36,7 +37,7 @@ async function show() {
     const [found, agreed] = await Promise.all([ask(`/statistics/series${query({ ...asked, step })}`), ask("/statistics/agreement")]);
     types(found.counts);
     const steps = Array.from({ length: number }, (_, each) => counts(found.counts, since + each * step, step));
-    fill(at("chart"), chart(steps, step < DAY && number * step <= DAY ? clock : day));
+    fill(at("chart"), chart(steps, { say: number * step <= DAY ? clock : day, noun, wide: room(at("chart")) }));
     totals(found);
     fill(at("agree"), agreement(agreed));
   } catch (error) {
@@ -85,5 +86,4 @@ function agreement({ reviewed, judged, agree }) {
   return `${counted(reviewed, "part")} reviewed. Where there was a verdict, the person agreed in ${agree} of ${judged} cases (${percent(agree / judged)}).`;
 }
 
-const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const day = (seconds) => new Date(seconds * 1000).toLocaleDateString([], { day: "numeric", month: "short" });

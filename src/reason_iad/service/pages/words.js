@@ -29,6 +29,9 @@ export function time(seconds) {
   return then.toDateString() === new Date().toDateString() ? clock : `${then.toLocaleDateString()} ${clock}`;
 }
 
+/** Time of day, short. */
+export const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
 /** '1 part', '2 parts'. */
 export const counted = (number, noun, many = `${noun}s`) => `${number} ${number === 1 ? noun : many}`;
 
