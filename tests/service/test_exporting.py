@@ -107,3 +107,12 @@ def test_a_name_is_no_formula_for_a_spreadsheet(client: TestClient, name: str) -
     came(client, time.time(), "pass", name=name)
     (row,) = csv.DictReader(io.StringIO(client.get("/v1/inspections.csv").text))
     assert row["name"] == f"'{name}" and row["score"] == "1.0"
+
+
+def test_scores_of_a_product_come_in_order(client: TestClient) -> None:
+    for number in range(4):
+        came(client, NOON + number, "pass", product="a" if number else "b")
+    found = client.get("/v1/products/a/scores", params={"last": 2}).json()
+    assert [(each["id"], each["score"], each["outcome"], each["review"]) for each in found] == [
+        (3, 1.0, "pass", None), (4, 1.0, "pass", None),
+    ]  # fmt: skip

@@ -278,6 +278,50 @@ def test_the_chart_shows_what_is_out_of_control(standing: Standing, browser: Any
     assert not watched.complaints
 
 
+def test_another_limit_is_tried_and_drift_is_found(standing: Standing, browser: Any) -> None:
+    watched = Watched(browser, standing.url)
+    page = watched.open("/products/plate")
+    parts = [{"score": number / 10, "review": {40: "good", 10: "defect"}.get(number)} for number in range(50)]
+    call = "async ([name, given]) => (await import('/static/scores.js'))[name](...given)"
+    found = page.evaluate(call, ["effect", [parts, 3.0]])
+    assert found == {"stopped": 20, "falseAlarms": 1, "misses": 1}
+    assert page.evaluate(call, ["effect", [parts, 0.5]])["misses"] == 0
+    rng = np.random.default_rng(1)
+    scores = rng.normal(1, 0.5, 200)
+    scores[100:120] += 1
+    passed = [{"score": each, "outcome": "pass", "received": at} for at, each in enumerate(scores)]
+    found = page.evaluate(call, ["drift", [[*passed, {"score": 99, "outcome": "review", "received": 500}]]])
+    assert [each["slot"] for each in found["points"] if each["outside"]] == [5]
+    assert not watched.complaints
+
+
+def test_an_area_is_painted_with_mouse_and_keyboard(standing: Standing, browser: Any) -> None:
+    watched = Watched(browser, standing.url)
+    page = watched.open("/products/plate")
+    page.get_by_role("button", name="Paint an area to ignore").click()
+    canvas = page.locator("#area canvas")
+    area = canvas.bounding_box()
+    page.mouse.move(area["x"] + 0.1 * area["width"], area["y"] + 0.2 * area["height"])
+    page.mouse.down()
+    page.mouse.move(area["x"] + 0.3 * area["width"], area["y"] + 0.2 * area["height"])
+    page.mouse.up()
+    canvas.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Save the area").click()
+    see(page, "The area is saved.", "#said")
+    content = page.request.get("/v1/products/plate/areas/ignore").body()
+    kept = np.asarray(Image.open(io.BytesIO(content)).convert("L")) > 0
+    assert kept[19, 13:38].all() and kept[48, 64], "along the mouse, and in the middle with the keyboard"
+    assert kept.mean() < 0.05
+    page.get_by_role("button", name="Change the area").click()
+    page.wait_for_timeout(300)
+    page.get_by_role("button", name="Wipe everything").click()
+    page.get_by_role("button", name="Save the area").click()
+    see(page, "Nothing is ignored any more.", "#said")
+    assert not watched.complaints
+
+
 def test_two_people_log_in_and_each_sees_what_they_may(standing: Standing, browser: Any) -> None:
     first = Watched(browser, standing.url)
     page = first.open("/people")

@@ -2,6 +2,7 @@
 
 import { ask, query } from "./api.js";
 import { at, el, fill, tell } from "./dom.js";
+import { areaOf } from "./painting.js";
 import { showScores } from "./scores.js";
 import { begin, may } from "./shell.js";
 import { dropArea, sendAll } from "./upload.js";
@@ -28,6 +29,7 @@ async function load() {
   at("facts").textContent = `${counted(facts.good, "good picture")}, ${counted(defects, "known defect")}. Change ${facts.revision}.`;
   limits(facts);
   showScores(at("scores"), scores, facts.limits && facts.limits.pass_below);
+  area(facts, pictures.good[0]);
   goodParts(pictures.good);
   defectParts(pictures.defects);
   history(changes, facts.revision);
@@ -60,6 +62,16 @@ function limits(facts) {
     el("label", { for: "alarms" }, "At most this share of good parts may be called defective:"),
     el("div", { class: "with-unit" }, input, "%", el("button", {}, "Save")));
   fill(at("limits"), known, may(me, "administer") ? form : el("p", {}, `At most ${percent(share)} of good parts may be called defective.`));
+}
+
+function area(facts, first) {
+  const file = `/v1${path}/areas/ignore`;
+  const save = (body) => change(body ? "The area is saved." : "Nothing is ignored any more.",
+    () => ask(`${path}/areas/ignore`, { method: body ? "PUT" : "DELETE", body: body || undefined }));
+  areaOf(at("area"), {
+    source: `/v1${path}/pictures/${first.sha256}/preview`, size: first, edit: may(me, "administer"), save,
+    before: facts.settings.ignore ? `${file}?${facts.revision}` : null,
+  });
 }
 
 function goodParts(pictures) {
