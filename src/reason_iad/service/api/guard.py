@@ -15,10 +15,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, cast
+from urllib.parse import quote
 
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reason_iad.service.api.bodies import Bodies, too_large
@@ -28,13 +30,15 @@ from reason_iad.service.people import KEY, Identity, People, Role
 from reason_iad.service.settings import LOOPBACK, Settings
 
 COOKIE = "reason_iad_session"
-OPEN = frozenset({"/v1/health", "/v1/ready", "/v1/login", "/login", "/static/login.js", "/static/style.css"})
+OPEN = frozenset(
+    {"/v1/health", "/v1/ready", "/v1/login", "/login", "/static/login.js", "/static/style.css", "/static/icon.svg"}
+)
 """Paths that anybody may ask for."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 AT_THIS_MACHINE = Identity("local", "administer")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -90,7 +94,7 @@ class Guard:
         except Unavailable as error:
             refused = (503, public(error))
         if refused is not None:
-            await problem(*refused)(scope, receive, sending)
+            await (_to_login(scope, refused[0]) or problem(*refused))(scope, receive, sending)
             return
         with self._bodies.of(scope, receive) as counted:
             await self._app(scope, counted, sending)
@@ -133,6 +137,15 @@ class Guard:
             if not self._closed:
                 return AT_THIS_MACHINE, False
         return None, False
+
+
+def _to_login(scope: Scope, status: int) -> Response | None:
+    """Where a person is sent who opens a page without a login; None if it is a program that asks."""
+    headers = Headers(scope=scope)
+    shown = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
+    if status != 401 or not shown or scope["path"].startswith("/v1/"):
+        return None
+    return RedirectResponse(f"/login?next={quote(scope['path'], safe='')}", 303)
 
 
 def session_token(headers: Headers) -> str | None:

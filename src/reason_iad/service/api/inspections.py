@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -20,11 +22,16 @@ from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import Asked, Details, GivenReview, NewReview, Part, Parts
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.faults import Invalid, Missing
+from reason_iad.service.previews import MEDIA_TYPE, Size
 from reason_iad.service.queue import Part as Accepted
 from reason_iad.service.queue import accept, refuse_early
 from reason_iad.service.reviewing import Said
 
 router = APIRouter(prefix="/v1", tags=["inspections"])
+LATEST = 50
+"""Parts that the events tell of."""
+LOOK_S, STREAM_S = 0.5, 300.0
+"""Seconds between looks for events, and for which one stream of them lasts."""
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -104,6 +111,16 @@ def picture_of(request: Request, number: Number) -> Response:
 
 
 @router.get(
+    "/inspections/{number}/preview", dependencies=[needs("inspect")], response_class=Response,
+    responses={**documented(401, 403, 404, 422, 429, 503), 200: {"content": {MEDIA_TYPE: {}}}},
+)  # fmt: skip
+def preview_of(request: Request, number: int, size: Size = "large") -> Response:
+    """The picture as any browser shows it: upright, and as large as it is shown."""
+    service = service_of(request)
+    return service.preview(service.pictures.path(service.read(_row, number).picture), size)
+
+
+@router.get(
     "/inspections/{number}/report", dependencies=[needs("inspect")], response_class=Response,
     responses={**documented(401, 403, 404, 409, 422, 429, 503), 200: {"content": {"text/html": {}}}},
 )  # fmt: skip
@@ -138,28 +155,31 @@ def next_part(
 
 
 @router.get("/events", dependencies=[needs("inspect")], response_class=StreamingResponse, include_in_schema=False)
-async def events(request: Request) -> StreamingResponse:
-    """The last parts, again whenever one of them changes, as server-sent events."""
+async def events(
+    request: Request, product: Annotated[str | None, Query(max_length=100)] = None
+) -> StreamingResponse:
+    """The last parts, again whenever one of them changes, as server-sent events.
+
+    The stream ends after a while and browsers ask again, so that whoever logged out does not go on watching.
+    """
     service = service_of(request)
 
     async def changes() -> AsyncIterator[str]:
-        import asyncio
-
-        last = ""
-        while not service.stopping.is_set() and not await request.is_disconnected():
-            now = await run_sync(service.read, _latest)
-            if now != last:
-                last = now
-                yield f"data: {now}\n\n"
-            else:
-                yield ": still here\n\n"
-            await asyncio.sleep(0.5)
+        last, end = "", time.monotonic() + STREAM_S
+        yield "retry: 500\n\n"
+        while time.monotonic() < end and not service.stopping.is_set():
+            if await request.is_disconnected():
+                return
+            now = await run_sync(service.read, _latest, product)
+            yield ": still here\n\n" if now == last else f"data: {now}\n\n"
+            last = now
+            await asyncio.sleep(LOOK_S)
 
     return StreamingResponse(changes(), media_type="text/event-stream")
 
 
-def _latest(session: Session) -> str:
-    rows, _ = records.page(session, records.Wanted(), 50)
+def _latest(session: Session, product: str | None) -> str:
+    rows, _ = records.page(session, records.Wanted(product=product), LATEST)
     return json.dumps([Part.of(row).model_dump() for row in rows])
 
 

@@ -24,6 +24,7 @@ from reason_iad.service.database.tables import Event, Inspection, Picture
 from reason_iad.service.faults import Fault, Missing
 from reason_iad.service.people import People
 from reason_iad.service.pictures import PictureStore
+from reason_iad.service.previews import MEDIA_TYPE, Size, preview
 from reason_iad.service.reviewing import Reviews
 from reason_iad.service.settings import Settings
 
@@ -37,6 +38,11 @@ MEDIA_TYPES = {
     "GIF": "image/gif", "PPM": "image/x-portable-pixmap",
 }  # fmt: skip
 """Pillow's name of a format to what browsers call it."""
+REPORT_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox allow-same-origin"
+)
+"""The report is a page of its own with its styles in it. It may be shown in ours, and runs no script anywhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +98,11 @@ class Service:
         headers = {"Content-Disposition": "inline", "Cache-Control": "private, max-age=86400, immutable"}
         return FileResponse(path, media_type=MEDIA_TYPES.get(known.format), headers=headers)
 
+    def preview(self, path: Path, size: Size) -> Response:
+        """A picture as browsers can show it."""
+        headers = {"Cache-Control": "private, max-age=86400, immutable"}
+        return Response(preview(path, size), media_type=MEDIA_TYPE, headers=headers)
+
     def report(self, number: int) -> Response:
         """The report of a part."""
         from reason_iad.report import save_report
@@ -107,7 +118,7 @@ class Service:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "report.html"
             save_report(Result.model_validate_json(found), path, image=picture)
-            return HTMLResponse(path.read_bytes())
+            return HTMLResponse(path.read_bytes(), headers={"Content-Security-Policy": REPORT_POLICY})
 
 
 async def body_of(request: Request) -> list[bytes]:

@@ -18,6 +18,7 @@ from reason_iad.service.api.parts import Service, body_of, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import ProductFacts
 from reason_iad.service.faults import Missing
+from reason_iad.service.previews import MEDIA_TYPE, Size
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 _ERRORS = documented(401, 403, 404, 409, 413, 422, 429, 503)
@@ -33,13 +34,13 @@ _BODY: dict[str, Any] = {
 def list_products(request: Request) -> list[ProductFacts]:
     """All products."""
     products = service_of(request).products
-    return [_facts(products.open(name)) for name in products.names()]
+    return [facts_of(products.open(name)) for name in products.names()]
 
 
 @router.get("/{name}", dependencies=[needs("inspect")], responses=_ERRORS)
 def one_product(request: Request, name: str) -> ProductFacts:
     """A product."""
-    return _facts(_opened(service_of(request), name))
+    return facts_of(opened(service_of(request), name))
 
 
 @router.post(
@@ -60,7 +61,7 @@ async def add_picture(
         with TemporaryDirectory() as folder:  # the product names its files by what they were called
             path = Path(folder) / f"{picture.sha256[:12]}.{picture.format.lower()}"
             path.symlink_to(service.pictures.path(picture.sha256).resolve())
-            return _facts(_added(service, name, path, defect))
+            return facts_of(_added(service, name, path, defect))
 
     facts = await run_sync(added)
     await run_sync(service.note, person, "product picture", name, {"defect": defect})
@@ -74,33 +75,40 @@ def change_settings(request: Request, name: str, settings: dict[str, float | Non
     unknown = sorted(set(settings) - {"false_alarms", "missed", "scale"})
     if unknown:
         raise Missing(f"There is no setting '{unknown[0]}' here. Change it with `reason-iad product set`.")
-    changed = _opened(service, name).with_settings(**settings)
+    changed = opened(service, name).with_settings(**settings)
     service.note(identity_of(request).name, "product settings", name, dict(settings))
-    return _facts(changed)
+    return facts_of(changed)
 
 
 @router.post("/{name}/undo", dependencies=[needs("administer")], responses=_ERRORS)
-def undo(request: Request, name: str) -> ProductFacts:
-    """Take back the last change."""
+def undo(
+    request: Request,
+    name: str,
+    to: Annotated[int | None, Query(description="Go back to this change; not given: take back the last.")] = None,
+) -> ProductFacts:
+    """Take back the last change, or all that came after one."""
     service = service_of(request)
-    changed = _opened(service, name).undone()
-    service.note(identity_of(request).name, "product undo", name, None)
-    return _facts(changed)
+    changed = opened(service, name).undone(to)
+    service.note(identity_of(request).name, "product undo", name, None if to is None else {"to": to})
+    return facts_of(changed)
 
 
 @router.get("/{name}/history", dependencies=[needs("inspect")], responses=_ERRORS)
 def history(request: Request, name: str) -> list[dict[str, Any]]:
     """What was changed, the oldest first."""
-    changes = _opened(service_of(request), name).history()
+    changes = opened(service_of(request), name).history()
     return [{"revision": each.revision, "time": each.time.isoformat(), "words": each.words} for each in changes]
 
 
 @router.get("/{name}/pictures", dependencies=[needs("inspect")], responses=_ERRORS)
-def pictures(request: Request, name: str) -> dict[str, list[dict[str, str | None]]]:
+def pictures(request: Request, name: str) -> dict[str, list[dict[str, str | int | None]]]:
     """Which pictures a product has."""
-    product = _opened(service_of(request), name)
+    product = opened(service_of(request), name)
     return {
-        "good": [{"sha256": each.sha256, "view": each.view} for each in product.good],
+        "good": [
+            {"sha256": each.sha256, "view": each.view, "width": each.width, "height": each.height}
+            for each in product.good
+        ],
         "defects": [{"sha256": each.sha256, "type": each.type} for each in product.defects],
     }
 
@@ -109,29 +117,44 @@ def pictures(request: Request, name: str) -> dict[str, list[dict[str, str | None
             response_class=FileResponse)  # fmt: skip
 def one_picture(request: Request, name: str, sha256: str) -> Response:
     """A picture of a product."""
-    product = _opened(service_of(request), name)
+    product = opened(service_of(request), name)
     return FileResponse(_file(product, sha256), headers={"Content-Disposition": "inline"})
+
+
+@router.get(
+    "/{name}/pictures/{sha256}/preview", dependencies=[needs("inspect")], response_class=Response,
+    responses={**_ERRORS, 200: {"content": {MEDIA_TYPE: {}}}},
+)  # fmt: skip
+def preview_of(request: Request, name: str, sha256: str, size: Size = "large") -> Response:
+    """A picture of a product as any browser shows it."""
+    service = service_of(request)
+    return service.preview(_file(opened(service, name), sha256), size)
 
 
 @router.delete("/{name}/pictures/{sha256}", dependencies=[needs("review")], responses=_ERRORS)
 def drop_picture(request: Request, name: str, sha256: str) -> ProductFacts:
     """Take a picture out of a product."""
     service = service_of(request)
-    product = _opened(service, name)
+    product = opened(service, name)
     changed = product.without(str(_file(product, sha256)))
     service.note(identity_of(request).name, "product picture dropped", name, {"sha256": sha256})
-    return _facts(changed)
+    return facts_of(changed)
 
 
 def _added(service: Service, name: str, path: Path, defect: str | None) -> Product:
     if defect is not None:
-        return _opened(service, name).with_defects([GivenDefect(path, defect)])
+        return opened(service, name).with_defects([GivenDefect(path, defect)])
     if name in service.products.names():
-        return _opened(service, name).with_good(path)
+        return opened(service, name).with_good(path)
     return service.products.create(name, [path])
 
 
-def _opened(service: Service, name: str) -> Product:
+def opened(service: Service, name: str) -> Product:
+    """The product of this name.
+
+    Raises:
+        Missing: there is none.
+    """
     if name not in service.products.names():
         raise Missing(f"There is no product '{name}'.")
     return service.products.open(name)
@@ -144,7 +167,8 @@ def _file(product: Product, sha256: str) -> Path:
     return files[sha256]
 
 
-def _facts(product: Product) -> ProductFacts:
+def facts_of(product: Product) -> ProductFacts:
+    """What is answered of a product."""
     found = kept_limits(product)
     return ProductFacts(
         name=product.name,
@@ -152,5 +176,7 @@ def _facts(product: Product) -> ProductFacts:
         good=len(product.good),
         defects=dict(sorted(Counter(each.type for each in product.defects).items())),
         settings=product.settings.model_dump(mode="json"),
-        limits=None if found is None else found.model_dump(mode="json", exclude={"follows_from"}),
+        limits=None
+        if found is None
+        else {**found.model_dump(mode="json", exclude={"follows_from"}), "words": found.in_words()},
     )

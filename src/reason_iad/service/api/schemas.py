@@ -42,8 +42,8 @@ class Part(_Model):
         return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
 
 
-class Asked(_Model):
-    """Which parts a list shows; what is not given does not matter."""
+class PartFilter(_Model):
+    """Which parts are asked for; what is not given does not matter."""
 
     product: str | None = Field(default=None, max_length=100)
     outcome: Literal["pass", "defect", "review", "unjudged"] | None = None
@@ -52,6 +52,11 @@ class Asked(_Model):
     since: float | None = Field(default=None, allow_inf_nan=False, description="Seconds since 1970, UTC.")
     until: float | None = Field(default=None, allow_inf_nan=False, description="Not included.")
     text: str | None = Field(default=None, max_length=200, description="Words that all have to be there.")
+
+
+class Asked(PartFilter):
+    """Which parts a page of a list shows."""
+
     before: int | None = Field(default=None, ge=1, le=2**62, description="`next` of the page before.")
     limit: int = Field(default=50, ge=1, le=200)
 
@@ -168,3 +173,49 @@ class Counts(_Model):
 
     since: float
     counts: dict[str, int]
+
+
+class SeriesAsked(_Model):
+    """Which parts are counted, and in what steps."""
+
+    since: float | None = Field(
+        default=None, ge=0, le=1e11, description="Seconds since 1970, UTC. Default: one day before `until`."
+    )
+    until: float | None = Field(default=None, ge=0, le=1e11, description="Not included. Default: now.")
+    step: float = Field(default=3600.0, ge=60, le=1e8, description="Seconds that are counted together.")
+    product: str | None = Field(default=None, max_length=100)
+
+
+class SeriesCount(_Model):
+    """How many parts of one step had an outcome and a type."""
+
+    begin: float = Field(description="When the step begins, in seconds since 1970, UTC.")
+    outcome: str
+    defect_type: str | None
+    parts: int
+
+
+class Series(_Model):
+    """Outcomes over time. Steps without parts are left out."""
+
+    since: float
+    until: float
+    step: float
+    counts: list[SeriesCount]
+    mean_seconds: float | None = Field(description="From the arrival of a part to its result, on average.")
+    most_seconds: float | None = Field(description="The longest.")
+
+
+class Scored(_Model):
+    """How far a part stood out, and what people said of it."""
+
+    id: int
+    received: float
+    score: float
+    outcome: str
+    review: str | None
+
+    @classmethod
+    def of(cls, row: Inspection) -> Scored:
+        """A row of the database."""
+        return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})

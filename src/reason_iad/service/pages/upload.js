@@ -1,0 +1,74 @@
+// Takes many files at once, dropped or chosen, and sends them one after the other.
+
+import { el, fill } from "./dom.js";
+import { counted } from "./words.js";
+
+const TOLD = 5;
+const TRIES = 30;
+const PAUSE_MS = 2000;
+
+/** A place to drop files on; it is also a button that opens the choice of files. `take` gets the files. */
+export function dropArea(words, take) {
+  const input = el("input", { type: "file", multiple: true, accept: "image/*,.tif,.tiff,.bmp,.ppm,.pgm,.webp" });
+  const area = el("label", { class: "drop" }, el("span", {}, words), input);
+  input.addEventListener("change", () => {
+    const files = [...input.files];
+    input.value = ""; // the same files may be chosen again
+    if (files.length) take(files);
+  });
+  area.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    area.classList.add("over");
+  });
+  area.addEventListener("dragleave", () => area.classList.remove("over"));
+  area.addEventListener("drop", (event) => {
+    event.preventDefault();
+    area.classList.remove("over");
+    const files = [...event.dataTransfer.files];
+    if (files.length) take(files);
+  });
+  return area;
+}
+
+/**
+ * Send files one after the other and show how far it is. `send(file)` sends one.
+ * Gives how many were taken; those that were not are named with the reason.
+ */
+export async function sendAll(files, place, send) {
+  const sorted = files.toSorted((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+  const progress = el("progress", { max: sorted.length, value: 0, "aria-label": "Pictures sent" });
+  const words = el("p", { role: "status" }, "");
+  const refused = [];
+  fill(place, progress, words);
+  for (const [number, file] of sorted.entries()) {
+    words.textContent = `Sending ${number + 1} of ${counted(sorted.length, "picture")} …`;
+    try {
+      await patiently(() => send(file));
+    } catch (error) {
+      if (error.status === 0 || error.status === 401) throw error;
+      refused.push(el("li", {}, el("strong", {}, file.name), ` ${error.message}`));
+    }
+    progress.value = number + 1;
+  }
+  const taken = sorted.length - refused.length;
+  words.textContent = `${counted(taken, "picture")} sent.`;
+  progress.remove();
+  if (refused.length) {
+    const more = refused.length > TOLD && el("li", {}, `and ${refused.length - TOLD} more`);
+    place.append(el("div", { class: "problem", role: "alert" },
+      el("p", {}, `${counted(refused.length, "file")} could not be used:`), el("ul", {}, refused.slice(0, TOLD), more)));
+  }
+  return taken;
+}
+
+/** Try again while the service has too much to do. */
+async function patiently(send) {
+  for (let left = TRIES; ; left -= 1) {
+    try {
+      return await send();
+    } catch (error) {
+      if (!left || ![429, 503].includes(error.status)) throw error;
+      await new Promise((done) => setTimeout(done, PAUSE_MS));
+    }
+  }
+}
