@@ -17,7 +17,7 @@ from tests.parts import plate, save
 
 from reason_iad.products import Products
 from reason_iad.service import queue
-from reason_iad.service.api import inspections, make_app, products, system
+from reason_iad.service.api import inspections, make_app, products, sources, system
 from reason_iad.service.api import people as people_routes
 from reason_iad.service.api.guard import OPEN
 from reason_iad.service.database import Database
@@ -78,7 +78,7 @@ def login(client: TestClient, name: str) -> dict[str, str]:
 def routes(client: TestClient) -> list[tuple[str, str, APIRoute]]:
     found = [
         (method, re.sub(r"\{number\}", "1", re.sub(r"\{(name|sha256)\}", "x", route.path)), route)
-        for room in (inspections, products, people_routes, system)
+        for room in (inspections, products, sources, people_routes, system)
         for route in room.router.routes
         if isinstance(route, APIRoute)
         for method in route.methods

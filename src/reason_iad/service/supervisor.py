@@ -53,7 +53,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Give back what workers of an earlier server held, and start the workers."""
-        queue.give_back(self._database, self._settings.limits.attempts, worker=f"{self._server}-*")
+        self._give_back(f"{self._server}-*")
         self._workers = [self._started() for _ in range(self._settings.workers)]
         self._watching.start()
 
@@ -79,7 +79,7 @@ class Supervisor:
             if each.process.is_alive():
                 each.process.kill()
                 each.process.join()
-            queue.give_back(self._database, self._settings.limits.attempts, worker=each.name)
+            self._give_back(each.name)
 
     def _started(self) -> _Worker:
         self._number += 1
@@ -106,15 +106,20 @@ class Supervisor:
                     self._replace(number)
             if looks % LEASES == 0:
                 try:
-                    queue.give_back(self._database, self._settings.limits.attempts)
+                    self._give_back(None)
                 except Unavailable as error:
                     log.warning("%s", error)
 
     def _replace(self, number: int) -> None:
         gone = self._workers[number]
         try:
-            queue.give_back(self._database, self._settings.limits.attempts, worker=gone.name)
+            self._give_back(gone.name)
         except Unavailable as error:  # tried again at the next look, since the worker is still the old one
             log.warning("%s", error)
             return
         self._workers[number] = self._started()
+
+    def _give_back(self, worker: str | None) -> None:
+        settings = self._settings
+        takers = settings.configuration.sinks_for
+        queue.give_back(self._database, settings.limits.attempts, worker=worker, takers=takers)

@@ -47,7 +47,7 @@ def work(settings: Settings, name: str, begun: Any, ready: Any) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     database = Database(settings.database_url)
     kinds = _kinds(settings)
-    pictures = PictureStore(settings.pictures)
+    pictures, takers = PictureStore(settings.pictures), settings.configuration.sinks_for
     ready.set()
     pause = QUICK_S
     while not stop.is_set():
@@ -55,12 +55,12 @@ def work(settings: Settings, name: str, begun: Any, ready: Any) -> None:
             jobs = queue.claim(database, name, TOGETHER, settings.limits.lease_s)
             for number, job in enumerate(jobs):
                 if stop.is_set():
-                    queue.give_back(database, settings.limits.attempts + 1, worker=name)
+                    queue.give_back(database, settings.limits.attempts + 1, worker=name, takers=takers)
                     break
                 begun.value = time.monotonic()
                 if number:
                     queue.renew(database, name, [each.id for each in jobs[number:]], settings.limits.lease_s)
-                queue.finish(database, name, [(job, inspected(kinds, pictures, job))])
+                queue.finish(database, name, [(job, inspected(kinds, pictures, job))], takers)
             pause = QUICK_S if jobs else min(2 * pause, SLOW_S)
         except Unavailable as error:
             log.warning("%s The worker tries again.", error)

@@ -11,12 +11,13 @@ from starlette.middleware import Middleware
 
 from reason_iad import __version__
 from reason_iad.products import Products
-from reason_iad.service.api import inspections, people, products, system
+from reason_iad.service.api import inspections, people, products, sources, system
 from reason_iad.service.api.arrivals import Arrivals
 from reason_iad.service.api.guard import Guard
 from reason_iad.service.api.parts import Service
 from reason_iad.service.api.problems import Problem, handle_problems
 from reason_iad.service.database import Database
+from reason_iad.service.flow import Flow
 from reason_iad.service.people import People
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.reviewing import Reviews
@@ -38,13 +39,15 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
         if supervisor is not None:
             supervisor.start()
         try:
+            await run_sync(flow.start)
             yield
         finally:
+            await run_sync(flow.stop)
             if supervisor is not None:
                 await run_sync(supervisor.stop)
 
     catalogue, pictures = Products(settings.products), PictureStore(settings.pictures)
-    folk = People(database, settings.limits.logins)
+    folk, flow = People(database, settings.limits.logins), Flow(settings, database, catalogue, pictures)
     app = FastAPI(
         title="Reason-IAD", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
         openapi_url="/v1/openapi.json", middleware=[Middleware(Guard, people=folk, settings=settings)],
@@ -52,10 +55,10 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
     )  # fmt: skip
     app.state.service = Service(
         settings=settings, database=database, products=catalogue, pictures=pictures, people=folk,
-        reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database),
+        reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database), flow=flow,
     )  # fmt: skip
     app.state.ready = lambda: supervisor is None or supervisor.ready
-    for room in (inspections, products, people, system):
+    for room in (inspections, products, sources, people, system):
         app.include_router(room.router)
     handle_problems(app)
     _describe(app)

@@ -18,8 +18,9 @@ from reason_iad.products import Products
 from reason_iad.service import records
 from reason_iad.service.api.arrivals import Arrivals
 from reason_iad.service.database import Database
-from reason_iad.service.database.tables import Event, Inspection, Picture
+from reason_iad.service.database.tables import DONE, Event, Inspection, Picture
 from reason_iad.service.faults import Fault, Missing
+from reason_iad.service.flow import Flow
 from reason_iad.service.people import People
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.reviewing import Reviews
@@ -42,6 +43,7 @@ class Service:
     Attributes:
         settings, database, products, pictures, people, reviews: of the service.
         arrivals: lets requests wait.
+        flow: sources and sinks.
         sample: share of parts that people review in any case.
     """
 
@@ -52,6 +54,7 @@ class Service:
     people: People
     reviews: Reviews
     arrivals: Arrivals
+    flow: Flow
     sample: float = 0.02
 
     def read(
@@ -96,8 +99,13 @@ class Service:
             if row is None:
                 raise Missing(f"There is no inspection {number}.")
             found, picture = records.result_of(session, number), self.pictures.path(row.picture)
+            done = row.state == DONE
         if found is None:
-            raise Fault(f"The inspection {number} is not done yet.")
+            raise (
+                Missing("The result is not kept any more.")
+                if done
+                else Fault(f"The inspection {number} is not done yet.")
+            )
         with TemporaryDirectory() as folder:
             path = Path(folder) / "report.html"
             save_report(Result.model_validate_json(found), path, image=picture)

@@ -168,3 +168,21 @@ class Counts(_Model):
 
     since: float
     counts: dict[str, int]
+
+
+class SourceFacts(_Model):
+    """How a source is."""
+
+    name: str = Field(examples=["line-2"])
+    kind: str = Field(examples=["folder"])
+    product: str
+    works: bool = Field(description="Whether it brings parts.")
+    words: str = Field(description="Why not, otherwise.")
+
+
+class SinkFacts(_Model):
+    """How a sink is."""
+
+    name: str
+    kind: str
+    waiting: int = Field(description="Number of outcomes that it has not taken yet.")
