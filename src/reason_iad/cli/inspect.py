@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reason_iad.cli import EXIT_DEFECT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REVIEW, EXIT_UNJUDGED, fail
+from reason_iad.cli.at_server import Server, server_options
 from reason_iad.cli.checks import check_question, note_unknown_category
 from reason_iad.cli.decoding import decoding
 from reason_iad.cli.delivery import deliveries, normal_path
@@ -58,6 +59,7 @@ _CODES = {
 
 @click.command(cls=ManyValues)
 @click.argument("parts", nargs=-1, required=True, metavar="PART...", type=click.Path(path_type=Path))
+@server_options
 @category_option
 @option(INPUT, "--question", help="Also answer this question about each part.")
 @reference_option
@@ -127,7 +129,7 @@ def inspect(
     engine: Engine, parts: tuple[Path, ...], references: tuple[Path, ...], category: str | None,
     question: str | None, report: Path | None, json: Path | None, resume: bool, overwrite: bool, quiet: bool,
     jobs: int, promised: Promised, sinks: tuple[str, ...], export: Path | None, formats: str | None,
-    chosen: ChosenProduct | None,
+    chosen: ChosenProduct | None, server: Server | None,
 ) -> None:  # fmt: skip
     """Inspect parts: pass or defect, what, where and why.
 
@@ -168,7 +170,7 @@ def inspect(
         root=Path(os.path.commonpath([normal_path(path).parent for path in paths])),
         resume=resume, overwrite=overwrite, quiet=quiet, jobs=jobs,
         export=export, formats=chosen_formats(export, formats),
-        chosen=chosen,
+        chosen=chosen, server=server,
     )  # fmt: skip
     check_choice(chosen, engine, job.references)
     check_question(engine, question)
@@ -272,7 +274,8 @@ def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> i
     with decoding(path, () if engine.detect else job.references, white) as coming:
         inspector, good = open_inspector(engine, job)
         picture, references = coming.part(), coming.references()
-    result = inspector.inspect(picture, references=references, category=job.category, question=job.question)
+    given = picture if job.server is None else path  # a server gets the file as it is
+    result = inspector.inspect(given, references=references, category=job.category, question=job.question)
     del references
     result = named(result, path)
     _admit(job, result)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reason_iad.cli.at_server import Server
     from reason_iad.cli.part_kind import ChosenProduct
     from reason_iad.inspection.operating_point import KnownParts
 
@@ -27,6 +28,7 @@ class Job:
         root: folder that the paths of reports and exports are relative to.
         export: the folder of exports; None for none.
         formats: what is exported.
+        server: that inspects; None: this machine does.
     """
 
     paths: tuple[Path, ...]
@@ -46,3 +48,4 @@ class Job:
     chosen: ChosenProduct | None = None
     export: Path | None = None
     formats: tuple[str, ...] = ()
+    server: Server | None = None

@@ -108,6 +108,8 @@ def check_choice(chosen: ChosenProduct | None, engine: Engine, references: tuple
 
 def open_inspector(engine: Engine, job: Job) -> Opened:
     """The inspector that follows from the options, and the good parts that a report shows beside a result."""
+    if job.server is not None:
+        return job.server.open(), stored_pictures(job)
     if job.chosen is None and not engine.detect:
         return engine.load(), stored_pictures(job)
     from reason_iad.inspection.by_product import PartInspector

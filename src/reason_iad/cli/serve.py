@@ -29,6 +29,9 @@ _FILE = ExistingPath(dir_okay=False)
         help="PostgreSQL to use: postgresql://USER@HOST/NAME. Without it, a file in the data folder.")  # fmt: skip
 @option(SERVICE, "--certificate", type=_FILE, metavar="PEM", help="Certificate for HTTPS. Needs --private-key.")
 @option(SERVICE, "--private-key", type=_FILE, metavar="PEM", help="Private key of the certificate.")
+@option(SERVICE, "--config", type=_FILE, metavar="TOML",
+        help="File that names folders and cameras where parts come from, places where outcomes go, and how long "
+        "parts are kept (docs/service.md).")  # fmt: skip
 @option(MODEL, "--model", metavar="NAME|DIR",
         help="Model that is asked about doubtful parts and that explains defects. Without it, the comparison with "
         "good parts decides alone.")  # fmt: skip
@@ -36,7 +39,7 @@ _FILE = ExistingPath(dir_okay=False)
         help="Make an administrator of this name, ask for a password, and end.")  # fmt: skip
 def serve(
     data: Path, host: str, port: int, workers: int, database: str, certificate: Path | None,
-    private_key: Path | None, model: str | None, first_admin: str | None,
+    private_key: Path | None, config: Path | None, model: str | None, first_admin: str | None,
 ) -> None:  # fmt: skip
     """Run the service: parts come in over HTTP, and people see, correct and teach in the browser.
 
@@ -47,11 +50,13 @@ def serve(
         from reason_iad.service.server import add_administrator, run_server
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"The service (package {error.name})", "service") from None
+    from reason_iad.service.configuration import Configuration, read_configuration
     from reason_iad.service.settings import Settings
 
     settings = Settings(
-        data, database, host, port, workers, model, certificate=certificate, private_key=private_key
-    )
+        data, database, host, port, workers, model, certificate=certificate, private_key=private_key,
+        configuration=Configuration() if config is None else read_configuration(config),
+    )  # fmt: skip
     if first_admin is not None:
         add_administrator(
             settings, first_admin, click.prompt("Password", hide_input=True, confirmation_prompt=True)

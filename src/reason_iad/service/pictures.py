@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import threading
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,11 @@ from PIL import Image
 from reason_iad.errors import ImageError, OutputError
 from reason_iad.files import sync_folder
 from reason_iad.images import FORMATS, check_header
+
+YOUNG_S = 3600.0
+"""Seconds for which a picture that has just come is never deleted: its part may not be accepted yet."""
+_LEAVING = threading.Lock()
+"""One server has a data folder, so that a lock of its process is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +64,14 @@ class PictureStore:
                 digest, size = _write(path, chunks, most)
                 stored = _looked_at(path, digest, size)
                 target = self.path(digest)
-                if not target.exists():
-                    target.parent.mkdir(exist_ok=True)
-                    path.replace(target)
+                with _LEAVING:
+                    known = target.exists()
+                    if known:
+                        os.utime(target)  # so that `forget` leaves it alone until the part is accepted
+                    else:
+                        target.parent.mkdir(exist_ok=True)
+                        path.replace(target)
+                if not known:
                     sync_folder(target.parent)
                 return stored
             finally:
@@ -71,6 +84,13 @@ class PictureStore:
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
             raise ImageError("A picture is named by 64 hexadecimal digits.")
         return self.folder / sha256[:2] / sha256
+
+    def forget(self, sha256: str) -> None:
+        """Delete a picture that no part needs, unless it came again a short while ago."""
+        path = self.path(sha256)
+        with _LEAVING, suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > YOUNG_S:
+                path.unlink()
 
     def sweep(self) -> None:
         """Delete what was left when a process was killed while a picture arrived."""

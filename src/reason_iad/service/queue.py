@@ -9,7 +9,7 @@ before is taken alone, so that it does not take others with it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import CursorResult, func, or_, select, update
@@ -17,12 +17,29 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from reason_iad.service.database import Database
-from reason_iad.service.database.tables import DONE, FAILED, WAITING, WORKING, Inspection, Picture, Result, Term
+from reason_iad.service.database.tables import (
+    DONE,
+    FAILED,
+    WAITING,
+    WORKING,
+    Delivery,
+    Inspection,
+    Picture,
+    Result,
+    Term,
+)
 from reason_iad.service.faults import Fault, Unavailable
 from reason_iad.service.pictures import Stored
 from reason_iad.service.terms import terms
 
 MOST_NAME = 300
+Takers = Callable[[str, str], Iterable[str]]
+"""Names of the sinks that take a product's outcome."""
+
+
+def nobody(product: str, outcome: str) -> Iterable[str]:
+    """No outcome goes anywhere."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +194,16 @@ def renew(database: Database, worker: str, jobs: Iterable[int], lease_s: float) 
         )
 
 
-def finish(database: Database, worker: str, done: Sequence[tuple[Job, Finding | str]]) -> list[int]:
+def finish(
+    database: Database, worker: str, done: Sequence[tuple[Job, Finding | str]], takers: Takers = nobody
+) -> list[int]:
     """Record results, or why there are none. A part that was taken from this worker meanwhile is left alone.
+
+    Args:
+        database: the database.
+        worker: who did it.
+        done: the parts, and what was found.
+        takers: where outcomes go; what has to go there is written down together with the result.
 
     Returns:
         The numbers of the parts that were recorded.
@@ -200,6 +225,8 @@ def finish(database: Database, worker: str, done: Sequence[tuple[Job, Finding | 
             if not isinstance(changed, CursorResult) or changed.rowcount != 1:
                 continue
             recorded.append(job.id)
+            outcome = FAILED if isinstance(found, str) else found.outcome
+            _send(session, [(job.id, job.product)], outcome, takers)
             if not isinstance(found, str):
                 session.add(Result(inspection=job.id, json=found.json))
                 words = terms(job.name, job.product, found.defect_type, found.place, found.explanation)
@@ -215,7 +242,19 @@ def unbegun(database: Database, worker: str, jobs: Iterable[Job]) -> None:
             session.execute(mine.values(state=WAITING, worker=None, lease=None, attempts=job.attempt - 1))
 
 
-def give_back(database: Database, attempts: int, lease_s: float, *, worker: str | None = None) -> int:
+def _send(session: Session, parts: Iterable[tuple[int, str]], outcome: str, takers: Takers) -> None:
+    """Put outcomes into the outbox."""
+    now = time.time()
+    session.add_all(
+        Delivery(sink=sink, inspection=number, next_try=now)
+        for number, product in parts
+        for sink in takers(product, outcome)
+    )
+
+
+def give_back(
+    database: Database, attempts: int, lease_s: float, *, worker: str | None = None, takers: Takers = nobody
+) -> int:
     """Parts whose worker is gone wait again, or are given up after so many attempts.
 
     Args:
@@ -223,6 +262,7 @@ def give_back(database: Database, attempts: int, lease_s: float, *, worker: str 
         attempts, lease_s: as in `settings.Limits`.
         worker: the one that is gone; it may end with '*'. None: all whose time is over. A time that lies further
             ahead than any worker can ask for is over, too: the clock was set back.
+        takers: where the outcomes of parts go that are given up.
 
     Returns:
         How many parts that are.
@@ -238,10 +278,13 @@ def give_back(database: Database, attempts: int, lease_s: float, *, worker: str 
         "look at it, and send the part again."
     )
     with database.writing() as session:
+        hopeless = select(Inspection.id, Inspection.product).where(gone, Inspection.attempts >= attempts)
+        parts = [(int(number), str(product)) for number, product in session.execute(hopeless.with_for_update())]
         lost = session.execute(
             update(Inspection)
-            .where(gone, Inspection.attempts >= attempts)
+            .where(Inspection.id.in_([number for number, _ in parts]))
             .values(state=FAILED, error=given_up, finished=time.time(), lease=None)
         )
+        _send(session, parts, FAILED, takers)
         back = session.execute(update(Inspection).where(gone).values(state=WAITING, worker=None, lease=None))
         return sum(each.rowcount for each in (lost, back) if isinstance(each, CursorResult))

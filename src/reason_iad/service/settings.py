@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reason_iad.errors import ConfigError
+from reason_iad.service.configuration import Configuration
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """Addresses that only this machine reaches."""
@@ -55,6 +56,7 @@ class Settings:
         model: asked about doubtful parts and defects, as `inspect --model` takes it; None: no model is asked.
         certificate, private_key: files for TLS; None: plain HTTP.
         limits: what it takes.
+        configuration: where parts come from, where outcomes go, and how long they are kept.
 
     Raises:
         ConfigError: a value cannot be used.
@@ -69,6 +71,7 @@ class Settings:
     certificate: Path | None = None
     private_key: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    configuration: Configuration = field(default_factory=Configuration)
 
     def __post_init__(self) -> None:
         if self.workers < 0:

@@ -93,8 +93,8 @@ class Supervisor:
                 log.warning("%s", error)
 
     def _give_back(self, worker: str | None) -> None:
-        limits = self._settings.limits
-        queue.give_back(self._database, limits.attempts, limits.lease_s, worker=worker)
+        limits, takers = self._settings.limits, self._settings.configuration.sinks_for
+        queue.give_back(self._database, limits.attempts, limits.lease_s, worker=worker, takers=takers)
 
     def _started(self) -> _Worker:
         self._number += 1

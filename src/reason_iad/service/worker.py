@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reason_iad.products import Progress
     from reason_iad.schema import Inspection
     from reason_iad.service.kinds import Kinds
-    from reason_iad.service.settings import Limits, Settings
+    from reason_iad.service.settings import Settings
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -61,7 +61,7 @@ def work(settings: Settings, name: str, alive: Any, ready: Any) -> None:
     kinds = _kinds(settings, goes_on)
     if settings.model is not None:
         kinds.open_model()
-    worker = Worker(settings.limits, name, database, kinds, PictureStore(settings.pictures), stop, goes_on)
+    worker = Worker(settings, name, database, kinds, PictureStore(settings.pictures), stop, goes_on)
     ready.value = 1
     worker.run()
     database.close()
@@ -71,7 +71,7 @@ class Worker:
     """Takes parts until it is told to stop.
 
     Args:
-        limits: of the service.
+        settings: of the service.
         name: of the worker.
         database: where parts wait.
         kinds: what they are judged by.
@@ -81,10 +81,11 @@ class Worker:
     """
 
     def __init__(
-        self, limits: Limits, name: str, database: Database, kinds: Kinds, pictures: PictureStore,
+        self, settings: Settings, name: str, database: Database, kinds: Kinds, pictures: PictureStore,
         stop: threading.Event, goes_on: Callable[[], None],
     ) -> None:  # fmt: skip
-        self._limits, self._name, self._database = limits, name, database
+        self._limits, self._takers = settings.limits, settings.configuration.sinks_for
+        self._name, self._database = name, database
         self._kinds, self._pictures, self._stop, self._goes_on = kinds, pictures, stop, goes_on
         self._held: tuple[int, ...] = ()
 
@@ -116,8 +117,12 @@ class Worker:
         self._held = tuple(job.id for job in jobs)
         return jobs
 
+    def _given_back(self) -> None:
+        limits = self._limits
+        queue.give_back(self._database, limits.attempts, limits.lease_s, worker=self._name, takers=self._takers)
+
     def _recorder(self, job: queue.Job, found: queue.Finding | str) -> Callable[[], list[int]]:
-        return lambda: queue.finish(self._database, self._name, [(job, found)])
+        return lambda: queue.finish(self._database, self._name, [(job, found)], self._takers)
 
     def _surely(self, ask: Callable[[], Answer]) -> Answer | None:
         """Ask the database until it answers; None if the worker has to stop before."""
@@ -125,7 +130,7 @@ class Worker:
         while True:
             try:
                 if lost and not self._held:  # it may have taken parts whose answer was lost
-                    queue.give_back(self._database, self._limits.attempts, self._limits.lease_s, worker=self._name)
+                    self._given_back()
                 return ask()
             except Unavailable as error:
                 lost = True

@@ -13,12 +13,13 @@ from starlette.middleware import Middleware
 
 from reason_iad import __version__
 from reason_iad.products import Products
-from reason_iad.service.api import areas, exporting, inspections, pages, people, products, system
+from reason_iad.service.api import areas, exporting, inspections, pages, people, products, sources, system
 from reason_iad.service.api.arrivals import Arrivals
 from reason_iad.service.api.guard import OPEN, Guard
 from reason_iad.service.api.parts import Service
 from reason_iad.service.api.problems import Problem, documented, handle_problems
 from reason_iad.service.database import Database
+from reason_iad.service.flow import Flow
 from reason_iad.service.people import People
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.reviewing import Reviews
@@ -40,13 +41,15 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
         if supervisor is not None:
             supervisor.start()
         try:
+            await run_sync(flow.start)
             yield
         finally:
+            await run_sync(flow.stop)
             if supervisor is not None:
                 await run_sync(supervisor.stop)
 
     catalogue, pictures = Products(settings.products), PictureStore(settings.pictures)
-    folk = People(database, settings.limits.logins)
+    folk, flow = People(database, settings.limits.logins), Flow(settings, database, catalogue, pictures)
     app = FastAPI(
         title="Reason-IAD", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
         openapi_url="/v1/openapi.json", middleware=[Middleware(Guard, people=folk, settings=settings)],
@@ -56,10 +59,10 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
     app.state.service = Service(
         settings=settings, database=database, products=catalogue, pictures=pictures, people=folk,
         reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database, stopping),
-        stopping=stopping,
+        stopping=stopping, flow=flow,
     )  # fmt: skip
     app.state.ready = lambda: supervisor is None or supervisor.ready
-    for room in (areas, exporting, inspections, products, people, system, pages):
+    for room in (areas, exporting, inspections, products, sources, people, system, pages):
         app.include_router(room.router)
     handle_problems(app)
     _describe(app)

@@ -20,8 +20,9 @@ from reason_iad.products import Products
 from reason_iad.service import records
 from reason_iad.service.api.arrivals import Arrivals
 from reason_iad.service.database import Database
-from reason_iad.service.database.tables import Event, Inspection, Picture
+from reason_iad.service.database.tables import DONE, Event, Inspection, Picture
 from reason_iad.service.faults import Fault, Missing
+from reason_iad.service.flow import Flow
 from reason_iad.service.people import People
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.previews import MEDIA_TYPE, Size, preview
@@ -53,6 +54,7 @@ class Service:
         settings, database, products, pictures, people, reviews: of the service.
         arrivals: lets requests wait.
         stopping: set when the server stops.
+        flow: sources and sinks.
         sample: share of parts that people review in any case.
     """
 
@@ -64,6 +66,7 @@ class Service:
     reviews: Reviews
     arrivals: Arrivals
     stopping: threading.Event
+    flow: Flow
     sample: float = 0.02
 
     def read(
@@ -113,8 +116,13 @@ class Service:
             if row is None:
                 raise Missing(f"There is no inspection {number}.")
             found, picture = records.result_of(session, number), self.pictures.path(row.picture)
+            done = row.state == DONE
         if found is None:
-            raise Fault(f"The inspection {number} is not done yet.")
+            raise (
+                Missing("The result is not kept any more.")
+                if done
+                else Fault(f"The inspection {number} is not done yet.")
+            )
         with TemporaryDirectory() as folder:
             path = Path(folder) / "report.html"
             save_report(Result.model_validate_json(found), path, image=picture)

@@ -219,3 +219,21 @@ class Scored(_Model):
     def of(cls, row: Inspection) -> Scored:
         """A row of the database."""
         return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
+
+
+class SourceFacts(_Model):
+    """How a source is."""
+
+    name: str = Field(examples=["line-2"])
+    kind: str = Field(examples=["folder"])
+    product: str
+    works: bool = Field(description="Whether it brings parts.")
+    words: str = Field(description="Why not, otherwise.")
+
+
+class SinkFacts(_Model):
+    """How a sink is."""
+
+    name: str
+    kind: str
+    waiting: int = Field(description="Number of outcomes that it has not taken yet.")

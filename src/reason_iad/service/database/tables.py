@@ -89,6 +89,7 @@ class Inspection(Base):
         Index(None, "product", "outcome", "id"),
         Index(None, "review", "id"),
         Index(None, "received"),
+        Index(None, "picture"),
     )
 
 

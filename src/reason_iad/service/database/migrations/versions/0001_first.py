@@ -108,6 +108,7 @@ def _inspection() -> None:
         sa.UniqueConstraint("source", "key", name=op.f("uq_inspection_source_key")),
     )
     op.create_index(op.f("ix_inspection_outcome_id"), "inspection", ["outcome", "id"], unique=False)
+    op.create_index(op.f("ix_inspection_picture"), "inspection", ["picture"], unique=False)
     op.create_index(op.f("ix_inspection_product_id"), "inspection", ["product", "id"], unique=False)
     op.create_index(
         op.f("ix_inspection_product_outcome_id"), "inspection", ["product", "outcome", "id"], unique=False

@@ -1,0 +1,164 @@
+"""What runs in the server beside HTTP: sources bring parts, outcomes go to sinks, what is too old is deleted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from reason_iad.errors import ReasonIADError
+from reason_iad.products import Products
+from reason_iad.service import outbox, retention
+from reason_iad.service.database import Database
+from reason_iad.service.faults import Fault, Missing, Unavailable
+from reason_iad.service.pictures import PictureStore
+from reason_iad.service.settings import Settings
+from reason_iad.service.sources import Intake, Source, SourceTable
+
+log = logging.getLogger(__name__)
+
+SHORTEST_S, LONGEST_S = 1.0, 60.0
+"""Seconds after which a source that failed is run again: at first, and at most; each time twice as long."""
+SWEEP_S = 3600.0
+"""Seconds between looks at what is too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How a source is.
+
+    Attributes:
+        name, kind, product: of the source.
+        works: whether it brings parts.
+        words: why not, otherwise.
+    """
+
+    name: str
+    kind: str
+    product: str
+    works: bool
+    words: str
+
+
+class RunningSource:
+    """A source in a thread of its own, which is run again when it fails.
+
+    Args:
+        name: of the source.
+        table: of the source.
+        source: brings parts.
+    """
+
+    def __init__(self, name: str, table: SourceTable, source: Source) -> None:
+        self._name, self._table, self._source = name, table, source
+        self._words = "It has not begun yet."
+        self._works = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"source {name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, seconds: float = 15.0) -> None:
+        """End after the part that is being taken."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def trigger(self, name: str | None, key: str | None) -> int:
+        """Take a picture now, as `Source.trigger`."""
+        if not self._thread.is_alive():
+            raise Unavailable(f"The source '{self._name}' has ended. {self._words}")
+        return self._source.trigger(name, key)
+
+    @property
+    def state(self) -> SourceState:
+        """How it is."""
+        return SourceState(self._name, self._table.kind, self._table.product, self._works, self._words)
+
+    def _run(self) -> None:
+        pause = SHORTEST_S
+        while not self._stop.is_set():
+            self._works, self._words = True, ""
+            try:
+                self._source.run(self._stop)
+                self._works, self._words = False, "Nothing more comes from it."
+                return
+            except ReasonIADError as error:
+                self._works, self._words = False, str(error)
+                log.warning("%s", error)
+            except Exception as error:  # whatever it is, the other sources must not suffer
+                self._works, self._words = False, f"The program has a bug ({type(error).__name__})."
+                log.exception("the source '%s' failed", self._name)
+            self._stop.wait(pause)
+            pause = min(LONGEST_S, 2 * pause)
+
+
+class Flow:
+    """Sources, deliveries and deletion of one server.
+
+    Args:
+        settings, database, products, pictures: of the service.
+    """
+
+    def __init__(self, settings: Settings, database: Database, products: Products, pictures: PictureStore) -> None:
+        self._database, self._pictures = database, pictures
+        self._configuration = settings.configuration
+        intake = Intake(database, products, pictures, settings.limits)
+        self._sources = {
+            name: RunningSource(name, table, table.open(name, intake))
+            for name, table in self._configuration.sources.items()
+        }
+        self._deliverers = [
+            outbox.Deliverer(database, pictures, name, table) for name, table in self._configuration.sinks.items()
+        ]
+        self._stop = threading.Event()
+        self._sweeping = threading.Thread(target=self._sweep, name="retention", daemon=True)
+
+    def start(self) -> None:
+        """Begin with everything.
+
+        Raises:
+            ReasonIADError: a sink is not configured as it has to be.
+        """
+        for deliverer in self._deliverers:
+            deliverer.start()
+        for source in self._sources.values():
+            source.start()
+        if self._configuration.retention.passed_days is not None:
+            self._sweeping.start()
+
+    def stop(self) -> None:
+        """End with everything, sources first."""
+        self._stop.set()
+        for source in self._sources.values():
+            source.stop()
+        for deliverer in self._deliverers:
+            deliverer.stop()
+
+    def states(self) -> list[SourceState]:
+        """How the sources are."""
+        return [source.state for source in self._sources.values()]
+
+    def trigger(self, source: str, name: str | None, key: str | None) -> int:
+        """Let a source take a picture; returns the number of the part.
+
+        Raises:
+            Missing: there is no such source.
+            Fault: it takes no pictures.
+            Unavailable: it cannot take one now.
+        """
+        if source not in self._sources:
+            raise Missing(f"There is no source '{source}'.")
+        return self._sources[source].trigger(name, key)
+
+    def _sweep(self) -> None:
+        days = self._configuration.retention.passed_days
+        assert days is not None, "only started where there is a rule"
+        while not self._stop.is_set():
+            try:
+                retention.sweep(self._database, self._pictures, days)
+            except (Fault, OSError) as error:
+                log.warning("Old pictures cannot be deleted now. %s", error)
+            self._stop.wait(SWEEP_S)

@@ -1,0 +1,169 @@
+"""The outbox: every outcome reaches its sinks, also when they are away for a while or the server is killed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from tests.service.fixtures_server import until
+
+from reason_iad.errors import ServiceError
+from reason_iad.service import outbox, queue
+from reason_iad.service.database import Database
+from reason_iad.service.database.tables import Delivery
+from reason_iad.service.pictures import PictureStore, Stored
+from reason_iad.service.sinks import Message, SinkTable
+
+PICTURE = Stored("a" * 64, 10, 32, 32, "PNG")
+
+
+def takers(product: str, outcome: str) -> tuple[str, ...]:
+    return ("all", "bad") if outcome in ("defect", "failed") else ("all",)
+
+
+def done(database: Database, outcome: str) -> int:
+    """A part with this outcome."""
+    number, _ = queue.accept(database, queue.Part("plate", PICTURE, "a.png", "http"), 1000)
+    (job,) = queue.claim(database, "worker", 1, 60)
+    found = queue.Finding(outcome, 0.9, 5.0, "scratch", "top left", "A scratch.", "{}")
+    queue.finish(database, "worker", [(job, found if outcome != "failed" else "It cannot be read.")], takers)
+    return number
+
+
+def rows(database: Database) -> list[tuple[str, int, bool]]:
+    with database.reading() as session:
+        found = session.scalars(select(Delivery).order_by(Delivery.id)).all()
+        return [(row.sink, row.inspection, row.delivered is not None) for row in found]
+
+
+class Picky:
+    """Takes outcomes, unless it is told to refuse them."""
+
+    def __init__(self) -> None:
+        self.got: list[Message] = []
+        self.refuse: set[int] = set()
+        self.away = False
+        self.closed = False
+
+    def send(self, message: Message, picture: Path) -> None:
+        if self.away or message.inspection in self.refuse:
+            raise ServiceError("I am away.")
+        self.got.append(message)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class PickyTable(SinkTable):
+    kind: str = "picky"
+
+    def open(self) -> Picky:
+        return SINK
+
+
+SINK = Picky()
+
+
+@pytest.fixture
+def sink() -> Picky:
+    global SINK
+    SINK = Picky()
+    return SINK
+
+
+def test_what_has_to_be_sent_is_written_down_with_the_result(database: Database) -> None:
+    good, bad = done(database, "pass"), done(database, "defect")
+    assert rows(database) == [("all", good, False), ("all", bad, False), ("bad", bad, False)]
+    (one, two) = outbox.take(database, "all")
+    assert (one.message.inspection, one.message.outcome, one.message.id) == (good, "pass", f"all-{good}")
+    assert two.message.defect_type == "scratch"
+    assert outbox.take(database, "all") == [], "another server leaves them alone"
+    assert [post.message.inspection for post in outbox.take(database, "bad")] == [bad]
+    outbox.hurry(database, "all")
+    assert len(outbox.take(database, "all")) == 2, "after a kill they are tried again"
+
+
+def test_parts_that_failed_or_were_given_up_are_sent_too(database: Database) -> None:
+    failed = done(database, "failed")
+    given_up, _ = queue.accept(database, queue.Part("plate", PICTURE, "b.png", "http"), 1000)
+    queue.claim(database, "gone-1", 1, 60)
+    queue.give_back(database, 1, worker="gone-*", takers=takers)
+    posts = outbox.take(database, "bad")
+    assert [post.message.inspection for post in posts] == [failed, given_up]
+    assert posts[0].message.outcome == "failed" and posts[0].message.error == "It cannot be read."
+
+
+def test_a_result_that_comes_too_late_is_not_sent(database: Database) -> None:
+    number, _ = queue.accept(database, queue.Part("plate", PICTURE, "a.png", "http"), 1000)
+    (late,) = queue.claim(database, "late", 1, -1)
+    queue.give_back(database, 3, takers=takers)
+    assert queue.finish(database, "late", [(late, "too late")], takers) == []
+    assert rows(database) == [] and number
+
+
+def test_everything_is_delivered_in_order_and_once(database: Database, tmp_path: Path, sink: Picky) -> None:
+    numbers = [done(database, "pass") for _ in range(20)]
+    deliverer = outbox.Deliverer(database, PictureStore(tmp_path), "all", PickyTable())
+    deliverer.start()
+    until(lambda: len(sink.got) == 20)
+    deliverer.stop()
+    assert [message.inspection for message in sink.got] == numbers
+    assert all(taken for _, _, taken in rows(database)) and sink.closed
+
+
+def test_a_sink_that_is_away_gets_everything_later(
+    database: Database, tmp_path: Path, sink: Picky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "SHORTEST_S", 0.02)
+    monkeypatch.setattr(outbox, "LOOK_S", 0.02)
+    numbers = [done(database, "pass") for _ in range(3)]
+    sink.away = True
+    deliverer = outbox.Deliverer(database, PictureStore(tmp_path), "all", PickyTable())
+    deliverer.start()
+    until(lambda: any(error for error in errors(database)))
+    with database.reading() as session:
+        assert outbox.waiting(session) == {"all": 3}
+    sink.away = False
+    until(lambda: len(sink.got) == 3)
+    deliverer.stop()
+    assert sorted(message.inspection for message in sink.got) == numbers
+    assert errors(database) == [None] * 3
+
+
+def test_one_that_is_always_refused_does_not_hold_up_the_others(
+    database: Database, tmp_path: Path, sink: Picky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LOOK_S", 0.02)
+    first, *others = [done(database, "pass") for _ in range(4)]
+    sink.refuse = {first}
+    deliverer = outbox.Deliverer(database, PictureStore(tmp_path), "all", PickyTable())
+    deliverer.start()
+    until(lambda: len(sink.got) == 3)
+    deliverer.stop()
+    assert [message.inspection for message in sink.got] == others
+
+
+def test_pauses_grow_up_to_a_limit(database: Database) -> None:
+    done(database, "pass")
+    pauses = []
+    for _ in range(12):
+        outbox.hurry(database, "all")
+        (post,) = outbox.take(database, "all")
+        outbox.settle(database, [post], [], {post.id: "away"})
+        with database.reading() as session:
+            pauses.append(round(session.scalars(select(Delivery)).one().next_try - time.time()))
+    assert pauses[:4] == [1, 2, 4, 8] and pauses[-1] == 300
+
+
+def test_a_clock_that_is_set_back_holds_up_nothing(database: Database) -> None:
+    done(database, "pass")
+    with database.writing() as session:
+        session.scalars(select(Delivery)).one().next_try = time.time() + 86400
+    assert len(outbox.take(database, "all")) == 1
+
+
+def errors(database: Database) -> list[str | None]:
+    with database.reading() as session:
+        return list(session.scalars(select(Delivery.error).order_by(Delivery.id)))
