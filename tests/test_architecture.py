@@ -44,6 +44,8 @@ ROOMS: dict[str, set[str]] = {
               "registry", "report.svg", "schema"},
     # the service stands on all rooms and adds no verdict of its own
     "service": {"config", "errors", "files", "images", "inspection", "products", "report", "schema"},
+    # asks a service, and needs nothing of it
+    "client": {"errors"},
     "__init__": {"backbones.fake", "config", "errors", "inspection", "report", "schema"},
     "__main__": {"cli"},
 }  # fmt: skip
