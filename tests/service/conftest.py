@@ -24,7 +24,7 @@ pytest.importorskip("sqlalchemy")
 
 from reason_iad.service.database import Database
 
-BINARIES = [Path(each) for each in ("/usr/lib/postgresql/17/bin", "/usr/lib/postgresql/15/bin", "/usr/local/bin")]
+BINARIES = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin")]
 
 
 @pytest.fixture(scope="session")
