@@ -12,16 +12,21 @@ DEMO_OUT  ?= demo-out
 CODE      := src tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs lint format schema clean
+.PHONY: help demo test test-slow docs lint format schema clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: $(STAMP) ## inspect six parts that come with the package; reports in DEMO_OUT
 	$(BIN)/reason-iad demo --out $(DEMO_OUT)
 
-test: $(STAMP) ## run the tests
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) $(TESTS)
+PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test: $(STAMP) ## run the tests, but for the slow ones
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS) $(TESTS)
+
+test-slow: $(STAMP) ## run the slow tests: compilers, several processes, browsers, very large pictures
+	$(PYTEST) -m slow $(PYTEST_ARGS) $(TESTS)
 
 docs: $(STAMP) ## build the documentation as a site in docs/_build/html (Python 3.11 or newer)
 	$(BIN)/python -c 'import furo, myst_parser, sphinx' 2>/dev/null || \

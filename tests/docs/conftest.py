@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from reason_iad.config import METHODS, PRESETS
-from reason_iad.expert.normality import learning, selftest
+from reason_iad.expert.normality import learning, selftest, turning
 
 from .substitutions import EMBEDDED
 
@@ -84,6 +84,7 @@ def workplace(prepared: Path, one_model: None, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     monkeypatch.setenv("REASON_IAD_PRODUCTS", str(folder / "products"))
     monkeypatch.setattr(learning, "TURNED", 1)
+    monkeypatch.setattr(turning, "FEWEST", 1000)
     monkeypatch.setattr(selftest, "self_test", functools.partial(selftest.self_test, count=8))
     return folder
 

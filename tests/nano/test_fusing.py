@@ -196,6 +196,7 @@ def folder(tmp_path_factory, model, tokenizer_folder):
     return package_model(model, tokenizer_folder, tmp_path_factory.mktemp("nano") / "model", 84, "card\n")
 
 
+@pytest.mark.slow
 def test_fuse_writes_weights_that_inspections_then_use(folder, tmp_path, make_image):
     part, good = make_image("part.png", 90), make_image("good.png", 120)
     alone = Inspector.from_pretrained(str(folder), config=InspectorConfig(method="direct"))

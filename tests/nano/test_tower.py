@@ -40,6 +40,7 @@ def test_tokens_are_the_classes_own(model):
         torch.testing.assert_close(encode(model.model.visual, images).flatten(0, 1), expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
 def test_compiled_layers_give_the_same_tokens_and_gradients(model):
     images, parameters = torch.from_numpy(pictures()), list(model.model.visual.parameters())
