@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from reason_iad.service.database.tables import DONE, Inspection, Result, Review, Term
+from reason_iad.service.database.tables import Inspection, Result, Review, Term
 from reason_iad.service.terms import terms
 
 REVIEWED, OPEN = "yes", "no"
@@ -119,11 +119,8 @@ def reviews_of(session: Session, number: int) -> list[Review]:
 
 def counts(session: Session, since: float, product: str | None = None) -> dict[str, int]:
     """How many parts had each outcome since then; 'failed' are those without one."""
-    query = select(Inspection.outcome, Inspection.state, func.count()).where(Inspection.received >= since)
+    name = func.coalesce(Inspection.outcome, Inspection.state)
+    query = select(name, func.count()).where(Inspection.received >= since).group_by(name)
     if product is not None:
         query = query.where(Inspection.product == product)
-    found: dict[str, int] = {}
-    for outcome, state, number in session.execute(query.group_by(Inspection.outcome, Inspection.state)):
-        name = str(outcome if state == DONE else state)
-        found[name] = found.get(name, 0) + int(number)
-    return found
+    return {outcome: int(number) for outcome, number in session.execute(query)}
