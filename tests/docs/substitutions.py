@@ -33,6 +33,8 @@ NOT_RUN: dict[str, str] = {
     "export ": "sets a variable of the shell",
     "source ": "changes the shell",
     "ray ": "needs the machines of a cluster",
+    "curl ": "needs a running server; tests/service/test_service_page.py runs it",
+    "reason-iad serve": "goes on until it is stopped; the test looks whether it takes these options",
 }
 """Beginnings of commands that do not run, and why."""
 

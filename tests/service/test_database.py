@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import text
 
+from reason_iad.errors import ServiceError
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Base, Event
 from reason_iad.service.faults import Unavailable
@@ -18,6 +20,14 @@ def test_the_migrations_lead_to_the_tables(database: Database) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
     database.upgrade()  # once more does no harm
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:
+    with database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ServiceError, match="newer version"):
+        database.upgrade()
+    database.ping()
 
 
 def test_a_block_that_raises_leaves_nothing(database: Database) -> None:

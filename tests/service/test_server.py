@@ -92,8 +92,9 @@ def test_whatever_is_killed_every_accepted_part_is_done_once(
     with Served(tmp_path / "data", database, Limits(waiting=500)) as server:
 
         def feed() -> None:
-            contents, number = [png(200 + seed) for seed in range(4)], 0
-            while not stop.is_set():
+            contents, number, asked = [png(200 + seed) for seed in range(4)], 0, False
+            while asked or not stop.is_set():
+                asked = True
                 try:
                     answer = server.send(contents[number % 4], key=f"k{number}")
                 except httpx.HTTPError:  # sent again: whoever sends does not know what became of it
@@ -101,7 +102,7 @@ def test_whatever_is_killed_every_accepted_part_is_done_once(
                     continue
                 if answer.status_code in (200, 202):
                     assert accepted.setdefault(f"k{number}", answer.json()["id"]) == answer.json()["id"]
-                    number += 1
+                    number, asked = number + 1, False
                 time.sleep(0.05)
 
         feeding = threading.Thread(target=feed)

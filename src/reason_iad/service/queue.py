@@ -30,7 +30,7 @@ from reason_iad.service.database.tables import (
 )
 from reason_iad.service.faults import Fault, Unavailable
 from reason_iad.service.pictures import Stored
-from reason_iad.service.terms import terms
+from reason_iad.service.terms import words_of
 
 MOST_NAME = 300
 Takers = Callable[[str, str], Iterable[str]]
@@ -229,7 +229,7 @@ def finish(
             _send(session, [(job.id, job.product)], outcome, takers)
             if not isinstance(found, str):
                 session.add(Result(inspection=job.id, json=found.json))
-                words = terms(job.name, job.product, found.defect_type, found.place, found.explanation)
+                words = words_of(job.name, job.product, found.defect_type, found.place, found.explanation)
                 session.add_all(Term(word=word, inspection=job.id) for word in words)
     return recorded
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
-from reason_iad.service.database.tables import DONE, Inspection, Result, Review, Term
+from reason_iad.service.database.tables import Inspection, Result, Review, Term
 from reason_iad.service.terms import terms
 
 REVIEWED, OPEN = "yes", "no"
+MANY = 20_000
+"""Words that more parts have than this are all the same to a search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,49 @@ def page(session: Session, wanted: Wanted, most: int) -> tuple[list[Inspection],
     Returns:
         They, and the cursor of the next page; None if this is the last one.
     """
-    query = _filtered(select(Inspection), wanted).order_by(Inspection.id.desc()).limit(most + 1)
-    rows = list(session.scalars(query))
+    words = terms(wanted.text)
+    rarest = _rarest(session, words)
+    if rarest is None:
+        query = _behind(session, _filtered(select(Inspection), wanted), wanted)
+    else:
+        found = select(Inspection).join(Term, Term.inspection == Inspection.id).where(Term.word == rarest)
+        query = _filtered(found, wanted).order_by(Term.inspection.desc())
+        if wanted.before is not None:
+            query = query.where(Term.inspection < wanted.before)
+    for word in words:
+        if word != rarest:
+            there = aliased(Term)
+            query = query.where(
+                select(there.word).where(there.word == word, there.inspection == Inspection.id).exists()
+            )
+    rows = list(session.scalars(query.limit(most + 1)))
     return rows[:most], (rows[most - 1].id if len(rows) > most else None)
+
+
+def _behind(session: Session, query: Select[Any], wanted: Wanted) -> Select[Any]:
+    """The newest first, behind the cursor: by number, or by time where a time is asked for."""
+    if wanted.since is None and wanted.until is None:
+        query = query.order_by(Inspection.id.desc())
+        return query if wanted.before is None else query.where(Inspection.id < wanted.before)
+    query = query.order_by(Inspection.received.desc(), Inspection.id.desc())
+    if wanted.before is None:
+        return query
+    last = session.get(Inspection, wanted.before)
+    if last is None:
+        return query.where(Inspection.id < wanted.before)
+    return query.where(tuple_(Inspection.received, Inspection.id) < (last.received, last.id))
+
+
+def _rarest(session: Session, words: list[str]) -> str | None:
+    """The word by which to look, so that the fewest parts are looked at; None without words."""
+    if len(words) < 2:
+        return words[0] if words else None
+
+    def number(word: str) -> int:
+        first = select(Term.inspection).filter_by(word=word).limit(MANY).subquery()
+        return session.scalar(select(func.count()).select_from(first)) or 0
+
+    return min(words, key=number)
 
 
 def _filtered(query: Select[Any], wanted: Wanted) -> Select[Any]:
@@ -61,12 +103,6 @@ def _filtered(query: Select[Any], wanted: Wanted) -> Select[Any]:
         query = query.where(Inspection.received >= wanted.since)
     if wanted.until is not None:
         query = query.where(Inspection.received < wanted.until)
-    if wanted.before is not None:
-        query = query.where(Inspection.id < wanted.before)
-    for word in terms(wanted.text):
-        query = query.where(
-            select(Term.word).where(and_(Term.word == word, Term.inspection == Inspection.id)).exists()
-        )
     return query
 
 
@@ -83,11 +119,8 @@ def reviews_of(session: Session, number: int) -> list[Review]:
 
 def counts(session: Session, since: float, product: str | None = None) -> dict[str, int]:
     """How many parts had each outcome since then; 'failed' are those without one."""
-    query = select(Inspection.outcome, Inspection.state, func.count()).where(Inspection.received >= since)
+    name = func.coalesce(Inspection.outcome, Inspection.state)
+    query = select(name, func.count()).where(Inspection.received >= since).group_by(name)
     if product is not None:
-        query = query.where(Inspection.product == product)
-    found: dict[str, int] = {}
-    for outcome, state, number in session.execute(query.group_by(Inspection.outcome, Inspection.state)):
-        name = str(outcome if state == DONE else state)
-        found[name] = found.get(name, 0) + int(number)
-    return found
+        query = query.where(func.coalesce(Inspection.product, "") == product)  # so that SQLite looks by time
+    return {outcome: int(number) for outcome, number in session.execute(query)}

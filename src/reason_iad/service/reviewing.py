@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from reason_iad.errors import ProductError
@@ -172,8 +172,11 @@ class Reviews:
 def disagreement(session: Session) -> dict[str, Any]:
     """How often the verdict and people agree, on reviewed parts."""
     rows = session.execute(
-        select(Inspection.outcome, Inspection.review).where(Inspection.review.in_((GOOD, DEFECT)))
-    ).all()
-    judged = [(outcome, review) for outcome, review in rows if outcome in ("pass", "defect")]
-    same = sum((outcome == "defect") == (review == DEFECT) for outcome, review in judged)
-    return {"reviewed": len(rows), "judged": len(judged), "agree": same}
+        select(Inspection.outcome, Inspection.review, func.count())
+        .where(Inspection.review.in_((GOOD, DEFECT)))
+        .group_by(Inspection.outcome, Inspection.review)
+    )
+    found = {(outcome, review): int(number) for outcome, review, number in rows}
+    judged = {each: number for each, number in found.items() if each[0] in ("pass", "defect")}
+    agree = judged.get(("pass", GOOD), 0) + judged.get(("defect", DEFECT), 0)
+    return {"reviewed": sum(found.values()), "judged": sum(judged.values()), "agree": agree}

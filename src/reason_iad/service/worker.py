@@ -180,12 +180,13 @@ def finding(result: Inspection) -> queue.Finding:
 
 
 def _kinds(settings: Settings, goes_on: Progress) -> Kinds:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when PyTorch is loaded
     import torch
 
     from reason_iad.products import Products
     from reason_iad.service.kinds import Kinds
 
-    # One core is left to the server. Threads that wait for a core cost more than they bring (docs/measuring.md).
+    # One core is left to the server. Threads that wait for a core cost more than they bring (docs/servers.md).
     torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // max(1, settings.workers)))
     return Kinds(Products(settings.products), settings.model, goes_on)
 

@@ -9,12 +9,14 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, TimeoutError
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.pool import QueuePool
 
+from reason_iad.errors import ServiceError
 from reason_iad.service.faults import Invalid, Unavailable, Unreachable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -70,7 +72,8 @@ class Database:
         """Bring the tables to the form of this version; one process at a time.
 
         Raises:
-            Unavailable: the database cannot be reached, or was made by a newer version.
+            Unavailable: the database cannot be reached.
+            ServiceError: it was made by a newer version.
         """
         with _said(), self.engine.execution_options(writing=True).connect() as connection:
             if not self.sqlite:  # SQLite locks the file itself
@@ -78,6 +81,11 @@ class Database:
             try:
                 command.upgrade(_config(connection), "head")
                 connection.commit()
+            except CommandError:
+                raise ServiceError(
+                    "The database was made by a newer version of Reason-IAD. Install that version, or put a copy "
+                    "of the data folder from before the upgrade in its place."
+                ) from None
             finally:
                 if not self.sqlite:
                     connection.execute(text("SELECT pg_advisory_unlock(834021)"))

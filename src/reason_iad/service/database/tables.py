@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -88,8 +89,14 @@ class Inspection(Base):
         Index(None, "outcome", "id"),
         Index(None, "product", "outcome", "id"),
         Index(None, "review", "id"),
-        Index(None, "received"),
         Index(None, "picture"),
+        Index(None, "received", "id", "product", "outcome", "state"),
+        Index(
+            "ix_inspection_reviewed",
+            "id",
+            sqlite_where=text("review IS NOT NULL"),
+            postgresql_where=text("review IS NOT NULL"),
+        ),
     )
 
 

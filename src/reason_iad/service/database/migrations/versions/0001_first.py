@@ -113,7 +113,20 @@ def _inspection() -> None:
     op.create_index(
         op.f("ix_inspection_product_outcome_id"), "inspection", ["product", "outcome", "id"], unique=False
     )
-    op.create_index(op.f("ix_inspection_received"), "inspection", ["received"], unique=False)
+    op.create_index(
+        op.f("ix_inspection_received_id_product_outcome_state"),
+        "inspection",
+        ["received", "id", "product", "outcome", "state"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_inspection_reviewed",
+        "inspection",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("review IS NOT NULL"),
+        postgresql_where=sa.text("review IS NOT NULL"),
+    )
     op.create_index(op.f("ix_inspection_review_id"), "inspection", ["review", "id"], unique=False)
     op.create_index(op.f("ix_inspection_state_id"), "inspection", ["state", "id"], unique=False)
 

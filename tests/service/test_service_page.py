@@ -1,0 +1,57 @@
+"""The commands of docs/service.md do what the page says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.docs.blocks import ROOT, blocks
+from tests.parts import plate, save
+from tests.service.serving import Served
+
+PAGE = "docs/service.md"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_requests_of_the_page_are_answered(tmp_path: Path) -> None:
+    save(plate(1), tmp_path / "good.png")
+    save(plate(2), tmp_path / "part.png")
+    commands = [
+        command
+        for block in blocks(PAGE)
+        if block.language == "bash"
+        for command in block.commands()
+        if command.startswith("curl ")
+    ]
+    with Served(tmp_path / "line-2") as server:
+        answers = [
+            subprocess.run(
+                shlex.split(command.replace("localhost:8340", f"127.0.0.1:{server.port}")),
+                check=True, capture_output=True, text=True, cwd=tmp_path, timeout=60,
+            ).stdout
+            for command in commands
+        ]  # fmt: skip
+        taught, inspected, keyed, key = (json.loads(answer) for answer in answers)
+        assert taught["good"] == 1
+        assert inspected["state"] == "done" and inspected["name"] == "part-17", inspected
+        assert keyed["state"] == "done" and keyed["id"] == 2
+        assert key["key"].startswith("riad_")
+        assert server.client.get("/v1/me").status_code == 401, "the first key closes the door"
+        shown = server.client.get("/v1/me", headers={"Authorization": f"Bearer {key['key']}"})
+        assert shown.json()["role"] == "inspect"
+
+
+def test_the_numbers_of_the_page_are_those_of_the_program() -> None:
+    from reason_iad.service.people import WINDOW_S
+    from reason_iad.service.settings import Limits, Settings
+
+    text, limits = (ROOT / PAGE).read_text(encoding="utf-8"), Limits()
+    assert f"for the head ({limits.header_s:.0f} s) and the body ({limits.body_s:.0f} s)" in text
+    assert f"({limits.arriving_bytes // 2**20} MiB)" in text
+    assert (limits.lease_s, limits.attempts, limits.logins, WINDOW_S) == (120, 3, 5, 900)
+    assert set(re.findall(r"localhost:(\d+)", text)) == {str(Settings(Path()).port)}
