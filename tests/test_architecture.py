@@ -42,6 +42,8 @@ ROOMS: dict[str, set[str]] = {
     # the measuring room: uses the inspector as anybody would
     "bench": {"backbones", "config", "errors", "expert", "files", "images", "inspection", "knowledge",
               "registry", "report.svg", "schema"},
+    # how programs talk to the service
+    "client": {"errors"},
     # the service stands on all rooms and adds no verdict of its own
     "service": {"config", "errors", "files", "images", "inspection", "products", "report", "schema"},
     "__init__": {"backbones.fake", "config", "errors", "inspection", "report", "schema"},
@@ -132,6 +134,9 @@ def test_nothing_uses_the_workshop(module: str) -> None:
         ("filelock", {"files"}),
         ("platformdirs", {"products"}),
         ("fastapi", {"service"}),
+        ("watchfiles", {"service"}),
+        ("paho", {"service"}),
+        ("httpx2", {"client", "service"}),
         ("sqlalchemy", {"service"}),
         ("click", {"cli"}),
         ("rich", {"cli"}),
