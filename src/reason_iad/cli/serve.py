@@ -52,7 +52,7 @@ def needed() -> Iterator[None]:
 @option(SERVICE, "--private-key", type=_FILE, metavar="PEM", help="Private key of the certificate.")
 @option(SERVICE, "--config", type=_FILE, metavar="TOML",
         help="File that names folders and cameras where parts come from, places where outcomes go, and how long "
-        "parts are kept (docs/service.md).")  # fmt: skip
+        "parts are kept (docs/sources-and-sinks.md).")  # fmt: skip
 @option(MODEL, "--model", metavar="NAME|DIR",
         help="Model that is asked about doubtful parts and that explains defects. Without it, the comparison with "
         "good parts decides alone.")  # fmt: skip
