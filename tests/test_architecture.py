@@ -42,10 +42,10 @@ ROOMS: dict[str, set[str]] = {
     # the measuring room: uses the inspector as anybody would
     "bench": {"backbones", "config", "errors", "expert", "files", "images", "inspection", "knowledge",
               "registry", "report.svg", "schema"},
-    # how programs talk to the service
-    "client": {"errors"},
     # the service stands on all rooms and adds no verdict of its own
     "service": {"config", "errors", "files", "images", "inspection", "products", "report", "schema"},
+    # asks a service, and needs nothing of it
+    "client": {"errors"},
     "__init__": {"backbones.fake", "config", "errors", "inspection", "report", "schema"},
     "__main__": {"cli"},
 }  # fmt: skip
