@@ -39,7 +39,7 @@ def test_what_only_researchers_understand_stands_apart(command: str) -> None:
 def test_headings_come_in_order() -> None:
     found = list(sections("inspect"))
     assert found == [heading for heading in HEADINGS if heading in found]
-    assert found == ["Input", "References", "Verdict", "Output", "Model", RESEARCH, "Help"]
+    assert found == ["Input", "References", "Verdict", "Output", "Model", "Server", RESEARCH, "Help"]
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:

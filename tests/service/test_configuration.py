@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from reason_iad.errors import ConfigError, ServiceError
 from reason_iad.service.configuration import Configuration, read_configuration
 from reason_iad.service.options import read_secret
 from reason_iad.service.settings import Settings
+from reason_iad.service.sinks import SINKS
 from reason_iad.service.sinks.csv import CsvTable
+from reason_iad.service.sources import SOURCES
 from reason_iad.service.sources.folder import FolderTable
 
 WHOLE = """
@@ -64,6 +67,16 @@ def test_paths_are_relative_to_the_file_and_rules_say_where_outcomes_go(tmp_path
     assert found.sinks_for("bracket", "pass") == ("table",)
     assert found.sinks_for("screw", "review") == ("control", "table")
     assert found.sinks_for("screw", "failed") == ()
+
+
+def test_the_example_of_the_documents_is_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sources-and-sinks.md").read_text()
+    (example,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    found = read(tmp_path, example)
+    assert found.sinks_for("bracket", "defect") == ("control", "table") and len(found.sources) == 2
+    for kind in (*SOURCES.values(), *SINKS.values()):
+        missing = [key for key in kind.model_fields if key != "kind" and f"`{key}`" not in page]
+        assert not missing, f"{kind.__name__}: {missing}"
 
 
 def test_workers_get_it(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from reason_iad.service import outbox, queue
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Delivery
 from reason_iad.service.pictures import PictureStore, Stored
-from reason_iad.service.sinks import Message, SinkTable
+from reason_iad.service.sinks import Message
 
 PICTURE = Stored("a" * 64, 10, 32, 32, "PNG")
 
@@ -56,21 +56,9 @@ class Picky:
         self.closed = True
 
 
-class PickyTable(SinkTable):
-    kind: str = "picky"
-
-    def open(self) -> Picky:
-        return SINK
-
-
-SINK = Picky()
-
-
 @pytest.fixture
 def sink() -> Picky:
-    global SINK
-    SINK = Picky()
-    return SINK
+    return Picky()
 
 
 def test_what_has_to_be_sent_is_written_down_with_the_result(database: Database) -> None:
@@ -105,7 +93,7 @@ def test_a_result_that_comes_too_late_is_not_sent(database: Database) -> None:
 
 def test_everything_is_delivered_in_order_and_once(database: Database, tmp_path: Path, sink: Picky) -> None:
     numbers = [done(database, "pass") for _ in range(20)]
-    deliverer = outbox.Deliverer(database, PictureStore(tmp_path), "all", PickyTable())
+    deliverer = outbox.Deliverer(database, PictureStore(tmp_path), "all", sink)
     deliverer.start()
     until(lambda: len(sink.got) == 20)
     deliverer.stop()
@@ -120,7 +108,7 @@ def test_a_sink_that_is_away_gets_everything_later(
     monkeypatch.setattr(outbox, "LOOK_S", 0.02)
     numbers = [done(database, "pass") for _ in range(3)]
     sink.away = True
-    deliverer = outbox.Deliverer(database, PictureStore(tmp_path), "all", PickyTable())
+    deliverer = outbox.Deliverer(database, PictureStore(tmp_path), "all", sink)
     deliverer.start()
     until(lambda: any(error for error in errors(database)))
     with database.reading() as session:
@@ -138,7 +126,7 @@ def test_one_that_is_always_refused_does_not_hold_up_the_others(
     monkeypatch.setattr(outbox, "LOOK_S", 0.02)
     first, *others = [done(database, "pass") for _ in range(4)]
     sink.refuse = {first}
-    deliverer = outbox.Deliverer(database, PictureStore(tmp_path), "all", PickyTable())
+    deliverer = outbox.Deliverer(database, PictureStore(tmp_path), "all", sink)
     deliverer.start()
     until(lambda: len(sink.got) == 3)
     deliverer.stop()

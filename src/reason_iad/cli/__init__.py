@@ -41,13 +41,16 @@ COMMANDS: dict[str, str] = {
     "product": "Keep what is known of a product: good images, defects, settings.",
     "knowledge": "Write, import, search and check knowledge about products.",
     "serve": "Run the service: parts come in over HTTP, people review in the browser.",
+    "backup": "Copy everything that a service has to keep, while it runs.",
+    "restore": "Make a service of such a copy.",
     "bench": "Measure how well models and methods work.",
     "nano": "Train and measure the model that comes with the package (install reason-iad-nano).",
     "schema": "Print the JSON schemas of the results.",
 }
 """Sub-command, and the line `--help` shows. 'name' is the click command `name` in `reason_iad.cli.name`."""
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Inspection": ("inspect", "compare", "ask", "demo", "doctor", "product", "knowledge", "serve"),
+    "Inspection": ("inspect", "compare", "ask", "demo", "doctor", "product", "knowledge"),
+    "Service": ("serve", "backup", "restore"),
     "For researchers and programmers": ("bench", "nano", "schema"),
 }
 """Heading in `--help`, and the sub-commands below it."""

@@ -26,22 +26,10 @@ VARIABLE = "REASON_IAD_KEY"
 PATIENCE_S = 600.0
 """Seconds to wait for a result."""
 MOST_KEY = 1000
-_TOGETHER = frozenset(
-    [
-        "parts",
-        "server",
-        "key",
-        "product",
-        "jobs",
-        "report",
-        "export",
-        "formats",
-        "json",
-        "sinks",
-        "overwrite",
-        "quiet",
-    ]
-)
+_TOGETHER = frozenset((
+    "parts", "server", "key", "product", "jobs",
+    "report", "export", "formats", "json", "sinks", "overwrite", "quiet",
+))  # fmt: skip
 """Parameters that have a meaning with `--server`."""
 
 

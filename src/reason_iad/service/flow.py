@@ -100,6 +100,9 @@ class Flow:
 
     Args:
         settings, database, products, pictures: of the service.
+
+    Raises:
+        ReasonIADError: a sink cannot be used as it is configured.
     """
 
     def __init__(self, settings: Settings, database: Database, products: Products, pictures: PictureStore) -> None:
@@ -111,17 +114,14 @@ class Flow:
             for name, table in self._configuration.sources.items()
         }
         self._deliverers = [
-            outbox.Deliverer(database, pictures, name, table) for name, table in self._configuration.sinks.items()
+            outbox.Deliverer(database, pictures, name, table.open())
+            for name, table in self._configuration.sinks.items()
         ]
         self._stop = threading.Event()
         self._sweeping = threading.Thread(target=self._sweep, name="retention", daemon=True)
 
     def start(self) -> None:
-        """Begin with everything.
-
-        Raises:
-            ReasonIADError: a sink is not configured as it has to be.
-        """
+        """Begin with everything."""
         for deliverer in self._deliverers:
             deliverer.start()
         for source in self._sources.values():

@@ -20,7 +20,7 @@ from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Delivery, Inspection
 from reason_iad.service.faults import Unavailable
 from reason_iad.service.pictures import PictureStore
-from reason_iad.service.sinks.base import Message, Sink, SinkTable
+from reason_iad.service.sinks.base import Message, Sink
 
 log = logging.getLogger(__name__)
 
@@ -55,22 +55,16 @@ class Deliverer:
     Args:
         database, pictures: of the service.
         name: of the sink.
-        table: of the sink.
+        sink: it; it is closed in the end.
     """
 
-    def __init__(self, database: Database, pictures: PictureStore, name: str, table: SinkTable) -> None:
-        self._database, self._pictures, self._name, self._table = database, pictures, name, table
+    def __init__(self, database: Database, pictures: PictureStore, name: str, sink: Sink) -> None:
+        self._database, self._pictures, self._name, self._sink = database, pictures, name, sink
         self._stop = threading.Event()
-        self._sink: Sink | None = None
         self._thread = threading.Thread(target=self._run, name=f"sink {name}", daemon=True)
 
     def start(self) -> None:
-        """Open the sink, and begin.
-
-        Raises:
-            ReasonIADError: it is not configured as it has to be.
-        """
-        self._sink = self._table.open()
+        """Begin."""
         self._thread.start()
 
     def stop(self, seconds: float = 15.0) -> None:
@@ -80,7 +74,6 @@ class Deliverer:
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        assert self._sink is not None, "opened by start"
         failed, begun = 0, False
         while not self._stop.is_set():
             pause = LOOK_S
@@ -89,7 +82,7 @@ class Deliverer:
                     hurry(self._database, self._name)
                     begun = True
                 posts = take(self._database, self._name)
-                failed = self._deliver(self._sink, posts, failed) if posts else failed
+                failed = self._deliver(posts, failed) if posts else failed
                 pause = 0.0 if posts and not failed else min(LONGEST_S, LOOK_S * 2**failed)
             except Unavailable as error:
                 log.warning("%s", error)
@@ -100,7 +93,7 @@ class Deliverer:
             self._stop.wait(pause)
         self._sink.close()
 
-    def _deliver(self, sink: Sink, posts: list[Post], failed: int) -> int:
+    def _deliver(self, posts: list[Post], failed: int) -> int:
         """Deliver until one attempt fails; returns how many have failed in a row."""
         taken: list[int] = []
         refused: dict[int, str] = {}
@@ -108,7 +101,7 @@ class Deliverer:
             if self._stop.is_set():
                 break
             try:
-                sink.send(post.message, self._pictures.path(post.message.picture))
+                self._sink.send(post.message, self._pictures.path(post.message.picture))
             except ReasonIADError as error:
                 log.warning("The sink '%s' did not take inspection %s. %s", self._name, post.message.inspection,
                             error)  # fmt: skip

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import func, select
 
-from reason_iad.service import records
+from reason_iad.service import outbox, records
 from reason_iad.service.api.guard import needs
 from reason_iad.service.api.parts import service_of
 from reason_iad.service.api.problems import documented
@@ -62,7 +62,10 @@ def metrics(request: Request) -> Response:
     registry = CollectorRegistry()
     states = Gauge("reason_iad_parts", "Accepted parts by state.", ["state"], registry=registry)
     hour = Gauge("reason_iad_outcomes_hour", "Parts of the last hour by outcome.", ["outcome"], registry=registry)
+    away = Gauge("reason_iad_undelivered", "Outcomes that a sink has not taken yet.", ["sink"], registry=registry)
     with service_of(request).database.reading() as session:
+        for sink, number in outbox.waiting(session).items():
+            away.labels(sink).set(number)
         for state in ("waiting", "working"):
             states.labels(state).set(session.scalar(select(func.count()).where(Inspection.state == state)) or 0)
         for outcome, number in records.counts(session, time.time() - 3600).items():
