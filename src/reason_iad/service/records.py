@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from reason_iad.service.database.tables import DONE, Inspection, Result, Review, Term
-from reason_iad.service.terms import terms
+from reason_iad.service.terms import asked_terms
 
 REVIEWED, OPEN = "yes", "no"
 
@@ -63,7 +63,7 @@ def _filtered(query: Select[Any], wanted: Wanted) -> Select[Any]:
         query = query.where(Inspection.received < wanted.until)
     if wanted.before is not None:
         query = query.where(Inspection.id < wanted.before)
-    for word in terms(wanted.text):
+    for word in asked_terms(wanted.text):
         query = query.where(
             select(Term.word).where(and_(Term.word == word, Term.inspection == Inspection.id)).exists()
         )

@@ -9,6 +9,11 @@ MOST, LONGEST = 60, 64
 _WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*")
 
 
+def asked_terms(text: str | None) -> list[str]:
+    """The words that have to be there where somebody asks for a text: 'part-07' finds 'Part-07.PNG'."""
+    return [word for word in terms(text) if not re.search(r"[-.]", word)]
+
+
 def terms(*texts: str | None) -> list[str]:
     """The words of texts, each once, in small letters: 'Part-07.PNG' gives 'part-07.png', 'part', '07', 'png'."""
     found: dict[str, None] = {}
