@@ -116,3 +116,11 @@ def test_scores_of_a_product_come_in_order(client: TestClient) -> None:
     assert [(each["id"], each["score"], each["outcome"], each["review"]) for each in found] == [
         (3, 1.0, "pass", None), (4, 1.0, "pass", None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["part-07", "PART 07", "07.png", "Part-07.png"])
+def test_a_part_is_found_by_the_beginning_of_its_name(client: TestClient, text: str) -> None:
+    came(client, NOON, "pass", name="Part-07.PNG")
+    came(client, NOON, "pass", name="Part-08.PNG")
+    found = client.get("/v1/inspections", params={"text": text}).json()["parts"]
+    assert [each["name"] for each in found] == ["Part-07.PNG"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 import socket
 import threading
 import time
@@ -120,6 +121,7 @@ PAGES = [
     "/review",
     "/products",
     "/products/plate",
+    "/inspections?outcome=review",
     "/inspections/5",
     "/inspections/1",
     "/statistics",
@@ -135,7 +137,7 @@ def test_pages_are_accessible_and_complain_of_nothing(standing: Standing, browse
     for path in [*PAGES, "/login"]:
         page = watched.open(path)
         page.wait_for_load_state("load")
-        page.wait_for_timeout(700)
+        page.wait_for_timeout(250)
         if path == "/review":
             page.keyboard.press("d")
             page.wait_for_selector(".kinds .kind")
@@ -319,6 +321,34 @@ def test_an_area_is_painted_with_mouse_and_keyboard(standing: Standing, browser:
     page.get_by_role("button", name="Wipe everything").click()
     page.get_by_role("button", name="Save the area").click()
     see(page, "Nothing is ignored any more.", "#said")
+    assert not watched.complaints
+
+
+def test_parts_are_found_again(standing: Standing, browser: Any) -> None:
+    watched = Watched(browser, standing.url)
+    page = watched.open("/inspections")
+    rows = page.locator("#parts li")
+    rows.nth(4).wait_for()
+    page.locator("[name=text]").press_sequentially("doubtful-1")
+    rows.nth(1).wait_for(state="detached")
+    assert "Needs a person" in rows.inner_text() and "doubtful-1.png" in rows.inner_text()
+    page.locator("[name=text]").fill("")
+    page.locator("[name=outcome]").select_option("pass")
+    see(page, "good.png", "#parts li")
+    page.reload()
+    see(page, "good.png", "#parts li")
+    assert rows.count() == 1, "the address keeps what was asked"
+    page.locator("[name=since]").fill("2100-01-01")
+    see(page, "No part fits.")
+    few = lambda route: route.continue_(url=f"{route.request.url}{'&' if '?' in route.request.url else '?'}limit=2")  # noqa: E731
+    page.route(re.compile(r"/v1/inspections(\?|$)"), few)
+    page.goto("/inspections")
+    for number in (2, 4, 5):
+        rows.nth(number - 1).wait_for()
+        if number < 5:
+            page.get_by_role("button", name="Show older parts").click()
+    names = page.locator("#parts .name").all_inner_texts()
+    assert names == ["<b>bad</b>.png", "doubtful-2.png", "doubtful-1.png", "broken.png", "good.png"]
     assert not watched.complaints
 
 

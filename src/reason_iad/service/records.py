@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from reason_iad.service.database.tables import Inspection, Result, Review, Term
-from reason_iad.service.terms import terms
+from reason_iad.service.terms import asked_terms
 
 REVIEWED, OPEN = "yes", "no"
 MANY = 20_000
@@ -44,7 +44,7 @@ def page(session: Session, wanted: Wanted, most: int) -> tuple[list[Inspection],
     Returns:
         They, and the cursor of the next page; None if this is the last one.
     """
-    words = terms(wanted.text)
+    words = asked_terms(wanted.text)
     rarest = _rarest(session, words)
     if rarest is None:
         query = _behind(session, _filtered(select(Inspection), wanted), wanted)

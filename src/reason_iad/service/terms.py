@@ -15,6 +15,11 @@ COMMON = frozenset(_COMMON.split())
 _WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*")
 
 
+def asked_terms(text: str | None) -> list[str]:
+    """The words that have to be there where somebody asks for a text: 'part-07' finds 'Part-07.PNG'."""
+    return [word for word in terms(text) if not re.search(r"[-.]", word)]
+
+
 def terms(*texts: str | None) -> list[str]:
     """The words of texts, each once, in small letters: 'Bolt-07.PNG' gives 'bolt-07.png', 'bolt', '07', 'png'."""
     found: dict[str, None] = {}

@@ -53,6 +53,7 @@ def start() -> Response:
 
 @router.get("/line", dependencies=[needs("inspect")])
 @router.get("/review", dependencies=[needs("inspect")])
+@router.get("/inspections", dependencies=[needs("inspect")])
 @router.get("/products", dependencies=[needs("inspect")])
 @router.get("/statistics", dependencies=[needs("inspect")])
 @router.get("/people", dependencies=[needs("inspect")])

@@ -6,6 +6,7 @@ import { el, fill } from "./dom.js";
 const PAGES = [
   ["line", "Line", "inspect"],
   ["review", "Review", "review"],
+  ["inspections", "Parts", "inspect"],
   ["products", "Products", "inspect"],
   ["statistics", "Statistics", "inspect"],
   ["people", "People", "administer"],
