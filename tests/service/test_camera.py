@@ -19,7 +19,7 @@ from reason_iad.service.database.tables import Inspection
 from reason_iad.service.faults import Unavailable
 from reason_iad.service.flow import Flow
 from reason_iad.service.pictures import PictureStore
-from reason_iad.service.settings import Settings
+from reason_iad.service.settings import Limits, Settings
 from reason_iad.service.sources import camera
 
 
@@ -43,7 +43,9 @@ def video(tmp_path: Path) -> Path:
 def flow(tmp_path: Path, database: Database, video: Path, request: pytest.FixtureRequest) -> Iterator[Flow]:
     make_product(tmp_path / "data", count=1)
     table = camera.CameraTable(kind="camera", product="plate", **({"video": video} | request.param))
-    settings = Settings(tmp_path / "data", configuration=Configuration(sources={"camera": table}))
+    settings = Settings(
+        tmp_path / "data", limits=Limits(waiting=6), configuration=Configuration(sources={"camera": table})
+    )
     made = Flow(settings, database, Products(settings.products), PictureStore(settings.pictures))
     made.start()
     yield made
@@ -133,3 +135,17 @@ def test_a_live_camera_is_read_all_the_time_and_opened_again(flow: Flow, databas
     until(lambda: flow.states()[0].works)
     flow.trigger("camera", None, None)
     assert len(parts(database)) == 2
+
+
+@pytest.mark.usefixtures("endless")
+@pytest.mark.parametrize("flow", [{"video": None, "device": 0, "every_s": 0.02}], indirect=True)
+def test_a_camera_goes_on_while_too_many_parts_wait(flow: Flow, database: Database) -> None:
+    closed = Endless.closed
+    until(lambda: "takes no parts" in flow.states()[0].words)
+    assert len(parts(database)) == 6 and Endless.closed == closed
+    with database.writing() as session:
+        for row in session.scalars(select(Inspection)):
+            row.state = "done"
+    until(lambda: len(parts(database)) == 12)
+    with pytest.raises(Unavailable, match="waiting"):
+        flow.trigger("camera", None, None)

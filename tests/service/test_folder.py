@@ -155,6 +155,23 @@ def test_files_are_deleted_only_after_they_were_accepted(incoming: Path, databas
     assert len(stored) == 3
 
 
+def test_a_product_that_does_not_exist_yet_is_waited_for(
+    incoming: Path, database: Database, tmp_path: Path
+) -> None:
+    from reason_iad.service.configuration import Configuration
+
+    table = FolderTable(kind="folder", product="bracket", folder=incoming, settle_s=0.1)
+    settings = Settings(tmp_path / "data", configuration=Configuration(sources={"line": table}))
+    flow = Flow(settings, database, Products(settings.products), PictureStore(settings.pictures))
+    save(plate(1), incoming / "a.png")
+    flow.start()
+    until(lambda: flow.states()[0].words == "There is no product 'bracket' yet.")
+    make_product(tmp_path / "data", "bracket", count=1)
+    until(lambda: names(database) == ["a.png"])
+    assert flow.states()[0].works
+    flow.stop()
+
+
 def test_a_kill_between_accepting_and_deleting_is_made_good(incoming: Path, database: Database) -> None:
     save(plate(1), incoming / "a.png")
     with watched(incoming, database):

@@ -11,10 +11,14 @@ from tests.service.fixtures_server import until
 
 from reason_iad.errors import ServiceError
 from reason_iad.service import outbox, queue
+from reason_iad.service.configuration import Configuration, Rule
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Delivery
 from reason_iad.service.pictures import PictureStore, Stored
+from reason_iad.service.settings import Limits, Settings
 from reason_iad.service.sinks import Message
+from reason_iad.service.sinks.csv import CsvTable
+from reason_iad.service.supervisor import Supervisor
 
 PICTURE = Stored("a" * 64, 10, 32, 32, "PNG")
 
@@ -73,21 +77,32 @@ def test_what_has_to_be_sent_is_written_down_with_the_result(database: Database)
     assert len(outbox.take(database, "all")) == 2, "after a kill they are tried again"
 
 
-def test_parts_that_failed_or_were_given_up_are_sent_too(database: Database) -> None:
+def start_again(database: Database, folder: Path, *, attempts: int) -> None:
+    """What a server does with parts that workers of the name 'gone-…' held before it was killed."""
+    table = CsvTable(kind="csv", file=folder / "table.csv")
+    rules = (Rule(sinks=("all",)), Rule(outcomes=("defect", "failed"), sinks=("bad",)))
+    configuration = Configuration(sinks={"all": table, "bad": table}, rules=rules)
+    settings = Settings(folder, workers=0, limits=Limits(attempts=attempts), configuration=configuration)
+    supervisor = Supervisor(settings, database, "gone")
+    supervisor.start()
+    supervisor.stop()
+
+
+def test_parts_that_failed_or_were_given_up_are_sent_too(database: Database, tmp_path: Path) -> None:
     failed = done(database, "failed")
     given_up, _ = queue.accept(database, queue.Part("plate", PICTURE, "b.png", "http"), 1000)
     queue.claim(database, "gone-1", 1, 60)
-    queue.give_back(database, 1, worker="gone-*", takers=takers)
+    start_again(database, tmp_path, attempts=1)
     posts = outbox.take(database, "bad")
     assert [post.message.inspection for post in posts] == [failed, given_up]
     assert posts[0].message.outcome == "failed" and posts[0].message.error == "It cannot be read."
 
 
-def test_a_result_that_comes_too_late_is_not_sent(database: Database) -> None:
+def test_a_result_that_comes_too_late_is_not_sent(database: Database, tmp_path: Path) -> None:
     number, _ = queue.accept(database, queue.Part("plate", PICTURE, "a.png", "http"), 1000)
-    (late,) = queue.claim(database, "late", 1, -1)
-    queue.give_back(database, 3, takers=takers)
-    assert queue.finish(database, "late", [(late, "too late")], takers) == []
+    (late,) = queue.claim(database, "gone-1", 1, 60)
+    start_again(database, tmp_path, attempts=3)
+    assert queue.finish(database, "gone-1", [(late, "too late")], takers) == []
     assert rows(database) == [] and number
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 from tests.parts import plate, save
+from tests.service.fixtures_server import until
 
 from reason_iad.service import queue, records, retention
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Delivery, Event, Inspection
 from reason_iad.service.pictures import PictureStore, Stored
+from reason_iad.service.settings import Settings
 
 DAY = 86400.0
 
@@ -111,3 +113,23 @@ def test_many_parts_are_swept_in_several_transactions(
     aged(pictures)
     assert retention.sweep(database, pictures, 5) == 8
     assert not pictures.path(stored.sha256).exists()
+
+
+def test_the_server_sweeps_and_says_what_is_not_kept(
+    database: Database, pictures: PictureStore, tmp_path: Path
+) -> None:
+    from fastapi.testclient import TestClient
+
+    from reason_iad.service.api import make_app
+    from reason_iad.service.configuration import Configuration, Retention
+
+    stored = picture(pictures, 1, tmp_path)
+    number = done(database, stored)
+    aged(pictures)
+    settings = Settings(tmp_path, configuration=Configuration(retention=Retention(passed_days=5)))
+    with TestClient(make_app(settings, database), base_url="http://localhost") as client:
+        until(lambda: not pictures.path(stored.sha256).exists())
+        assert client.get(f"/v1/inspections/{number}").json()["part"]["outcome"] == "pass"
+        for what in ("report", "picture"):
+            answer = client.get(f"/v1/inspections/{number}/{what}")
+            assert answer.status_code == 404 and "not kept any more" in answer.json()["detail"]

@@ -42,7 +42,7 @@ COMMANDS: dict[str, str] = {
     "knowledge": "Write, import, search and check knowledge about products.",
     "serve": "Run the service: parts come in over HTTP, people review in the browser.",
     "backup": "Copy everything that a service has to keep, while it runs.",
-    "restore": "Make a service of such a copy.",
+    "restore": "Make a service of a copy that `backup` wrote.",
     "bench": "Measure how well models and methods work.",
     "nano": "Train and measure the model that comes with the package (install reason-iad-nano).",
     "schema": "Print the JSON schemas of the results.",

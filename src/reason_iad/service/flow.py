@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 
 from reason_iad.errors import ReasonIADError
@@ -14,6 +15,7 @@ from reason_iad.service.faults import Fault, Missing, Unavailable
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.settings import Settings
 from reason_iad.service.sources import Intake, Source, SourceTable
+from reason_iad.service.sources.base import trouble_of
 
 log = logging.getLogger(__name__)
 
@@ -75,22 +77,27 @@ class RunningSource:
     @property
     def state(self) -> SourceState:
         """How it is."""
-        return SourceState(self._name, self._table.kind, self._table.product, self._works, self._words)
+        words = self._words or self._source.trouble
+        return SourceState(
+            self._name, self._table.kind, self._table.product, self._works and not words, words
+        )  # fmt: skip
 
     def _run(self) -> None:
         pause = SHORTEST_S
         while not self._stop.is_set():
             self._works, self._words = True, ""
+            begun = time.monotonic()
             try:
                 self._source.run(self._stop)
                 self._works, self._words = False, "Nothing more comes from it."
                 return
             except ReasonIADError as error:
-                self._works, self._words = False, str(error)
+                self._works, self._words = False, trouble_of(error)
                 log.warning("%s", error)
             except Exception as error:  # whatever it is, the other sources must not suffer
                 self._works, self._words = False, f"The program has a bug ({type(error).__name__})."
                 log.exception("the source '%s' failed", self._name)
+            pause = SHORTEST_S if time.monotonic() - begun > LONGEST_S else pause
             self._stop.wait(pause)
             pause = min(LONGEST_S, 2 * pause)
 

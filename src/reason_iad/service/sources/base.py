@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import Field
 from sqlalchemy import select
 
-from reason_iad.errors import ProductError
+from reason_iad.errors import ProductError, ReasonIADError
 from reason_iad.products import Products
 from reason_iad.service import queue
 from reason_iad.service.database import Database
@@ -89,7 +89,13 @@ class Intake:
 
 
 class Source(Protocol):
-    """Brings parts. One thread runs it."""
+    """Brings parts. One thread runs it.
+
+    Attributes:
+        trouble: why what it brings is not accepted at the moment; '' if it is.
+    """
+
+    trouble: str
 
     def run(self, stop: threading.Event) -> None:
         """Bring parts until told to stop; coming back earlier means that nothing will follow.
@@ -132,6 +138,11 @@ class SourceTable(Options):
             name: of the source.
             intake: accepts what it brings.
         """
+
+
+def trouble_of(error: ReasonIADError) -> str:
+    """What people may see of an error; that of a database can name machines."""
+    return "The service takes no parts at the moment." if isinstance(error, Unavailable) else str(error)
 
 
 def no_trigger(name: str) -> Fault:

@@ -7,6 +7,7 @@ file stands in for a camera in tests: each picture is its next one, until it end
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from concurrent.futures import Future
@@ -17,10 +18,12 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from reason_iad.errors import ServiceError
-from reason_iad.service.faults import Unavailable
+from reason_iad.errors import OutputError, ServiceError
+from reason_iad.service.faults import Missing, Unavailable
 from reason_iad.service.options import Place
-from reason_iad.service.sources.base import Intake, SourceTable
+from reason_iad.service.sources.base import Intake, SourceTable, trouble_of
+
+log = logging.getLogger(__name__)
 
 PATIENCE_MS = 10_000
 """Milliseconds that a camera is given to answer."""
@@ -71,6 +74,7 @@ class CameraSource:
     def __init__(self, name: str, table: CameraTable, intake: Intake) -> None:
         self._name, self._table, self._intake = name, table, intake
         self._asked: SimpleQueue[tuple[Asked, Future[int]]] = SimpleQueue()
+        self.trouble = ""
 
     def run(self, stop: threading.Event) -> None:
         """Read the camera until told to stop; a video file also ends by itself."""
@@ -145,10 +149,16 @@ class CameraSource:
                 self._name, self._table.product, name or self._named(), [self._encoded(capture)], key
             )
         except Exception as error:
-            if future is None:
+            if future is not None:
+                future.set_exception(error)
+            elif isinstance(error, Missing | Unavailable | OutputError):  # the camera is not to blame
+                if not self.trouble:
+                    log.warning("A picture of the camera '%s' is lost. %s", self._name, error)
+                self.trouble = trouble_of(error)
+            else:
                 raise
-            future.set_exception(error)
         else:
+            self.trouble = ""
             if future is not None:
                 future.set_result(number)
 

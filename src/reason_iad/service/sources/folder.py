@@ -25,7 +25,7 @@ from reason_iad.errors import ImageError, ReasonIADError, ServiceError
 from reason_iad.images import is_litter, printable
 from reason_iad.images.kinds import is_image_name, is_unread_name
 from reason_iad.service.options import Place
-from reason_iad.service.sources.base import Intake, SourceTable, no_trigger
+from reason_iad.service.sources.base import Intake, SourceTable, no_trigger, trouble_of
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +98,7 @@ class FolderSource:
         self._done: dict[Path, Form] = {}
         self._coming: dict[Path, tuple[Form, float]] = {}
         self._not_before = 0.0
+        self.trouble = ""
 
     def run(self, stop: threading.Event) -> None:
         """Bring what appears in the folder."""
@@ -128,7 +129,10 @@ class FolderSource:
         """Look through the whole folder; forget what is gone."""
 
         def refuse(error: OSError) -> None:
-            raise ServiceError(f"The folder of the source '{self._name}' cannot be read ({error.strerror}).")
+            if error.filename == str(self._root):
+                raise ServiceError(f"The folder of the source '{self._name}' cannot be read ({error.strerror}).")
+            if not isinstance(error, FileNotFoundError):
+                log.warning("A folder below that of the source '%s' cannot be read.", self._name)
 
         present = set()
         for folder, below, names in os.walk(self._root, onerror=refuse):
@@ -206,9 +210,12 @@ class FolderSource:
             del self._coming[path]
             return True
         except ReasonIADError as error:
-            log.warning("The source '%s' waits. %s", self._name, error)
+            if not self.trouble:
+                log.warning("The source '%s' waits. %s", self._name, error)
+            self.trouble = trouble_of(error)
             self._not_before = time.monotonic() + 2.0
             return False
+        self.trouble = ""
         self._done[path] = form
         del self._coming[path]
         if self._table.then == "delete":
