@@ -4,7 +4,9 @@
     python benchmarks/service_load.py --minutes 30 --share 0.8
     python benchmarks/service_load.py --overload 3
 
-The first form compares throughput: parts per second, and the time from sending a part to its result. The second one
+The first form compares throughput: parts per second, and the time from sending a part to its result. Both are
+measured in turns, so that other programs of the machine disturb both alike; the share is the median of the turns.
+What each process needs of a processor is told apart, since that hardly depends on other programs. The second form
 sends parts at a share of that rate and looks whether memory or queue grow. The third one sends more than the server
 can do, and looks how long it takes to recover. The program that sends runs on the same machine.
 """
@@ -22,9 +24,12 @@ from pathlib import Path
 
 import httpx
 import psutil
+import torch
 
 from expert_speed import part
-from reason_iad.products import Product, Products, derive
+from reason_iad.inspection.by_product import PartInspector
+from reason_iad.products import Products, derive
+from reason_iad.products.judging import part_kind
 from reason_iad.service.settings import Limits
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the tests know how to start a server
@@ -68,16 +73,8 @@ def pictures(folder: Path, count: int, side: int, first: int = 0) -> list[Path]:
     return files
 
 
-def plain(product: Product, files: list[Path], seconds: float) -> Heard:
+def plain(inspector: PartInspector, files: list[Path], seconds: float) -> Heard:
     """The same work in this process."""
-    import torch
-
-    from reason_iad.inspection.by_product import PartInspector
-    from reason_iad.products.judging import part_kind
-
-    torch.set_num_threads(1)
-    inspector = PartInspector(part_kind(product))
-    inspector.inspect(files[0])
     heard, begin = Heard(), time.monotonic()
     while time.monotonic() - begin < seconds:
         at = time.monotonic()
@@ -85,6 +82,12 @@ def plain(product: Product, files: list[Path], seconds: float) -> Heard:
         heard.took.append(time.monotonic() - at)
     heard.seconds = time.monotonic() - begin
     return heard
+
+
+def together(heard: list[Heard]) -> Heard:
+    """Several measurements as one."""
+    took = [each for one in heard for each in one.took]
+    return Heard(sum(one.seconds for one in heard), took, sum(one.refused for one in heard))
 
 
 def full(server: Served, contents: list[bytes], seconds: float, clients: int) -> Heard:
@@ -131,6 +134,14 @@ def steady(server: Served, contents: list[bytes], seconds: float, rate: float) -
     return heard
 
 
+def processor(server: Served) -> list[float]:
+    """Seconds of a processor that the server, its workers and this program had so far."""
+    assert server.process is not None
+    times = [psutil.Process(server.process.pid).cpu_times(), *(each.cpu_times() for each in server.workers())]
+    used = [each.user + each.system for each in times]
+    return [used[0], sum(used[1:]), time.process_time()]
+
+
 def memory(server: Served) -> str:
     """Memory of the server and of its workers."""
     assert server.process is not None
@@ -155,6 +166,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30, help="of each measurement")
+    parser.add_argument("--turns", type=int, default=4, help="of each measurement")
     parser.add_argument("--clients", type=int, default=4, help="that send at the same time")
     parser.add_argument("--workers", type=int, default=1, help="processes of the server that inspect")
     parser.add_argument("--side", type=int, default=448, help="pixels of each side of the pictures")
@@ -171,14 +183,30 @@ def main() -> None:
         contents = [file.read_bytes() for file in files]
         product = Products(root / "data" / "products").create("plate", [root / "good"])
         derive(product)
-        alone = plain(product, files, options.seconds)
-        print(f"one process, no server: {alone}")
+        torch.set_num_threads(1)
+        inspector = PartInspector(part_kind(product))
+        inspector.inspect(files[0])
         limits = Limits(waiting=50)
         with Served(root / "data", options.postgresql, limits, workers=options.workers) as server:
             server.send(contents[0], wait=30)
-            found = full(server, contents, options.seconds, options.clients)
+            alone, served, used, own = [], [], [0.0, 0.0, 0.0], 0.0
+            for _ in range(options.turns):
+                begin = time.process_time()
+                alone.append(plain(inspector, files, options.seconds / options.turns))
+                own += time.process_time() - begin
+                before = processor(server)
+                served.append(full(server, contents, options.seconds / options.turns, options.clients))
+                used = [each + now - then for each, now, then in zip(used, processor(server), before, strict=True)]
+            found = together(served)
+            share = statistics.median(each.rate / one.rate for each, one in zip(served, alone, strict=True))
+            print(f"one process, no server: {together(alone)}")
             print(f"server, {options.clients} clients:      {found}")
-            print(f"share of the throughput: {100 * found.rate / alone.rate:.0f} %; {memory(server)}")
+            print(f"share of the throughput: {100 * share:.0f} %; {memory(server)}", flush=True)
+            costs = [1000 * each / len(found.took) for each in used]
+            print(
+                f"processor time per part: {1000 * own / len(together(alone).took):.0f} ms in one process; server "
+                f"{costs[0]:.0f} ms, worker {costs[1]:.0f} ms, sender {costs[2]:.0f} ms", flush=True,
+            )  # fmt: skip
             if options.minutes is not None:
                 rate = options.share * found.rate
                 print(f"{rate:.2f} parts/s for {options.minutes:g} minutes:")

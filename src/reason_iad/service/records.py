@@ -52,7 +52,7 @@ def page(session: Session, wanted: Wanted, most: int) -> tuple[list[Inspection],
         found = select(Inspection).join(Term, Term.inspection == Inspection.id).where(Term.word == rarest)
         query = _filtered(found, wanted).order_by(Term.inspection.desc())
         if wanted.before is not None:
-            query = query.where(Term.inspection < wanted.before)
+            query = query.where(Term.inspection < wanted.before, Inspection.id < wanted.before)
     for word in words:
         if word != rarest:
             there = aliased(Term)

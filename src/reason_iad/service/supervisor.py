@@ -34,6 +34,7 @@ class _Worker:
     process: Any
     alive: Any
     ready: Any
+    done: Any
 
     def hangs(self, lease_s: float) -> bool:
         """Whether it has not gone on for too long."""
@@ -70,6 +71,11 @@ class Supervisor:
             each.ready.value and each.process.is_alive() for each in self._workers
         )
 
+    @property
+    def done(self) -> tuple[int, ...]:
+        """How many parts each worker has done; another value than before says that results are there."""
+        return tuple(each.done.value for each in self._workers)
+
     def pids(self) -> list[int]:
         """The processes."""
         return [each.process.pid for each in self._workers]
@@ -100,11 +106,12 @@ class Supervisor:
         self._number += 1
         name = f"{self._server}-{os.getpid()}-{self._number}"
         alive, ready = self._context.RawValue("d", time.monotonic()), self._context.RawValue("b", 0)
+        done = self._context.RawValue("q", 0)
         process = self._context.Process(
-            target=work, args=(self._settings, name, alive, ready), name=name, daemon=True
+            target=work, args=(self._settings, name, alive, ready, done), name=name, daemon=True
         )
         process.start()
-        return _Worker(name, process, alive, ready)
+        return _Worker(name, process, alive, ready, done)
 
     def _watch(self) -> None:
         looks = 0

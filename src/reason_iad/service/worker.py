@@ -38,7 +38,7 @@ LOST_S = 1.0
 """Seconds to wait after the database could not be reached."""
 
 
-def work(settings: Settings, name: str, alive: Any, ready: Any) -> None:
+def work(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -> None:
     """Work until told to stop; run in a process of its own.
 
     Args:
@@ -47,6 +47,7 @@ def work(settings: Settings, name: str, alive: Any, ready: Any) -> None:
         alive: shared number: the monotonic time at which the worker last went on. Numbers are shared without a
             lock, because a process that is killed does not release one.
         ready: shared number: 1 once the worker takes parts.
+        done: shared number: how many parts the worker has done.
     """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -61,7 +62,11 @@ def work(settings: Settings, name: str, alive: Any, ready: Any) -> None:
     kinds = _kinds(settings, goes_on)
     if settings.model is not None:
         kinds.open_model()
-    worker = Worker(settings, name, database, kinds, PictureStore(settings.pictures), stop, goes_on)
+
+    def finished() -> None:
+        done.value += 1  # nobody else writes it
+
+    worker = Worker(settings, name, database, kinds, stop, goes_on, finished)
     ready.value = 1
     worker.run()
     database.close()
@@ -75,18 +80,24 @@ class Worker:
         name: of the worker.
         database: where parts wait.
         kinds: what they are judged by.
-        pictures: where their pictures are.
         stop: set when the worker shall end.
         goes_on: called whenever the worker goes on, so that one that hangs is noticed.
+        finished: called after each part.
     """
 
     def __init__(
-        self, settings: Settings, name: str, database: Database, kinds: Kinds, pictures: PictureStore,
-        stop: threading.Event, goes_on: Callable[[], None],
+        self, settings: Settings, name: str, database: Database, kinds: Kinds, stop: threading.Event,
+        goes_on: Callable[[], None], finished: Callable[[], None],
     ) -> None:  # fmt: skip
         self._limits, self._takers = settings.limits, settings.configuration.sinks_for
         self._name, self._database = name, database
-        self._kinds, self._pictures, self._stop, self._goes_on = kinds, pictures, stop, goes_on
+        self._kinds, self._pictures, self._stop, self._goes_on = (
+            kinds,
+            PictureStore(settings.pictures),
+            stop,
+            goes_on,
+        )
+        self._finished = finished
         self._held: tuple[int, ...] = ()
 
     def run(self) -> None:
@@ -103,6 +114,7 @@ class Worker:
                 self._goes_on()
                 found = inspected(self._kinds, self._pictures, job)
                 self._surely(self._recorder(job, found))
+                self._finished()
                 self._held = tuple(each.id for each in (jobs or ())[number + 1 :])
             if self._stop.is_set() and self._held:
                 left = [job for job in jobs or () if job.id in self._held]

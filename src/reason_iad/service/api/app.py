@@ -55,10 +55,10 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
         openapi_url="/v1/openapi.json", middleware=[Middleware(Guard, people=folk, settings=settings)],
         description="Send pictures of parts, and get verdicts with reasons.",
     )  # fmt: skip
-    stopping = Event()
+    stopping, done = Event(), (lambda: None if supervisor is None else supervisor.done)
     app.state.service = Service(
         settings=settings, database=database, products=catalogue, pictures=pictures, people=folk,
-        reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database, stopping),
+        reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database, stopping, done),
         stopping=stopping, flow=flow,
     )  # fmt: skip
     app.state.ready = lambda: supervisor is None or supervisor.ready

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Event
 
@@ -13,8 +14,10 @@ from reason_iad.service.database import Database
 from reason_iad.service.database.tables import DONE, FAILED, Inspection
 from reason_iad.service.faults import Unavailable
 
-LOOK_S = 0.02
-"""Seconds between questions."""
+LOOK_S = 0.005
+"""Seconds between looks at the workers."""
+ASK_S = 0.1
+"""Seconds between questions to the database where no worker of this machine has done a part."""
 
 
 class Arrivals:
@@ -23,10 +26,11 @@ class Arrivals:
     Args:
         database: where results arrive.
         stopping: set when the server stops; nobody waits any longer then.
+        done: gives another value whenever a worker of this machine has done a part.
     """
 
-    def __init__(self, database: Database, stopping: Event) -> None:
-        self._database, self._stopping = database, stopping
+    def __init__(self, database: Database, stopping: Event, done: Callable[[], object]) -> None:
+        self._database, self._stopping, self._done = database, stopping, done
         self._waiting: dict[int, list[asyncio.Future[bool]]] = {}
         self._looking: asyncio.Task[None] | None = None
 
@@ -48,9 +52,12 @@ class Arrivals:
                 self._waiting.pop(number, None)
 
     async def _look(self) -> None:
+        asked, seen, time = -ASK_S, self._done(), asyncio.get_running_loop().time
         while self._waiting:
-            with suppress(Unavailable):
-                self._tell(await run_sync(self._arrived, list(self._waiting)), True)
+            if (now := self._done()) != seen or time() - asked > ASK_S:
+                seen, asked = now, time()
+                with suppress(Unavailable):
+                    self._tell(await run_sync(self._arrived, list(self._waiting)), True)
             if self._stopping.is_set():
                 self._tell(list(self._waiting), False)
             await asyncio.sleep(LOOK_S)
