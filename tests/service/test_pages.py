@@ -56,7 +56,8 @@ class Standing:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        config = uvicorn.Config(make_app(self.settings, self.database), port=port, log_level="error", ws="none")
+        app = make_app(self.settings, self.database)
+        config = uvicorn.Config(app, port=port, log_level="critical", ws="none", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
@@ -76,7 +77,6 @@ class Standing:
         return number
 
     def close(self) -> None:
-        self._server.config.app.state.stopping = True  # type: ignore[union-attr]
         self._server.should_exit = True
         self._thread.join()
         self.database.close()
