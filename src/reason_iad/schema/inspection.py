@@ -174,7 +174,7 @@ class Inspection(Record):
 
     @property
     def nothing_is_known(self) -> bool:
-        """Whether there is neither a probability nor a score: no model was asked, and nothing was compared."""
+        """Whether there is neither a probability nor a score, since no model was asked and nothing was compared."""
         return self.caution == SAME or (self.verdict == "unjudged" and self.evidence.product is None)
 
     @property
