@@ -129,7 +129,9 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(
+    "view", ["light", *(pytest.param(each, marks=pytest.mark.slow) for each in VIEWS if each != "light")]
+)
 def test_pages_are_accessible_and_complain_of_nothing(standing: Standing, browser: Any, view: str) -> None:
     script = axe()
     watched = Watched(browser, standing.url, view)
