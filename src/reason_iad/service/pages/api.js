@@ -1,6 +1,7 @@
 // Asks the service, and tells its errors in its own sentences.
 
 let csrf = null;
+let leaving = false;
 
 /** An answer that is no result. `status` is 0 where there was no answer at all. */
 export class Problem extends Error {
@@ -46,6 +47,8 @@ export function query(values) {
 
 /** Go to the login, and come back here afterwards. */
 export function toLogin() {
+  if (leaving) return; // several answers may say so at once
+  leaving = true;
   location.assign(`/login${query({ next: location.pathname + location.search })}`);
 }
 

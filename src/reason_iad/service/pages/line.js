@@ -1,6 +1,6 @@
 // The page at the line: the last part large, those before it small, and the counts of the shift; live.
 
-import { ask, query, toLogin } from "./api.js";
+import { ask, query } from "./api.js";
 import { at, el, fill } from "./dom.js";
 import { framed, marked, pictureOf, sizeOf } from "./picture.js";
 import { begin, chooseProduct, may, trouble } from "./shell.js";
@@ -39,7 +39,7 @@ function listen() {
     setTimeout(() => stream.readyState !== EventSource.OPEN && live(false), 2000);
     if (stream.readyState !== EventSource.CLOSED) return;
     setTimeout(listen, 3000); // the browser gave up; the login may be over
-    await ask("/me").catch((error) => error.status === 401 && toLogin());
+    await ask("/me").catch(() => {}); // goes to the login where it is over
   });
 }
 
