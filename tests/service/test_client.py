@@ -20,6 +20,8 @@ from reason_iad.errors import ImageError, ServiceError
 from reason_iad.service.server import add_administrator
 from reason_iad.service.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 PART = {
     "id": 7, "product": "plate", "name": "a.png", "picture": "a" * 64, "source": "http", "received": 1.0,
     "state": "done", "outcome": "pass", "of a newer server": 1,

@@ -18,6 +18,8 @@ from tests.service.fixtures_server import Receiver, make_product, receiving, run
 from reason_iad.client import Client
 from reason_iad.service.sinks.webhook import signature
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 [sources.line]
 kind = "folder"

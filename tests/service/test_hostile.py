@@ -22,6 +22,8 @@ from tests.service.test_server import png
 
 from reason_iad.service.settings import Limits
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:

@@ -28,6 +28,8 @@ from schemathesis.checks import (  # noqa: E402
 )
 from schemathesis.specs.openapi.checks import ignored_auth  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
     ignored_auth,

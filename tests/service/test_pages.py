@@ -33,7 +33,11 @@ from reason_iad.service.pictures import PictureStore
 from reason_iad.service.settings import Settings
 from reason_iad.service.worker import finding
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
 WORD = "correct horse battery"
 
 

@@ -21,6 +21,8 @@ from tests.service.serving import Served, make_product, until
 
 from reason_iad.service.settings import Limits
 
+pytestmark = pytest.mark.slow
+
 
 def png(seed: int, *, bad: bool = False) -> bytes:
     out = io.BytesIO()

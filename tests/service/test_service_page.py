@@ -14,6 +14,8 @@ from tests.docs.blocks import ROOT, blocks
 from tests.parts import plate, save
 from tests.service.serving import Served
 
+pytestmark = pytest.mark.slow
+
 PAGE = "docs/service.md"
 
 

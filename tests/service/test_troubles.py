@@ -19,6 +19,8 @@ from reason_iad.service.database import Database
 from reason_iad.service.pictures import Stored
 from reason_iad.service.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 PICTURE = Stored("a" * 64, 10, 32, 32, "PNG")
 needs_disks = pytest.mark.skipif(not own_disks(), reason="needs root on Linux, to mount a small disk")
 
