@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ProductError,
         PromptError,
         ReasonIADError,
+        ServiceError,
     )
     from reason_iad.inspection.inspector import Inspector
     from reason_iad.inspection.operating_point import KnownPart, operating_point
@@ -62,6 +63,7 @@ __all__ = [
     "ReasonIADError",
     "ReasoningConfig",
     "Reply",
+    "ServiceError",
     "Summary",
     "__version__",
     "operating_point",
@@ -74,6 +76,7 @@ _HOMES = {
     "errors": (
         "ConfigError", "DatasetError", "ImageError", "KnowledgeError", "MemoryBankError", "MissingExtraError",
         "ModelError", "OutputError", "ProductError", "PromptError", "ReasonIADError",
+        "ServiceError",
     ),
     "inspection.inspector": ("Inspector",),
     "inspection.operating_point": ("KnownPart", "operating_point"),
