@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from reason_iad.errors import ReasonIADError
 from reason_iad.products import Products
 from reason_iad.service import outbox, retention
+from reason_iad.service.background import Background
 from reason_iad.service.database import Database
 from reason_iad.service.faults import Fault, Missing, Unavailable
 from reason_iad.service.pictures import PictureStore
@@ -42,7 +43,7 @@ class SourceState:
     words: str
 
 
-class RunningSource:
+class RunningSource(Background):
     """A source in a thread of its own, which is run again when it fails.
 
     Args:
@@ -55,18 +56,7 @@ class RunningSource:
         self._name, self._table, self._source = name, table, source
         self._words = "It has not begun yet."
         self._works = False
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"source {name}", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self, seconds: float = 15.0) -> None:
-        """End after the part that is being taken."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(seconds)
+        super().__init__(f"source {name}")
 
     def trigger(self, name: str | None, key: str | None) -> int:
         """Take a picture now, as `Source.trigger`."""

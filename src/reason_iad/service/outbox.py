@@ -7,7 +7,6 @@ two. A sink may get an outcome twice, when the server is killed right after it w
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from reason_iad.errors import ReasonIADError
+from reason_iad.service.background import Background
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Delivery, Inspection
 from reason_iad.service.faults import Unavailable
@@ -49,7 +49,7 @@ class Post:
     message: Message
 
 
-class Deliverer:
+class Deliverer(Background):
     """Takes outcomes to one sink.
 
     Args:
@@ -60,18 +60,7 @@ class Deliverer:
 
     def __init__(self, database: Database, pictures: PictureStore, name: str, sink: Sink) -> None:
         self._database, self._pictures, self._name, self._sink = database, pictures, name, sink
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"sink {name}", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self, seconds: float = 15.0) -> None:
-        """End after what is being delivered; the rest is delivered when the server runs again."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(seconds)
+        super().__init__(f"sink {name}")
 
     def _run(self) -> None:
         failed, begun = 0, False

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session, aliased
 from reason_iad.service.database.tables import Inspection, Result, Review, Term
 from reason_iad.service.terms import asked_terms
 
-REVIEWED, OPEN = "yes", "no"
 MANY = 20_000
 """Words that more parts have than this are all the same to a search."""
 

@@ -24,8 +24,6 @@ from reason_iad.service.pictures import PictureStore
 HOLD_S = 600.0
 """Seconds for which a part is held for whoever looks at it."""
 GOOD, DEFECT, SKIP, UNDO = "good", "defect", "skip", "undo"
-VIEW = "reviewed"
-"""View of a product that corrected good parts join, if the product has views."""
 
 
 @dataclass(frozen=True, slots=True)
