@@ -43,7 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "bench": {"backbones", "config", "errors", "expert", "files", "images", "inspection", "knowledge",
               "registry", "report.svg", "schema"},
     # the service stands on all rooms and adds no verdict of its own
-    "service": {"config", "errors", "files", "images", "inspection", "products", "report", "schema"},
+    "service": {"config", "errors", "files", "images", "inspection", "knowledge", "products", "report", "schema"},
     # asks a service, and needs nothing of it
     "client": {"errors"},
     "__init__": {"backbones.fake", "config", "errors", "inspection", "report", "schema"},

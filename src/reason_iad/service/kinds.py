@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reason_iad.errors import ReasonIADError
@@ -83,12 +84,25 @@ class Kinds:
 
             found = find_fit(product, kind, self._model, InspectorConfig().sha256())
         inspector = PartInspector(
-            kind, None if self._model is None else self.open_model, joint=found.joint, advice=found.advice
+            kind,
+            None if self._model is None else partial(self._model_of, product),
+            joint=found.joint,
+            advice=found.advice,
         )
         ready = Ready(product.state_sha256, inspector)
         with self._lock:
             self._ready[product.name] = ready
         return ready
+
+    def _model_of(self, product: Product) -> Inspector:
+        """The model with the knowledge of a product; the model itself is shared by all products."""
+        from reason_iad.inspection.inspector import Inspector
+        from reason_iad.knowledge import open_knowledge
+
+        shared = self.open_model()
+        if product.knowledge is None:
+            return shared
+        return Inspector(shared.setup.model, open_knowledge(product.knowledge), shared.setup.config)
 
     def open_model(self) -> Inspector:
         """The model, loaded when it is first asked for, once for all products."""
