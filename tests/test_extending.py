@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from tests.bench.detect import trees
+from tests.outside import install
 
-from bench.detect import trees
-from outside import install
 from reason_iad import Inspector, InspectorConfig
 from reason_iad.backbones import load_backbone
 from reason_iad.backbones.fake import FakeBackbone
@@ -56,7 +56,7 @@ def test_the_page_has_an_example_of_each_kind() -> None:
 
 def test_a_backbone(tmp_path: Path, make_image: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parent / "backbones")
-    import tiny
+    from tests.backbones import tiny
 
     directory = tiny.qwen2_5_vl(tmp_path / "model")
     config = json.loads((directory / "config.json").read_text())

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.outside import install
 
-from outside import install
 from reason_iad.backbones import FAMILIES
 from reason_iad.bench.detect.readers import READERS
 from reason_iad.errors import ConfigError, DatasetError, ImageError
@@ -112,7 +112,8 @@ def test_two_packages_with_one_name_are_both_named(tmp_path: Path, monkeypatch: 
 def test_a_layout_of_another_package_that_is_broken_does_not_stop_the_guessing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench.detect import trees
+    from tests.bench.detect import trees
+
     from reason_iad.bench.detect.readers import read_dataset
 
     install(

@@ -10,8 +10,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 from pydantic import ValidationError
+from tests.cli.stub import StubInspector
 
-from cli.stub import StubInspector
 from reason_iad.cli.schema import NAMES, schema_text
 from reason_iad.inspection.many import Failure
 from reason_iad.schema import (

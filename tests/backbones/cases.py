@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from tests.backbones import tiny, tiny_tiles
 
-import tiny
-import tiny_tiles
 from reason_iad.backbones import Backbone
 from reason_iad.inspection.prompts import build_head, build_prompt
 from reason_iad.inspection.questions import detection_question

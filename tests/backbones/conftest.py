@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.backbones import tiny
+from tests.backbones.cases import CASES, PROMPT, Case, picture
+from tests.backbones.chat_server import ChatServer
 
-import tiny
-from cases import CASES, PROMPT, Case, picture
-from chat_server import ChatServer
 from reason_iad.backbones import Backbone, load_backbone
 from reason_iad.backbones.base import Prefix
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import tiny
+from tests.backbones import tiny
+
 from reason_iad.backbones.chat import ImageMarkup, Tokens, encode_content, render
 from reason_iad.backbones.prompt import Data, ImageSlot, LatentSlot
 from reason_iad.inspection.prompts import build_head, build_prompt

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image
+from tests.backbones.chat_server import ChatServer, Send, chances, completion, error
 
-from chat_server import ChatServer, Send, chances, completion, error
 from reason_iad.backbones import chat_api
 from reason_iad.backbones.base import Backbone, ChatModel
 from reason_iad.backbones.chat_api import ChatAPI, inert, load_chat_model

@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from tests.backbones.chat_server import ChatServer, Seen, Send, chances, completion, error, obliging
 
-from chat_server import ChatServer, Seen, Send, chances, completion, error, obliging
 from reason_iad import Inspection, Inspector, InspectorConfig, ReasoningConfig, save_report
 from reason_iad.backbones.prompt import SYSTEM
 from reason_iad.cli import main

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.backbones.cases import PROMPT, picture, suffix_rows
 
-from cases import PROMPT, picture, suffix_rows
 from reason_iad.backbones import load_backbone
 from reason_iad.backbones.base import SuffixQuery
 from reason_iad.errors import ModelError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.backbones.cases import suffix_rows
 
-from cases import suffix_rows
 from reason_iad.backbones.base import Prefix
 from reason_iad.errors import PromptError
 

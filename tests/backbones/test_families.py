@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from tests.backbones import tiny, tiny_tiles
 
-import tiny
-import tiny_tiles
 from reason_iad.backbones import FAMILIES, Backbone, load_backbone
 from reason_iad.backbones.attention import suffix_attention, visible
 from reason_iad.backbones.chat import Tokens, render

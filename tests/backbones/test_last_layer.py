@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.backbones.cases import PROMPT, picture, suffix_rows
 
-from cases import PROMPT, picture, suffix_rows
 from reason_iad.backbones.base import SuffixQuery
 
 

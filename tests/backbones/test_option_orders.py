@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from tests.backbones.cases import PROMPT
 
-from cases import PROMPT
 from reason_iad.backbones import Backbone
 from reason_iad.backbones.base import SuffixQuery
 from reason_iad.config import METHODS, ReasoningConfig

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.backbones.cases import CASES, PROMPT, Case, picture, suffix_rows
 
-from cases import CASES, PROMPT, Case, picture, suffix_rows
 from reason_iad.backbones import FAMILIES, Backbone, load_backbone
 from reason_iad.backbones.base import Prefix, SuffixQuery
 from reason_iad.backbones.chat import render

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.backbones.cases import picture
 
-from cases import picture
 from reason_iad.backbones.fake import FakeBackbone
 from reason_iad.backbones.scripted import STANDARD, Script
 from reason_iad.config import InspectorConfig, ReasoningConfig

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from tests.backbones import tiny
+from tests.backbones.cases import picture, suffix_rows
 
-import tiny
-from cases import picture, suffix_rows
 from reason_iad.backbones import Backbone
 from reason_iad.backbones.base import Prefix, SuffixQuery
 from reason_iad.backbones.chat import encode_content, encode_control

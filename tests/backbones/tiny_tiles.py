@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tiny import TEXT, byte_tokenizer, save
+from tests.backbones.tiny import TEXT, byte_tokenizer, save
 
 MEAN = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
 SQUARE = MEAN | {"size": {"height": 48, "width": 48}}

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.bench.mmad_files import write_set
 
-from mmad_files import write_set
 from reason_iad.backbones.fake import FakeBackbone
 from reason_iad.backbones.prompt import Data, Prompt
 from reason_iad.bench.answerer import QuestionAnswerer, Recipe

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from tests.bench.made_runs import answer, answers, make_run, write_run
 
-from made_runs import answer, answers, make_run, write_run
 from reason_iad.bench.comparison import Comparison, compare
 from reason_iad.bench.records import AnswerRecord
 from reason_iad.bench.report.versus import conclusion, render_comparison

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.bench.made_runs import answer, answers, make_run
 
-from made_runs import answer, answers, make_run
 from reason_iad.bench.compatible import answers_for_script, changed, compatible
 from reason_iad.bench.records import AnswerRecord
 from reason_iad.bench.scoring import score

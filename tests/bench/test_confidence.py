@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
+from tests.bench.made_runs import answer
 
-from made_runs import answer
 from reason_iad.bench.confidence import by_reward, calibration, equal_mass, risk_coverage
 from reason_iad.bench.records import AnswerRecord
 

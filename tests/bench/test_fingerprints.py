@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.bench.mmad_files import write_set
 
-from mmad_files import write_set
 from reason_iad.bench.fingerprints import Fingerprints
 from reason_iad.bench.questions import read_units
 from reason_iad.bench.work import Unit

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.bench.made_runs import answer, answers
 
-from made_runs import answer, answers
 from reason_iad.bench.intervals import (
     accuracy_difference,
     average_difference,

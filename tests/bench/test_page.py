@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.bench.made_runs import answer, answers, make_run
 
-from made_runs import answer, answers, make_run
 from reason_iad.bench.records import TimingRecord
 from reason_iad.bench.report import render
 from reason_iad.bench.report.summary import Summary, summarize

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from tests.bench.mmad_files import write_set
 
-from mmad_files import write_set
 from reason_iad.bench.questions import questions_sha256, read_units, unreadable_images
 from reason_iad.bench.subtasks import KINDS
 from reason_iad.errors import DatasetError

@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.bench.mmad_files import write_set
+from tests.bench.ray_answerers import Fake, make_units
 
-from mmad_files import write_set
-from ray_answerers import Fake, make_units
 from reason_iad.bench.conditions import Settings
 from reason_iad.bench.questions import read_units
 from reason_iad.bench.ray_pool import stream

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from mmad_files import write_set
+from tests.bench.mmad_files import write_set
 
 pytest.importorskip("ray")
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.bench.ray_answerers import Fake, make_units
 
-from ray_answerers import Fake, make_units
 from reason_iad.bench.ray_pool import _READERS, stream
 from reason_iad.bench.ray_session import _require_loopback, check_version
 from reason_iad.errors import ConfigError, MissingExtraError

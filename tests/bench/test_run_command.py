@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.bench.mmad_files import write_set
 
-from mmad_files import write_set
 from reason_iad.bench.runs import read_run
 from reason_iad.cli import main
 from reason_iad.files import Log

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.bench.made_runs import answer, answers, make_run, write_run
 
-from made_runs import answer, answers, make_run, write_run
 from reason_iad.bench.records import AnswerRecord, TimingRecord
 from reason_iad.bench.report import render
 from reason_iad.bench.report.facts import conditions

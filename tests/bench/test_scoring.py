@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.bench.made_runs import answer, answers
 
-from made_runs import answer, answers
 from reason_iad.bench.scoring import Detection, Tally, score
 from reason_iad.bench.subtasks import SUBTASKS
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.bench.mmad_files import write_set
 
-from mmad_files import write_set
 from reason_iad.bench.conditions import Settings, conditions
 from reason_iad.bench.fingerprints import Fingerprints
 from reason_iad.bench.questions import read_units

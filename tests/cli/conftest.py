@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.cli.stub import StubInspector
 
 from reason_iad.cli import main
 from reason_iad.cli.engine import Engine
-
-from .stub import StubInspector
 
 Run = Callable[..., Result]
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.conftest import Run
+from tests.cli.stub import StubInspector
 
 from reason_iad.inspection.intents import advice, of_person
 from reason_iad.inspection.questions import Question
 from reason_iad.schema import MapEvidence, Reply
-
-from .conftest import Run
-from .stub import StubInspector
 
 Make = Callable[..., Path]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.bench.detect import trees
 
-from bench.detect import trees
 from reason_iad.backbones import loading
 from reason_iad.bench.detect.readers import READERS
 from reason_iad.cli import main

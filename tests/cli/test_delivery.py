@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.conftest import Run
+from tests.cli.stub import StubInspector
 
 from reason_iad.schema import Inspection
-
-from .conftest import Run
-from .stub import StubInspector
 
 Make = Callable[..., Path]
 

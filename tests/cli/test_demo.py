@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.cli.conftest import Run
+
 from reason_iad.cli.demo import COUNT, PARTS, read_parts
 from reason_iad.schema import Inspection
-
-from .conftest import Run
 
 
 def test_demo_writes_images_reports_and_results(run: Run, tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from .conftest import Run
-from .stub import StubInspector
+from tests.cli.conftest import Run
+from tests.cli.stub import StubInspector
 
 Make = Callable[..., Path]
 

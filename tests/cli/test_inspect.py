@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.cli.conftest import Run
+from tests.cli.stub import StubInspector
 
 from reason_iad.cli import main
 from reason_iad.schema import Claim, FusionEvidence, Inspection
 from reason_iad.schema.verdict import ALONE
-
-from .conftest import Run
-from .stub import StubInspector
 
 Make = Callable[..., Path]
 

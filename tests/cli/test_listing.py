@@ -8,15 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from .conftest import Run
+from tests.cli.conftest import Run
 
 Make = Callable[..., Path]
 
 MANY = """
 import sys
 sys.path.insert(0, {folder!r})
-from stub import StubInspector
+from tests.cli.stub import StubInspector
 from reason_iad.cli import main
 from reason_iad.cli.engine import Engine
 
@@ -36,7 +35,7 @@ def test_what_goes_to_a_file_is_not_printed_with_the_progress_bar(
 
     parts = [str(make_image(f"{i}.png", 60)) for i in range(3)]
     ours, theirs = pty.openpty()
-    code = MANY.format(folder=str(Path(__file__).parent))
+    code = MANY.format(folder=str(Path(__file__).parents[2]))
     with (tmp_path / "out.txt").open("wb") as out:
         command = [sys.executable, "-c", code, "inspect", *parts, *words]
         subprocess.run(command, stdout=out, stderr=theirs, check=True, env=os.environ | {"TERM": "xterm"})
@@ -54,7 +53,7 @@ def test_on_a_terminal_each_part_has_a_line_of_its_own(make_image: Make) -> None
 
     parts = [str(make_image(f"{i}.png", 60)) for i in range(3)]
     ours, theirs = pty.openpty()
-    code = MANY.format(folder=str(Path(__file__).parent))
+    code = MANY.format(folder=str(Path(__file__).parents[2]))
     command = [sys.executable, "-c", code, "inspect", *parts]
     subprocess.run(command, stdout=theirs, stderr=theirs, check=True, env=os.environ | {"TERM": "xterm"})
     os.close(theirs)

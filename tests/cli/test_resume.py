@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.conftest import Run
+from tests.cli.stub import StubInspector
 
 from reason_iad.files import Log
 from reason_iad.schema import Inspection
-
-from .conftest import Run
-from .stub import StubInspector
 
 Make = Callable[..., Path]
 
@@ -199,7 +198,7 @@ SLOW = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {folder!r})
-from stub import StubInspector
+from tests.cli.stub import StubInspector
 from reason_iad.cli import main
 from reason_iad.cli.engine import Engine
 
@@ -217,7 +216,7 @@ main()
 
 def start(*words: object, gate: Path | None = None) -> subprocess.Popen[str]:
     """Run a command with a slow inspector, which waits for the file `gate` if one is named."""
-    code = SLOW.format(folder=str(Path(__file__).parent), gate=str(gate or ""))
+    code = SLOW.format(folder=str(Path(__file__).parents[2]), gate=str(gate or ""))
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

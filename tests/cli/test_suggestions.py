@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.cli.conftest import Run
+from tests.cli.stub import StubInspector
 
 from reason_iad.cli import main
 from reason_iad.errors import did_you_mean, nearest_file
-
-from .conftest import Run
-from .stub import StubInspector
 
 Make = Callable[..., Path]
 

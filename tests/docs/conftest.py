@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.docs.substitutions import EMBEDDED
 
 from reason_iad.config import METHODS, PRESETS
 from reason_iad.expert.normality import learning, selftest, turning
-
-from .substitutions import EMBEDDED
 
 KNOWN_PARTS = 9
 SETS = {

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.docs.blocks import PAGES, ROOT, SHOWN, Block, blocks, outside_blocks
+from tests.docs.substitutions import ELSEWHERE, EXIT_CODES, NOT_RUN, SUBSTITUTIONS, stand_in
 
 from reason_iad.cli import main
-
-from .blocks import PAGES, ROOT, SHOWN, Block, blocks, outside_blocks
-from .substitutions import ELSEWHERE, EXIT_CODES, NOT_RUN, SUBSTITUTIONS, stand_in
 
 RUNNING = [
     page

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from tests.outside import install
 
-from outside import install
 from reason_iad import Inspector, InspectorConfig
 from reason_iad.backbones.fake import FakeBackbone
 from reason_iad.errors import ConfigError

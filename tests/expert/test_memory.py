@@ -463,7 +463,7 @@ WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_memory import ENCODER, bank, picture, sha
+from tests.expert.test_memory import ENCODER, bank, picture, sha
 from reason_iad.expert.memory import load_memory, save_memory
 
 folder = Path(sys.argv[1])
@@ -479,7 +479,7 @@ for number in range(4, 10_000):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9")
 def test_a_memory_survives_being_killed(tmp_path: Path) -> None:
-    words = [sys.executable, "-c", WRITER, str(tmp_path), str(Path(__file__).parent)]
+    words = [sys.executable, "-c", WRITER, str(tmp_path), str(Path(__file__).parents[2])]
     for wait in (0.05, 0.13):
         writer = subprocess.Popen(words, stdout=subprocess.PIPE)
         assert writer.stdout is not None and writer.stdout.readline()

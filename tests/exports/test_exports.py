@@ -12,8 +12,8 @@ import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
+from tests.cli.stub import StubInspector
 
-from cli.stub import StubInspector
 from reason_iad.errors import ConfigError, ImageError, OutputError
 from reason_iad.exports import FORMATS, CocoImage, ExportFolder, coco, formats, labelme, mask, overlay, shapes_of
 from reason_iad.images import LoadedImage, load_image

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from image_files import tiff
+from tests.images.image_files import tiff
 
 from reason_iad.errors import ImageError
 from reason_iad.images import load_image

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_files import deep_png, png_chunk, tiff
 from PIL import Image
+from tests.images.image_files import deep_png, png_chunk, tiff
 
 from reason_iad.errors import ImageError
 from reason_iad.images import LoadedImage, load_image, same_white, size_by_header

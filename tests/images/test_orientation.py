@@ -6,8 +6,8 @@ import io
 
 import numpy as np
 import pytest
-from image_files import deep_png, png_chunk, tiff
 from PIL import Image, TiffImagePlugin
+from tests.images.image_files import deep_png, png_chunk, tiff
 
 from reason_iad.images import load_image, size_by_header
 

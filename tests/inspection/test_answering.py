@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +18,6 @@ from reason_iad.inspection.prompts import build_head, build_prompt
 from reason_iad.inspection.questions import NEUTRAL_QUESTION, Question, detection_question, explanation_question
 from reason_iad.reasoning import Problem, Thought, assemble, reason
 
-sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("backbones", "reasoning")]
-
 CONFIG = ReasoningConfig(steps=6, sigma=0.3, reward_threshold=None, patience=None)
 FULL = METHODS["full"]
 
@@ -30,14 +26,14 @@ FULL = METHODS["full"]
 def backbone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backbone:
     if request.param == "fake":
         return load_backbone("fake")
-    import tiny
+    from tests.backbones import tiny
 
     return load_backbone(str(tiny.qwen2_5_vl(tmp_path_factory.mktemp("answering"))), device="cpu")
 
 
 @pytest.fixture
 def scene(backbone: Backbone) -> Scene:
-    from scenes import picture
+    from tests.reasoning.scenes import picture
 
     images = [backbone.embed_image(picture(1)), backbone.embed_image(picture(2))]
     parts = build_head((), 1, "pcb")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.cli.stub import StubInspector
 
-from cli.stub import StubInspector
 from reason_iad.inspection.many import LOOK_AHEAD, Failure, inspect_many, run_many
 from reason_iad.schema import Inspection
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cli.stub import StubInspector
 
-from cli.stub import StubInspector
 from reason_iad.errors import OutputError
 from reason_iad.files import file_sha256
 from reason_iad.inspection.conditions import Conditions

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.knowledge.conftest import MARKDOWN, YAML
+from tests.knowledge.test_mmad import LAYOUT
 
-from knowledge.conftest import MARKDOWN, YAML
-from knowledge.test_mmad import LAYOUT
 from reason_iad.cli import main
 
 Write = Callable[..., Path]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.knowledge.conftest import METAL, WOOD, entry
 
-from knowledge.conftest import METAL, WOOD, entry
 from reason_iad.errors import KnowledgeError, MissingExtraError
 from reason_iad.knowledge import KnowledgeStore
 from reason_iad.knowledge.dense import StaticEmbedder

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.knowledge.conftest import MARKDOWN, YAML
 
-from knowledge.conftest import MARKDOWN, YAML
 from reason_iad.errors import KnowledgeError
 from reason_iad.knowledge import KnowledgeFileError, read_document, read_documents, scan
 from reason_iad.knowledge.files import knowledge_files

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.knowledge.conftest import MARKDOWN, WOOD, YAML
+from tests.knowledge.test_store import environment, start
 
-from knowledge.conftest import MARKDOWN, WOOD, YAML
-from knowledge.test_store import environment, start
 from reason_iad.errors import KnowledgeError
 from reason_iad.knowledge import KnowledgeFileError, KnowledgeStore, open_knowledge
 from reason_iad.knowledge.opening import writable_store

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.knowledge.conftest import METAL, WOOD, entry
 
-from knowledge.conftest import METAL, WOOD, entry
 from reason_iad.errors import ConfigError, KnowledgeError
 from reason_iad.inspection.questions import detection_question, explanation_question, place_question, type_question
 from reason_iad.knowledge import KnowledgeStore, resolve_category, retrieve

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.knowledge.conftest import METAL, WOOD, entry
 
-from knowledge.conftest import METAL, WOOD, entry
 from reason_iad.errors import KnowledgeError
 from reason_iad.knowledge import KnowledgeStore, read_document, resolve_category
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.nano.conftest import TINY
 
 from reason_iad.errors import ConfigError, ModelError
 from reason_iad_nano.encoding import IMAGE
@@ -19,8 +20,6 @@ from reason_iad_nano.training.pool import EXTRAS, GROUP, fill_pool, order_groups
 from reason_iad_nano.training.prefetch import Workers
 from reason_iad_nano.training.settings import TrainSettings
 from reason_iad_nano.training.train import train
-
-from .conftest import TINY
 
 SETTINGS = TrainSettings(
     steps=(3, 3, 3), workers=0, threads=1, shards=2, size=84, sizes=(84, (56, 112)), model=TINY, tower_batch=2,

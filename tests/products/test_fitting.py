@@ -196,7 +196,7 @@ def test_a_damaged_fit_is_none(plate: Product, kind: PartKind, fit_file: Path, c
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from test_fitting import Model, fit
+from tests.products.test_fitting import Model, fit
 from reason_iad.products import Products
 from reason_iad.products.judging import part_kind
 
@@ -212,7 +212,7 @@ fit(plate, part_kind(plate), Mortal())
 
 
 def test_a_killed_fit_goes_on(plate: Product, kind: PartKind, fitted: tuple[str, bytes]) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path))}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run(
         [sys.executable, "-c", KILLED, str(plate.folder.parent)], env=environment, capture_output=True, check=False
     )

@@ -6,22 +6,16 @@ sliding windows and images that see themselves whole), embeddings (plain; scaled
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from reason_iad.backbones import Backbone, load_backbone
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "backbones"))
 
 
 @pytest.fixture(scope="session", params=["fake", "qwen2_5_vl", "gemma3"])
 def backbone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backbone:
     if request.param == "fake":
         return load_backbone("fake")
-    import tiny
-    import tiny_tiles
+    from tests.backbones import tiny, tiny_tiles
 
     build = {"qwen2_5_vl": tiny.qwen2_5_vl, "gemma3": tiny_tiles.gemma3}[request.param]
     return load_backbone(str(build(tmp_path_factory.mktemp("reasoning"))), device="cpu")

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.reasoning.scenes import make_problem
 
 from reason_iad.backbones import Backbone
 from reason_iad.config import ReasoningConfig
 from reason_iad.reasoning.estimators import baselines, draw_noise, pathwise, score_function
 from reason_iad.reasoning.loop import _Loop
-from scenes import make_problem
 
 CONFIG = ReasoningConfig(candidates=4096)
 CENTRE = torch.tensor([[0.3, -0.2, 0.5], [0.1, 0.4, -0.6]])

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.reasoning.scenes import make_problem, picture
 
 from reason_iad.backbones import Backbone
 from reason_iad.backbones.base import Decoded, Prefix, SuffixOutput, SuffixQuery
@@ -14,7 +15,6 @@ from reason_iad.config import METHODS, ReasoningConfig
 from reason_iad.inspection.questions import explanation_question
 from reason_iad.reasoning import Problem, Thought, assemble, reason
 from reason_iad.reasoning.reference import reason_plainly
-from scenes import make_problem, picture
 
 FULL = ReasoningConfig(steps=6, sigma=0.3, reward_threshold=None, patience=None)
 PAPER = replace(METHODS["paper"].reasoning or FULL, steps=6, sigma=0.3)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.report import report_cases as cases
 
-import report_cases as cases
 from reason_iad.images import LoadedImage
 from reason_iad.report import save_report
 from reason_iad.report.overview import PAGE, Overview

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-import report_cases as cases
+from tests.report import report_cases as cases
+
 from reason_iad.report import render_report
 from reason_iad.report.known import known_places, wanted
 from reason_iad.report.pictures import PLAIN

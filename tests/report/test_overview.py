@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.report import report_cases as cases
 
-import report_cases as cases
 from reason_iad.report import render_report, save_report
 from reason_iad.report.overview import COLUMNS, ORDER, PAGE, TABLE, Overview, headline
 from reason_iad.schema import Inspection

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.report import report_cases as cases
 
-import report_cases as cases
 from reason_iad.errors import ImageError, OutputError
 from reason_iad.report import render_report, save_report
 from reason_iad.report.facts import limit_percent, percent

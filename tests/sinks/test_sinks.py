@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cli.stub import StubInspector
+from tests.outside import install
 
-from cli.stub import StubInspector
-from outside import install
 from reason_iad.errors import ConfigError, OutputError
 from reason_iad.inspection.many import Failure
 from reason_iad.schema import Inspection

@@ -7,12 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.bench.detect import trees
 
 from reason_iad.bench.detect.problems import check
 from reason_iad.bench.detect.readers import read_dataset, table
 from reason_iad.errors import DatasetError
-
-from . import trees
 
 ROWS = [["split", "image", "label", "mask"],
         ["train", "img/g0.png", "0", ""], ["train", "img/g1.png", "0", ""],

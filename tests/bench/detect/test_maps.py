@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.bench.detect import trees
 
 from reason_iad.bench.detect.maps import find_maps, read_map, resized
 from reason_iad.bench.detect.samples import Sample
 from reason_iad.errors import DatasetError
-
-from . import trees
 
 
 def sample(name: str) -> Sample:

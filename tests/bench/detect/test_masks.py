@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.bench.detect import trees
 
 from reason_iad.bench.detect import inventory
 from reason_iad.bench.detect.masks import read_mask, read_truth
 from reason_iad.bench.detect.samples import Sample, Saturation
 from reason_iad.errors import DatasetError
-
-from . import trees
 
 
 def sample(*masks: Path, saturation: dict[int, Saturation] | None = None) -> Sample:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.bench.detect import trees
 
 from reason_iad.bench.detect.exact import exact_areas
 from reason_iad.bench.detect.maps import Map
@@ -17,8 +18,6 @@ from reason_iad.bench.detect.readers import read_dataset
 from reason_iad.bench.detect.records import DetectReport, ScoreRecord
 from reason_iad.bench.detect.samples import Sample
 from reason_iad.bench.detect.tables import as_csv, as_markdown
-
-from . import trees
 
 
 def record(sample: Sample, score: float | None) -> ScoreRecord:

@@ -6,13 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.bench.detect import trees
 
 from reason_iad.bench.detect.plan import judged, only, references
 from reason_iad.bench.detect.readers import read_dataset
 from reason_iad.bench.detect.samples import Dataset, Sample, Split
 from reason_iad.errors import DatasetError
-
-from . import trees
 
 
 def many() -> list[Sample]:

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.bench.detect import trees
 
 from reason_iad.bench.detect.masks import read_truth
 from reason_iad.bench.detect.problems import KINDS, WARNINGS, Checked, References, check, without_errors
 from reason_iad.bench.detect.readers import read_dataset
 from reason_iad.errors import DatasetError
-
-from . import trees
 
 
 def checked(root: Path, references: References = "train", shots: int | None = None, **options: str) -> Checked:

@@ -7,13 +7,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.bench.detect import trees
 
 from reason_iad.bench.detect.problems import check
 from reason_iad.bench.detect.readers import READERS, described, read_dataset
 from reason_iad.bench.detect.samples import Dataset
 from reason_iad.errors import DatasetError
-
-from . import trees
 
 
 def counts(dataset: Dataset) -> dict[tuple[str, str, str], int]:

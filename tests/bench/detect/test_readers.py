@@ -7,13 +7,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.bench.detect import trees
 
 from reason_iad.bench.detect.readers import READERS, read_dataset
 from reason_iad.bench.detect.readers.table import rows
 from reason_iad.bench.detect.samples import Dataset, Sample, Saturation
 from reason_iad.errors import DatasetError
-
-from . import trees
 
 
 def by_id(dataset: Dataset) -> dict[str, Sample]:

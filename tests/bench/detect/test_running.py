@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.bench.detect import trees
 
 from reason_iad import __version__
 from reason_iad.bench.detect.problems import Checked, check
@@ -27,8 +28,6 @@ from reason_iad.expert.detectors.base import Detection, Detector
 from reason_iad.files import Log
 from reason_iad.images import LoadedImage
 from reason_iad.schema import ModelVersion
-
-from . import trees
 
 MODEL = ModelVersion(name="stub", family="stub", sha256="0" * 64, device="cpu", dtype="float32")
 
@@ -133,7 +132,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     script = f"""
         import os, signal
         from pathlib import Path
-        from bench.detect.test_running import Brightness, run
+        from tests.bench.detect.test_running import Brightness, run
         class Killed(Brightness):
             def score(self, image):
                 if len(self.seen) == 3:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.expert.encoders.pictures import plate, spotted, strongest
 
-from pictures import plate, spotted, strongest
 from reason_iad.errors import ModelError
 from reason_iad.expert.encoders import efficientnet_lite0 as module
 from reason_iad.expert.encoders import make_encoder

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tests.expert.encoders.pictures import plate, spotted, strongest
 
-from pictures import plate, spotted, strongest
 from reason_iad.errors import ConfigError
 from reason_iad.expert.encoders import FeatureMap, make_encoder
 from reason_iad.expert.encoders.efficientnet_lite0 import EfficientNetLite0

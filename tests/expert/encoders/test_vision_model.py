@@ -13,8 +13,8 @@ import pytest
 import torch
 import transformers as hf
 from PIL import Image
+from tests.expert.encoders.pictures import plate, spotted, strongest
 
-from pictures import plate, spotted, strongest
 from reason_iad.errors import ConfigError, ModelError
 from reason_iad.expert.encoders import make_encoder
 from reason_iad.expert.encoders.tiling import TiledEncoder
