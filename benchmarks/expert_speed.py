@@ -22,6 +22,7 @@ from reason_iad.expert.detectors import make_detector
 from reason_iad.expert.encoders import make_encoder
 from reason_iad.expert.normality.learning import learn
 from reason_iad.expert.normality.looks import BATCH, Eyes
+from reason_iad.expert.normality.sightings import Sightings
 from reason_iad.images import LoadedImage, load_image
 
 
@@ -65,6 +66,12 @@ def main() -> None:
     start = time.perf_counter()
     expert = learn(good, Eyes.of(encoder))
     learnt = time.perf_counter() - start
+    with tempfile.TemporaryDirectory() as folder:
+        sightings = Sightings(Path(folder), "benchmark")
+        learn(good[:-1], Eyes.of(encoder), sightings=sightings)
+        start = time.perf_counter()
+        learn(good, Eyes.of(encoder), sightings=sightings)
+        joined = time.perf_counter() - start
     plain = make_detector("patchcore", encoder).fit(good)
     alone = milliseconds(expert.assess, pictures)
     seeing = milliseconds(lambda picture: list(expert.eyes.look([picture.pixels])), pictures)
@@ -78,7 +85,7 @@ def main() -> None:
             for look in expert.eyes.look([load_image(path).pixels for path in files[at : at + BATCH]]):
                 expert.assess_look(look)
         rate = len(files) / (time.perf_counter() - start)
-    print(f"learning {options.references} good images: {learnt:.1f} s")
+    print(f"learning {options.references} good images: {learnt:.1f} s; once the others were seen, one more: {joined:.1f} s")
     print(f"expert, warm: {alone:.0f} ms a picture, of which seeing it takes {seeing:.0f} ms")
     print(f"plain PatchCore: {beside:.0f} ms; the expert takes {alone / beside:.2f} times as long")
     print(f"a folder: {rate:.1f} parts a second")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,17 +60,25 @@ def room_of(module: str) -> str:
     return max(fits, key=len, default="")
 
 
-def imports(path: Path, *, top_level: bool = False) -> Iterator[str]:
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A file, read once."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path, *, top_level: bool = False) -> frozenset[str]:
     """Full names of the modules that a file imports; with `top_level`, only what importing it really runs."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in _executed(tree) if top_level else ast.walk(tree):
+    found: set[str] = set()
+    for node in _executed(parsed(path)) if top_level else ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: imports are absolute here"
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
-                yield full if full in MODULES else str(node.module)
+                found.add(full if full in MODULES else str(node.module))
+    return frozenset(found)
 
 
 def _executed(tree: ast.AST) -> Iterator[ast.AST]:
@@ -179,7 +188,7 @@ def test_a_long_file_says_why(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_says_what_it_is(module: str) -> None:
-    assert ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+    assert ast.get_docstring(parsed(MODULES[module]))
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -187,7 +196,7 @@ def test_nothing_unsafe(module: str) -> None:
     path = MODULES[module]
     used = {name.split(".")[0] for name in imports(path)}
     assert not used & {"pickle", "torchvision", "dill", "joblib", "marshal", "shelve"}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.keyword) and node.arg == "trust_remote_code":
             assert isinstance(node.value, ast.Constant) and node.value.value is False
         if isinstance(node, ast.Call):
@@ -208,7 +217,7 @@ def test_no_path_of_one_machine() -> None:
 def test_functions_are_short_and_take_few_parameters(module: str) -> None:
     """Command functions take what their options say."""
     prescribed = {"suffix_attention"}  # the form that transformers gives an attention function
-    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(MODULES[module])):
         if not isinstance(node, ast.FunctionDef):
             continue
         lines = (node.end_lineno or node.lineno) - node.lineno + 1
@@ -223,7 +232,7 @@ def test_only_the_encoder_asks_a_model_for_features() -> None:
     asking = {
         module
         for module, path in MODULES.items()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute) and node.attr == "patch_features"
     }
     assert asking == {"reason_iad.expert.encoders.tower"}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reason_iad.expert.normality.where import Where
     from reason_iad.products.product import Product
 
-REVISION = 3
+REVISION = 4
 """Raised whenever the same images give another expert."""
 
 
@@ -52,6 +52,7 @@ def _learning(product: Product, eyes: Eyes) -> Learning:
         prepare=product.make_cache,
         white=product.settings.white,
         orientation=product.settings.orientation,
+        how=_how(product, eyes),
     )
 
 
@@ -87,15 +88,20 @@ def product_eyes(product: Product) -> Eyes:
 
 def learnt_from(product: Product, eyes: Eyes) -> str:
     """Hash of everything that decides what is learnt: good images, encoder, resolutions, areas, orientation."""
-    encoders = [encoder.sha256 for encoder in eyes.encoders]
     images = [each.sha256 for each in product.good]
-    areas = [None if area is None else area.sha256 for area in (product.settings.inspect, product.settings.ignore)]
+    content = json.dumps([images, product.settings.orientation, _how(product, eyes)])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _how(product: Product, eyes: Eyes) -> str:
+    """Hash of everything that decides what is seen of one image."""
     settings = product.settings
-    white = [] if settings.white is None else [settings.white]
-    content = json.dumps([REVISION, images, encoders, eyes.sizes, areas, settings.orientation, *white])
+    encoders = [encoder.sha256 for encoder in eyes.encoders]
+    areas = [None if area is None else area.sha256 for area in (settings.inspect, settings.ignore)]
+    content = json.dumps([REVISION, encoders, eyes.sizes, areas, settings.white])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def good_pictures(product: Product) -> Lazily:
     """The good images of a product, each read when it is asked for."""
-    return Lazily([each.path for each in product.good], product.settings.white)
+    return Lazily({each.sha256: each.path for each in product.good}, product.settings.white)

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from reason_iad.expert.normality.area import Area
     from reason_iad.expert.normality.expert import ProductExpert
     from reason_iad.expert.normality.looks import Eyes
+    from reason_iad.expert.normality.sightings import Sightings
     from reason_iad.expert.normality.turning import Orientation
     from reason_iad.expert.normality.where import Where
     from reason_iad.images import LoadedImage
 
 Learnt = TypeVar("Learnt")
 
-EXPERT, WHERE = "expert", "where"
+EXPERT, WHERE, SEEN = "expert", "where", "seen"
 """Folders of what is learnt."""
 LOCK = "learning.lock"
 WAIT = 600.0
@@ -53,6 +54,8 @@ class Learning:
         folder: where it is kept.
         prepare: makes the folder.
         white: what is white in images with more than 8 bits; None: what their files say.
+        how: hash of what decides what is seen of one image. With it, that is kept, and when images join or leave
+            the others need not be looked at again. None: it is not kept.
     """
 
     files: Mapping[str, Path]
@@ -63,10 +66,17 @@ class Learning:
     prepare: Callable[[], object]
     white: float | None = None
     orientation: Orientation = "auto"
+    how: str | None = None
 
     def images(self) -> Lazily:
         """The good images, each read when it is asked for."""
-        return Lazily(list(self.files.values()), self.white)
+        return Lazily(self.files, self.white)
+
+    def sightings(self) -> Sightings:
+        """What was seen of single images."""
+        from reason_iad.expert.normality.sightings import Sightings
+
+        return Sightings() if self.how is None else Sightings(self.folder / SEEN, self.how)
 
 
 def kept_expert(learning: Learning, progress: Progress) -> ProductExpert:
@@ -83,7 +93,9 @@ def kept_expert(learning: Learning, progress: Progress) -> ProductExpert:
 
     def anew() -> ProductExpert:
         made = shelves(folder, len(eyes.sizes))
-        expert = learn(learning.images(), eyes, progress, made, area, learning.orientation)
+        expert = learn(
+            learning.images(), eyes, progress, made, area, learning.orientation, learning.sightings()
+        )  # fmt: skip
         save_expert(expert, folder, learning.learnt_from)
         return expert
 
@@ -106,6 +118,7 @@ def kept_where(learning: Learning, expert: ProductExpert, progress: Progress) ->
         where = learn_where(
             learning.images(), encoder, one_way=len(expert.likeness.turned) > 0,
             area=expert.area, shelf=where_shelf(folder), progress=progress, steps=expert.turning.steps,
+            sightings=learning.sightings(),
         )  # fmt: skip
         save_where(where, folder)
         return where
@@ -131,12 +144,16 @@ class Lazily(Sequence["LoadedImage"]):
     """Images that are read when they are asked for, so that thousands need no memory.
 
     Args:
-        files: of the images.
+        files: of the images, by the hash of their content.
         white: what is white in images with more than 8 bits; None: what their files say.
     """
 
-    def __init__(self, files: Sequence[Path], white: float | None = None) -> None:
-        self._files, self._white = files, white
+    def __init__(self, files: Mapping[str, Path], white: float | None = None) -> None:
+        self._names, self._files, self._white = list(files), list(files.values()), white
+
+    def name(self, number: int) -> str:
+        """The hash of the content of an image."""
+        return self._names[number]
 
     def __len__(self) -> int:
         return len(self._files)
@@ -149,5 +166,5 @@ class Lazily(Sequence["LoadedImage"]):
         from reason_iad.images import load_image
 
         if isinstance(number, slice):
-            return Lazily(self._files[number], self._white)
+            return Lazily(dict(zip(self._names[number], self._files[number], strict=True)), self._white)
         return load_image(self._files[number], white=self._white)

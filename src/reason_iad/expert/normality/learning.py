@@ -28,7 +28,8 @@ from reason_iad.expert.normality.level import Level
 from reason_iad.expert.normality.likeness import FEW_FAR, LikenessModel
 from reason_iad.expert.normality.looks import Eyes, Look
 from reason_iad.expert.normality.seeing import MEASURED, Progress, Seen, see, silent
-from reason_iad.expert.normality.spread import spread_out
+from reason_iad.expert.normality.sightings import NOTHING, Sightings
+from reason_iad.expert.normality.spread import drawn, spread_out
 from reason_iad.expert.normality.standing import Standing
 from reason_iad.expert.normality.statistics import prior
 from reason_iad.expert.normality.turning import Orientation, find_turning
@@ -48,6 +49,8 @@ FOLDS_THINNED = 4
 """The same where patches stand for those of other images, so that the memory has to be chosen anew."""
 TURNED = 12
 """Good images of which turned and mirrored copies are looked at."""
+LAYOUTS = "layouts"
+"""What is seen of these, among sightings."""
 QUANTILE = 0.99
 
 
@@ -73,6 +76,7 @@ def learn(
     shelves: Sequence[Shelf] = (),
     area: Area = EVERYWHERE,
     orientation: Orientation = "auto",
+    sightings: Sightings = NOTHING,
 ) -> ProductExpert:
     """Learn what is normal.
 
@@ -83,6 +87,7 @@ def learn(
         shelves: where patches of each image are kept, for each resolution; none: in memory.
         area: what counts of a picture.
         orientation: whether parts lie one way or at any angle; 'auto' if it is to be found out.
+        sightings: what was seen of these images before.
 
     Raises:
         ConfigError: there is no good image.
@@ -90,11 +95,11 @@ def learn(
     if not len(good):
         raise ConfigError("There is no good image to learn from; give at least one.")
     eyes = replace(eyes, area=area)
-    turning = find_turning(good, eyes, orientation)
-    seen = see(good, eyes, progress, shelves, turning.steps)
+    turning = find_turning(good, eyes, orientation, sightings)
+    seen = see(good, eyes, progress, shelves, turning.steps, sightings)
     few = len(seen.names) < FEWEST
     copies = _changed(good, eyes if few else eyes.coarsest()) if len(seen.names) in FEW_FAR else []
-    turned = turned_layouts(good, seen.names, eyes) if turning.steps == 1 else {}
+    turned = turned_layouts(good, seen.names, eyes, sightings) if turning.steps == 1 else {}
     likeness = LikenessModel.of(seen.wholes, [look.whole for look in copies], turned, seen.copies)
     stand_ins = copies if few else []
     if stand_ins:
@@ -197,16 +202,23 @@ def left_out_again(
         progress("good images compared with known defects", done, len(numbers))
 
 
-def turned_layouts(good: Sequence[LoadedImage], names: Sequence[str], eyes: Eyes) -> dict[int, torch.Tensor]:
+def turned_layouts(
+    good: Sequence[LoadedImage], names: Sequence[str], eyes: Eyes, sightings: Sightings = NOTHING
+) -> dict[int, torch.Tensor]:
     """For some good images, by their place in `names`, (ways, g) layouts in every way but as they are."""
     from PIL import Image as Pillow
 
     coarse = eyes.coarsest()
-    found = {}
-    for at in spread_out(len(good), TURNED):
-        image = good[at]
-        turned = coarse.look([image.pixels.transpose(way) for way in Pillow.Transpose])
-        found[names.index(image.sha256)] = torch.stack([look.whole.layout for look in turned])
+    found, chosen = {}, drawn(good, TURNED)
+    for name, at in chosen.items():
+        known = sightings.get(LAYOUTS, name)
+        if known is None:
+            picture = good[at].pixels
+            looks = coarse.look([picture.transpose(way) for way in Pillow.Transpose])
+            known = {"layouts": torch.stack([look.whole.layout for look in looks])}
+            sightings.put(LAYOUTS, name, known)
+        found[names.index(name)] = known["layouts"]
+    sightings.keep(LAYOUTS, list(chosen))
     return found
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import torch
+
 from reason_iad.expert.memory.bank import MemoryBank
+from reason_iad.expert.memory.search import Points
 from reason_iad.expert.normality.level import Level, memory_settings
 from reason_iad.expert.normality.looks import BATCH, Eyes, Look, Whole
-from reason_iad.expert.normality.spread import spread_out
-from reason_iad.expert.normality.turning import angles, joined_points, turned, turned_back
+from reason_iad.expert.normality.sightings import NOTHING, Sightings
+from reason_iad.expert.normality.spread import names_of, spread_out
+from reason_iad.expert.normality.turning import angles, joined_points, reduced, turned, turned_back
+from reason_iad.features import FeatureMap
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from reason_iad.expert.encoders.base import FeatureMap
-    from reason_iad.expert.memory.search import Points
     from reason_iad.expert.memory.shelf import Shelf
     from reason_iad.images import LoadedImage
 
@@ -63,7 +66,12 @@ class Seen:
 
 
 def see(
-    good: Sequence[LoadedImage], eyes: Eyes, progress: Progress, shelves: Sequence[Shelf], steps: int = 1
+    good: Sequence[LoadedImage],
+    eyes: Eyes,
+    progress: Progress,
+    shelves: Sequence[Shelf],
+    steps: int = 1,
+    sightings: Sightings = NOTHING,
 ) -> Seen:
     """See each good image once, and remember it. Never more than `TOGETHER` are held, and those to be measured.
 
@@ -73,7 +81,9 @@ def see(
         progress: told how far it is.
         shelves: where patches of each image are kept, for each resolution; none: in memory.
         steps: at how many angles images are remembered.
+        sightings: what was seen of images before. Details are too many to be kept there.
     """
+    names, before = names_of(good), NOTHING if eyes.detailed else sightings
     banks = [
         MemoryBank.empty(
             encoder.name, encoder.sha256, memory_settings(len(good), detailed=eyes.is_detailed(at)),
@@ -90,13 +100,12 @@ def see(
         found: dict[str, _Found] = {}
         for at in range(start, min(start + together, len(good)), BATCH):
             numbers = range(at, min(at + BATCH, start + together, len(good)))
-            fresh: dict[str, Image.Image] = {}
+            fresh: dict[str, int] = {}
             for number in numbers:
-                image = good[number]
-                if image.sha256 not in {*seen.names, *found, *fresh}:
-                    fresh[image.sha256] = image.pixels
+                if names[number] not in {*seen.names, *found, *fresh}:
+                    fresh[names[number]] = number
                     seen.given.append(number)
-            found |= zip(fresh, _find(list(fresh.values()), eyes, steps), strict=True)
+            found |= _found(fresh, good, eyes, steps, before)
             tell("good images seen", numbers[-1] + 1, len(good))
         for number, each in enumerate(found.values(), len(seen.names)):
             if number in chosen:
@@ -107,6 +116,7 @@ def see(
         for level, bank in enumerate(banks):
             banks[level] = bank.with_images([(name, each.patches[level]) for name, each in found.items()])
     levels = tuple(Level(size, banks[at], eyes.is_detailed(at)) for at, size in enumerate(eyes.sizes))
+    before.keep(_kind(steps), seen.names)
     by_angle = tuple(whole for same in zip(*copies, strict=True) for whole in same)
     return replace(seen, levels=levels, copies=by_angle)
 
@@ -126,6 +136,61 @@ class _Found:
     copies: tuple[Whole, ...] = ()
 
 
+def _found(
+    wanted: Mapping[str, int], good: Sequence[LoadedImage], eyes: Eyes, steps: int, before: Sightings
+) -> dict[str, _Found]:
+    """What is seen of images, by name, in the order of `wanted`; those that were seen before are not loaded."""
+    known = {name: before.get(_kind(steps), name) for name in wanted}
+    fresh = [name for name, tensors in known.items() if tensors is None]
+    looks = _find([good[wanted[name]].pixels for name in fresh], eyes, steps)
+    found = {name: _unpacked(tensors) for name, tensors in known.items() if tensors is not None}
+    for name, each in zip(fresh, looks, strict=True):
+        before.put(_kind(steps), name, _packed(each))
+        found[name] = each
+    return {name: found[name] for name in wanted}
+
+
+def _kind(steps: int) -> str:
+    return f"looks{steps}"
+
+
+def _packed(found: _Found) -> dict[str, torch.Tensor]:
+    """As tensors. Patches of the upright picture are the first of all."""
+    wholes = (found.look.whole, *found.copies)
+    tensors = {
+        "grids": torch.tensor([(each.rows, each.columns) for each in found.look.patches]),
+        "embeddings": torch.stack([each.embedding for each in wholes]),
+        "layouts": torch.stack([each.layout for each in wholes]),
+        "numbers": torch.tensor([
+            (each.light, each.sharpness, each.shape, *each.grain) for each in wholes
+        ], dtype=torch.float64),
+    }  # fmt: skip
+    for level, patches in enumerate(found.patches):
+        tensors[f"features{level}"] = patches.features
+        if isinstance(patches, Points):
+            tensors[f"places{level}"] = patches.places
+    return tensors
+
+
+def _unpacked(tensors: Mapping[str, torch.Tensor]) -> _Found:
+    wholes = [
+        Whole(embedding, layout, light, sharpness, shape, (fine, coarse))
+        for embedding, layout, (light, sharpness, shape, fine, coarse) in zip(
+            tensors["embeddings"], tensors["layouts"], tensors["numbers"].tolist(), strict=True
+        )
+    ]
+    grids = [(int(rows), int(columns)) for rows, columns in tensors["grids"].tolist()]
+    upright = tuple(
+        FeatureMap(tensors[f"features{level}"][: rows * columns], rows, columns)
+        for level, (rows, columns) in enumerate(grids)
+    )
+    patches = [
+        Points(tensors[f"features{level}"], tensors[f"places{level}"]) if f"places{level}" in tensors else each
+        for level, each in enumerate(upright)
+    ]
+    return _Found(Look(upright, wholes[0]), patches, tuple(wholes[1:]))
+
+
 def _find(pictures: Sequence[Image.Image], eyes: Eyes, steps: int) -> Iterator[_Found]:
     """What is seen of each picture, as it is and turned."""
     for picture, look in zip(pictures, eyes.look(pictures), strict=True):
@@ -133,7 +198,8 @@ def _find(pictures: Sequence[Image.Image], eyes: Eyes, steps: int) -> Iterator[_
             yield _Found(look, look.patches)
             continue
         degrees = angles(steps)
-        looks = [look, *eyes.look([turned(picture, each) for each in degrees[1:]])]
+        small = reduced(picture, eyes.sizes[-1])
+        looks = [look, *eyes.look([turned(small, each) for each in degrees[1:]])]
         patches = [
             joined_points([
                 turned_back(each.patches[level], by, picture.size) for each, by in zip(looks, degrees, strict=True)

@@ -7,6 +7,7 @@ patches that lie there are not remembered.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ import torch
 
 from reason_iad.expert.memory.features import points
 from reason_iad.expert.memory.search import Points
-from reason_iad.expert.normality.spread import spread_out
+from reason_iad.expert.normality.sightings import NOTHING, Sightings
+from reason_iad.expert.normality.spread import drawn
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,6 +34,8 @@ COMPARED = 16
 """Good images by which it is found out whether parts lie at any angle, at most."""
 FEWEST = 8
 """With fewer, nobody knows."""
+KIND = "turning"
+"""Of what is found out, among sightings."""
 WORTH = 1 / 3
 """Turned copies have to be worth this share of as many new good images. Of five kinds of real parts they are worth
 0 to 0.24, and 0.53 to 1.2 after these were turned by any angle; of impellers, which lie at any angle, 0.41
@@ -90,6 +94,17 @@ def turned(picture: Image.Image, degrees: float) -> Image.Image:
     return upright.rotate(degrees, Pillow.Resampling.BILINEAR, fillcolor=(red, green, blue))
 
 
+def reduced(picture: Image.Image, seen: int | None) -> Image.Image:
+    """A picture that is quick to turn: at most so large that each side has twice the pixels that are seen of it.
+
+    Args:
+        picture: any.
+        seen: root of the number of pixels that are seen; None: unknown, and the picture stays as it is.
+    """
+    factor = 1 if seen is None else int((picture.width * picture.height) ** 0.5 / (2 * seen))
+    return picture if factor < 2 else picture.convert("RGB").reduce(factor)
+
+
 def turned_back(patches: FeatureMap, degrees: float, size: tuple[int, int]) -> Points:
     """The patches of a turned picture that it shows, with their places in the picture before it was turned.
 
@@ -114,20 +129,30 @@ def joined_points(parts: Sequence[Points]) -> Points:
     return Points(torch.cat([each.features for each in parts]), torch.cat([each.places for each in parts]))
 
 
-def find_turning(good: Sequence[LoadedImage], eyes: Eyes, orientation: Orientation) -> Turning:
+def find_turning(
+    good: Sequence[LoadedImage], eyes: Eyes, orientation: Orientation, sightings: Sightings = NOTHING
+) -> Turning:
     """At how many angles good images have to be remembered.
 
     Args:
         good: the images.
         eyes: how they are looked at.
         orientation: what is known of it.
+        sightings: what was found out before.
     """
     if orientation != "auto":
         return Turning(STEPS if orientation == "any" else 1)
-    some = {image.sha256: image for image in (good[at] for at in spread_out(len(good), COMPARED))}
+    some = drawn(good, COMPARED)
     if len(some) < FEWEST:
         return UPRIGHT
-    worth = worth_of_turning(list(some.values()), eyes)
+    name = hashlib.sha256("".join(some).encode()).hexdigest()
+    known = sightings.get(KIND, name)
+    if known is None:
+        worth = worth_of_turning([good[number] for number in some.values()], eyes)
+        sightings.put(KIND, name, {"worth": torch.tensor(worth, dtype=torch.float64)})
+    else:
+        worth = float(known["worth"])
+    sightings.keep(KIND, [name])
     return Turning(STEPS if worth >= WORTH else 1, worth)
 
 
@@ -164,7 +189,8 @@ def _patches(picture: Image.Image, eyes: Eyes, steps: int) -> tuple[torch.Tensor
     """Features of the picture, and of it turned."""
     degrees = angles(steps)
     coarse = eyes.coarsest()
-    looks = coarse.look([turned(picture, each) for each in degrees])
+    small = reduced(picture, coarse.sizes[0])
+    looks = coarse.look([turned(small, each) for each in degrees])
     found = [
         turned_back(look.patches[0], each, picture.size).features for look, each in zip(looks, degrees, strict=True)
     ]

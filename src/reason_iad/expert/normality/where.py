@@ -16,14 +16,17 @@ import torch
 
 from reason_iad.errors import ConfigError, MemoryBankError
 from reason_iad.expert.memory.bank import MemoryBank
-from reason_iad.expert.memory.features import averaged, joined
+from reason_iad.expert.memory.features import averaged, joined, points
+from reason_iad.expert.memory.search import Points
 from reason_iad.expert.memory.shelf import Shelf
 from reason_iad.expert.memory.storage import load_memory, memory_shelf, save_memory
 from reason_iad.expert.normality.area import EVERYWHERE, Area
 from reason_iad.expert.normality.expert import on_grid
 from reason_iad.expert.normality.level import Level, memory_settings
 from reason_iad.expert.normality.seeing import Progress, silent
-from reason_iad.expert.normality.turning import angles, joined_points, turned, turned_back
+from reason_iad.expert.normality.sightings import NOTHING, Sightings
+from reason_iad.expert.normality.spread import names_of
+from reason_iad.expert.normality.turning import angles, joined_points, reduced, turned, turned_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from reason_iad.expert.encoders.base import Encoder, FeatureMap
-    from reason_iad.expert.memory.search import Points
     from reason_iad.expert.normality.expert import Assessment, ProductExpert
     from reason_iad.images import LoadedImage
 
@@ -106,6 +108,7 @@ def learn_where(
     shelf: Shelf | None = None,
     progress: Progress = silent,
     steps: int = 1,
+    sightings: Sightings = NOTHING,
 ) -> Where:
     """Remember the fine patches of good images.
 
@@ -117,16 +120,24 @@ def learn_where(
         shelf: where patches are kept; None: in memory.
         progress: told how far it is.
         steps: at how many angles images are remembered.
+        sightings: what was seen of these images before.
     """
+    kind, names = f"places{steps}", names_of(good)
     settings = memory_settings(len(good), NEAR if one_way else None)
     bank = MemoryBank.empty(encoder.name, encoder.sha256, settings, shelf)
 
-    def patches() -> Iterator[tuple[str, FeatureMap | Points]]:
-        for number in range(len(good)):
-            image = good[number]
+    def patches() -> Iterator[tuple[str, Points]]:
+        for number, name in enumerate(names):
             progress("good images remembered in detail", number + 1, len(good))
-            picture = area.painted(image.pixels)
-            yield image.sha256, _patches(encoder, picture) if steps == 1 else _turned(encoder, picture, steps)
+            known = sightings.get(kind, name)
+            if known is not None:
+                yield name, Points(known["features"], known["places"])
+                continue
+            picture = area.painted(good[number].pixels)
+            found = points(_patches(encoder, picture)) if steps == 1 else _turned(encoder, picture, steps)
+            sightings.put(kind, name, found._asdict())
+            yield name, found
+        sightings.keep(kind, names)
 
     return Where(encoder, Level(SIZE, bank.with_images(patches())), area)
 
@@ -159,7 +170,8 @@ def where_shelf(folder: Path) -> Shelf:
 
 def _turned(encoder: Encoder, picture: Image.Image, steps: int) -> Points:
     """The patches of a picture turned to each angle."""
-    found = (turned_back(_patches(encoder, turned(picture, by)), by, picture.size) for by in angles(steps))
+    small = reduced(picture, SIZE)
+    found = (turned_back(_patches(encoder, turned(small, by)), by, picture.size) for by in angles(steps))
     return joined_points(list(found))
 
 
