@@ -85,7 +85,7 @@ def main() -> None:
             for look in expert.eyes.look([load_image(path).pixels for path in files[at : at + BATCH]]):
                 expert.assess_look(look)
         rate = len(files) / (time.perf_counter() - start)
-    print(f"learning {options.references} good images: {learnt:.1f} s; with all but one seen before: {joined:.1f} s")
+    print(f"learning {options.references} good images: {learnt:.1f} s; one joins the others: {joined:.1f} s")
     print(f"expert, warm: {alone:.0f} ms a picture, of which seeing it takes {seeing:.0f} ms")
     print(f"plain PatchCore: {beside:.0f} ms; the expert takes {alone / beside:.2f} times as long")
     print(f"a folder: {rate:.1f} parts a second")
