@@ -36,7 +36,7 @@ def run(root: Path, *arguments: str, expect: int = 0) -> str:
 
 
 def test_a_folder_of_parts_with_a_product_and_no_model(folder: Path, tmp_path: Path) -> None:
-    said = run(folder, "inspect", str(folder / "new"), "--product", "plate", "--method", "detect",
+    said = run(folder, "inspect", str(folder / "new"), "--product", "plate", "--model", "none",
                "--json", str(tmp_path / "out.jsonl"), "--report", str(tmp_path / "reports"), expect=1)  # fmt: skip
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [line["verdict"] for line in lines] == ["pass", "defect", "unjudged"]
@@ -89,6 +89,7 @@ def test_good_images_without_a_product_are_learnt_once(folder: Path, own_cache: 
         (("--product", "plate", "--threshold", "0.4"), "--threshold"),
         (("--products", "GOOD"), "--product NAME"),
         (("--method", "detect"), "--product or --reference"),
+        (("--model", "none"), "--product or --reference"),
         (("--product", "plat"), "plate"),
     ],
 )

@@ -59,7 +59,7 @@ class Engine:
         """
         if self.detect:
             raise ConfigError(
-                "--method detect asks no language model, so there has to be something to compare with. Use it with "
+                "Without a language model, parts can only be compared with good parts. Use --model none with "
                 "`inspect`, and give --product or --reference."
             )
         if self.compile_steps and not is_api(self.model):

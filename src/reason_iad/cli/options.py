@@ -20,8 +20,9 @@ from reason_iad.config import METHODS, InspectorConfig
 from reason_iad.expert.detectors import DETECTORS
 
 _DEFAULTS = InspectorConfig()
-DETECT = "detect"
-"""Takes the place of a method where no language model is asked."""
+_DEFAULT_MODEL = "nano"
+DETECT, NONE = "detect", "none"
+"""The method, and the model, where no language model is asked."""
 
 
 def _set_up_threads(ctx: click.Context, param: click.Parameter, threads: int | None) -> int | None:
@@ -50,9 +51,9 @@ products_option = option(
     "one in your data folder.",
 )  # fmt: skip
 model_option = option(
-    MODEL, "--model", default="nano", show_default=True, metavar="MODEL",
+    MODEL, "--model", default=_DEFAULT_MODEL, show_default=True, metavar="MODEL",
     help="nano (it comes with the package), a model folder, a name on Hugging Face (OWNER/NAME), or openai:NAME "
-    "for a model on a server.",
+    "for a model on a server. With none, no language model is asked: the comparison with good parts decides alone.",
 )  # fmt: skip
 base_url_option = option(
     MODEL,
@@ -112,8 +113,7 @@ def run_options(command: F) -> F:
 
 _RESEARCH_OPTIONS = (
     option(RESEARCH, "--method", type=Choice([*METHODS, DETECT]), default=_DEFAULTS.method, show_default=True,
-           help="With detect, no language model is asked: the comparison with good parts decides alone. The other "
-           "names are ways in which a model comes to its answers; they are for researchers (docs/method.md)."),
+           help="How the model comes to its answers (docs/method.md). detect is the same as --model none."),
     option(RESEARCH, "--fuse/--no-fuse", default=_DEFAULTS.fuse, show_default=True,
            help="Use the difference from the good parts in the verdict."),
     option(RESEARCH, "--detector", type=OneOf(DETECTORS), metavar="NAME",
@@ -180,10 +180,10 @@ def engine_options(command: F) -> F:
             return {name: options.pop(name) for name in names}
 
         options.pop("threads")  # set up when the option was read
-        method = options.pop("method")
+        method, model = options.pop("method"), options.pop("model")
         engine = Engine(
-            model=check_model(options.pop("model")),
-            detect=method == DETECT,
+            model=_DEFAULT_MODEL if model == NONE else check_model(model),
+            detect=method == DETECT or model == NONE,
             config=make_config(
                 _DEFAULTS.method if method == DETECT else method,
                 reasoning=take("steps", "candidates", "sigma", "budget_ms"),

@@ -80,7 +80,7 @@ def check_choice(chosen: ChosenProduct | None, engine: Engine, references: tuple
     if chosen is None:
         if engine.detect and not references:
             raise ConfigError(
-                "--method detect compares with good parts and asks no model. Give --product or --reference."
+                "Without a language model, parts are compared with good parts. Give --product or --reference."
             )
         return
     if references:

@@ -29,12 +29,12 @@ from reason_iad.inspection.given import check_given, config_of
 from reason_iad.inspection.intents import advice
 from reason_iad.inspection.lookup import look_up
 from reason_iad.inspection.questions import Question, detection_question, further_question, parse_options
-from reason_iad.inspection.saying import ADVICE, OTHER_GOOD_PART
+from reason_iad.inspection.saying import OTHER_GOOD_PART
 from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.setup import make_setup
 from reason_iad.inspection.subject import Subject, compare, load_subject, unlike
 from reason_iad.schema import CategoryEvidence, Evidence, Inspection, Reply, Versions
-from reason_iad.schema.verdict import ALONE, SAME, OperatingPoint, Verdict
+from reason_iad.schema.verdict import ALONE, LOOK_AGAIN, SAME, OperatingPoint, Verdict
 
 if TYPE_CHECKING:
     from reason_iad.backbones.base import Backbone
@@ -278,7 +278,7 @@ class Inspector(Fixed):
             seed=self.config.seed,
             unjudged=reason if verdict == "unjudged" else None,
             caution=SAME if verdict == "review" else None,
-            explanation=f"{reason} {ADVICE if verdict == 'unjudged' else OTHER_GOOD_PART}",
+            explanation=f"{reason} {LOOK_AGAIN if verdict == 'unjudged' else OTHER_GOOD_PART}",
             evidence=Evidence(category=category, references=references_of(subject)),
             timings_ms=clock.read(),
             versions=self.versions(),

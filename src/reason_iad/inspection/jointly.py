@@ -83,7 +83,7 @@ def rule(joint: Joint, score: float, case: Case) -> Ruling:
     if joint.prompted != prompted_by(case.setup):
         raise ModelError(
             f"'{joint.model}' or the knowledge that it is shown has changed since it was fitted to the product. "
-            "Fit it again with: reason-iad product fit. Or leave it out with --method detect."
+            "Fit it again with: reason-iad product fit. Or leave it out with --model none."
         )
     whether = ask_whether(case)
     both, limits = joint.score(score, whether.says), joint.cascade.joint

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from reason_iad.expert.normality.likeness import TEXTS
-from reason_iad.schema.verdict import SAME
+from reason_iad.schema.verdict import LOOK_AGAIN, SAME
 
 if TYPE_CHECKING:
     from reason_iad.expert.conformal import Limits
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from reason_iad.expert.part_kind import PartKind
     from reason_iad.schema import Finding
 
-ADVICE = "Take another picture, or look at the part yourself."
-"""What to do where a picture cannot be judged."""
 OTHER_GOOD_PART = "Give a picture of another good part, or look at the part yourself."
 """What to do where the only good part is the inspected picture itself."""
 
@@ -26,7 +24,7 @@ def explanation_alone(kind: PartKind, judgement: Judgement, findings: tuple[Find
         return f"{SAME} {OTHER_GOOD_PART}"
     reason = judgement.seen.likeness.reason
     if reason is not None:
-        return f"{TEXTS[reason]} {ADVICE}"
+        return f"{TEXTS[reason]} {LOOK_AGAIN}"
     score = judgement.seen.score
     limits = kind.limits
     limit = limits.defect_from if math.isfinite(limits.defect_from) else limits.pass_below

@@ -12,10 +12,6 @@ _SIDES = {
 }  # fmt: skip
 
 
-ADVICE = "Take another picture, or look at the part yourself."
-"""What to do about a picture that cannot be judged."""
-
-
 def nothing_is_known(inspection: Inspection) -> bool:
     """Whether there is neither a probability nor a score to show."""
     return inspection.nothing_is_known

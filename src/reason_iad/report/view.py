@@ -24,11 +24,11 @@ from reason_iad.report.details import Timing, duration, timings_of, versions_of
 from reason_iad.report.facts import facts_about, limit_percent, percent, sentence_case
 from reason_iad.report.known import KnownPlace, known_places
 from reason_iad.report.pictures import FULL, Detail, Picture, Rectangle, picture, place_cell, rectangle
-from reason_iad.report.product import ADVICE, limits_of, nothing_is_known, rule_of, side_of, why_of
+from reason_iad.report.product import limits_of, nothing_is_known, rule_of, side_of, why_of
 from reason_iad.report.questions import QuestionView, question_views
 from reason_iad.schema import Entry, Inspection, RetrievedEntry
 from reason_iad.schema.names import name_key
-from reason_iad.schema.verdict import SAME, SHOWN, Verdict
+from reason_iad.schema.verdict import LOOK_AGAIN, SAME, SHOWN, Verdict
 
 CLOSE_CALL = 0.1
 """Within so much of the threshold the page asks for a second look, where no known parts set it."""
@@ -263,7 +263,7 @@ def _why(inspection: Inspection) -> tuple[str, ...]:
     count = inspection.good_parts_used
     if nothing_is_known(inspection):
         seen = f"Compared with {count} good part{plural(inspection)}. This is no verdict about the part."
-        return (seen, ADVICE)
+        return (seen, LOOK_AGAIN)
     compared = f"Compared with {count} good part{plural(inspection)}." if count else ""
     if evidence.fusion:
         said.append(f"{inspection.difference_in_words()} {compared}")

@@ -19,6 +19,9 @@ ALONE = "No good part to compare with: this is the model's opinion alone."
 SAME = "The reference is the same picture as the part: nothing was compared."
 """What they are told first where the only good part that was given is the inspected picture itself."""
 
+LOOK_AGAIN = "Take another picture, or look at the part yourself."
+"""What people are told to do where a picture cannot be judged."""
+
 
 class OperatingPoint(BaseModel):
     """Thresholds that known parts of the same product set (`operating_point.py`)."""
