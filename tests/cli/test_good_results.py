@@ -45,7 +45,10 @@ def test_good_parts_set_the_threshold(
     assert found["operating_point"] == point | dict.fromkeys(("pass_below", "threshold"), found["threshold"])
     assert found["threshold"] == pytest.approx(38 / 255, abs=1e-3) and found["verdict"] == "defect"
     page = " ".join((tmp_path / "one.html").read_text().split())
-    assert "Defective from 15 %." in page and "The limit was set with 10 good parts. On average, at most" in page
+    assert (
+        "Parts count as defective from 15 % on." in page
+        and "The limit was set with 10 good parts. On average, at most" in page
+    )
     assert run("inspect", alike, *words).exit_code == 0
 
 

@@ -39,7 +39,7 @@ def page(tmp_path: Path) -> str:
 def test_parts_that_need_attention_come_first(page: str) -> None:
     names = re.findall(r'class="name" dir="auto">([^<]*)<', page)
     assert names == ["=a b#1.png", "weak.png", "odd.png", "torn.png", "fine.png"]
-    assert "<h1>2 of 5 parts have a defect. 1 needs a person. 1 was not inspected.</h1>" in page
+    assert "<h1>2 of 5 parts have a defect. 1 needs a person. 1 was not inspected. 1 passed.</h1>" in page
     assert ORDER == ("defect", "review", "unjudged", "failed", "pass")
 
 
@@ -108,7 +108,7 @@ def test_text_that_a_spreadsheet_would_run_is_text(tmp_path: Path, start: str) -
     [
         ({"pass": 1}, "The part passed."),
         ({"pass": 1200}, "All 1,200 parts passed."),
-        ({"pass": 2, "defect": 1}, "1 of 3 parts has a defect."),
+        ({"pass": 2, "defect": 1}, "1 of 3 parts has a defect. 2 passed."),
         ({"pass": 2, "failed": 1}, "2 of 3 parts passed. 1 was not inspected."),
         ({"review": 2}, "No part passed. 2 need a person."),
     ],

@@ -73,8 +73,8 @@ def full() -> Page:
 def test_the_verdict_and_its_reasons_are_said(full: Page) -> None:
     for said in (
         "Defect found", "Scratch, severity: major", "Where Top right",
-        "How sure Very sure. Probability of a defect:",
-        "96.2 %", "Defective from 50 %.", "Nobody has checked it on your product.",
+        "How sure The program is very sure. Estimated probability of a defect:",
+        "96.2 %", "Parts count as defective from 50 % on.", "It was not checked on your parts",
         "from the knowledge about metal plate, found by its words (score 7.42)", "What is known about this product",
         "For researchers: what the model itself answered. The verdict also uses the good parts, so it can differ.",
         "Difference from the good part. no difference clear difference", "The good part that it was compared with",
@@ -104,8 +104,8 @@ def test_what_cannot_be_told_apart_is_named_together() -> None:
     for said in (
         "Scratch or dent",
         "top right or top center (top right has a probability of 81 %)",
-        "Where Top right or top center Size",
-        "Small: about 2.0 % of the picture. The box measures 132 x 92 pixels.",
+        "Where Top right, as marked. The model was not certain, and also named top center. Size",
+        "Small. The box measures 132 x 92 pixels, which is 4.0 % of the picture.",
         "small (2.0 % of the picture differs there)",
     ):
         assert said in text, said
@@ -336,19 +336,22 @@ def test_what_is_only_suspected_is_not_said_to_be_there() -> None:
     assert view.title.startswith("Needs a person: ") and view.answers.what.startswith("Suspected: ")
     assert "the suspected defect is at" in view.picture.alt
     assert dict(view.facts)["Suspected type"] and "Type of defect" not in dict(view.facts)
-    assert view.answers.limits == "Defective from 90 %. Pass below 40 %. Between them a person decides."
+    assert (
+        view.answers.limits
+        == "Parts count as defective from 90 % on. They pass below 40 %. Between them, a person decides."
+    )
     assert view.answers.sure == "Between the limits" and view.box_means == "suspected defect"
 
 
 @pytest.mark.parametrize(
     ("verdict", "probability", "said"),
     [
-        ("pass", 0.02, "Very sure"), ("pass", 0.25, "Fairly sure"), ("pass", 0.45, "Not very sure"),
-        ("defect", 0.55, "Not very sure"), ("defect", 0.75, "Fairly sure"), ("defect", 1.0, "Very sure"),
+        ("pass", 0.02, "very"), ("pass", 0.25, "fairly"), ("pass", 0.45, "not very"),
+        ("defect", 0.55, "not very"), ("defect", 0.75, "fairly"), ("defect", 1.0, "very"),
     ],
 )  # fmt: skip
 def test_how_sure_is_said_in_words(verdict: Any, probability: float, said: str) -> None:
-    assert answers_of(cases.defect(verdict=verdict, probability=probability)).sure == said
+    assert answers_of(cases.defect(verdict=verdict, probability=probability)).sure == f"The program is {said} sure"
 
 
 def test_a_defect_that_does_not_stand_out_is_the_models_opinion() -> None:
@@ -426,7 +429,10 @@ def test_with_limits_from_known_parts_no_word_of_certainty_is_said(verdict: Any,
     )
     answers = answers_of(result)
     assert answers.sure.startswith(f"{said} the limit")
-    assert answers.limits == "Defective from 99.82 %. Pass below 0.5 %. Between them a person decides."
+    assert (
+        answers.limits
+        == "Parts count as defective from 99.82 % on. They pass below 0.5 %. Between them, a person decides."
+    )
     assert "0.5 % and 99.82 %" in answers.rule
     text = page(result).text
     assert "They hold only for parts that are made and photographed in the same way." in text

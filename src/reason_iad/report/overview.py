@@ -247,6 +247,8 @@ def headline(counts: Counter[str]) -> str:
     for kind, one, several in _REST:
         if number := counts[kind]:
             said.append(f"{number:,} {one if number == 1 else several}.")
+    if counts["defect"] and counts["pass"]:
+        said.append(f"{counts['pass']:,} passed.")
     return " ".join(said)
 
 

@@ -28,9 +28,9 @@ def side_of(inspection: Inspection) -> str:
 def limits_of(product: ProductEvidence) -> str:
     """The limits on the score, in short sentences."""
     low, high = product.pass_below, product.defect_from
-    said = [] if high is None else [f"Defective from {high:.1f} on."]
+    said = [] if high is None else [f"Parts count as defective from {high:.1f} on."]
     if low is not None and low != high:
-        said.append(f"Pass below {low:.1f}.")
+        said.append(f"{'They' if said else 'Parts'} pass below {low:.1f}.")
     if low != high:
         alone = product.fit_sha256 is not None and product.decided_by == "comparison"
         others = "Between them, a person decides." if high is not None else "A person decides about the others."

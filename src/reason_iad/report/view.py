@@ -172,9 +172,9 @@ def answers_of(inspection: Inspection) -> Answers:
     """What the first screen says."""
     point, product = inspection.operating_point, inspection.evidence.product
     limit = partial(limit_percent, value=inspection.probability)
-    limits = [f"Defective from {limit(inspection.threshold)}."]
+    limits = [f"Parts count as defective from {limit(inspection.threshold)} on."]
     if point and point.pass_below < point.threshold:
-        limits += [f"Pass below {limit(point.pass_below)}.", "Between them a person decides."]
+        limits += [f"They pass below {limit(point.pass_below)}.", "Between them, a person decides."]
     asked = inspection.evidence.answer("question")
     beside = (inspection.threshold,) if point is None else (point.threshold, point.pass_below)
     shown = percent(inspection.probability, beside)
@@ -191,7 +191,7 @@ def answers_of(inspection: Inspection) -> Answers:
         question=asked.question if asked else "",
         reply=asked.text if asked else "",
         sure="" if nothing_is_known(inspection) or inspection.unjudged else _sure(inspection),
-        measure="Probability of a defect" if product is None else "Score",
+        measure="Estimated probability of a defect" if product is None else "Score",
         percent=shown,
         limits=" ".join(limits),
         rule=rule,
@@ -212,7 +212,13 @@ def _what(inspection: Inspection) -> str:
 
 
 def _where(inspection: Inspection) -> str:
-    return sentence_case(inspection.in_words("place") or "")
+    """The place that is marked, and others that the model named."""
+    region, claims = inspection.region, inspection.claims or ()
+    names = [name for claim in claims if claim.fact == "place" for name in claim.names]
+    if region is None or region.box is None or region.place not in names or len(names) < 2:
+        return sentence_case(inspection.in_words("place") or "")
+    others = " and ".join(name for name in names if name != region.place)
+    return f"{sentence_case(region.place)}, as marked. The model was not certain, and also named {others}."
 
 
 def _size(inspection: Inspection) -> str:
@@ -220,11 +226,11 @@ def _size(inspection: Inspection) -> str:
     size, region = inspection.in_words("size"), inspection.region
     if size is None or region is None or region.share is None:
         return ""
-    said = sentence_case(f"{size}: about {percent(region.share)} of the picture.")
-    if region.box:
-        box = region.box
-        said += f" The box measures {box.x2 - box.x1} x {box.y2 - box.y1} pixels."
-    return said
+    if region.box is None:
+        return sentence_case(f"{size}: about {percent(region.share)} of the picture.")
+    wide, high = region.box.x2 - region.box.x1, region.box.y2 - region.box.y1
+    share = percent(wide * high / (inspection.image.width * inspection.image.height))
+    return sentence_case(f"{size}. The box measures {wide} x {high} pixels, which is {share} of the picture.")
 
 
 def _sure(inspection: Inspection) -> str:
@@ -233,7 +239,7 @@ def _sure(inspection: Inspection) -> str:
         return side_of(inspection)
     value = inspection.probability
     sure = 1 - value if inspection.verdict == "pass" else value
-    return "Very sure" if sure >= VERY_SURE else "Fairly sure" if sure >= FAIRLY_SURE else "Not very sure"
+    return f"The program is {'very' if sure >= VERY_SURE else 'fairly' if sure >= FAIRLY_SURE else 'not very'} sure"
 
 
 def _box_means(inspection: Inspection) -> str:

@@ -164,7 +164,10 @@ class Inspection(Record):
                 f"The {said} comes from the model alone, which can be wrong."
             )
         spot = "The marked spot" if self.marks_what_differs_most else "One spot"
-        return fusion.in_words(spot, one_good_part=one)
+        said = fusion.in_words(spot, one_good_part=one)
+        if self.verdict == "pass" and fusion.stands_out:
+            return f"{said.removesuffix('.')}, but not enough for a defect."
+        return said
 
     @property
     def rests_on_the_model(self) -> bool:

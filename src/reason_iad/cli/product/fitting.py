@@ -40,9 +40,7 @@ def fit(name: str, products: Path | None, engine: Engine) -> None:
     reason-iad inspect new/ --product bracket --model Qwen/Qwen2.5-VL-7B-Instruct
     """
     if engine.detect:
-        raise ConfigError(
-            "With --model none, there is none to fit. Name the model that is to have a say."
-        )
+        raise ConfigError("With --model none, there is none to fit. Name the model that is to have a say.")
     fit_to(Products(products).open(name), engine)
 
 
