@@ -146,11 +146,13 @@ def inspect(
       0  All parts pass.
       1  At least one part has a defect.
       2  An option or an input is wrong. The message says what to change.
-      3  At least one image could not be inspected, even if other parts have a defect.
-      4  At least one part needs a person to decide. No part has a defect, and all pictures can be judged.
-      5  At least one picture cannot be judged, and no part has a defect. Parts may need a person, too.
+      3  At least one file could not be read or inspected.
+      4  At least one part needs a person to decide.
+      5  At least one picture cannot be judged: it was read, but does not show the part well enough.
      70  The program has a bug. Please report it.
     130  The inspection was interrupted.
+
+    If several are true, the code is the first one of 3, 1, 5, 4 and 0.
     """
     from reason_iad.images import check_header, find_images, load_image
     from reason_iad.sinks import open_sinks

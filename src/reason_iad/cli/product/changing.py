@@ -30,25 +30,27 @@ _GOOD_HELP = "Images of good parts, or folders of them. Sub-folders are views or
 _FILE = ExistingPath(dir_okay=False)
 _SETTINGS = (
     option(VERDICT, "--false-alarms", type=Share(), metavar="SHARE",
-           help="At most this share of good parts may be called defective: 0.02 means 2 %. The default is 0.05."),
+           help="At most this share of good parts is called defective, as the mean over many such products: 0.02 "
+           "means 2 %. The default is 0.05, which needs 19 good images."),
     option(VERDICT, "--missed", type=OrNone(Share()), metavar="SHARE",
-           help="At most this share of defective parts may pass: 0.05 means 5 %. Doubtful parts are handed to a "
-           "person. It needs images of real defects: 19 or more for 5 %."),
+           help="At most this share of defective parts passes, as such a mean: 0.05 means 5 %. Doubtful parts are "
+           "handed to a person. It needs images of real defects: 19 or more for 5 %."),
     option(VERDICT, "--min-size", type=OrNone(Size()), metavar="LENGTH",
-           help="Smaller defects do not count: 0.5mm or 12px. Millimetres need --scale."),
+           help="Defects that are shorter do not count: 0.5mm or 12px. Millimetres need --scale."),
     option(VERDICT, "--scale", type=OrNone(Scale()), metavar="LENGTH",
            help="How many millimetres a pixel shows: 0.05mm."),
     option(VERDICT, "--ignore", type=OrNone(_FILE), metavar="PNG",
-           help="Image as large as a good one. What is not black in it is never a defect."),
+           help="A black-and-white image of the size of a good one. Its white areas are not inspected."),
     option(VERDICT, "--inspect", type=OrNone(_FILE), metavar="PNG",
-           help="Image as large as a good one. Only what is not black in it is inspected."),
+           help="A black-and-white image of the size of a good one. Only its white areas are inspected."),
     option(INPUT, "--white", type=click.FloatRange(0, 65535, min_open=True), metavar="VALUE",
            help="The value that is white in images with more than 8 bits: 4095 for a camera with 12 bits. Without "
            "it, it follows from the good images, and then stays."),
     option(INPUT, "--knowledge", type=OrNone(ExistingPath()), metavar="FILE|DIR",
            help="What is normal for the part, and what defects it can have (docs/knowledge.md)."),
     option(METHOD, "--encoder", type=EncoderName(), metavar="NAME",
-           help="What makes the features that are compared. The default is efficientnet_lite0."),
+           help="The network that turns images into the numbers that are compared. The default is "
+           "efficientnet_lite0."),
     option(METHOD, "--resolution", type=OrNone(click.IntRange(32, 8192)), metavar="PIXELS",
            help="Side to which images are scaled for the comparison. Without it, they are compared at 224 and "
            "at 320 pixels."),
@@ -110,7 +112,7 @@ defects_option = option(INPUT, "--defects", type=ExistingPath(file_okay=False), 
 @settings_options
 @option(
     METHOD, "--fit", is_flag=True,
-    help="Let the embedded model have a say in the verdicts, where it helps. This takes a few minutes, and needs "
+    help="Let the answers of nano count for the verdicts, if they help. This takes a few minutes, and needs "
     "19 good images for 5 % false alarms. For other models, and for later, `reason-iad product fit` does the same.",
 )  # fmt: skip
 @products_option
