@@ -114,8 +114,8 @@ _CODES = {
     "sinks",
     multiple=True,
     metavar="NAME[:TARGET]",
-    help="Also send each result elsewhere. For example, jsonl:all.jsonl adds a line to the file all.jsonl. Can be "
-    "given several times.",
+    help="Also send each result to another place (a sink). For example, jsonl:all.jsonl adds a line to the file "
+    "all.jsonl. Can be given several times.",
 )
 @option(
     OUTPUT,

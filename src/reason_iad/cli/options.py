@@ -151,11 +151,13 @@ white_option = option(
     "Without it, the files say it, or it follows from all images that are compared (docs/pictures.md).",
 )  # fmt: skip
 
+_gallery_option = option(
+    INPUT, "--gallery", type=ExistingPath(), metavar="DIR",
+    help="Folder with one subfolder of good images per product. If --category is not given, the product is "
+    "recognised by these images. To compare the part with good parts, give --reference, too.",
+)  # fmt: skip
 _ENGINE_OPTIONS = (
     knowledge_option,
-    option(INPUT, "--gallery", type=ExistingPath(), metavar="DIR",
-           help="Folder with one subfolder of good images per product. If --category is not given, the product is "
-           "recognised by these images. To compare the part with good parts, give --reference, too."),
     option(REFERENCES, "--align/--no-align", default=_DEFAULTS.align, show_default=True,
            help="Before comparing, shift and turn the good parts to lie as the inspected part does; use --no-align "
            "if a shifted or turned part is a defect."),
@@ -173,6 +175,11 @@ def engine_options(command: F) -> F:
 
     Options `threshold`, `check_picture` and `white` of the command go into the configuration, too.
     """
+    return _gallery_option(engine_options_of_product(command))
+
+
+def engine_options_of_product(command: F) -> F:
+    """The same without the options that find out what a part is."""
 
     @functools.wraps(command)
     def wrapper(**options: Any) -> Any:
@@ -193,7 +200,8 @@ def engine_options(command: F) -> F:
                 **take("seed", "option_orders", "align", "fuse", "detector", "encoder"),
             ),
             device=check_device(options.pop("device")),
-            **take("knowledge", "gallery", "dtype", "base_url", "timeout", "compile_steps"),
+            gallery=options.pop("gallery", None),
+            **take("knowledge", "dtype", "base_url", "timeout", "compile_steps"),
         )
         return command(engine=engine, **options)
 

@@ -57,8 +57,8 @@ def product_options(command: F) -> F:
 
     for each in (
         option(VERDICT, "--cascade/--no-cascade", default=True, show_default=True,
-               help="With --product, ask the model only about doubtful parts and about defects. With --no-cascade, "
-               "ask it about every part."),
+               help="With --product, ask the model only about defects, to explain them, and about parts between or "
+               "near the limits. With --no-cascade, ask it about every part."),
         option(VERDICT, "--remember/--no-remember", default=True, show_default=True,
                help="With --product, keep the scores of parts in the product, so that you are told when light, "
                "camera or parts have changed."),

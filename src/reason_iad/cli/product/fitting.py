@@ -10,7 +10,7 @@ import click
 
 from reason_iad.cli.engine import Engine
 from reason_iad.cli.headings import HeadedCommand
-from reason_iad.cli.options import engine_options, products_option
+from reason_iad.cli.options import engine_options_of_product, products_option
 from reason_iad.cli.part_kind import with_knowledge
 from reason_iad.cli.printing import say, shown_progress
 from reason_iad.config import InspectorConfig
@@ -28,7 +28,7 @@ ENOUGH = 3
 @click.command(cls=HeadedCommand)
 @click.argument("name")
 @products_option
-@engine_options
+@engine_options_of_product
 def fit(name: str, products: Path | None, engine: Engine) -> None:
     """Let a model have a say in the verdicts of a product.
 
