@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reason_iad.expert.memory.bank import MemoryBank
 from reason_iad.expert.normality.level import Level, memory_settings
-from reason_iad.expert.normality.looks import BATCH, Eyes, Look, Whole
+from reason_iad.expert.normality.looks import BATCH, HELD, Eyes, Look, Whole
 from reason_iad.expert.normality.spread import spread_out
 from reason_iad.expert.normality.turning import angles, joined_points, turned, turned_back
 
@@ -88,16 +88,11 @@ def see(
     together = BATCH if eyes.detailed or steps > 1 else TOGETHER
     for start in range(0, len(good), together):
         found: dict[str, _Found] = {}
-        for at in range(start, min(start + together, len(good)), BATCH):
-            numbers = range(at, min(at + BATCH, start + together, len(good)))
-            fresh: dict[str, Image.Image] = {}
-            for number in numbers:
-                image = good[number]
-                if image.sha256 not in {*seen.names, *found, *fresh}:
-                    fresh[image.sha256] = image.pixels
-                    seen.given.append(number)
-            found |= zip(fresh, _find(list(fresh.values()), eyes, steps), strict=True)
-            tell("good images seen", numbers[-1] + 1, len(good))
+        for some in few(good, range(start, min(start + together, len(good)))):
+            fresh = _fresh(some, {*seen.names, *found})
+            seen.given.extend(fresh.values())
+            found |= zip(fresh, _find([some[number].pixels for number in fresh.values()], eyes, steps), strict=True)
+            tell("good images seen", max(some) + 1, len(good))
         for number, each in enumerate(found.values(), len(seen.names)):
             if number in chosen:
                 seen.measured[number] = None if eyes.detailed else each.look
@@ -109,6 +104,27 @@ def see(
     levels = tuple(Level(size, banks[at], eyes.is_detailed(at)) for at, size in enumerate(eyes.sizes))
     by_angle = tuple(whole for same in zip(*copies, strict=True) for whole in same)
     return replace(seen, levels=levels, copies=by_angle)
+
+
+def _fresh(some: Mapping[int, LoadedImage], known: Collection[str]) -> dict[str, int]:
+    """The numbers of the images that are not known yet, each once, by hash."""
+    fresh: dict[str, int] = {}
+    for number, image in some.items():
+        if image.sha256 not in known:
+            fresh.setdefault(image.sha256, number)
+    return fresh
+
+
+def few(good: Sequence[LoadedImage], numbers: Iterable[int]) -> Iterator[dict[int, LoadedImage]]:
+    """Images by number, as many as may be held at a time. They are let go when the next are asked for."""
+    some: dict[int, LoadedImage] = {}
+    for number in numbers:
+        some[number] = good[number]
+        if len(some) == BATCH or sum(each.width * each.height for each in some.values()) >= HELD:
+            yield some
+            some.clear()
+    if some:
+        yield some
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +149,7 @@ def _find(pictures: Sequence[Image.Image], eyes: Eyes, steps: int) -> Iterator[_
             yield _Found(look, look.patches)
             continue
         degrees = angles(steps)
-        looks = [look, *eyes.look([turned(picture, each) for each in degrees[1:]])]
+        looks = [look, *(next(eyes.look([turned(picture, each)])) for each in degrees[1:])]
         patches = [
             joined_points([
                 turned_back(each.patches[level], by, picture.size) for each, by in zip(looks, degrees, strict=True)

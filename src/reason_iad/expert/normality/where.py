@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from reason_iad.expert.encoders.base import Encoder, FeatureMap
     from reason_iad.expert.memory.search import Points
     from reason_iad.expert.normality.expert import Assessment, ProductExpert
+    from reason_iad.expert.normality.looks import Eyes
     from reason_iad.images import LoadedImage
 
 SIZE = 448
@@ -87,8 +88,12 @@ def with_details(values: torch.Tensor, expert: ProductExpert, seen: Assessment) 
     return found.masked_fill(~cells, 0.0)
 
 
-def fine_encoder(encoder: Encoder) -> Encoder:
-    """The encoder at the finer resolution, or as it is where it takes one size only."""
+def fine_encoder(eyes: Eyes) -> Encoder:
+    """The encoder of these eyes at the finer resolution, or as it is where it takes one size only.
+
+    It is never the one that looks at details: those are compared by themselves (`with_details`).
+    """
+    encoder = eyes.encoders[-2 if eyes.detailed else -1]
     scale: Any = getattr(encoder, "with_size", None)
     try:
         fine: Encoder = encoder if scale is None else scale(SIZE)
@@ -125,7 +130,7 @@ def learn_where(
         for number in range(len(good)):
             image = good[number]
             progress("good images remembered in detail", number + 1, len(good))
-            picture = area.painted(image.pixels)
+            picture = area.painted(image.whole)
             yield image.sha256, _patches(encoder, picture) if steps == 1 else _turned(encoder, picture, steps)
 
     return Where(encoder, Level(SIZE, bank.with_images(patches())), area)
