@@ -33,7 +33,7 @@ class Seen(NamedTuple):
 
 
 LARGE = 4_000_000
-"""Pixels from which a picture is made smaller before the image processor, which copies it several times, gets it."""
+"""Pixels from which a picture is made smaller for the image processor, which copies it several times."""
 SPARE = 8
 """Sides of the smaller copy are at least so many times as long as what the model sees of it."""
 
@@ -82,7 +82,8 @@ class MropeBackbone(TransformersBackbone):
 
     def tower(self, image: Image.Image, **options: Any) -> Seen:
         """Run the vision tower and the merger once; options go to the image processor."""
-        most = dict(options.get("size") or self.image_processor.size).get("longest_edge") or image.width * image.height
+        size = dict(options.get("size") or self.image_processor.size)
+        most = size.get("longest_edge") or image.width * image.height
         try:
             batch = self.image_processor(images=[lighter(image, most)], return_tensors="pt", **options)
         except ValueError as error:  # the resize refuses extreme aspect ratios

@@ -163,7 +163,7 @@ class PartInspector(Fixed):
         """
         clock = Clock()
         with clock.phase("load"):
-            loaded = load_image(image, white=self._kind.white)
+            loaded = load_image(image, white=self._kind.white).settled()  # good images have been given the same
         with clock.phase("compare"):
             judgement = self._judged(loaded)
         drift = None
