@@ -122,7 +122,7 @@ def by_expert(folder: Path) -> tuple[list[Found], float]:
     good = list(photographs(folder / "train/good"))
     expert = learn(good, Eyes.of(encoder))
     one_way, steps = len(expert.likeness.turned) > 0, expert.turning.steps
-    where = learn_where(good, fine_encoder(encoder), one_way=one_way, steps=steps)
+    where = learn_where(good, fine_encoder(Eyes.of(encoder)), one_way=one_way, steps=steps)
     kind_of_part = PartKind(folder.name, "", expert, limits(expert.left_out, ALARMS), {}, where)
     found = []
     for kind, picture, mask in tests(folder):

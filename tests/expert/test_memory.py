@@ -32,6 +32,7 @@ from reason_iad.expert.memory import (
     memory_shelf,
     nearest,
     save_memory,
+    search,
 )
 from reason_iad.expert.memory import bank as bank_module
 from reason_iad.expert.memory.coreset import Net, separated
@@ -75,6 +76,28 @@ def test_searching_is_exact(radius: float | None) -> None:
     least = apart.min(1)
     assert torch.equal(found.entries, least.indices)
     assert torch.allclose(found.distances.double(), least.values.sqrt(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("radius", [None, 0.3])
+def test_many_queries_are_compared_a_few_at_a_time(radius: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the memory that it takes does not grow with the picture."""
+    rng = torch.Generator().manual_seed(0)
+    queries, entries = (Points(torch.randn(n, 7, generator=rng), torch.rand(n, 2, generator=rng)) for n in (50, 30))
+    together = nearest(queries, entries, radius)
+    largest = []
+    product = torch.addmm
+
+    def watched(*tensors: torch.Tensor, **options: float) -> torch.Tensor:
+        found = product(*tensors, **options)
+        largest.append(found.numel())
+        return found
+
+    monkeypatch.setattr(torch, "addmm", watched)
+    monkeypatch.setattr(search, "QUERIES", 8)
+    apart = nearest(queries, entries, radius)
+    assert max(largest) == 8 * 30
+    assert torch.equal(apart.entries, together.entries)
+    assert torch.allclose(apart.distances, together.distances)
 
 
 def test_what_is_the_same_has_no_distance() -> None:

@@ -1,44 +1,52 @@
-"""Large pictures: what looks at the whole uses a smaller copy, and all pixels stay within reach."""
+"""Large pictures with more than 8 bits are read some rows at a time, with the same result."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
-from reason_iad.images import at_most, load_image, sources
-
-
-def test_a_picture_of_usual_size_is_its_own_whole() -> None:
-    loaded = load_image(np.zeros((64, 64, 3), np.uint8))
-    assert loaded.whole is loaded.pixels
-    assert loaded.lighter() is loaded
+from reason_iad.images import depth, load_image
+from reason_iad.images.loading import _from_premultiplied
 
 
-def test_a_large_picture_has_a_smaller_copy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "WHOLE", 1000)
-    loaded = load_image(np.full((80, 50, 3), 77, np.uint8))
-    assert loaded.pixels.size == (50, 80)
-    assert loaded.whole.size == (25, 40)
-    light = loaded.lighter()
-    assert (light.pixels.size, light.width, light.height, light.sha256) == ((25, 40), 50, 80, loaded.sha256)
-    assert light.lighter() is light
+def deep_file(layers: int, suffix: str) -> bytes:
+    values = np.random.default_rng(layers).integers(0, 4096, (40, 30, layers)).astype(np.uint16)
+    done, data = cv2.imencode(suffix, values if layers > 1 else values[..., 0])
+    assert done
+    return data.tobytes()
 
 
-@pytest.mark.parametrize("size", [(100, 100), (1000, 8), (8, 1000), (333, 77)])
-@pytest.mark.parametrize("pixels", [100, 999, 5000])
-def test_a_smaller_copy_keeps_to_the_number_of_pixels(size: tuple[int, int], pixels: int) -> None:
-    small = at_most(Image.new("RGB", size), pixels)
-    assert small.width * small.height <= pixels * 1.5 + max(small.size)  # sides are rounded up
+FILES = {f"{layers}{suffix}": deep_file(layers, suffix) for layers in (1, 3, 4) for suffix in (".png", ".tif")}
 
 
-def test_a_file_is_decoded_without_a_second_copy(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x010E] = "a description"
-    Image.new("RGB", (32, 24), (9, 8, 7)).save(tmp_path / "a.jpg", exif=exif, dpi=(300, 300))
-    loaded = load_image(tmp_path / "a.jpg")
-    assert loaded.pixels.info == {}, "nothing of the file but its pixels"
-    copy = load_image(loaded.pixels)
-    assert copy.pixels is not loaded.pixels
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("white", [None, 2047.0])
+def test_rows_are_read_a_few_at_a_time(name: str, white: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = load_image(FILES[name], white=white)
+    monkeypatch.setattr(depth, "_STRIP", 100)
+    in_strips = load_image(FILES[name], white=white)
+    assert in_strips.pixels.tobytes() == at_once.pixels.tobytes()
+    assert in_strips.notes == at_once.notes
+    assert len(set(at_once.pixels.tobytes())) > 10
+
+
+def test_a_picture_whose_white_is_settled_lets_its_values_go() -> None:
+    image = load_image(FILES["3.png"])
+    assert image.depth is not None and image.depth.values is not None
+    settled = image.settled()
+    assert settled.depth is not None and settled.depth.values is None
+    assert (settled.white, settled.notes, settled.sha256) == (image.white, image.notes, image.sha256)
+    assert settled.pixels is image.pixels
+    assert settled.settled() is settled
+
+
+def test_colours_are_as_before_they_were_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
+    colours = np.random.default_rng(0).integers(0, 30_000, (9, 5, 3)).astype(np.uint16)
+    opacity = np.random.default_rng(1).integers(30_000, 65_536, (9, 5, 1)).astype(np.uint16)
+    opacity[0, 0] = 65_535
+    multiplied = (colours * (opacity / 65_535)).round().astype(np.uint16)
+    monkeypatch.setattr(depth, "_STRIP", 40)
+    found = _from_premultiplied(np.concatenate([multiplied, opacity], axis=2))
+    assert np.abs(found[..., :3].astype(int) - colours).max() <= 2
+    assert np.array_equal(found[..., 3:], opacity)

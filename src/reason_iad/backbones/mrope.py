@@ -7,6 +7,7 @@ Images keep their aspect ratio; the tower takes any number of patches and merges
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -29,6 +30,24 @@ class Seen(NamedTuple):
     output: Any
     rows: int
     columns: int
+
+
+LARGE = 4_000_000
+"""Pixels from which a picture is made smaller for the image processor, which copies it several times."""
+SPARE = 8
+"""Sides of the smaller copy are at least so many times as long as what the model sees of it."""
+
+
+def lighter(image: Image.Image, most: int) -> Image.Image:
+    """A large picture made smaller by a whole factor, if a model sees far less of it; else the same.
+
+    Args:
+        image: any.
+        most: pixels that the model sees of it, at most.
+    """
+    pixels = image.width * image.height
+    factor = int(math.sqrt(pixels / most) / SPARE) if pixels > LARGE else 1
+    return image if factor < 2 else image.reduce(min(factor, image.width, image.height))
 
 
 class MropeBackbone(TransformersBackbone):
@@ -63,8 +82,10 @@ class MropeBackbone(TransformersBackbone):
 
     def tower(self, image: Image.Image, **options: Any) -> Seen:
         """Run the vision tower and the merger once; options go to the image processor."""
+        size = dict(options.get("size") or self.image_processor.size)
+        most = size.get("longest_edge") or image.width * image.height
         try:
-            batch = self.image_processor(images=[image], return_tensors="pt", **options)
+            batch = self.image_processor(images=[lighter(image, most)], return_tensors="pt", **options)
         except ValueError as error:  # the resize refuses extreme aspect ratios
             raise ImageError(
                 f"The image of {image.width} x {image.height} pixels cannot be resized for the model: {error}"

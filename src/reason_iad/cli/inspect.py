@@ -140,7 +140,7 @@ def inspect(
     reason-iad inspect part.png --reference good.png --report out.html
     reason-iad inspect photos/ --reference good/ --json results.jsonl
 
-    The exit code tells other programs the result:
+    The exit code tells other programs the result. If several are true, it is the first of 3, 1, 5, 4 and 0:
 
     \b
       0  All parts pass.
@@ -151,8 +151,6 @@ def inspect(
       5  At least one picture cannot be judged: it was read, but does not show the part well enough.
      70  The program has a bug. Please report it.
     130  The inspection was interrupted.
-
-    If several are true, the code is the first one of 3, 1, 5, 4 and 0.
     """
     from reason_iad.images import check_header, find_images, load_image
     from reason_iad.sinks import open_sinks

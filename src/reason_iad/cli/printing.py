@@ -45,6 +45,9 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 @contextmanager
 def shown_progress() -> Iterator[Progress]:
     """A progress bar on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda step, done, total, /: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar

@@ -24,4 +24,4 @@ def _shifted(image: Image.Image, dx: int, dy: int) -> Image.Image:
     pixels = np.asarray(image)
     rows = np.clip(np.arange(image.height) - dy, 0, image.height - 1)
     columns = np.clip(np.arange(image.width) - dx, 0, image.width - 1)
-    return Image.fromarray(pixels[rows][:, columns])
+    return Image.fromarray(pixels[rows[:, None], columns])

@@ -211,7 +211,7 @@ def probability_at(score: float, limits: Limits) -> float:
 
 def _marked(kind: PartKind, seen: Assessment, image: LoadedImage) -> tuple[Marked, ...]:
     """The places that differ: where the finer memory stands out, or the map that decided."""
-    values = seen.excess.clamp_min(0) if kind.where is None else kind.where.values(image.pixels)
+    values = seen.excess.clamp_min(0) if kind.where is None else kind.where.values(image.whole)
     values = with_details(values, kind.expert, seen)
     highest = max(float(values.max()), 1e-6)
     sharp = (values / highest).pow(SHARPNESS).numpy().astype(np.float32)

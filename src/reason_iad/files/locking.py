@@ -12,11 +12,13 @@ import contextlib
 import os
 import platform
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from reason_iad.errors import OutputError
 from reason_iad.files import words
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 
 class Hold:
@@ -56,6 +58,8 @@ def hold(path: str | Path, instead: str = "another file", *, wait: float = 0) ->
         Held: another process writes it.
         OutputError: there is no place for the lock.
     """
+    from filelock import FileLock, Timeout
+
     try:
         target = Path(os.path.realpath(path))
         os.scandir(target.parent).close()  # `FileLock` would make a folder that is missing

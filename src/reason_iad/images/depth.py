@@ -7,7 +7,7 @@ pixels that are far too bright (hot pixels) do not count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +28,7 @@ LARGEST = 65535
 HOT = 1e-4
 """At most this share of the pixels, or one, may be brighter than a white that is found from the values."""
 _STRIP = 2**22
-"""Values that are scaled at a time."""
+"""Values that are looked at or scaled at a time."""
 
 Origin = Literal["user", "file", "values"]
 _BECAUSE: dict[Origin, str] = {"user": ", as it was set", "file": ", as the file says", "values": ""}
@@ -130,38 +130,59 @@ def _found(values: NDArray[Any], highest: float) -> float:
 def few_above(values: NDArray[Any], white: float) -> bool:
     """Whether only hot pixels are brighter than a white."""
     height, width, layers = (*values.shape, 1)[:3]
-    return bool(np.count_nonzero(values > white) <= layers * max(1, int(HOT * height * width)))
+    above = sum(int(np.count_nonzero(strip > white)) for strip in strips(values))
+    return bool(above <= layers * max(1, int(HOT * height * width)))
+
+
+def strips(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Values (H, W[, C]) some rows at a time: of a large picture there is no room for a second copy."""
+    rows = max(1, _STRIP // max(1, values[0].size))
+    for top in range(0, len(values), rows):
+        yield values[top : top + rows]
 
 
 def _rgb(values: NDArray[Any], depth: Depth) -> Image.Image:
-    """Scaled to 8 bits, in strips: no second copy in another type."""
-    pixels = _eight_bits(values[..., :3] if values.ndim == 3 else values, depth.white)
-    if depth.negative:
-        np.subtract(255, pixels, out=pixels)
-    image = Image.fromarray(pixels)
-    if values.ndim == 2:
-        return image.convert("RGB")
-    if values.shape[2] == 3:
-        return image
-    opacity = values[..., 3]
-    opaque = depth.white if float(opacity.max()) <= depth.white else LARGEST
-    paper = Image.new("RGB", image.size, "white")
-    paper.paste(image, mask=Image.fromarray(_eight_bits(opacity, opaque)))
-    return paper
+    """Scaled to 8 bits, in strips, composed on white."""
+    image = Image.new("RGB", (values.shape[1], values.shape[0]), "white")
+    colours = _EightBits(values.dtype, depth.white)
+    with_opacity = values.ndim == 3 and values.shape[2] == 4
+    opacity = _EightBits(values.dtype, _opaque(values, depth.white)) if with_opacity else None
+    top = 0
+    for strip in strips(values):
+        pixels = colours.of(strip[..., :3] if values.ndim == 3 else strip)
+        if depth.negative:
+            np.subtract(255, pixels, out=pixels)
+        mask = None if opacity is None else Image.fromarray(opacity.of(strip[..., 3]))
+        image.paste(Image.fromarray(pixels).convert("RGB"), (0, top), mask)
+        top += len(strip)
+    return image
 
 
-def _eight_bits(values: NDArray[Any], white: float) -> NDArray[np.uint8]:
-    """0 to 255 where `values` are 0 to `white`; brighter ones are 255."""
-    table = None
-    if values.dtype == np.uint16:
-        every = np.arange(LARGEST + 1, dtype=np.float32) * np.float32(255 / white)
-        table = np.rint(every).clip(0, 255).astype(np.uint8)
-    pixels = np.empty(values.shape, np.uint8)
-    rows = max(1, _STRIP // max(1, values[0].size))
-    for top in range(0, len(values), rows):
-        strip = values[top : top + rows]
-        if table is not None:
-            pixels[top : top + rows] = table[strip]
+def _opaque(values: NDArray[Any], white: float) -> float:
+    """The opacity (H, W, 4) that hides the paper: as large as white, unless some are larger."""
+    return white if float(values[..., 3].max()) <= white else LARGEST
+
+
+class _EightBits:
+    """0 to 255 where values are 0 to `white`; brighter ones are 255.
+
+    Args:
+        dtype: of the values.
+        white: the value that becomes 255.
+    """
+
+    def __init__(self, dtype: np.dtype[Any], white: float) -> None:
+        self._white = white
+        self._table: NDArray[np.uint8] | None = None
+        if dtype == np.uint16:
+            every = np.arange(LARGEST + 1, dtype=np.float32) * np.float32(255 / white)
+            self._table = np.rint(every).clip(0, 255).astype(np.uint8)
+
+    def of(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        """The same values as 8 bits."""
+        found: NDArray[np.uint8]
+        if self._table is not None:
+            found = self._table[values]
         else:
-            pixels[top : top + rows] = np.rint(strip.astype(np.float32) * (255 / white)).clip(0, 255)
-    return pixels
+            found = np.rint(values.astype(np.float32) * (255 / self._white)).clip(0, 255).astype(np.uint8)
+        return found

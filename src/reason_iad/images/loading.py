@@ -30,7 +30,7 @@ from PIL import Image
 
 from reason_iad.errors import ImageError, given_type, nearest_file
 from reason_iad.images.content import named
-from reason_iad.images.depth import Depth, at_white, scaled
+from reason_iad.images.depth import Depth, at_white, scaled, strips
 from reason_iad.images.formats import FORMATS, register
 from reason_iad.images.metadata import DeepColour, deep_colour, stated_white, white_is_zero
 from reason_iad.images.orientation import orientation_of, upright, upright_size, upright_values
@@ -322,16 +322,20 @@ def _deep_values(
     found: NDArray[Any] = values if deep.turned else upright_values(values, orientation)
     if found.shape[:2] != size[::-1]:
         raise ImageError(f"{what} is damaged or cut off; copy or export it again.")
-    order = [2, 1, 0] if found.shape[2] == 3 or deep.fourth == "unused" else [2, 1, 0, 3]
-    colours: NDArray[np.uint16] = found[..., order]
-    return _from_premultiplied(colours) if deep.fourth == "premultiplied" else colours
+    for strip in strips(found):  # blue, green and red become red, green and blue
+        strip[..., :3] = cv2.cvtColor(strip[..., :3], cv2.COLOR_BGR2RGB)
+    if deep.fourth == "unused":
+        return found[..., :3]
+    return _from_premultiplied(found) if deep.fourth == "premultiplied" else found
 
 
 def _from_premultiplied(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """Colours that were multiplied with their opacity, as they were before."""
-    opacity = values[..., 3:].astype(np.float32)
-    before = values[..., :3] * (max(1.0, float(opacity.max())) / np.maximum(opacity, 1))
-    return np.concatenate([np.minimum(before, 65535).astype(np.uint16), values[..., 3:]], axis=2)
+    opaque = max(1.0, float(values[..., 3].max()))
+    for strip in strips(values):
+        before = strip[..., :3] * (opaque / np.maximum(strip[..., 3:].astype(np.float32), 1))
+        strip[..., :3] = np.minimum(before, 65535).astype(np.uint16)
+    return values
 
 
 def _array_decoded(array: NDArray[Any], white: float | None) -> _Decoded:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from reason_iad.images.depth import few_above
+from reason_iad.images.depth import few_above, strips
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS = 10_000
@@ -101,8 +101,8 @@ def _of_png(data: bytes, values: NDArray[Any]) -> float | None:
         return None
     white = 2**bits - 1
     if bits < 16 and few_above(values, white):
-        low = np.bitwise_and(values[values <= white].astype(np.uint16), 2 ** (16 - bits) - 1)
-        if low.any():  # the standard leaves no such values in the dark
+        low = 2 ** (16 - bits) - 1  # the standard leaves no such values in the dark
+        if any((strip[strip <= white].astype(np.uint16) & low).any() for strip in strips(values)):
             return float(white)
     return 65535.0
 

@@ -64,6 +64,12 @@ class LoadedImage:
         """The same with `whole` as its pixels: for a good part, which is only looked at as a whole."""
         return self if self.whole is self.pixels else replace(self, pixels=self.whole)
 
+    def settled(self) -> LoadedImage:
+        """The same without what another white would need: for a picture whose white is not asked for any more."""
+        if self.depth is None or self.depth.values is None:
+            return self
+        return replace(self, depth=replace(self.depth, values=None))
+
     @property
     def white(self) -> float | None:
         """The value that became white; None where there were 8 bits."""

@@ -11,9 +11,7 @@ of defects (the cascade); it is loaded when it is first needed. Without a model,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -32,20 +30,12 @@ from reason_iad.expert.judging import (
 )
 from reason_iad.expert.normality.likeness import TEXTS
 from reason_iad.images import Picture, load_image
-from reason_iad.inspection.answerable import answerable, ask_further
-from reason_iad.inspection.by_example import Reading, measured_claims, said_of_type, type_claim, with_types
+from reason_iad.inspection.by_example import measured_claims, said_of_type, type_claim, with_types
 from reason_iad.inspection.clock import Clock
-from reason_iad.inspection.deciding import Case, ask, decide
 from reason_iad.inspection.evidence import gather
-from reason_iad.inspection.explaining import explain
-from reason_iad.inspection.findings import Defect
 from reason_iad.inspection.fixed import Fixed
-from reason_iad.inspection.jointly import Ruling, Watch, ask_whether, rule, with_joint, with_product
-from reason_iad.inspection.lookup import look_up
-from reason_iad.inspection.questions import Question, detection_question, further_question, type_question
+from reason_iad.inspection.jointly import Watch, doubtful, with_joint, with_product
 from reason_iad.inspection.saying import explanation_alone
-from reason_iad.inspection.scenes import closer_looks, set_scene
-from reason_iad.inspection.subject import load_subject
 from reason_iad.schema import (
     CategoryEvidence,
     Evidence,
@@ -56,40 +46,21 @@ from reason_iad.schema import (
     ProductEvidence,
     Versions,
 )
-from reason_iad.schema.names import name_key
 from reason_iad.schema.verdict import SAME
 
 if TYPE_CHECKING:
     from reason_iad.expert.joint import Joint, ModelSays
     from reason_iad.expert.part_kind import PartKind
     from reason_iad.images import LoadedImage
-    from reason_iad.inspection.deciding import Decision
+    from reason_iad.inspection.asking import Asking, Told
     from reason_iad.inspection.inspector import Inspector
+    from reason_iad.inspection.questions import Question
 
 ALONE = "detect"
 """Name of the method in which no language model is asked."""
 NO_MODEL = ModelVersion(name="no language model", family="none", sha256="", device="cpu", dtype="float32")
 THRESHOLD = 0.5
 """The probability at the limit: `judging.probability_of` puts it there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the model said of a part.
-
-    Attributes:
-        case: what it saw.
-        decisions: the questions that it was asked.
-        defect: type and places; None for a pass.
-        explanation: for people.
-        ruling: what comparison and model decided together; None if the comparison decided.
-    """
-
-    case: Case
-    decisions: tuple[Decision, ...]
-    defect: Defect | None
-    explanation: str
-    ruling: Ruling | None
 
 
 class PartInspector(Fixed):
@@ -127,7 +98,7 @@ class PartInspector(Fixed):
         self._joint, self._advice, self._watch = (None if model is None else joint), advice, watch
         self._config = config if config is not None else InspectorConfig()
         self._lock = Lock()
-        self._opened: Inspector | None = None
+        self._opened: Asking | None = None
 
     @property
     def kind(self) -> PartKind:
@@ -163,7 +134,7 @@ class PartInspector(Fixed):
         """
         clock = Clock()
         with clock.phase("load"):
-            loaded = load_image(image, white=self._kind.white)
+            loaded = load_image(image, white=self._kind.white).settled()  # good images have been given the same
         with clock.phase("compare"):
             judgement = self._judged(loaded)
         drift = None
@@ -180,8 +151,7 @@ class PartInspector(Fixed):
             judgement: what an expert says of it.
             without: hashes of good images that the model must not see beside it.
         """
-        case = self._case(image, judgement, self._category, "", Clock(), without)
-        return ask_whether(case).says
+        return self._asking().says(image, judgement, without)
 
     def _judged(self, image: LoadedImage) -> Judgement:
         """What the comparison says; where a model has a say, by the limits of the cascade."""
@@ -202,99 +172,22 @@ class PartInspector(Fixed):
         """The result; the model is asked where it has a say, and where there is something to explain."""
         asked = judgement.verdict in ("defect", "review") or self._always or question is not None
         compared = judgement.verdict != "unjudged" and not judgement.nothing_compared
-        if self._open is None or not compared or not (asked or self._doubtful(judgement)):
+        if self._open is None or not compared or not (asked or doubtful(self._joint, judgement.seen.score)):
             return self._alone(image, judgement, clock)
-        extra = further_question(question)
-        extra = None if extra is None else answerable(extra, self._model().backbone)
-        known_by, text = category or self._category, extra.text if extra else ""
-        case = self._case(image, judgement, known_by, text, clock, ())
-        told = self._told(case, judgement, extra)
+        told = self._asking().ask(image, judgement, category, question, clock)
         if told.ruling is not None:
             judgement = judged_as(judgement, told.ruling.verdict, image)
         return self._explained(image, judgement, told, clock)
 
-    def _doubtful(self, judgement: Judgement) -> bool:
-        """Whether a fitted model has a say."""
-        return self._joint is not None and self._joint.cascade.certain(judgement.seen.score) is None
-
-    def _model(self) -> Inspector:
-        """The inspector with the model, opened once."""
+    def _asking(self) -> Asking:
+        """What asks the model, opened once. What it needs is imported now: without a model nobody waits for it."""
         assert self._open is not None, "checked by the caller"
+        from reason_iad.inspection.asking import Asking
+
         with self._lock:
             if self._opened is None:
-                self._opened = self._open()
+                self._opened = Asking(self._kind, self._open(), self._joint, self._always, self._category)
             return self._opened
-
-    def _case(
-        self,
-        image: LoadedImage,
-        judgement: Judgement,
-        category: str | None,
-        text: str,
-        clock: Clock,
-        without: Collection[str],
-    ) -> Case:
-        """Everything there is about a picture before the model is asked."""
-        setup = self._model().setup
-        alike = self._most_alike(judgement, setup.config.max_references, {*without, image.sha256})
-        good = [load_image(path, white=self._kind.white) for path in alike]
-        subject = load_subject(setup, image, good, clock)
-        known = look_up(setup, image, category or self._name_in(setup.knowledge), text, clock)
-        difference = anomaly_map(judgement.kind, judgement.seen)
-        scene = set_scene(setup, subject, known, difference, clock)
-        return Case(setup, subject, known, difference, scene, closer_looks(subject, scene, difference), clock)
-
-    def _told(self, case: Case, judgement: Judgement, extra: Question | None) -> Told:
-        """Ask the model whether it sees a defect, if that is in doubt; which one, and why."""
-        doubtful = self._doubtful(judgement)
-        ruling: Ruling | None = None
-        whether: tuple[Decision, ...] = ()
-        if doubtful and self._joint is not None:
-            ruling = rule(self._joint, judgement.seen.score, case)
-            judgement = judged_as(judgement, ruling.verdict, case.subject.image)
-            whether = (ruling.decision,)
-        elif self._always or judgement.verdict == "review":
-            whether = (ask(case, detection_question()),)
-        defect = self._defect(case, judgement)
-        explanation = explain(case, judgement.verdict, defect)
-        further = () if extra is None else (ask_further(case, extra),)
-        found = () if defect is None else defect.decisions
-        decisions = (*whether, *found, explanation.decision, *further)
-        return Told(case, decisions, defect, explanation.text, ruling)
-
-    def _defect(self, case: Case, judgement: Judgement) -> Defect | None:
-        """The places are the expert's, the type is by example or the model's reading of the knowledge."""
-        findings = findings_of(self._kind, judgement.marked, case.subject.image)
-        region, alike = region_of(findings), judgement.alike.defects
-        if judgement.verdict == "pass" or region is None:
-            return None
-        kinds = case.known.asked
-        typed = None if len(kinds) < 2 else decide(case, type_question([entry.name for entry in kinds]))
-        read = Reading(kinds[0].name, None) if kinds else None
-        if typed is not None:
-            read = Reading(typed.answer.text, typed.answer.probabilities.get(str(typed.answer.choice)))
-        findings = with_types(findings, alike, read)
-        name = name_key(findings[0].type or "")
-        kind = next((entry for entry in case.known.defects if name_key(entry.name) == name), None)
-        claims = (*type_claim(alike, read), *measured_claims(findings[0]))
-        return Defect(kind, region, findings, claims, () if typed is None else (typed,), read)
-
-    def _most_alike(self, judgement: Judgement, most: int, without: Collection[str] = ()) -> list[Path]:
-        """Files of the good images that look most like the part."""
-        expert = self._kind.expert
-        members = expert.levels[0].bank.members
-        numbers = expert.likeness.most_alike(judgement.seen.whole, min(most + len(without), len(members)))
-        named = (members[number].sha256 for number in numbers if number < len(members))
-        found = (self._kind.good.get(sha256) for sha256 in named if sha256 not in without)
-        return [path for path in found if path is not None][:most]
-
-    def _name_in(self, knowledge: object) -> str | None:
-        """The product's name, if the knowledge has a category of that name."""
-        categories: Callable[[], Sequence[str]] | None = getattr(knowledge, "categories", None)
-        names = [] if categories is None else list(categories())
-        if self._kind.name in names:
-            return self._kind.name
-        return names[0] if len(names) == 1 else None
 
     def _alone(self, image: LoadedImage, judgement: Judgement, clock: Clock) -> Inspection:
         """The result without a model."""

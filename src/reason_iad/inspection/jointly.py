@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from reason_iad.errors import ModelError
 from reason_iad.expert.joint import ModelSays
 from reason_iad.expert.judging import finite, probability_at
-from reason_iad.inspection.answering import Scene
-from reason_iad.inspection.deciding import ask, ask_closer
-from reason_iad.inspection.questions import detection_question
 
 if TYPE_CHECKING:
     from reason_iad.expert.joint import Joint
@@ -59,6 +56,10 @@ class Ruling:
 
 def ask_whether(case: Case) -> Whether:
     """Ask the model whether there is a defect: seeing the whole part, and closer at where most differs."""
+    from reason_iad.inspection.answering import Scene
+    from reason_iad.inspection.deciding import ask, ask_closer
+    from reason_iad.inspection.questions import detection_question
+
     question = detection_question()
     own = ask(case, question)
     probability = own.answer.probabilities["A"]
@@ -67,6 +68,11 @@ def ask_whether(case: Case) -> Whether:
     near, look = ask_closer(case, question)
     decision = replace(own, looks=(*own.looks, near), box=look.box)
     return Whether(decision, ModelSays(probability, near.probabilities["A"]))
+
+
+def doubtful(joint: Joint | None, score: float) -> bool:
+    """Whether a fitted model has a say in a part of this score."""
+    return joint is not None and joint.cascade.certain(score) is None
 
 
 def rule(joint: Joint, score: float, case: Case) -> Ruling:

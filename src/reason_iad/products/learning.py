@@ -111,7 +111,7 @@ def kept_where(learning: Learning, expert: ProductExpert, progress: Progress) ->
     from reason_iad.expert.normality.where import fine_encoder, learn_where, load_where, save_where, where_shelf
 
     folder, images = learning.folder / WHERE / learning.learnt_from[:16], list(learning.files)
-    encoder = fine_encoder(expert.eyes.encoders[-1])
+    encoder = fine_encoder(expert.eyes)
 
     def anew() -> Where:
         shutil.rmtree(folder.parent, ignore_errors=True)

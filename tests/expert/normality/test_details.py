@@ -77,7 +77,8 @@ def test_only_large_pictures_are_seen_in_detail() -> None:
     assert detail_size([(300, 300)], always=True) is None
     assert detail_size([(1600, 1600)]) == 1600
     assert detail_size([(8000, 2000)]) == 2048
-    assert detail_size([(10_000, 10_000)]) == 5000, "a patch shows 16 pixels of the picture, twice as many at most"
+    assert detail_size([(5000, 5000)]) == 2500, "sides become half as long at most"
+    assert detail_size([(10_000, 8000)]) == detail_size([(10_000, 10_000)]) == 2896, "131,000 patches at most"
     assert detail_size([(300, 300), (1600, 1600), (1600, 1600)]) == 1600, "the median counts"
 
 

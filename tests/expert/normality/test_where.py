@@ -12,13 +12,14 @@ from reason_iad.errors import MemoryBankError
 from reason_iad.expert.encoders import make_encoder
 from reason_iad.expert.encoders.base import Encoder
 from reason_iad.expert.normality.area import Area
+from reason_iad.expert.normality.looks import Eyes
 from reason_iad.expert.normality.where import Where, fine_encoder, learn_where, load_where, save_where
 from reason_iad.images import load_image
 
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    return fine_encoder(make_encoder("efficientnet_lite0", None))
+    return fine_encoder(Eyes.of(make_encoder("efficientnet_lite0", None)))
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,8 @@ TILE = 512
 """Side of a tile in pixels."""
 MARGIN = 64
 """Pixels of a tile that are dropped next to another one: two cells of the deepest map of EfficientNet-Lite0."""
-TOGETHER = 4
-"""Tiles that are in memory at a time."""
+TOGETHER = 1
+"""Tiles that are in memory at a time. Several take twice as long on processors (`pictures.BATCH_PIXELS_CPU`)."""
 
 
 class Span(NamedTuple):

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import torch
 
 CHUNK = 8192
-"""Entries compared at a time: 784 queries against so many take 25 MB."""
+"""Entries compared at a time."""
+QUERIES = 512
+"""Queries compared at a time: with so many entries 16 MB, however large the picture is."""
 ROUNDING = 1e-6
 """Share of the squared length below which a squared distance is rounding, and counts as 0."""
 
@@ -53,12 +55,12 @@ def nearest(queries: Points, entries: Points, radius: float | None = None) -> Ne
             side.
             A query without any entry near its place is compared with all. None: compare with all.
     """
-    best, found = _nearest(queries, entries, radius)
-    lonely = best.isinf()
-    if radius is not None and bool(lonely.any()):
-        _, found[lonely] = _nearest(queries.at(lonely), entries, None)
-    difference = queries.features - entries.features[found]  # (n, c)
-    return Nearest(difference.square().sum(1).sqrt(), found)
+    centre = queries.features.mean(0)  # far from 0, the products would lose the digits in which distances differ
+    pieces = [
+        _nearest(queries.at(slice(start, start + QUERIES)), entries, radius, centre)
+        for start in range(0, len(queries.features), QUERIES)
+    ]
+    return Nearest(*(torch.cat(parts) for parts in zip(*pieces, strict=True)))
 
 
 def squared(queries: Points, entries: Points, radius: float | None = None) -> torch.Tensor:
@@ -73,10 +75,21 @@ def rounded(apart: torch.Tensor, queries: Points) -> torch.Tensor:
     return apart.masked_fill(apart < ROUNDING * queries.features.square().sum(1), 0.0)
 
 
-def _nearest(queries: Points, entries: Points, radius: float | None) -> tuple[torch.Tensor, torch.Tensor]:
+def _nearest(queries: Points, entries: Points, radius: float | None, centre: torch.Tensor) -> Nearest:
+    """The same for a few queries. A point in their middle is taken as 0."""
+    best, found = _least(queries, entries, radius, centre)
+    lonely = best.isinf()
+    if radius is not None and bool(lonely.any()):
+        _, found[lonely] = _least(queries.at(lonely), entries, None, centre)
+    difference = queries.features - entries.features[found]  # (n, c)
+    return Nearest(difference.square().sum(1).sqrt(), found)
+
+
+def _least(
+    queries: Points, entries: Points, radius: float | None, centre: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Least |e|² - 2 q·e, infinite where no entry is near, and the entry; one pass over each piece."""
     count = len(queries.features)
-    centre = queries.features.mean(0)  # far from 0, the products would lose the digits in which distances differ
     wanted = queries.features - centre
     best, found = torch.full((count,), torch.inf), torch.zeros(count, dtype=torch.int64)
     for start in range(0, len(entries.features), CHUNK):

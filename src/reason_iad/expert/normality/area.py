@@ -33,8 +33,10 @@ class Area:
             return picture
         from PIL import Image as Pillow
 
-        shape = Pillow.fromarray(self.counts.astype(np.uint8) * 255).resize(picture.size, Pillow.Resampling.NEAREST)
-        return Pillow.composite(picture, Pillow.new(picture.mode, picture.size, GREY), shape)
+        hidden = Pillow.fromarray((~self.counts).astype(np.uint8) * 255)
+        painted = picture.copy()
+        painted.paste(GREY, mask=hidden.resize(picture.size, Pillow.Resampling.NEAREST))
+        return painted
 
     def cells(self, rows: int, columns: int) -> torch.Tensor:
         """(rows, columns) which patches count; all, where none would."""

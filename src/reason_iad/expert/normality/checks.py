@@ -125,8 +125,8 @@ class _Light:
 
     @classmethod
     def of(cls, image: LoadedImage) -> _Light:
-        values = grey(image.pixels)
-        content = hashlib.sha256(str(image.pixels.size).encode() + image.pixels.tobytes()).hexdigest()
+        values = grey(image.whole)
+        content = hashlib.sha256(str(image.pixels.size).encode() + image.whole.tobytes()).hexdigest()
         return cls(
             image.sha256, content, max(float(values.mean()), 1e-3), sharpness(values),
             float((values <= 3).mean()), float((values >= 252).mean()),

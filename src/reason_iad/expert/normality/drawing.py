@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ CONTRASTS = (30.0, 100.0)
 """Grey levels by which a defect changes its pixels, on average: the faintest and the clearest."""
 DRAWN_AT = 512
 """Root of the number of pixels at which defects are drawn, at most; on larger pictures they are enlarged."""
+STRIP = 2**20
+"""Pixels of a large picture that are changed at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +187,24 @@ def _scaled(pixels: Image.Image, scale: float) -> npt.NDArray[np.uint8]:
 
 
 def _changed(pixels: Image.Image, change: npt.NDArray[np.int16]) -> Image.Image:
-    """A large picture with a change (h, w, 3) that was drawn on a smaller one; equal elsewhere."""
+    """A large picture with a change (h, w, 3) that was drawn on a smaller one; equal elsewhere. In strips."""
     from PIL import Image as Pillow
 
-    result = np.asarray(pixels.convert("RGB")).astype(np.float32)
-    for channel in range(3):
-        plane = Pillow.fromarray(change[..., channel].astype(np.float32))
-        result[..., channel] += np.asarray(plane.resize(pixels.size, Pillow.Resampling.BILINEAR))
-    return _picture(np.clip(np.round(result), 0, 255).astype(np.uint8))
+    result = pixels.convert("RGB")
+    planes = [Pillow.fromarray(change[..., channel].astype(np.float32)) for channel in range(3)]
+    rows = np.flatnonzero(change.any((1, 2)))
+    scale, step = len(change) / pixels.height, max(1, STRIP // pixels.width)
+    first, last = (0, 0) if not len(rows) else (int((rows[0] - 1) / scale), math.ceil((rows[-1] + 2) / scale))
+    for top in range(max(0, first), min(last, pixels.height), step):
+        bottom = min(top + step, pixels.height)
+        box = (0.0, top * scale, float(change.shape[1]), bottom * scale)
+        more = [
+            np.asarray(plane.resize((pixels.width, bottom - top), Pillow.Resampling.BILINEAR, box=box))
+            for plane in planes
+        ]
+        strip = np.asarray(result.crop((0, top, pixels.width, bottom)), np.float32) + np.stack(more, axis=2)
+        result.paste(_picture(np.clip(np.round(strip), 0, 255).astype(np.uint8)), (0, top))
+    return result
 
 
 def _picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:

@@ -27,7 +27,7 @@ from reason_iad.expert.normality.expert import (
 from reason_iad.expert.normality.level import Level
 from reason_iad.expert.normality.likeness import FEW_FAR, LikenessModel
 from reason_iad.expert.normality.looks import Eyes, Look
-from reason_iad.expert.normality.seeing import MEASURED, Progress, Seen, see, silent
+from reason_iad.expert.normality.seeing import MEASURED, Progress, Seen, few, see, silent
 from reason_iad.expert.normality.sightings import NOTHING, Sightings
 from reason_iad.expert.normality.spread import drawn, spread_out
 from reason_iad.expert.normality.standing import Standing
@@ -188,17 +188,17 @@ def left_out_again(
         for at, look in enumerate(_changed(good, expert.eyes)):
             yield at, look, measure(expert.levels, look)
         return
-    numbers = spread_out(len(good), MEASURED)
+    numbers, members = spread_out(len(good), MEASURED), expert.levels[0].bank.members
     if len(numbers) != len(expert.left_out):
         raise ConfigError("The expert was learnt from other good images; learn it anew.")
     done = 0
     for places in _folds(expert.levels, range(len(numbers))):
-        images = [good[numbers[at]] for at in places]
-        without = tuple(level.without({image.sha256 for image in images}) for level in expert.levels)
-        looks = expert.eyes.look([image.pixels for image in images])
-        for at, look in zip(places, looks, strict=True):
-            yield at, look, measure(without, look)
-        done += len(images)
+        without = tuple(level.without({members[numbers[at]].sha256 for at in places}) for level in expert.levels)
+        for some in few(good, (numbers[at] for at in places)):
+            looks = expert.eyes.look([image.pixels for image in some.values()])
+            for number, look in zip(some, looks, strict=True):
+                yield numbers.index(number), look, measure(without, look)
+        done += len(places)
         progress("good images compared with known defects", done, len(numbers))
 
 
@@ -213,7 +213,7 @@ def turned_layouts(
     for name, at in chosen.items():
         known = sightings.get(LAYOUTS, name)
         if known is None:
-            picture = good[at].pixels
+            picture = good[at].whole
             looks = coarse.look([picture.transpose(way) for way in Pillow.Transpose])
             known = {"layouts": torch.stack([look.whole.layout for look in looks])}
             sightings.put(LAYOUTS, name, known)

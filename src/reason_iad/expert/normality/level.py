@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import torch
 
 from reason_iad.expert.encoders.base import FeatureMap
 from reason_iad.expert.memory.bank import Entries, MemoryBank, MemorySettings
 from reason_iad.expert.memory.features import points
-from reason_iad.expert.memory.search import CHUNK
+from reason_iad.expert.memory.search import CHUNK, QUERIES
 from reason_iad.expert.normality.space import Space
 
 BUDGET = 10_000
@@ -108,11 +109,11 @@ class Level:
     def _angles(self, queries: torch.Tensor, places: torch.Tensor, entries: torch.Tensor) -> torch.Tensor:
         """(n,) 1 minus the largest cosine; only with entries from near the same place, if asked for."""
         best = torch.full((len(queries),), -1.0)
-        for start in range(0, len(entries), CHUNK):
-            some = slice(start, start + CHUNK)
-            cosines = queries @ entries[some].T
+        for start, first in product(range(0, len(queries), QUERIES), range(0, len(entries), CHUNK)):
+            own, some = slice(start, start + QUERIES), slice(first, first + CHUNK)
+            cosines = queries[own] @ entries[some].T
             if self.bank.near is not None:
-                apart = torch.cdist(places, self._entries.places[some], p=float("inf")) > self.bank.near + 1e-6
+                apart = torch.cdist(places[own], self._entries.places[some], p=float("inf")) > self.bank.near + 1e-6
                 cosines.masked_fill_(apart, -1.0)
-            best = torch.maximum(best, cosines.amax(1))
+            best[own] = torch.maximum(best[own], cosines.amax(1))
         return (1 - best).clamp_min(0)

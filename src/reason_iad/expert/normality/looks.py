@@ -13,6 +13,7 @@ from reason_iad.errors import ConfigError
 from reason_iad.expert.encoders.tiling import TiledEncoder
 from reason_iad.expert.memory.features import averaged, joined
 from reason_iad.expert.normality.area import EVERYWHERE, Area
+from reason_iad.images import WHOLE, at_most
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,14 +23,15 @@ if TYPE_CHECKING:
 SIZES = (224, 320)
 """Roots of the numbers of pixels that pictures are scaled to. Both together were better on real parts than either
 alone, and than 448 pixels (docs/results.md)."""
-BATCH = 8
-"""Pictures that are held at a time."""
+BATCH, HELD = 8, WHOLE
+"""Pictures that are held at a time: so many, or as many as have so many pixels together."""
 LARGE = 4
 """Pictures whose sides are so many times as long as what is seen of them are looked at in detail,
 too. On real parts of 2.2 and 2.5 times details said nothing that the rest had not (docs/results.md)."""
-FULL, LEAST_DETAIL = 2048, 0.5
+FULL, LEAST_DETAIL, MOST_DETAIL = 2048, 0.5, 2896
 """Details are seen at full resolution up to a picture of `FULL` x `FULL` pixels in area. Sides of larger ones are
-scaled down to that, but not to less than this share: a patch then shows 32 x 32 pixels."""
+scaled down to that, but not to less than this share, up to `MOST_DETAIL` x `MOST_DETAIL` pixels: about 131,000
+patches. Of a picture with 80 megapixels a patch then shows 25 x 25 pixels, and looking at it takes seconds."""
 GRID = 4
 """Cells each way in which it is kept what lies where."""
 LOOKED_AT = 320
@@ -115,11 +117,18 @@ class Eyes:
         return cls((encoder,), (None,))
 
     def look(self, pictures: Sequence[Image.Image]) -> Iterator[Look]:
-        """What is seen of each; a few are looked at together."""
-        for start in range(0, len(pictures), BATCH):
-            some = [self.area.painted(pictures[at]) for at in range(start, min(start + BATCH, len(pictures)))]
-            seen = [encoder.encode(some) for encoder in self.encoders]
-            for number, picture in enumerate(some):
+        """What is seen of each; a few are looked at together. Only details need all pixels of a large picture."""
+        for start, stop in few_together([picture.width * picture.height for picture in pictures]):
+            some = [
+                self.area.painted(picture if self.detailed else at_most(picture, WHOLE))
+                for picture in pictures[start:stop]
+            ]
+            small = [at_most(picture, WHOLE) for picture in some]
+            seen = [
+                encoder.encode(some if self.is_detailed(level) else small)
+                for level, encoder in enumerate(self.encoders)
+            ]
+            for number, picture in enumerate(small):
                 maps = [each[number] for each in seen]
                 yield Look(tuple(map(self._patches, range(len(maps)), maps)), whole(picture, maps[0]))
 
@@ -141,6 +150,18 @@ class Eyes:
         return Eyes((*self.encoders, tiled), (*self.sizes, detail), self.area, detailed=True)
 
 
+def few_together(pixels: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """From and to which number pictures are held together, by how many pixels each has."""
+    start = held = 0
+    for at, each in enumerate(pixels):
+        if at - start == BATCH or (at > start and held + each > HELD):
+            yield start, at
+            start, held = at, 0
+        held += each
+    if pixels:
+        yield start, len(pixels)
+
+
 def detail_size(pictures: Sequence[tuple[int, int]], seen: int = SIZES[-1], *, always: bool = False) -> int | None:
     """The root of the number of pixels at which details of such pictures are seen; None: they need not be.
 
@@ -153,7 +174,7 @@ def detail_size(pictures: Sequence[tuple[int, int]], seen: int = SIZES[-1], *, a
     root: float = roots[len(roots) // 2] if roots else 0.0
     if root <= seen * (1 if always else LARGE):
         return None
-    return round(max(min(root, FULL), LEAST_DETAIL * root))
+    return round(max(min(root, FULL), min(LEAST_DETAIL * root, MOST_DETAIL)))
 
 
 def whole(picture: Image.Image, maps: Sequence[FeatureMap]) -> Whole:

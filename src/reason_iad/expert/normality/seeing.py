@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import torch
 from reason_iad.expert.memory.bank import MemoryBank
 from reason_iad.expert.memory.search import Points
 from reason_iad.expert.normality.level import Level, memory_settings
-from reason_iad.expert.normality.looks import BATCH, Eyes, Look, Whole
+from reason_iad.expert.normality.looks import BATCH, HELD, Eyes, Look, Whole
 from reason_iad.expert.normality.sightings import NOTHING, Sightings
 from reason_iad.expert.normality.spread import names_of, spread_out
 from reason_iad.expert.normality.turning import angles, joined_points, reduced, turned, turned_back
@@ -121,6 +121,18 @@ def see(
     return replace(seen, levels=levels, copies=by_angle)
 
 
+def few(good: Sequence[LoadedImage], numbers: Iterable[int]) -> Iterator[dict[int, LoadedImage]]:
+    """Images by number, as many as may be held at a time. They are let go when the next are asked for."""
+    some: dict[int, LoadedImage] = {}
+    for number in numbers:
+        some[number] = good[number]
+        if len(some) == BATCH or sum(each.width * each.height for each in some.values()) >= HELD:
+            yield some
+            some.clear()
+    if some:
+        yield some
+
+
 @dataclass(frozen=True, eq=False)
 class _Found:
     """What is remembered of an image.
@@ -140,13 +152,16 @@ def _found(
     wanted: Mapping[str, int], good: Sequence[LoadedImage], eyes: Eyes, steps: int, before: Sightings
 ) -> dict[str, _Found]:
     """What is seen of images, by name, in the order of `wanted`; those that were seen before are not loaded."""
-    known = {name: before.get(_kind(steps), name) for name in wanted}
-    fresh = [name for name, tensors in known.items() if tensors is None]
-    looks = _find([good[wanted[name]].pixels for name in fresh], eyes, steps)
-    found = {name: _unpacked(tensors) for name, tensors in known.items() if tensors is not None}
-    for name, each in zip(fresh, looks, strict=True):
-        before.put(_kind(steps), name, _packed(each))
-        found[name] = each
+    found: dict[str, _Found] = {}
+    for name in wanted:
+        tensors = before.get(_kind(steps), name)
+        if tensors is not None:
+            found[name] = _unpacked(tensors)
+    missing = {number: name for name, number in wanted.items() if name not in found}
+    for some in few(good, missing):
+        for number, each in zip(some, _find([image.pixels for image in some.values()], eyes, steps), strict=True):
+            before.put(_kind(steps), missing[number], _packed(each))
+            found[missing[number]] = each
     return {name: found[name] for name in wanted}
 
 
@@ -199,7 +214,7 @@ def _find(pictures: Sequence[Image.Image], eyes: Eyes, steps: int) -> Iterator[_
             continue
         degrees = angles(steps)
         small = reduced(picture, eyes.sizes[-1])
-        looks = [look, *eyes.look([turned(small, each) for each in degrees[1:]])]
+        looks = [look, *(next(eyes.look([turned(small, each)])) for each in degrees[1:])]
         patches = [
             joined_points([
                 turned_back(each.patches[level], by, picture.size) for each, by in zip(looks, degrees, strict=True)

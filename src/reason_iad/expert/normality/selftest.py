@@ -23,7 +23,7 @@ from reason_iad.expert.detection_limits import Trial as Hit
 from reason_iad.expert.normality.drawing import DRAWN_AT, FAMILIES, Drawn, Family, Wanted, draw, hits, plan
 from reason_iad.expert.normality.expert import Assessment, ProductExpert
 from reason_iad.expert.normality.learning import EACH_ALONE, FOLDS, FOLDS_THINNED, reweighted
-from reason_iad.expert.normality.looks import BATCH
+from reason_iad.expert.normality.looks import BATCH, HELD
 from reason_iad.expert.normality.seeing import Progress, silent
 from reason_iad.expert.normality.spread import spread_out
 from reason_iad.expert.normality.statistics import prior
@@ -215,8 +215,10 @@ def _assessed(
         levels = tuple(level.without({names[at] for at in fold}) for level in expert.levels) if mine else ()
         for at, some in mine.items():
             left_out = replace(expert, levels=levels, likeness=expert.likeness.without(at))
-            pictures = draw(_image(good, at, names), some, expert.area, size)
-            while batch := list(islice(pictures, BATCH)):
+            image = _image(good, at, names)
+            pictures = draw(image, some, expert.area, size)
+            together = max(1, min(BATCH, HELD // (image.width * image.height)))
+            while batch := list(islice(pictures, together)):
                 looks = expert.eyes.look([each.picture for each in batch])
                 for each, look in zip(batch, looks, strict=True):
                     yield _found(each, names[at], left_out.assess_look(look))

@@ -42,6 +42,8 @@ WORTH = 1 / 3
 (docs/results.md)."""
 
 
+Patches = tuple[torch.Tensor, torch.Tensor]
+"""Features of the patches of a picture, and of the same picture turned."""
 Orientation = Literal["auto", "fixed", "any"]
 """Whether parts lie one way or at any angle; 'auto' if it is to be found out."""
 
@@ -148,7 +150,7 @@ def find_turning(
     name = hashlib.sha256("".join(some).encode()).hexdigest()
     known = sightings.get(KIND, name)
     if known is None:
-        worth = worth_of_turning([good[number] for number in some.values()], eyes)
+        worth = worth_of_turning([_patches(good[number].whole, eyes, STEPS) for number in some.values()])
         sightings.put(KIND, name, {"worth": torch.tensor(worth, dtype=torch.float64)})
     else:
         worth = float(known["worth"])
@@ -156,18 +158,16 @@ def find_turning(
     return Turning(STEPS if worth >= WORTH else 1, worth)
 
 
-def worth_of_turning(good: Sequence[LoadedImage], eyes: Eyes, steps: int = STEPS) -> float:
+def worth_of_turning(of_each: Sequence[Patches], steps: int = STEPS) -> float:
     """How much turned copies of good images are worth, as a share of as many new good images.
 
     Each image is left out. The distance of its patches from those of half of the others, of the others, and of the
     others with turned copies says how much nearer twice as many images bring it, and how much nearer the copies do.
 
     Args:
-        good: different images, at least `FEWEST`.
-        eyes: how they are looked at, of which the coarsest resolution is enough.
+        of_each: patches of different images, of at least `FEWEST`, at the coarsest resolution.
         steps: angles.
     """
-    of_each = [_patches(image.pixels, eyes, steps) for image in good]
     upright = torch.cat([each[0] for each in of_each])
     middle, spread = upright.mean(0), upright.std(0, correction=0).clamp_min(1e-6)
     units = [
@@ -185,14 +185,13 @@ def worth_of_turning(good: Sequence[LoadedImage], eyes: Eyes, steps: int = STEPS
     return float(np.median(by_turning)) / (math.log2(steps) * doubled)
 
 
-def _patches(picture: Image.Image, eyes: Eyes, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _patches(picture: Image.Image, eyes: Eyes, steps: int) -> Patches:
     """Features of the picture, and of it turned."""
-    degrees = angles(steps)
     coarse = eyes.coarsest()
     small = reduced(picture, coarse.sizes[0])
-    looks = coarse.look([turned(small, each) for each in degrees])
     found = [
-        turned_back(look.patches[0], each, picture.size).features for look, each in zip(looks, degrees, strict=True)
+        turned_back(next(coarse.look([turned(small, each)])).patches[0], each, picture.size).features
+        for each in angles(steps)
     ]
     return found[0], torch.cat(found[1:])
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from reason_iad.expert.encoders.base import Encoder, FeatureMap
     from reason_iad.expert.normality.expert import Assessment, ProductExpert
+    from reason_iad.expert.normality.looks import Eyes
     from reason_iad.images import LoadedImage
 
 SIZE = 448
@@ -89,8 +90,12 @@ def with_details(values: torch.Tensor, expert: ProductExpert, seen: Assessment) 
     return found.masked_fill(~cells, 0.0)
 
 
-def fine_encoder(encoder: Encoder) -> Encoder:
-    """The encoder at the finer resolution, or as it is where it takes one size only."""
+def fine_encoder(eyes: Eyes) -> Encoder:
+    """The encoder of these eyes at the finer resolution, or as it is where it takes one size only.
+
+    It is never the one that looks at details: those are compared by themselves (`with_details`).
+    """
+    encoder = eyes.encoders[-2 if eyes.detailed else -1]
     scale: Any = getattr(encoder, "with_size", None)
     try:
         fine: Encoder = encoder if scale is None else scale(SIZE)
@@ -133,7 +138,7 @@ def learn_where(
             if known is not None:
                 yield name, Points(known["features"], known["places"])
                 continue
-            picture = area.painted(good[number].pixels)
+            picture = area.painted(good[number].whole)
             found = points(_patches(encoder, picture)) if steps == 1 else _turned(encoder, picture, steps)
             sightings.put(kind, name, found._asdict())
             yield name, found
