@@ -14,10 +14,12 @@ from starlette.middleware import Middleware
 from reason_iad import __version__
 from reason_iad.products import Products
 from reason_iad.service.api import areas, exporting, inspections, pages, people, products, sources, system
+from reason_iad.service.api import corrections as corrections_routes
 from reason_iad.service.api.arrivals import Arrivals
 from reason_iad.service.api.guard import OPEN, Guard
 from reason_iad.service.api.parts import Service
 from reason_iad.service.api.problems import Problem, documented, handle_problems
+from reason_iad.service.corrections import Corrections
 from reason_iad.service.database import Database
 from reason_iad.service.flow import Flow
 from reason_iad.service.people import People
@@ -58,11 +60,12 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
     stopping, done = Event(), (lambda: None if supervisor is None else supervisor.done)
     app.state.service = Service(
         settings=settings, database=database, products=catalogue, pictures=pictures, people=folk,
-        reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database, stopping, done),
+        reviews=Reviews(database, catalogue, pictures, settings.configuration.corrections.learn),
+        corrections=Corrections(database, catalogue, pictures), arrivals=Arrivals(database, stopping, done),
         stopping=stopping, flow=flow,
     )  # fmt: skip
     app.state.ready = lambda: supervisor is None or supervisor.ready
-    for room in (areas, exporting, inspections, products, sources, people, system, pages):
+    for room in (areas, corrections_routes, exporting, inspections, products, sources, people, system, pages):
         app.include_router(room.router)
     handle_problems(app)
     _describe(app)

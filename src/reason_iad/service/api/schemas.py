@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from reason_iad.service.configuration import When
+from reason_iad.service.corrections import Pending
 from reason_iad.service.database.tables import Inspection, Review
 from reason_iad.service.people import Role
 
@@ -102,6 +104,51 @@ class GivenReview(_Model):
     def of(cls, row: Review) -> GivenReview:
         """A row of the database."""
         return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
+
+
+class WaitingCorrection(_Model):
+    """What a person said of a part, and its product does not know yet."""
+
+    id: int
+    inspection: int
+    name: str = Field(description="What the sender of the part calls it.")
+    outcome: str | None = Field(description="What the verdict was.")
+    says: str
+    defect_type: str | None
+    box: Box | None
+    person: str
+    at: float
+
+    @classmethod
+    def of(cls, each: Pending) -> WaitingCorrection:
+        """A row of the database."""
+        said, part = each.review, each.part
+        return cls(
+            id=each.correction.id, inspection=part.id, name=part.name, outcome=part.outcome, says=said.says,
+            defect_type=said.defect_type, box=None if said.box is None else Box(**said.box), person=said.person,
+            at=said.at,
+        )  # fmt: skip
+
+
+class WaitingCorrections(_Model):
+    """Corrections of a product that wait."""
+
+    learn: When = Field(description="When a product learns what people say of its parts.")
+    corrections: list[WaitingCorrection]
+
+
+class Chosen(_Model):
+    """Some of them."""
+
+    corrections: list[Annotated[int, Field(ge=1, le=2**62)]] = Field(
+        min_length=1, max_length=500, examples=[[3, 4]]
+    )
+
+
+class Said(_Model):
+    """What came of it."""
+
+    words: str
 
 
 class Details(_Model):

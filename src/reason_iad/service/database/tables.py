@@ -133,6 +133,20 @@ class Review(Base):
     change: Mapped[int | None]
 
 
+class Correction(Base):
+    """A review that its product learns only once somebody has confirmed it."""
+
+    __tablename__ = "correction"
+    id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
+    review: Mapped[int] = mapped_column(ForeignKey("review.id", ondelete="CASCADE"), index=True)
+    product: Mapped[str] = mapped_column(String(100))
+    state: Mapped[str] = mapped_column(String(8))
+    decided_by: Mapped[str | None] = mapped_column(String(100))
+    decided: Mapped[float | None] = mapped_column(Float)
+
+    __table_args__ = (Index(None, "product", "state", "id"),)
+
+
 class Event(Base):
     """What was done, by whom and when."""
 

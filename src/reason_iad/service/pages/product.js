@@ -1,6 +1,7 @@
 // One product: its limits, its pictures, and what was changed.
 
 import { ask, query } from "./api.js";
+import { showCorrections } from "./corrections.js";
 import { at, el, fill, tell } from "./dom.js";
 import { areaOf } from "./painting.js";
 import { showScores } from "./scores.js";
@@ -23,10 +24,12 @@ begin(async (who) => {
 });
 
 async function load() {
-  const [facts, pictures, changes, scores] = await Promise.all(
-    [ask(path), ask(`${path}/pictures`), ask(`${path}/history`), ask(`${path}/scores`)]);
+  const [facts, pictures, changes, scores, waiting] = await Promise.all(
+    ["", "/pictures", "/history", "/scores", "/corrections"].map((what) => ask(`${path}${what}`)));
   const defects = Object.values(facts.defects).reduce((sum, each) => sum + each, 0);
   at("facts").textContent = `${counted(facts.good, "good picture")}, ${counted(defects, "known defect")}. Change ${facts.revision}.`;
+  at("waiting").hidden = !waiting.corrections.length;
+  showCorrections(at("corrections"), waiting.corrections, may(me, "review") && decide);
   limits(facts);
   showScores(at("scores"), scores, facts.limits && facts.limits.pass_below);
   area(facts, pictures.good[0]);
@@ -35,16 +38,22 @@ async function load() {
   history(changes, facts.revision);
 }
 
-/** Do something, say what came of it, and show the product as it is now. */
+/** Do something, say what came of it, and show the product as it is now. Without words, what `run` gives is said. */
 async function change(words, run) {
   tell(at("trouble"), "");
   try {
-    await run();
-    at("said").textContent = words;
+    const given = await run();
+    at("said").textContent = words || given;
     await load();
   } catch (error) {
     tell(at("trouble"), error.message);
   }
+}
+
+/** Take or drop corrections. */
+function decide(what, numbers) {
+  const json = { corrections: numbers };
+  change(null, async () => (await ask(`${path}/corrections/${what}`, { method: "POST", json })).words);
 }
 
 function limits(facts) {
