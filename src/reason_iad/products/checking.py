@@ -82,6 +82,7 @@ class ProductCheck(Record):
 
     product: str
     good: int
+    counted: int = Field(description="How many of the good pictures count for the limits.")
     views: dict[str, int]
     sizes: tuple[tuple[int, int], ...]
     scale: float | None = Field(description="Millimetres per pixel.")
@@ -118,7 +119,8 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
     words = f"{STOOD_IN} {promise.in_words()}" if expert.stood_in else promise.in_words()
     views = Counter(each.view or "" for each in product.good)
     return ProductCheck(
-        product=product.name, good=len(product.good), views=dict(views), sizes=sizes(product.good),
+        product=product.name, good=len(product.good),
+        counted=sum(each.counts for each in product.good), views=dict(views), sizes=sizes(product.good),
         scale=product.settings.scale, compared=expert.in_words(), promise=words, pass_below=promise.pass_below,
         defect_from=promise.defect_from if math.isfinite(promise.defect_from) else None,
         good_scores=kind.left_out, defect_scores=tuple(scores), labelled=_labelled(known, promise),
@@ -235,7 +237,7 @@ def _advice(
             f"Look at the {counted(len(wrong), 'conspicuous picture')} first. A few wrong ones among the good ones "
             "make the limit so high that defects are missed."
         )
-    good, share = len(product.good), f"{100 * product.settings.false_alarms:.3g} %"
+    good, share = sum(each.counts for each in product.good), f"{100 * product.settings.false_alarms:.3g} %"
     if promise.needed_good:
         yield (
             f"Add {counted(promise.needed_good - good, 'good picture')}. A limit of {share} false alarms needs at "

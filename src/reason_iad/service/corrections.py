@@ -92,6 +92,7 @@ def lessons(found: Sequence[Pending], pictures: PictureStore) -> list[Lesson]:
             each.review.says,
             each.review.defect_type,
             None if each.review.box is None else Box(**each.review.box),
+            each.part.sampled,
         )
         for each in found
     ]

@@ -123,7 +123,7 @@ class Reviews:
     def _taught(self, part: Inspection, said: Said) -> tuple[str, int | None]:
         """Let the product learn a part; returns what was done, and the number of the change."""
         product = self._products.open(part.product)
-        lesson = Lesson(self._pictures.path(part.picture), said.says, said.defect_type, said.box)
+        lesson = Lesson(self._pictures.path(part.picture), said.says, said.defect_type, said.box, part.sampled)
         changed = teach(product, [lesson])
         if changed.state.revision == product.state.revision:
             return f"The product '{product.name}' knew this part already.", None

@@ -24,12 +24,15 @@ class Lesson:
         says: 'good' or 'defect'.
         defect_type: of a defect; None: nobody said it.
         box: where the defect is.
+        sampled: whether the part belongs to the random sample. Only such good parts count for the limits: those
+            that a person was asked about because they were doubtful are no fair sample.
     """
 
     picture: Path
     says: str
     defect_type: str | None = None
     box: Box | None = None
+    sampled: bool = False
 
     def in_words(self) -> str:
         """As what the product knows it."""
@@ -44,12 +47,13 @@ def teach(product: Product, lessons: Sequence[Lesson]) -> Product:
         ProductError: no good picture would be left.
         OutputError: the product cannot be written, or another process is changing it.
     """
-    good = [each.picture for each in lessons if each.says == GOOD]
+    for sampled in (True, False):
+        good = [each.picture for each in lessons if each.says == GOOD and each.sampled == sampled]
+        if good:
+            product = product.with_good(*good, move=True, counts=sampled)
     defects = [
         GivenDefect(each.picture, each.defect_type or UNNAMED, box=each.box)
         for each in lessons
         if each.says == DEFECT
     ]
-    if good:
-        product = product.with_good(*good, move=True)
     return product.with_defects(defects, move=True) if defects else product
