@@ -17,18 +17,14 @@ from tests.parts import plate, save
 
 from reason_iad.products import Products
 from reason_iad.service import queue
-from reason_iad.service.api import areas, exporting, inspections, make_app, pages, products, sources, system
-from reason_iad.service.api import corrections as corrections_routes
-from reason_iad.service.api import people as people_routes
+from reason_iad.service.api import make_app
+from reason_iad.service.api.app import ROOMS
 from reason_iad.service.api.guard import OPEN
 from reason_iad.service.database import Database
 from reason_iad.service.people import People
 from reason_iad.service.settings import Limits, Settings
 
 WORD = "correct horse battery"
-ROOMS = (
-    areas, corrections_routes, exporting, inspections, products, sources, people_routes, system, pages
-)  # fmt: skip
 FOUND = queue.Finding("review", 0.5, 3.0, None, None, "It differs a little.", "{}")
 
 

@@ -155,3 +155,19 @@ def test_without_the_setting_a_product_learns_at_once(tmp_path: Path) -> None:
         assert len(made.product.good) == 4
         assert made.client.get(PATH).json() == {"learn": "at once", "corrections": []}
     made.database.close()
+
+
+@pytest.mark.parametrize("learn", ["at once", "after confirmation"])
+def test_only_good_parts_of_the_random_sample_count_for_the_limits(tmp_path: Path, learn: str) -> None:
+    made = Line(tmp_path, "", learn)
+    with made.client:
+        sampled, doubtful = made.found(plate(7), sampled=True), made.found(plate(8))
+        made.say(sampled, "good")
+        made.say(doubtful, "good")
+        made.decide("take", *(each["id"] for each in made.waiting()))
+        facts = made.client.get("/v1/products/plate").json()
+        assert (facts["good"], facts["good_for_limits"]) == (5, 4)
+        parts = [made.client.get(f"/v1/inspections/{each}").json()["part"] for each in (sampled, doubtful)]
+        known = {each.sha256: each.counts for each in made.product.good}
+        assert [known[each["picture"]] for each in parts] == [True, False]
+    made.database.close()

@@ -15,6 +15,7 @@ from reason_iad import __version__
 from reason_iad.products import Products
 from reason_iad.service.api import areas, exporting, inspections, pages, people, products, sources, system
 from reason_iad.service.api import corrections as corrections_routes
+from reason_iad.service.api import trials as trials_routes
 from reason_iad.service.api.arrivals import Arrivals
 from reason_iad.service.api.guard import OPEN, Guard
 from reason_iad.service.api.parts import Service
@@ -27,6 +28,12 @@ from reason_iad.service.pictures import PictureStore
 from reason_iad.service.reviewing import Reviews
 from reason_iad.service.settings import Settings
 from reason_iad.service.supervisor import Supervisor
+from reason_iad.service.trials import Trials
+
+ROOMS = (
+    areas, corrections_routes, trials_routes, exporting, inspections, products, sources, people, system, pages
+)  # fmt: skip
+"""What the routes are in."""
 
 
 def make_app(settings: Settings, database: Database, supervisor: Supervisor | None = None) -> FastAPI:
@@ -43,15 +50,18 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
         if supervisor is not None:
             supervisor.start()
         try:
+            await run_sync(trials.start)
             await run_sync(flow.start)
             yield
         finally:
+            await run_sync(trials.stop)
             await run_sync(flow.stop)
             if supervisor is not None:
                 await run_sync(supervisor.stop)
 
     catalogue, pictures = Products(settings.products), PictureStore(settings.pictures)
     folk, flow = People(database, settings.limits.logins), Flow(settings, database, catalogue, pictures)
+    trials = Trials(settings, database)
     app = FastAPI(
         title="Reason-IAD", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
         openapi_url="/v1/openapi.json", middleware=[Middleware(Guard, people=folk, settings=settings)],
@@ -61,11 +71,11 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
     app.state.service = Service(
         settings=settings, database=database, products=catalogue, pictures=pictures, people=folk,
         reviews=Reviews(database, catalogue, pictures, settings.configuration.corrections.learn),
-        corrections=Corrections(database, catalogue, pictures), arrivals=Arrivals(database, stopping, done),
-        stopping=stopping, flow=flow,
+        corrections=Corrections(database, catalogue, pictures), trials=trials,
+        arrivals=Arrivals(database, stopping, done), stopping=stopping, flow=flow,
     )  # fmt: skip
     app.state.ready = lambda: supervisor is None or supervisor.ready
-    for room in (areas, corrections_routes, exporting, inspections, products, sources, people, system, pages):
+    for room in ROOMS:
         app.include_router(room.router)
     handle_problems(app)
     _describe(app)

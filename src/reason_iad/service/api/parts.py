@@ -29,6 +29,7 @@ from reason_iad.service.pictures import PictureStore
 from reason_iad.service.previews import MEDIA_TYPE, Size, preview
 from reason_iad.service.reviewing import Reviews
 from reason_iad.service.settings import Settings
+from reason_iad.service.trials import Trials
 
 Args = ParamSpec("Args")
 Answer = TypeVar("Answer")
@@ -52,7 +53,7 @@ class Service:
     """Everything that a request needs.
 
     Attributes:
-        settings, database, products, pictures, people, reviews, corrections: of the service.
+        settings, database, products, pictures, people, reviews, corrections, trials: of the service.
         arrivals: lets requests wait.
         stopping: set when the server stops.
         flow: sources and sinks.
@@ -66,6 +67,7 @@ class Service:
     people: People
     reviews: Reviews
     corrections: Corrections
+    trials: Trials
     arrivals: Arrivals
     stopping: threading.Event
     flow: Flow

@@ -72,9 +72,7 @@ async def add_picture(
 def change_settings(request: Request, name: str, settings: dict[str, float | None]) -> ProductFacts:
     """Change `false_alarms`, `missed` or `scale`; null takes one away."""
     service = service_of(request)
-    unknown = sorted(set(settings) - {"false_alarms", "missed", "scale"})
-    if unknown:
-        raise Missing(f"There is no setting '{unknown[0]}' here. Change it with `reason-iad product set`.")
+    check_settings(settings)
     changed = opened(service, name).with_settings(**settings)
     service.note(identity_of(request).name, "product settings", name, dict(settings))
     return facts_of(changed)
@@ -149,6 +147,17 @@ def _added(service: Service, name: str, path: Path, defect: str | None) -> Produ
     return service.products.create(name, [path])
 
 
+def check_settings(settings: dict[str, float | None]) -> None:
+    """Refuse a setting that cannot be changed here.
+
+    Raises:
+        Missing: there is one.
+    """
+    unknown = sorted(set(settings) - {"false_alarms", "missed", "scale"})
+    if unknown:
+        raise Missing(f"There is no setting '{unknown[0]}' here. Change it with `reason-iad product set`.")
+
+
 def opened(service: Service, name: str) -> Product:
     """The product of this name.
 
@@ -174,6 +183,7 @@ def facts_of(product: Product) -> ProductFacts:
         name=product.name,
         revision=product.state.revision,
         good=len(product.good),
+        good_for_limits=sum(each.counts for each in product.good),
         defects=dict(sorted(Counter(each.type for each in product.defects).items())),
         settings=product.settings.model_dump(mode="json"),
         limits=None

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from reason_iad.service.configuration import When
 from reason_iad.service.corrections import Pending
-from reason_iad.service.database.tables import Inspection, Review
+from reason_iad.service.database.tables import Inspection, Review, Trial
 from reason_iad.service.people import Role
 
 
@@ -145,6 +145,49 @@ class Chosen(_Model):
     )
 
 
+class AlteredPart(_Model):
+    """A part that would be judged in another way."""
+
+    id: int
+    before: str = Field(description="Verdict of the product as it is.")
+    after: str = Field(description="Verdict of the changed product.")
+    review: str | None = Field(description="What a person said of it.")
+    against: bool = Field(description="Whether the new verdict is not what the person said.")
+
+
+class Shown(_Model):
+    """What a change would do."""
+
+    words: str
+    limits: str = Field(description="Of the changed product, in words.")
+    compared: int = Field(description="On how many of the last parts.")
+    altered: list[AlteredPart]
+
+
+class TrialFacts(_Model):
+    """A change of which somebody wants to see the effect."""
+
+    id: int
+    state: Literal["waiting", "working", "done", "failed"]
+    step: str | None = Field(description="What is being done.")
+    done: int
+    total: int
+    found: Shown | None
+    error: str | None
+    stale: bool = Field(description="Whether the product was changed since, so that the effect may be another one.")
+
+    @classmethod
+    def of(cls, row: Trial, state_sha256: str) -> TrialFacts:
+        """A row of the database.
+
+        Args:
+            row: it.
+            state_sha256: of the product now.
+        """
+        values = {name: getattr(row, name) for name in cls.model_fields if name != "stale"}
+        return cls.model_validate({**values, "stale": row.state_sha256 not in (None, state_sha256)})
+
+
 class Said(_Model):
     """What came of it."""
 
@@ -204,6 +247,10 @@ class ProductFacts(_Model):
     name: str
     revision: int
     good: int = Field(description="Number of pictures of good parts.")
+    good_for_limits: int = Field(
+        description="How many of them set the limits: not those that were doubtful parts before a person called "
+        "them good."
+    )
     defects: dict[str, int] = Field(description="Number of labelled defects by type.")
     settings: dict[str, Any]
     limits: dict[str, Any] | None = Field(description="Null while the last change is being learnt.")

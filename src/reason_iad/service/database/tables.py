@@ -147,6 +147,25 @@ class Correction(Base):
     __table_args__ = (Index(None, "product", "state", "id"),)
 
 
+class Trial(Base):
+    """A change of a product that somebody wants to see the effect of before it is made."""
+
+    __tablename__ = "trial"
+    id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
+    product: Mapped[str] = mapped_column(String(100))
+    person: Mapped[str] = mapped_column(String(100))
+    asked: Mapped[float] = mapped_column(Float)
+    state: Mapped[str] = mapped_column(String(8), index=True)
+    what: Mapped[dict[str, Any]]
+    state_sha256: Mapped[str | None] = mapped_column(String(64))
+    step: Mapped[str | None] = mapped_column(String(100))
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    found: Mapped[dict[str, Any] | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    finished: Mapped[float | None] = mapped_column(Float)
+
+
 class Event(Base):
     """What was done, by whom and when."""
 

@@ -1,10 +1,11 @@
 // Corrections of a product that wait until somebody takes or drops them.
 
 import { el, fill } from "./dom.js";
+import { effectOf } from "./effect.js";
 import { counted, outcome, time } from "./words.js";
 
-/** Fill a place with them. `decide(what, numbers)` takes or drops some; without it nobody can. */
-export function showCorrections(place, corrections, decide) {
+/** Fill a place with those of the product at `path`. `decide(what, numbers)` takes or drops some; without it nobody can. */
+export function showCorrections(place, path, corrections, decide) {
   if (!corrections.length) {
     fill(place);
     return;
@@ -14,12 +15,14 @@ export function showCorrections(place, corrections, decide) {
   const chosen = () => corrections.filter((_, number) => boxes[number].checked).map((each) => each.id);
   const words = el("p", { class: "muted", role: "status" });
   const button = (what, word, kind = "") => el("button", { type: "button", class: kind, onclick: () => decide(what, chosen()) }, word);
+  const effect = effectOf(path, () => ({ path: "corrections/trial", sent: { json: { corrections: chosen() } } }));
   const buttons = decide ? [button("take", "Take the chosen ones", "primary"), button("drop", "Drop the chosen ones")] : [];
 
   function update() {
     const number = chosen().length;
     words.textContent = `${counted(number, "correction")} of ${corrections.length} chosen.`;
-    for (const each of buttons) each.disabled = !number;
+    for (const each of [...buttons, effect.button]) each.disabled = !number;
+    effect.clear();
   }
 
   fill(place,
@@ -32,6 +35,6 @@ export function showCorrections(place, corrections, decide) {
         el("strong", {}, each.says === "good" ? "Good" : `Defect: ${each.defect_type || "no type"}`),
         el("span", {}, `The verdict was: ${outcome(each.outcome).word}.`),
         el("span", { class: "muted small" }, `${each.name} · ${each.person} · ${time(each.at)}`))))),
-    decide && words, decide && el("div", { class: "acts" }, buttons));
+    decide && words, decide && el("div", { class: "acts" }, effect.button, buttons), effect.place);
   update();
 }

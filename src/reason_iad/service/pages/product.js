@@ -3,6 +3,7 @@
 import { ask, query } from "./api.js";
 import { showCorrections } from "./corrections.js";
 import { at, el, fill, tell } from "./dom.js";
+import { effectOf } from "./effect.js";
 import { areaOf } from "./painting.js";
 import { showScores } from "./scores.js";
 import { begin, may } from "./shell.js";
@@ -27,9 +28,10 @@ async function load() {
   const [facts, pictures, changes, scores, waiting] = await Promise.all(
     ["", "/pictures", "/history", "/scores", "/corrections"].map((what) => ask(`${path}${what}`)));
   const defects = Object.values(facts.defects).reduce((sum, each) => sum + each, 0);
-  at("facts").textContent = `${counted(facts.good, "good picture")}, ${counted(defects, "known defect")}. Change ${facts.revision}.`;
+  const some = facts.good_for_limits < facts.good ? ` (${facts.good_for_limits} of them set the limits)` : "";
+  at("facts").textContent = `${counted(facts.good, "good picture")}${some}, ${counted(defects, "known defect")}. Change ${facts.revision}.`;
   at("waiting").hidden = !waiting.corrections.length;
-  showCorrections(at("corrections"), waiting.corrections, may(me, "review") && decide);
+  showCorrections(at("corrections"), path, waiting.corrections, may(me, "review") && decide);
   limits(facts);
   showScores(at("scores"), scores, facts.limits && facts.limits.pass_below);
   area(facts, pictures.good[0]);
@@ -62,6 +64,8 @@ function limits(facts) {
     ? [el("p", {}, facts.limits.words), el("p", { class: "muted" }, facts.limits.promise)]
     : [el("p", {}, "The product is learnt again when its next part comes. Then the limits are shown here.")];
   const input = el("input", { id: "alarms", type: "number", min: "0.1", max: "50", step: "0.1", required: true, value: String(share * 100) });
+  const effect = effectOf(path, () => input.reportValidity() && { path: "trial", sent: { json: { false_alarms: Number(input.value) / 100 } } });
+  input.addEventListener("input", effect.clear);
   const save = (event) => {
     event.preventDefault();
     const wanted = Number(input.value) / 100;
@@ -69,7 +73,7 @@ function limits(facts) {
   };
   const form = el("form", { class: "stack", onsubmit: save },
     el("label", { for: "alarms" }, "At most this share of good parts may be called defective:"),
-    el("div", { class: "with-unit" }, input, "%", el("button", {}, "Save")));
+    el("div", { class: "with-unit" }, input, "%", el("button", {}, "Save"), effect.button), effect.place);
   fill(at("limits"), known, may(me, "administer") ? form : el("p", {}, `At most ${percent(share)} of good parts may be called defective.`));
 }
 
@@ -78,7 +82,7 @@ function area(facts, first) {
   const save = (body) => change(body ? "The area is saved." : "Nothing is ignored any more.",
     () => ask(`${path}/areas/ignore`, { method: body ? "PUT" : "DELETE", body: body || undefined }));
   areaOf(at("area"), {
-    source: `/v1${path}/pictures/${first.sha256}/preview`, size: first, edit: may(me, "administer"), save,
+    source: `/v1${path}/pictures/${first.sha256}/preview`, size: first, edit: may(me, "administer"), save, path,
     before: facts.settings.ignore ? `${file}?${facts.revision}` : null,
   });
 }

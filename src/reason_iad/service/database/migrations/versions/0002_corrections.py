@@ -1,4 +1,4 @@
-"""Corrections can wait until somebody confirms them."""
+"""Corrections can wait until somebody confirms them, and the effect of a change is shown before it is made."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add the table."""
+    """Add the tables."""
     _correction()
+    _trial()
 
 
 def _correction() -> None:
@@ -30,3 +31,24 @@ def _correction() -> None:
     )
     op.create_index(op.f("ix_correction_review"), "correction", ["review"], unique=False)
     op.create_index(op.f("ix_correction_product_state_id"), "correction", ["product", "state", "id"], unique=False)
+
+
+def _trial() -> None:
+    op.create_table(
+        "trial",
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
+        sa.Column("product", sa.String(length=100), nullable=False),
+        sa.Column("person", sa.String(length=100), nullable=False),
+        sa.Column("asked", sa.Float(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("what", sa.JSON(), nullable=False),
+        sa.Column("state_sha256", sa.String(length=64), nullable=True),
+        sa.Column("step", sa.String(length=100), nullable=True),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("found", sa.JSON(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("finished", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trial")),
+    )
+    op.create_index(op.f("ix_trial_state"), "trial", ["state"], unique=False)
