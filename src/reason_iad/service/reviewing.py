@@ -17,6 +17,7 @@ from reason_iad.errors import ProductError
 from reason_iad.products import Product, Products
 from reason_iad.schema import Box
 from reason_iad.service.configuration import When
+from reason_iad.service.contradictions import contradictions
 from reason_iad.service.corrections import drop_of, wait_for_confirmation
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import DONE, Event, Inspection, Review
@@ -45,7 +46,7 @@ class Outcome:
 
     Attributes:
         words: what was changed, in a sentence.
-        contradicts: what others said of the same picture, if that was something else.
+        contradicts: what speaks against it: the same picture, or one that looks nearly the same.
     """
 
     words: str
@@ -101,7 +102,7 @@ class Reviews:
                 raise Fault(f"'{part.held_by}' is looking at this part.")
             if said.says == UNDO:
                 return self._undone(session, part, person)
-            contradicts = self._others(session, part, said)
+            contradicts = self._against(session, part, said)
             review = Review(
                 inspection=number, person=person, at=time.time(), says=said.says, defect_type=said.defect_type,
                 box=None if said.box is None else said.box.model_dump(), note=said.note,
@@ -150,18 +151,12 @@ class Reviews:
         except ProductError:  # somebody took it out already
             return
 
-    def _others(self, session: Session, part: Inspection, said: Said) -> str | None:
-        """What was said of the same picture before, if it is something else."""
-        query = (
-            select(Inspection.id, Inspection.review)
-            .where(Inspection.picture == part.picture, Inspection.review.is_not(None), Inspection.id != part.id)
-            .order_by(Inspection.id.desc())
-            .limit(1)
-        )
-        found = session.execute(query).first()
-        if found is None or said.says == SKIP or found.review == said.says:
+    def _against(self, session: Session, part: Inspection, said: Said) -> str | None:
+        """What speaks against it."""
+        if said.says == SKIP:
             return None
-        return f"Inspection {found.id} shows the same picture and was called '{found.review}'."
+        product = self._products.open(part.product)
+        return " ".join(contradictions(session, product, part, said.says, said.defect_type)) or None
 
     def _history(self, session: Session, number: int) -> list[Review]:
         return list(session.scalars(select(Review).filter_by(inspection=number).order_by(Review.id)))
