@@ -7,7 +7,7 @@ import io
 import time
 from atexit import register
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from shutil import copytree, rmtree
 from tempfile import mkdtemp
@@ -21,9 +21,9 @@ from tests.parts import plate, save
 from tests.service.test_corrections import Line
 
 from reason_iad.products import derive
+from reason_iad.products.effects import Altered, Effect
 from reason_iad.schema import Inspection
 from reason_iad.service import queue, trials
-from reason_iad.service.effects import Altered, Effect
 from reason_iad.service.kinds import Kinds
 from reason_iad.service.worker import inspected
 
@@ -148,6 +148,28 @@ def _black() -> str:
     out = io.BytesIO()
     Image.new("L", (20, 20)).save(out, "PNG")
     return base64.b64encode(out.getvalue()).decode()
+
+
+def test_old_limits_are_shown_until_the_next_are_learnt(line: Judged) -> None:
+    before = line.client.get(PATH).json()
+    assert before["limits_are_current"] and before["limits"]["words"]
+    line.product.with_settings(false_alarms=0.3)
+    after = line.client.get(PATH).json()
+    assert after["limits"] == before["limits"] and not after["limits_are_current"]
+
+
+def test_the_detection_limit_is_shown_once_it_was_tested(line: Judged, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reason_iad.expert.normality import selftest
+
+    monkeypatch.setattr(selftest, "self_test", partial(selftest.self_test, count=6))
+    nothing = line.client.get(f"{PATH}/detection").json()
+    assert nothing["change"] is None and nothing["kinds"] == []
+    assert line.tried("detection")["state"] == "done"
+    found = line.client.get(f"{PATH}/detection").json()
+    assert found["current"] and found["change"] == line.product.state.revision and found["kinds"]
+    assert {"kind", "words", "a90_95", "curve"} == set(found["kinds"][0])
+    line.product.with_settings(false_alarms=0.3)
+    assert not line.client.get(f"{PATH}/detection").json()["current"]
 
 
 def test_a_change_that_cannot_be_made_says_why(line: Judged) -> None:

@@ -15,6 +15,7 @@ from reason_iad.errors import ConfigError
 from reason_iad.expert.conformal import Limits
 from reason_iad.images import LoadedImage, load_image
 from reason_iad.products.deriving import good_pictures, learnt_from
+from reason_iad.products.detected import Detection, Point, keep_detected
 from reason_iad.products.editing import counted
 from reason_iad.products.judging import part_kind
 from reason_iad.products.learning import Progress, no_progress
@@ -42,31 +43,6 @@ class Remark(Record):
     words: str
     images: tuple[str, ...] = Field(description="Files in the product, the clearest first.")
     like: tuple[str | None, ...] = Field(description="The file that each is the same as, or nearly.")
-
-
-class Point(Record):
-    """The probability of detection at a size, and its bounds with 95 % confidence."""
-
-    size: float
-    pod: float
-    low: float
-    high: float
-
-
-class Detection(Record):
-    """What the self-test says of one kind of defect. Sizes are in pixels of the pictures."""
-
-    kind: str
-    words: str
-    drawn: int
-    found: int
-    marked: int = Field(description="Of those found, how many were marked at the right place.")
-    a50: float | None
-    a90: float | None
-    a90_95: float | None
-    sizes: tuple[float, ...] = Field(description="Of what was drawn, in order.")
-    hits: tuple[bool, ...] = Field(description="Whether each was found.")
-    curve: tuple[Point, ...]
 
 
 class Labelled(Record):
@@ -115,6 +91,7 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
     scores = [each.score for each in known]
     found = conspicuous(good_pictures(product), expert, promise.pass_below, progress)
     detection = () if test is None else _detection(product, test)
+    keep_detected(product, detection, untested)
     remarks = _remarks(product, found)
     words = f"{STOOD_IN} {promise.in_words()}" if expert.stood_in else promise.in_words()
     views = Counter(each.view or "" for each in product.good)

@@ -26,11 +26,12 @@ from sqlalchemy.orm import Session
 
 from reason_iad.errors import ReasonIADError
 from reason_iad.products import Product, Products
+from reason_iad.products.checking import check_product
+from reason_iad.products.effects import Past, effect
 from reason_iad.service.background import Background, end_with_parent
 from reason_iad.service.corrections import lessons, pending
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import DONE, FAILED, WAITING, WORKING, Inspection, Result, Trial
-from reason_iad.service.effects import Past, effect
 from reason_iad.service.faults import Missing, Unavailable
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.teaching import teach
@@ -62,7 +63,7 @@ def ask(session: Session, product: str, person: str, what: dict[str, Any]) -> in
         product: its name.
         person: who asks.
         what: the change: 'corrections' (numbers), 'settings' (values), or 'ignore' or 'inspect' (the file of an
-            area in base64; null takes it away).
+            area in base64; null takes it away). 'check': no change, but a self-test of the product as it is.
 
     Raises:
         Unavailable: too many wait.
@@ -189,6 +190,11 @@ def run_trial(settings: Settings, database: Database, number: int) -> None:
     try:
         product = Products(settings.products).open(name)
         _note(database, number, state_sha256=product.state_sha256)
+        if "check" in what:
+            check_product(product, progress)
+            nothing = {"words": "The test is done.", "limits": "", "compared": 0, "altered": []}
+            _note(database, number, state=DONE, found=nothing, finished=time.time())
+            return
         parts = past(database, pictures, name)
         with TemporaryDirectory(dir=settings.data, prefix=FOLDER) as place:
             change = _Change(database, pictures, name, what, Path(place))

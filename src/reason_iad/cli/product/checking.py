@@ -16,7 +16,8 @@ from reason_iad.products import Product, Products
 from reason_iad.products.editing import by_name, counted
 
 if TYPE_CHECKING:
-    from reason_iad.products.checking import Detection, ProductCheck, Remark
+    from reason_iad.products.checking import ProductCheck, Remark
+    from reason_iad.products.detected import Detection
     from reason_iad.report.check import CheckPage, Curve
 
 _NAMED = 5

@@ -12,11 +12,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from reason_iad.products import GivenDefect, Product
-from reason_iad.products.limits import kept_limits
+from reason_iad.products.detected import last_detected
+from reason_iad.products.limits import last_limits
 from reason_iad.service.api.guard import identity_of, needs
 from reason_iad.service.api.parts import Service, body_of, service_of
 from reason_iad.service.api.problems import documented
-from reason_iad.service.api.schemas import ProductFacts
+from reason_iad.service.api.schemas import DetectionFacts, ProductFacts
 from reason_iad.service.faults import Missing
 from reason_iad.service.previews import MEDIA_TYPE, Size
 
@@ -96,6 +97,19 @@ def history(request: Request, name: str) -> list[dict[str, Any]]:
     """What was changed, the oldest first."""
     changes = opened(service_of(request), name).history()
     return [{"revision": each.revision, "time": each.time.isoformat(), "words": each.words} for each in changes]
+
+
+@router.get("/{name}/detection", dependencies=[needs("inspect")], responses=_ERRORS)
+def detection(request: Request, name: str) -> DetectionFacts:
+    """How small a defect may be and still be found, as the last self-test says."""
+    found = last_detected(opened(service_of(request), name))
+    if found is None:
+        return DetectionFacts(change=None, current=False, scale=None, untested=None, kinds=[])
+    said = found.detected
+    return DetectionFacts(
+        change=said.change, current=found.current, scale=said.scale, untested=said.untested,
+        kinds=[each.model_dump(include={"kind", "words", "a90_95", "curve"}) for each in said.detection],
+    )  # fmt: skip
 
 
 @router.get("/{name}/pictures", dependencies=[needs("inspect")], responses=_ERRORS)
@@ -178,7 +192,8 @@ def _file(product: Product, sha256: str) -> Path:
 
 def facts_of(product: Product) -> ProductFacts:
     """What is answered of a product."""
-    found = kept_limits(product)
+    found = last_limits(product)
+    limits = None if found is None else found.limits
     return ProductFacts(
         name=product.name,
         revision=product.state.revision,
@@ -187,6 +202,7 @@ def facts_of(product: Product) -> ProductFacts:
         defects=dict(sorted(Counter(each.type for each in product.defects).items())),
         settings=product.settings.model_dump(mode="json"),
         limits=None
-        if found is None
-        else {**found.model_dump(mode="json", exclude={"follows_from"}), "words": found.in_words()},
+        if limits is None
+        else {**limits.model_dump(mode="json", exclude={"follows_from"}), "words": limits.in_words()},
+        limits_are_current=found is not None and found.current,
     )

@@ -253,7 +253,25 @@ class ProductFacts(_Model):
     )
     defects: dict[str, int] = Field(description="Number of labelled defects by type.")
     settings: dict[str, Any]
-    limits: dict[str, Any] | None = Field(description="Null while the last change is being learnt.")
+    limits: dict[str, Any] | None = Field(
+        description="Those that were learnt last; null if nothing was ever learnt."
+    )
+    limits_are_current: bool = Field(
+        description="False until the last change is learnt, which the next part begins. The limits are older then."
+    )
+
+
+class DetectionFacts(_Model):
+    """How small a defect may be and still be found. Sizes are in pixels."""
+
+    change: int | None = Field(description="Number of the last change of the product then; null: never tested.")
+    current: bool = Field(description="Whether the product is still the same.")
+    scale: float | None = Field(description="Millimetres per pixel.")
+    untested: str | None = Field(description="Why there was no test.")
+    kinds: list[dict[str, Any]] = Field(
+        description="By kind of defect: `kind`, `words`, `a90_95` (the size from which on 9 of 10 are found, with "
+        "95 % confidence, or null), and `curve` with `size`, `pod`, `low` and `high`."
+    )
 
 
 class Health(_Model):

@@ -58,6 +58,14 @@ async def try_area(request: Request, name: str, which: Which) -> TrialFacts:
     return await run_sync(asked)
 
 
+@router.post("/detection", dependencies=[needs("review")], responses=_ERRORS)
+def test_detection(request: Request, name: str) -> TrialFacts:
+    """Let defects be drawn on good pictures and looked for. When it is done, `detection` has the outcome."""
+    service = service_of(request)
+    opened(service, name)
+    return _asked(service, name, identity_of(request).name, {"check": True})
+
+
 @router.get("/trials/{number}", dependencies=[needs("inspect")], responses=_ERRORS)
 def one_trial(request: Request, name: str, number: Number) -> TrialFacts:
     """How far a trial is, or what it showed."""

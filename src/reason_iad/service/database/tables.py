@@ -31,6 +31,8 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only INTEGER keys up
+WORD = String(64).with_variant(String(64, collation="C"), "postgresql")
+"""Words are in the order of their characters everywhere, so that those with the same beginning are together."""
 WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
 """States of an accepted part."""
 
@@ -112,7 +114,7 @@ class Term(Base):
     """A word by which an inspection is found."""
 
     __tablename__ = "term"
-    word: Mapped[str] = mapped_column(String(64), primary_key=True)
+    word: Mapped[str] = mapped_column(WORD, primary_key=True)
     inspection: Mapped[int] = mapped_column(
         ForeignKey("inspection.id", ondelete="CASCADE"), primary_key=True, index=True
     )

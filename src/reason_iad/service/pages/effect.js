@@ -8,9 +8,10 @@ const LOOK_AGAIN_MS = 700;
 
 /**
  * A button that shows the effect of a change of the product at `path`, and the place where it is shown.
- * `request()` gives the address and what is sent, or null where there is nothing to try.
+ * `request()` gives the address and what is sent, or null where there is nothing to try. With `done`, that is called
+ * at the end instead of showing anything.
  */
-export function effectOf(path, request) {
+export function effectOf(path, request, word = "See the effect", done = null) {
   const place = el("div", { class: "stack", role: "status" });
   let turn = 0;
 
@@ -25,13 +26,14 @@ export function effectOf(path, request) {
         await new Promise((done) => setTimeout(done, LOOK_AGAIN_MS));
         trial = await ask(`${path}/trials/${trial.id}`);
       }
-      if (mine === turn) fill(place, trial.found ? shown(trial.found, trial.stale) : el("p", { class: "problem" }, trial.error));
+      if (mine === turn && trial.found && done) done();
+      else if (mine === turn) fill(place, trial.found ? shown(trial.found, trial.stale) : el("p", { class: "problem" }, trial.error));
     } catch (error) {
       if (mine === turn) fill(place, el("p", { class: "problem" }, error.message));
     }
   }
 
-  const button = el("button", { type: "button", class: "effect", onclick: show }, "See the effect");
+  const button = el("button", { type: "button", class: "effect", onclick: show }, word);
   const clear = () => {
     turn += 1;
     fill(place);

@@ -2,6 +2,7 @@
 
 import { ask, query } from "./api.js";
 import { showCorrections } from "./corrections.js";
+import { showDetection } from "./detection.js";
 import { at, el, fill, tell } from "./dom.js";
 import { effectOf } from "./effect.js";
 import { areaOf } from "./painting.js";
@@ -25,8 +26,8 @@ begin(async (who) => {
 });
 
 async function load() {
-  const [facts, pictures, changes, scores, waiting] = await Promise.all(
-    ["", "/pictures", "/history", "/scores", "/corrections"].map((what) => ask(`${path}${what}`)));
+  const [facts, pictures, changes, scores, waiting, detection] = await Promise.all(
+    ["", "/pictures", "/history", "/scores", "/corrections", "/detection"].map((what) => ask(`${path}${what}`)));
   const defects = Object.values(facts.defects).reduce((sum, each) => sum + each, 0);
   const some = facts.good_for_limits < facts.good ? ` (${facts.good_for_limits} of them set the limits)` : "";
   at("facts").textContent = `${counted(facts.good, "good picture")}${some}, ${counted(defects, "known defect")}. Change ${facts.revision}.`;
@@ -34,6 +35,7 @@ async function load() {
   showCorrections(at("corrections"), path, waiting.corrections, may(me, "review") && decide);
   limits(facts);
   showScores(at("scores"), scores, facts.limits && facts.limits.pass_below);
+  showDetection(at("detection"), path, detection, may(me, "review"), load);
   area(facts, pictures.good[0]);
   goodParts(pictures.good);
   defectParts(pictures.defects);
@@ -61,8 +63,9 @@ function decide(what, numbers) {
 function limits(facts) {
   const share = facts.settings.false_alarms;
   const known = facts.limits
-    ? [el("p", {}, facts.limits.words), el("p", { class: "muted" }, facts.limits.promise)]
-    : [el("p", {}, "The product is learnt again when its next part comes. Then the limits are shown here.")];
+    ? [!facts.limits_are_current && el("p", { class: "is-review said" }, "These limits are from before the last change. The product is learnt again when its next part comes."),
+      el("p", {}, facts.limits.words), el("p", { class: "muted" }, facts.limits.promise)]
+    : [el("p", {}, "The product is learnt when its first part comes. Then the limits are shown here.")];
   const input = el("input", { id: "alarms", type: "number", min: "0.1", max: "50", step: "0.1", required: true, value: String(share * 100) });
   const effect = effectOf(path, () => input.reportValidity() && { path: "trial", sent: { json: { false_alarms: Number(input.value) / 100 } } });
   input.addEventListener("input", effect.clear);

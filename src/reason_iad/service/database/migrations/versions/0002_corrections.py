@@ -12,9 +12,11 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add the tables."""
+    """Add the tables. Words are in the order of their characters from now on, as they are on SQLite anyway."""
     _correction()
     _trial()
+    if op.get_bind().dialect.name == "postgresql":
+        op.alter_column("term", "word", type_=sa.String(length=64, collation="C"))
 
 
 def _correction() -> None:

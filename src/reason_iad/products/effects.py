@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reason_iad.errors import ImageError
-from reason_iad.products import Product, Progress
-from reason_iad.products.learning import no_progress
+from reason_iad.products.learning import Progress, no_progress
 from reason_iad.products.limits import kept_limits
+from reason_iad.products.product import Product
 from reason_iad.products.trial import trial_copy
 
 if TYPE_CHECKING:
