@@ -63,11 +63,13 @@ class Draw:
     Attributes:
         good: those that the product begins with.
         stream: parts that come one after the other.
+        singles: parts that are tried as single corrections.
         unseen: parts that measure.
     """
 
     good: tuple[Path, ...]
     stream: tuple[Shown, ...]
+    singles: tuple[Shown, ...]
     unseen: tuple[Shown, ...]
 
 
@@ -169,9 +171,9 @@ class Unseen:
         )  # fmt: skip
 
 
-def drawn(folder: Path, good: int, most: int, seed: int) -> Draw:
+def drawn(folder: Path, options: argparse.Namespace, seed: int) -> Draw:
     """One draw: each type of the test pictures is split into halves."""
-    rng = random.Random(seed)
+    rng, good, most = random.Random(seed), options.good, options.parts
     train = find_images([folder / "train/good"])
     rng.shuffle(train)
     stream = [Shown(path, GOOD) for path in train[good:]]
@@ -184,18 +186,20 @@ def drawn(folder: Path, good: int, most: int, seed: int) -> Draw:
         unseen += shown[half:]
     rng.shuffle(stream)
     rng.shuffle(unseen)
+    singles = [each for each in stream if each.type == GOOD][: options.singles // 2]
+    singles += [each for each in stream if each.type != GOOD][: options.singles - len(singles)]
     good_ones = [each for each in unseen if each.type == GOOD][: most // 2]
+    bad_ones = [each for each in unseen if each.type != GOOD][: most // 2]
     return Draw(
-        tuple(train[:good]), tuple(stream), (*good_ones, *[u for u in unseen if u.type != GOOD][: most // 2])
-    )
+        tuple(train[:good]), tuple(each for each in stream if each not in singles), tuple(singles),
+        (*good_ones, *bad_ones),
+    )  # fmt: skip
 
 
-def changed_by_one(line: Line, unseen: Unseen, singles: int) -> Iterator[tuple[str, int, int]]:
+def changed_by_one(line: Line, unseen: Unseen, singles: Sequence[Shown]) -> Iterator[tuple[str, int, int]]:
     """For single corrections: of what, how many verdicts on unrelated parts changed, and of how many."""
-    before, left = unseen.verdicts(line.kind), list(line.stream)
-    good = [each for each in left if each.type == GOOD][: singles // 2]
-    bad = [each for each in left if each.type != GOOD][: singles - len(good)]
-    for each in (*bad, *good):
+    before = unseen.verdicts(line.kind)
+    for each in singles:
         with trial_copy(line.products.open(NAME), line.folder) as product:
             lesson = Lesson(each.path, GOOD if each.type == GOOD else DEFECT, each.type)
             after = unseen.verdicts(part_kind(teach(product, [lesson])))
@@ -208,7 +212,7 @@ def one_draw(
     folder: Path, options: argparse.Namespace, seed: int
 ) -> tuple[list[Point], list[tuple[str, int, int]]]:
     """The curve of one draw, and what single corrections changed at its end."""
-    draw, points = drawn(folder, options.good, options.parts, seed), []
+    draw, points = drawn(folder, options, seed), []
     with tempfile.TemporaryDirectory() as place:
         line = Line(Path(place), draw, options.sample)
         unseen = Unseen(draw.unseen, line.kind)
@@ -219,7 +223,7 @@ def one_draw(
             print(f"  draw {seed}: {points[-1]}", flush=True)
             if not enough:
                 break
-        return points, list(changed_by_one(line, unseen, options.singles))
+        return points, list(changed_by_one(line, unseen, draw.singles))
 
 
 def main() -> None:

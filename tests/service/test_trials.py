@@ -199,11 +199,14 @@ def test_what_a_server_did_not_end_is_said_to_be_lost(line: Judged) -> None:
     first = line.client.get(f"{PATH}/trials/{number}").json()
     assert first["state"] == "failed" and "Something else" in first["error"]
     (line.settings.data / "trial-left").mkdir()
+    with line.database.writing() as session:
+        session.get_one(trials.Trial, number).finished = time.time() - 2 * trials.KEPT_S
     service = trials.Trials(line.settings, line.database)
     service.start()
     service.stop()
     assert "Ask again" in line.client.get(f"{PATH}/trials/{newer}").json()["error"]
     assert not (line.settings.data / "trial-left").exists()
+    assert line.client.get(f"{PATH}/trials/{number}").status_code == 404, "that was long ago"
 
 
 def test_only_so_many_wait(line: Judged, monkeypatch: pytest.MonkeyPatch) -> None:

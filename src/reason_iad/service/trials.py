@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from reason_iad.errors import ReasonIADError
@@ -52,6 +52,10 @@ FOLDER = "trial-"
 LOOK_S, TELL_S = 0.2, 0.5
 """Seconds between looks at what is running, and between notes on how far it is."""
 LOST = "The effect could not be worked out. The log of the server says more."
+LOST_S = 1.0
+"""Seconds to wait after the database could not be reached."""
+KEPT_S = 30 * 86400.0
+"""Seconds after which what a trial showed is forgotten."""
 ENDED = "The service ended before this was worked out. Ask again."
 
 
@@ -108,6 +112,7 @@ class Trials(Background):
             shutil.rmtree(left, ignore_errors=True)
         with self._database.writing() as session:
             _fail(session, (WAITING, WORKING), ENDED)
+            session.execute(delete(Trial).where(Trial.finished < time.time() - KEPT_S))
         super().start()
 
     def stop(self) -> None:
@@ -127,8 +132,10 @@ class Trials(Background):
             try:
                 while not self._stop.is_set() and (number := self._next()) is not None:
                     self._work_out(number)
-            except Unavailable as error:  # asked for again by whoever waits
-                log.warning("%s", error)
+            except Unavailable as error:
+                log.warning("%s The trial begins later.", error)
+                self._stop.wait(LOST_S)
+                self._asked.set()
 
     def _next(self) -> int | None:
         with self._database.writing() as session:

@@ -5,7 +5,7 @@ import { effectOf } from "./effect.js";
 
 const WIDE = 340;
 const HIGH = 210;
-const EDGE = { left: 44, right: 12, top: 12, bottom: 40 };
+const EDGE = { left: 52, right: 12, top: 12, bottom: 40 };
 const SHARES = [0, 0.5, 0.9, 1];
 
 /** Fill a place with it. With `edit`, a button begins the test; `done` is called after it. */

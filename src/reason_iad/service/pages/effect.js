@@ -54,7 +54,7 @@ function shown(found, stale) {
       el("span", {}, el("strong", {}, `Inspection ${each.id}`), el("span", {}, `${outcome(each.before).word} → ${outcome(each.after).word}`),
         each.review && el("span", { class: each.against ? "is-defect said" : "muted" }, each.review === "good" ? "A person said: good." : "A person said: defect."))))));
   const many = found.altered.length;
-  return [el("p", {}, el("strong", {}, found.words), found.limits && ` ${found.limits}`),
+  return [el("p", {}, el("strong", {}, found.words), found.limits && ` The limits afterwards: ${found.limits}`),
     stale && el("p", { class: "problem" }, "The product was changed meanwhile. Look at the effect again."),
     many > 0 && el("details", { open: many <= 6 }, el("summary", {}, `See ${counted(many, "altered verdict")}`), list)];
 }
