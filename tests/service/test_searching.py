@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from tests.service.test_queue import FOUND, PICTURE
 
 from reason_iad.service import queue, records
@@ -19,7 +20,9 @@ def test_the_last_word_may_not_be_finished() -> None:
     assert asked_terms(" ") == asked_terms(None) == AskedTerms((), None)
 
 
-def test_an_unfinished_word_is_found(database: Database) -> None:
+@pytest.mark.parametrize("few", [0, records.FEW])
+def test_an_unfinished_word_is_found(database: Database, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(records, "FEW", few)
     names = ("scratch-1.png", "scratched.png", "Scrap 7.png", "other.png", "scratch-2.png", "doubtful-12.png")
     for name in names:
         queue.accept(database, queue.Part("plate", PICTURE, name, "http"), 1000)

@@ -15,6 +15,8 @@ from reason_iad.service.terms import asked_terms
 
 MANY = 20_000
 """Words that more parts have than this are all the same to a search."""
+FEW = 2_000
+"""Parts that are few enough to be looked at all."""
 MOST_WORDS = 20
 """Words that an unfinished one may stand for: the first in the order of their characters."""
 FIRST, LAST = "\x01", "\U0010ffff"
@@ -65,19 +67,31 @@ def page(session: Session, wanted: Wanted, most: int) -> tuple[list[Inspection],
         )
     else:
         others = [each for each in groups if each is not rarest]
-        found = {row.id: row for word in rarest for row in _with_word(session, wanted, word, others, most + 1)}
+        few = len(rarest) > 1 and _number(session, rarest, FEW) < FEW
+        asked_at_once = [rarest] if few else [[word] for word in rarest]
+        found = {
+            row.id: row for words in asked_at_once for row in _with_one(session, wanted, words, others, most + 1)
+        }
         rows = [found[number] for number in sorted(found, reverse=True)]
     return rows[:most], (rows[most - 1].id if len(rows) > most else None)
 
 
-def _with_word(
-    session: Session, wanted: Wanted, word: str, others: list[list[str]], most: int
+def _with_one(
+    session: Session, wanted: Wanted, words: list[str], others: list[list[str]], most: int
 ) -> Iterable[Inspection]:
-    """The newest parts with a word, and with one of each of the others."""
-    found = select(Inspection).join(Term, Term.inspection == Inspection.id).where(Term.word == word)
-    query = _filtered(found, wanted).order_by(Term.inspection.desc())
-    if wanted.before is not None:
-        query = query.where(Term.inspection < wanted.before, Inspection.id < wanted.before)
+    """The newest parts with one of some words, and with one of each of the others.
+
+    The parts with a single word are in order in the index; of several words, all parts are looked at.
+    """
+    if len(words) > 1:
+        these = select(Term.inspection).where(Term.word.in_(words))
+        query = _filtered(select(Inspection).where(Inspection.id.in_(these)), wanted).order_by(Inspection.id.desc())
+        query = query if wanted.before is None else query.where(Inspection.id < wanted.before)
+    else:
+        found = select(Inspection).join(Term, Term.inspection == Inspection.id).where(Term.word == words[0])
+        query = _filtered(found, wanted).order_by(Term.inspection.desc())
+        if wanted.before is not None:
+            query = query.where(Term.inspection < wanted.before, Inspection.id < wanted.before)
     for group in others:
         there = aliased(Term)
         query = query.where(
@@ -123,12 +137,13 @@ def _rarest(session: Session, groups: list[list[str]]) -> list[str] | None:
     """The words by which to look, so that the fewest parts are looked at; None without words."""
     if len(groups) < 2:
         return groups[0] if groups else None
+    return min(groups, key=lambda words: _number(session, words, MANY))
 
-    def number(words: list[str]) -> int:
-        first = select(Term.inspection).where(Term.word.in_(words)).limit(MANY).subquery()
-        return session.scalar(select(func.count()).select_from(first)) or 0
 
-    return min(groups, key=number)
+def _number(session: Session, words: list[str], most: int) -> int:
+    """How often there is one of these words; no more than `most` is counted."""
+    first = select(Term.inspection).where(Term.word.in_(words)).limit(most).subquery()
+    return session.scalar(select(func.count()).select_from(first)) or 0
 
 
 def _filtered(query: Select[Any], wanted: Wanted) -> Select[Any]:
