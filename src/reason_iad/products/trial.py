@@ -30,13 +30,14 @@ def trial_copy(product: Product, parent: Path | None = None) -> Iterator[Product
         ProductError: the product is damaged.
         OutputError: the copy cannot be written.
     """
-    try:
-        with TemporaryDirectory(dir=parent, prefix="trial-") as place:
-            yield _copied(product, Path(place) / product.name)
-    except OSError as error:
-        raise OutputError(
-            f"No copy can be made of the product: {error.strerror or error}. Check the disk."
-        ) from None
+    with ExitStack() as held:
+        try:
+            place = held.enter_context(TemporaryDirectory(dir=parent, prefix="trial-"))
+            made = _copied(product, Path(place) / product.name)
+        except OSError as error:
+            said = error.strerror or error
+            raise OutputError(f"No copy can be made of the product: {said}. Check the disk.") from None
+        yield made
 
 
 def _copied(product: Product, folder: Path) -> Product:
