@@ -117,6 +117,8 @@ def questions(database: Database, count: int) -> Iterator[tuple[str, Callable[[]
         "two common words": {"text": "scratch left"},
         "words that never meet": {"text": "scratch dent"},
         "a word in a rare product": {"text": "scratch", "product": "rare"},
+        "an unfinished word": {"text": "scra"},
+        "the beginning of many words": {"text": "p"},
         "a word, reviewed": {"text": "scratch", "reviewed": True},
         "a word of a day": {"text": "dent", "since": now - YEAR / 2, "until": now - YEAR / 2 + day},
     }  # fmt: skip

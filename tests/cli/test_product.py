@@ -182,7 +182,7 @@ def test_show_list_and_history(bracket: Path, call: Call) -> None:
     assert [line.split("\t")[0] for line in lines] == ["1", "2"]
     assert lines[0].endswith("Created. Added 3 good images (back 1, front 2). Added 1 defect (scratch 1).")
     facts = json.loads(call("show", "bracket", "--json").stdout)
-    assert facts["good"] == {"images": 3, "views": {"back": 1, "front": 2}}
+    assert facts["good"] == {"images": 3, "for_limits": 3, "views": {"back": 1, "front": 2}}
     assert facts["settings"]["false_alarms"] == 0.1 and facts["state_sha256"] == Product.read(bracket).state_sha256
     assert json.loads(call("list", "--json").stdout)[0]["defects"]["types"] == {"scratch": 1}
     changes = json.loads(call("history", "bracket", "--json").stdout)

@@ -12,6 +12,7 @@ from reason_iad.expert.normality import selftest
 from reason_iad.products import GivenDefect, Product, Products
 from reason_iad.products.checking import ProductCheck, check_product, product_self_test
 from reason_iad.products.deriving import product_expert
+from reason_iad.products.detected import DETECTED, keep_detected, last_detected
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,21 @@ def test_it_says_what_is_found(checked: ProductCheck) -> None:
         assert each.found == sum(each.hits) >= each.marked and len(each.sizes) == each.drawn
         assert each.words.startswith(each.kind[:1].upper()) or each.kind in each.words
         assert " px" not in each.words, "the scale is known"
+
+
+def test_what_was_found_is_kept_beside_the_product_until_the_next_check(
+    clamp: Product, checked: ProductCheck
+) -> None:
+    last = last_detected(clamp)
+    assert last is not None and last.current and last.detected.scale == 0.5
+    assert last.detected.detection == checked.detection and last.detected.change == clamp.state.revision
+    changed = clamp.with_settings(false_alarms=0.3)
+    last = last_detected(changed)
+    assert last is not None and not last.current, "it is shown, and said to be older"
+    changed.undone()
+    (clamp.cache_dir / DETECTED).write_text("{}")
+    assert last_detected(clamp) is None
+    keep_detected(clamp, checked.detection, None)
 
 
 def test_it_goes_into_json_and_back(checked: ProductCheck) -> None:

@@ -48,6 +48,9 @@ sinks = ["table"]
 
 [retention]
 passed_days = 90
+
+[corrections]
+learn = "after confirmation"
 """
 
 
@@ -62,7 +65,8 @@ def test_paths_are_relative_to_the_file_and_rules_say_where_outcomes_go(tmp_path
     folder, table = found.sources["line-2"], found.sinks["table"]
     assert isinstance(folder, FolderTable) and folder.folder == tmp_path / "incoming"
     assert isinstance(table, CsvTable) and table.file == tmp_path / "out" / "table.csv"
-    assert found.retention.passed_days == 90
+    assert found.retention.passed_days == 90 and found.corrections.learn == "after confirmation"
+    assert read(tmp_path, "").corrections.learn == "at once"
     assert found.sinks_for("bracket", "defect") == ("control", "table"), "each once"
     assert found.sinks_for("bracket", "pass") == ("table",)
     assert found.sinks_for("screw", "review") == ("control", "table")
@@ -89,6 +93,8 @@ def test_workers_get_it(tmp_path: Path) -> None:
     [
         ("sorces = {}", "there is no key 'sorces'. Did you mean 'sources'?"),
         ("[retention]\npased_days = 1", "there is no key 'retention.pased_days'. Did you mean 'passed_days'?"),
+        ("[corrections]\nlern = 'at once'", "there is no key 'corrections.lern'. Did you mean 'learn'?"),
+        ("[corrections]\nlearn = 'never'", "corrections.learn: "),
         ("[retention]\npassed_days = 0", "retention.passed_days: "),
         ("[sources.a]\nkind = 'folder'\nproduct = 'p'\nfoldr = 'x'", "'sources.a.folder' is missing"),
         (

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from reason_iad.errors import ServiceError
 from reason_iad.service.database import Database
-from reason_iad.service.database.tables import Base, Event
+from reason_iad.service.database.access import _config
+from reason_iad.service.database.tables import Base, Correction, Event, Inspection, Review
 from reason_iad.service.faults import Unavailable
 
 
@@ -20,6 +22,30 @@ def test_the_migrations_lead_to_the_tables(database: Database) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
     database.upgrade()  # once more does no harm
+
+
+def test_a_database_with_data_is_brought_from_the_first_form_to_this_one(address: str) -> None:
+    made = Database(address)
+    with made.engine.execution_options(writing=True).connect() as connection:
+        command.upgrade(_config(connection), "0001")
+        connection.commit()
+    with made.writing() as session:
+        for row in (
+            f"INSERT INTO picture VALUES ('{'a' * 64}', 1, 2, 3, 'PNG', 4.0)",
+            "INSERT INTO inspection (id, product, picture, name, source, received, state, attempts, sampled, "
+            f"review) VALUES (7, 'plate', '{'a' * 64}', 'a.png', 'http', 5.0, 'done', 1, true, 'good')",
+            "INSERT INTO review (id, inspection, person, at, says) VALUES (3, 7, 'ann', 6.0, 'good')",
+        ):
+            session.execute(text(row))
+    made.upgrade()
+    with made.writing() as session:
+        session.add(Correction(review=3, product="plate", state="pending"))
+    with made.reading() as session:
+        part, review = session.query(Inspection).one(), session.query(Review).one()
+        assert (part.id, part.review, part.sampled, review.person) == (7, "good", True, "ann")
+    with made.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    made.close()
 
 
 def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:

@@ -27,6 +27,7 @@ from reason_iad.products import GivenDefect, Products
 from reason_iad.schema import Inspection
 from reason_iad.service import queue
 from reason_iad.service.api import make_app
+from reason_iad.service.configuration import Configuration
 from reason_iad.service.database import Database
 from reason_iad.service.people import People
 from reason_iad.service.pictures import PictureStore
@@ -50,8 +51,8 @@ def browser() -> Iterator[Any]:
 class Standing:
     """A service without workers; tests say what was found of the parts."""
 
-    def __init__(self, folder: Path) -> None:
-        self.settings = Settings(folder)
+    def __init__(self, folder: Path, configuration: Configuration | None = None) -> None:
+        self.settings = Settings(folder, configuration=configuration or Configuration())
         self.settings.products.mkdir(parents=True)
         self.products = Products(self.settings.products)
         self.database = Database(self.settings.database_url)

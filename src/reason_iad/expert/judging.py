@@ -66,7 +66,7 @@ class Judgement:
     nothing_compared: bool = False
 
 
-def judge(kind: PartKind, image: LoadedImage) -> Judgement:
+def judge(kind: PartKind, image: LoadedImage, look: Look | None = None, *, places: bool = True) -> Judgement:
     """Judge a picture by the expert alone.
 
     A picture that is one of the good images itself is compared with the others: it would always pass.
@@ -74,19 +74,22 @@ def judge(kind: PartKind, image: LoadedImage) -> Judgement:
     Args:
         kind: the kind of part.
         image: the picture.
+        look: what eyes like those of the expert saw of it; None: they look now.
+        places: whether to find where it differs; without, only the verdict and the score are of use.
 
     Raises:
         MemoryBankError: it is one of many good images, and what was kept of the others cannot be read.
     """
-    look = next(kind.expert.eyes.look([image.pixels]))
+    if look is None:
+        look = next(kind.expert.eyes.look([image.pixels]))
     itself = _itself(kind, look.whole, image)
     if itself is None:
-        return _judged(kind, look, image)
+        return _judged(kind, look, image, places)
     others = kind.without(itself)
     name = kind.good[itself].name if itself in kind.good else image.name
     if others is None:
         return Judgement(kind, "review", kind.assess(look), (), left_out=name, nothing_compared=True)
-    return replace(_judged(others, look, image), left_out=name)
+    return replace(_judged(others, look, image, places), left_out=name)
 
 
 def _itself(kind: PartKind, whole: Whole, image: LoadedImage) -> str | None:
@@ -101,13 +104,13 @@ def _itself(kind: PartKind, whole: Whole, image: LoadedImage) -> str | None:
     return members[nearest] if same_picture(load_image(path), image) else None
 
 
-def _judged(kind: PartKind, look: Look, image: LoadedImage) -> Judgement:
+def _judged(kind: PartKind, look: Look, image: LoadedImage, places: bool) -> Judgement:
     """The judgement by the expert of these good images."""
     seen = kind.assess(look)
     if seen.likeness.reason is not None:
         return Judgement(kind, "unjudged", seen, ())
     verdict = kind.limits.verdict(seen.score)
-    if verdict == "pass":
+    if verdict == "pass" or not (places or kind.least_px):
         return Judgement(kind, verdict, seen, ())
     marked = _marked(kind, seen, image)
     small = [each for each in marked if kind.least_px is not None and each.length < kind.least_px]

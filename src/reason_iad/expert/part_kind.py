@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ class PartKind:
         least_px: the length of the smallest region that counts, in pixels; None: every one does.
         known: what is known of labelled defects; None: there are none.
         white: what is white in pictures with more than 8 bits; None: what their files say.
+        counts: for each left-out good image, whether its score counts for the limits; empty: all do.
     """
 
     name: str
@@ -43,6 +45,7 @@ class PartKind:
     least_px: float | None = None
     known: KnownDefects | None = None
     white: float | None = None
+    counts: tuple[bool, ...] = ()
 
     def without(self, sha256: str) -> PartKind | None:
         """The same as if one good image, by hash, had never been there; limits stay as they are.
@@ -63,8 +66,9 @@ class PartKind:
 
     @property
     def left_out(self) -> tuple[float, ...]:
-        """Scores of good images, each left out: what limits and drift are measured by."""
-        return self.expert.left_out if self.known is None else self.known.left_out
+        """Scores of good images that count for the limits, each left out: what limits and drift are measured by."""
+        scores = self.expert.left_out if self.known is None else self.known.left_out
+        return tuple(compress(scores, self.counts)) if self.counts else scores
 
     def assess(self, look: Look, area: Area | None = None) -> Assessment:
         """What good images and labelled defects together say of a picture.

@@ -15,6 +15,7 @@ from reason_iad.errors import ConfigError
 from reason_iad.expert.conformal import Limits
 from reason_iad.images import LoadedImage, load_image
 from reason_iad.products.deriving import good_pictures, learnt_from
+from reason_iad.products.detected import Detection, Point, keep_detected
 from reason_iad.products.editing import counted
 from reason_iad.products.judging import part_kind
 from reason_iad.products.learning import Progress, no_progress
@@ -44,31 +45,6 @@ class Remark(Record):
     like: tuple[str | None, ...] = Field(description="The file that each is the same as, or nearly.")
 
 
-class Point(Record):
-    """The probability of detection at a size, and its bounds with 95 % confidence."""
-
-    size: float
-    pod: float
-    low: float
-    high: float
-
-
-class Detection(Record):
-    """What the self-test says of one kind of defect. Sizes are in pixels of the pictures."""
-
-    kind: str
-    words: str
-    drawn: int
-    found: int
-    marked: int = Field(description="Of those found, how many were marked at the right place.")
-    a50: float | None
-    a90: float | None
-    a90_95: float | None
-    sizes: tuple[float, ...] = Field(description="Of what was drawn, in order.")
-    hits: tuple[bool, ...] = Field(description="Whether each was found.")
-    curve: tuple[Point, ...]
-
-
 class Labelled(Record):
     """What becomes of the labelled defects of a type."""
 
@@ -82,6 +58,7 @@ class ProductCheck(Record):
 
     product: str
     good: int
+    counted: int = Field(description="How many of the good pictures count for the limits.")
     views: dict[str, int]
     sizes: tuple[tuple[int, int], ...]
     scale: float | None = Field(description="Millimetres per pixel.")
@@ -114,11 +91,13 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
     scores = [each.score for each in known]
     found = conspicuous(good_pictures(product), expert, promise.pass_below, progress)
     detection = () if test is None else _detection(product, test)
+    keep_detected(product, detection, untested)
     remarks = _remarks(product, found)
     words = f"{STOOD_IN} {promise.in_words()}" if expert.stood_in else promise.in_words()
     views = Counter(each.view or "" for each in product.good)
     return ProductCheck(
-        product=product.name, good=len(product.good), views=dict(views), sizes=sizes(product.good),
+        product=product.name, good=len(product.good),
+        counted=sum(each.counts for each in product.good), views=dict(views), sizes=sizes(product.good),
         scale=product.settings.scale, compared=expert.in_words(), promise=words, pass_below=promise.pass_below,
         defect_from=promise.defect_from if math.isfinite(promise.defect_from) else None,
         good_scores=kind.left_out, defect_scores=tuple(scores), labelled=_labelled(known, promise),
@@ -235,7 +214,7 @@ def _advice(
             f"Look at the {counted(len(wrong), 'conspicuous picture')} first. A few wrong ones among the good ones "
             "make the limit so high that defects are missed."
         )
-    good, share = len(product.good), f"{100 * product.settings.false_alarms:.3g} %"
+    good, share = sum(each.counts for each in product.good), f"{100 * product.settings.false_alarms:.3g} %"
     if promise.needed_good:
         yield (
             f"Add {counted(promise.needed_good - good, 'good picture')}. A limit of {share} false alarms needs at "

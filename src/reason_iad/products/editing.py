@@ -112,8 +112,18 @@ def require_apart(good: Good, defects: Defective) -> None:
             )
 
 
-def add_good(bench: Workbench, state: State, good: Good, *, move: bool = False, tell: Tell) -> Edit:
+def add_good(
+    bench: Workbench, state: State, good: Good, *, move: bool = False, counts: bool = True, tell: Tell
+) -> Edit:
     """Add pictures of good parts; those that are there already are left out.
+
+    Args:
+        bench: where the product is changed.
+        state: before.
+        good: the pictures.
+        move: a picture that is there as a defect becomes a good one.
+        counts: whether their scores count for the limits.
+        tell: is told what was left out.
 
     Raises:
         ProductError: one is a defect of the product, and `move` is off.
@@ -135,11 +145,12 @@ def add_good(bench: Workbench, state: State, good: Good, *, move: bool = False, 
             moved.add(read.sha256)
         folder = GOOD if given.view is None else f"{GOOD}/{folder_name(given.view)}"
         file = bench.place(folder, read.path, read.sha256)
-        record = GoodRecord(file=file, **facts(read), view=given.view, added=now())
+        record = GoodRecord(file=file, **facts(read), view=given.view, added=now(), counts=counts)
         added[read.sha256] = record
         copies.append(Copy(read.path, record))
     _tell_twice(twice, tell)
-    words = f"Added {_views(list(added.values()))}." if added else ""
+    apart = "" if counts else ", not for the limits"
+    words = f"Added {_views(list(added.values()))}{apart}." if added else ""
     if moved:
         words += f" {_were(len(moved))} taken for a defect before."
     white, said = _white(state, [read for _, read in good.given], tell)

@@ -172,9 +172,10 @@ def fit_model(
         OutputError: it cannot be written, or another process is fitting the same model.
     """
     needed = least_good(product.settings.false_alarms)
-    if len(product.good) < needed:
+    good = sum(each.counts for each in product.good)
+    if good < needed:
         raise ProductError(
-            f"'{product.name}' has {len(product.good)} good images. To fit a model for at most "
+            f"'{product.name}' has {good} good images that count for the limits. To fit a model for at most "
             f"{100 * product.settings.false_alarms:g} % false alarms, at least {needed} are needed. Add some."
         )
     path = _path(product, begin.model, begin.config)
@@ -211,7 +212,8 @@ def _plan(product: Product, most: int) -> list[Wanted]:
     from reason_iad.expert.normality.spread import spread_out
 
     wanted = []
-    for turn, at in enumerate(spread_out(len(product.good), most)):
+    good = [at for at, each in enumerate(product.good) if each.counts]  # the others are no fair sample
+    for turn, at in enumerate(good[each] for each in spread_out(len(good), most)):
         image = product.good[at]
         wanted.append(Wanted(f"good {image.sha256}", "good", at, image.path))
         wanted.append(Wanted(f"drawn {image.sha256} {turn}", "drawn", at, image.path, turn))

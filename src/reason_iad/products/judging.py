@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -53,11 +54,15 @@ def part_kind(product: Product, progress: Progress = no_progress) -> PartKind:
     expert = product_expert(product, progress)
     learnt = learnt_from(product, expert.eyes)
     known = known_defects(product, expert, learnt, progress)
+    counts = counted_for_limits(product, expert)
     left_out = expert.left_out if known is None else known.left_out
     defective: tuple[float, ...] = ()
     if settings.missed is not None and known is not None:
         defective = defect_scores(product, expert, known, known_from(product, learnt), progress)
-    found = limits(left_out, settings.false_alarms, defective, settings.missed)
+    found = limits(
+        tuple(compress(left_out, counts)) if counts else left_out,
+        settings.false_alarms, defective, settings.missed,
+    )  # fmt: skip
     keep_limits(product, found, stood_in=expert.stood_in)
     return PartKind(
         name=product.name,
@@ -70,7 +75,21 @@ def part_kind(product: Product, progress: Progress = no_progress) -> PartKind:
         least_px=None if settings.min_size is None else settings.min_size.pixels(settings.scale),
         known=known,
         white=settings.white,
+        counts=counts,
     )
+
+
+def counted_for_limits(product: Product, expert: ProductExpert) -> tuple[bool, ...]:
+    """For each left-out good image, whether its score counts for the limits; empty if all do.
+
+    They also all count where changed copies stood in for them, and where none is left that counts.
+    """
+    from reason_iad.expert.normality.learning import left_out_images
+
+    if expert.stood_in:
+        return ()
+    counts = tuple(product.good[at].counts for at in left_out_images(len(product.good)))
+    return () if all(counts) or not any(counts) else counts
 
 
 def defect_scores(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
@@ -47,6 +48,14 @@ class KeptLimits(Record):
         return " ".join([*said, f"{'The others' if said else 'All parts'} are handed to a person."])
 
 
+@dataclass(frozen=True, slots=True)
+class LastLimits:
+    """Limits, and whether they are those of the product as it is now."""
+
+    limits: KeptLimits
+    current: bool
+
+
 def keep_limits(product: Product, limits: Limits, *, stood_in: bool) -> None:
     """Write the limits of a product, unless they are there.
 
@@ -71,6 +80,12 @@ def keep_limits(product: Product, limits: Limits, *, stood_in: bool) -> None:
 
 def kept_limits(product: Product) -> KeptLimits | None:
     """The limits of the product as it is now; None if nothing was learnt since it changed."""
+    found = last_limits(product)
+    return found.limits if found is not None and found.current else None
+
+
+def last_limits(product: Product) -> LastLimits | None:
+    """The limits that were learnt last, maybe before the last change; None if nothing was ever learnt."""
     path = product.cache_dir / LIMITS
     try:
         if path.stat().st_size > MOST:
@@ -78,7 +93,7 @@ def kept_limits(product: Product) -> KeptLimits | None:
         found = KeptLimits.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
-    return found if found.follows_from == _source(product) else None
+    return LastLimits(found, found.follows_from == _source(product))
 
 
 def _source(product: Product) -> str:

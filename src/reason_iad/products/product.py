@@ -28,6 +28,7 @@ class GoodImage:
         width, height: in pixels, when it lies upright.
         view: the view or variant that it shows; None: there is only one.
         added: when it came into the product, UTC.
+        counts: whether its score counts for the limits.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class GoodImage:
     height: int
     view: str | None
     added: datetime
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,15 @@ class Product:
     def good(self) -> tuple[GoodImage, ...]:
         """Pictures of good parts."""
         return tuple(
-            GoodImage(self.folder / each.file, each.sha256, each.width, each.height, each.view, each.added)
+            GoodImage(
+                path=self.folder / each.file,
+                sha256=each.sha256,
+                width=each.width,
+                height=each.height,
+                view=each.view,
+                added=each.added,
+                counts=each.counts,
+            )
             for each in self.state.good
         )
 
@@ -179,12 +189,16 @@ class Product:
         """
         return tuple(each for each in read_history(self.folder) if each.revision <= self.state.revision)
 
-    def with_good(self, *paths: str | Path, move: bool = False, tell: Tell = silent) -> Product:
+    def with_good(
+        self, *paths: str | Path, move: bool = False, counts: bool = True, tell: Tell = silent
+    ) -> Product:
         """Add pictures of good parts.
 
         Args:
             paths: files and folders; sub-folders are views.
             move: a picture that is there as a defect becomes a good one.
+            counts: whether their scores count for the limits. Parts that were chosen because they are doubtful
+                should not: they are no fair sample.
             tell: is told what was left out.
 
         Raises:
@@ -192,7 +206,9 @@ class Product:
             ProductError: one is a defect of the product, and `move` is off.
         """
         good = Good.read(find_good(paths, tell))
-        return self._changed(lambda bench: editing.add_good(bench, bench.state, good, move=move, tell=tell))
+        return self._changed(
+            lambda bench: editing.add_good(bench, bench.state, good, move=move, counts=counts, tell=tell)
+        )
 
     def with_defects(self, defects: Sequence[GivenDefect], *, move: bool = False, tell: Tell = silent) -> Product:
         """Add pictures of defective parts. One that is there already gets the mask or the box that it did not have.

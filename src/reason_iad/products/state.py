@@ -87,10 +87,24 @@ class ImageRecord(FileRecord):
 
 
 class GoodRecord(ImageRecord):
-    """A picture of a good part."""
+    """A picture of a good part.
+
+    Attributes:
+        view: the view or variant that it shows; None: there is only one.
+        added: when it came into the product, UTC.
+        counts: whether its score counts for the limits. Parts that a person was asked about because they were
+            doubtful are no fair sample of good parts: others are compared with them, and they set no limits.
+    """
 
     view: Label | None = None
     added: datetime
+    counts: bool = True
+
+    @model_serializer(mode="wrap")
+    def _without_counts(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """One that counts is written as before there were others."""
+        told: dict[str, Any] = write(self)
+        return {name: value for name, value in told.items() if name != "counts" or value is False}
 
 
 class DefectRecord(ImageRecord):
@@ -212,13 +226,18 @@ class State(Record):
         told = {
             "settings": settings,
             "knowledge": sorted((PurePosixPath(each.file).name, each.sha256) for each in self.knowledge),
-            "good": sorted((each.sha256, each.view or "") for each in self.good),
+            "good": sorted((each.sha256, each.view or "", *_uncounted(each)) for each in self.good),
             "defects": sorted(
                 (each.sha256, each.type, each.mask.sha256 if each.mask else "", str(each.box or ""))
                 for each in self.defects
             ),
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _uncounted(good: GoodRecord) -> tuple[str, ...]:
+    """What the hash holds of a picture that does not count for the limits; nothing of others, as before."""
+    return () if good.counts else ("not for the limits",)
 
 
 class Change(Record):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 
 STOP_S = 15.0
 """Seconds to wait for what is being done."""
@@ -32,3 +35,11 @@ class Background:
     def _run(self) -> None:
         """Work until `_stop` is set."""
         raise NotImplementedError
+
+
+def end_with_parent() -> None:
+    """In a process of its own: end it at once when the server is gone. Run in a thread."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

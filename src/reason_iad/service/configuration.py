@@ -17,6 +17,9 @@
     [retention]
     passed_days = 90
 
+    [corrections]
+    learn = "after confirmation"
+
 It is read once, when the service starts. No request can change it, so no request makes the server open an address
 or a file that an administrator did not choose.
 """
@@ -42,6 +45,8 @@ else:
 MOST_BYTES = 2**20
 """Bytes that the file may have."""
 Outcome = Literal["pass", "defect", "review", "unjudged", "failed"]
+When = Literal["at once", "after confirmation"]
+"""When a product learns what people said of its parts."""
 
 
 class Rule(Options):
@@ -73,6 +78,17 @@ class Retention(Options):
     passed_days: float | None = Field(default=None, gt=0, le=36500)
 
 
+class Corrections(Options):
+    """What becomes of what people say of parts.
+
+    Attributes:
+        learn: 'at once': the product learns it, and the next verdicts use it. 'after confirmation': it waits on
+            the page of the product until somebody has seen its effect and takes or drops it.
+    """
+
+    learn: When = "at once"
+
+
 class Configuration(Options):
     """Everything in the file.
 
@@ -81,12 +97,14 @@ class Configuration(Options):
         sinks: where outcomes go, by name.
         rules: which outcomes go to which sinks.
         retention: how long things are kept.
+        corrections: when products learn what people say of parts.
     """
 
     sources: dict[Name, SourceOptions] = {}  # noqa: RUF012  # pydantic copies it
     sinks: dict[Name, SinkOptions] = {}  # noqa: RUF012  # pydantic copies it
     rules: tuple[Rule, ...] = ()
     retention: Retention = Retention()
+    corrections: Corrections = Corrections()
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Configuration:
@@ -148,7 +166,7 @@ def _said(error: ValidationError) -> str:
 
 def _known(place: list[str]) -> list[str]:
     """The keys that would have been right at a place."""
-    top: dict[str, type[Options]] = {"rules": Rule, "retention": Retention}
+    top: dict[str, type[Options]] = {"rules": Rule, "retention": Retention, "corrections": Corrections}
     if len(place) > 1 and place[0] in top:
         return list(top[place[0]].model_fields)
     if len(place) > 3:

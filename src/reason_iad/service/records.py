@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,14 @@ from reason_iad.service.terms import asked_terms
 
 MANY = 20_000
 """Words that more parts have than this are all the same to a search."""
+FEW = 2_000
+"""Parts that are few enough to be looked at all."""
+MOST_WORDS = 20
+"""Words that an unfinished one may stand for: the first in the order of their characters."""
+FIRST, LAST = "\x01", "\U0010ffff"
+"""Characters before and behind all that words have."""
+BEHIND_JOINTS = "/"
+"""The character behind '-' and '.', which join words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +33,8 @@ class Wanted:
         product, outcome, state: as in the table.
         reviewed: whether somebody said what the part really is.
         since, until: when it was received, in seconds since 1970; `until` is exclusive.
-        text: words that all have to be there: of the name, the product, the type, the place or the explanation.
+        text: words that all have to be there: of the name, the product, the type, the place or the explanation. The
+            last one may be the beginning of a word.
         before: only those with a smaller number: the cursor.
     """
 
@@ -43,23 +54,69 @@ def page(session: Session, wanted: Wanted, most: int) -> tuple[list[Inspection],
     Returns:
         They, and the cursor of the next page; None if this is the last one.
     """
-    words = asked_terms(wanted.text)
-    rarest = _rarest(session, words)
+    asked = asked_terms(wanted.text)
+    groups = [[word] for word in asked.whole]
+    if asked.beginning is not None:
+        groups.append(_beginning_with(session, asked.beginning))
+    if not all(groups):
+        return [], None
+    rarest = _rarest(session, groups)
     if rarest is None:
-        query = _behind(session, _filtered(select(Inspection), wanted), wanted)
+        rows = list(
+            session.scalars(_behind(session, _filtered(select(Inspection), wanted), wanted).limit(most + 1))
+        )
     else:
-        found = select(Inspection).join(Term, Term.inspection == Inspection.id).where(Term.word == rarest)
+        others = [each for each in groups if each is not rarest]
+        few = len(rarest) > 1 and _number(session, rarest, FEW) < FEW
+        asked_at_once = [rarest] if few else [[word] for word in rarest]
+        found = {
+            row.id: row for words in asked_at_once for row in _with_one(session, wanted, words, others, most + 1)
+        }
+        rows = [found[number] for number in sorted(found, reverse=True)]
+    return rows[:most], (rows[most - 1].id if len(rows) > most else None)
+
+
+def _with_one(
+    session: Session, wanted: Wanted, words: list[str], others: list[list[str]], most: int
+) -> Iterable[Inspection]:
+    """The newest parts with one of some words, and with one of each of the others.
+
+    The parts with a single word are in order in the index; of several words, all parts are looked at.
+    """
+    if len(words) > 1:
+        these = select(Term.inspection).where(Term.word.in_(words))
+        query = _filtered(select(Inspection).where(Inspection.id.in_(these)), wanted).order_by(Inspection.id.desc())
+        query = query if wanted.before is None else query.where(Inspection.id < wanted.before)
+    else:
+        found = select(Inspection).join(Term, Term.inspection == Inspection.id).where(Term.word == words[0])
         query = _filtered(found, wanted).order_by(Term.inspection.desc())
         if wanted.before is not None:
             query = query.where(Term.inspection < wanted.before, Inspection.id < wanted.before)
-    for word in words:
-        if word != rarest:
-            there = aliased(Term)
-            query = query.where(
-                select(there.word).where(there.word == word, there.inspection == Inspection.id).exists()
-            )
-    rows = list(session.scalars(query.limit(most + 1)))
-    return rows[:most], (rows[most - 1].id if len(rows) > most else None)
+    for group in others:
+        there = aliased(Term)
+        query = query.where(
+            select(there.word).where(there.word.in_(group), there.inspection == Inspection.id).exists()
+        )
+    return session.scalars(query.limit(most))
+
+
+def _beginning_with(session: Session, beginning: str) -> list[str]:
+    """The words that begin so. Joined ones, such as names of files, are found by their parts."""
+    found: list[str] = []
+    start, end = beginning, beginning + LAST
+    while len(found) < MOST_WORDS:
+        word = session.scalar(
+            select(Term.word).where(Term.word >= start, Term.word < end).order_by(Term.word).limit(1)
+        )
+        if word is None:
+            break
+        alone, *joined = re.split(r"[-.]", word, maxsplit=1)
+        if not joined:
+            found.append(word)
+            start = f"{word}{FIRST}"
+        else:
+            start = f"{alone}{BEHIND_JOINTS}"
+    return found
 
 
 def _behind(session: Session, query: Select[Any], wanted: Wanted) -> Select[Any]:
@@ -76,16 +133,17 @@ def _behind(session: Session, query: Select[Any], wanted: Wanted) -> Select[Any]
     return query.where(tuple_(Inspection.received, Inspection.id) < (last.received, last.id))
 
 
-def _rarest(session: Session, words: list[str]) -> str | None:
-    """The word by which to look, so that the fewest parts are looked at; None without words."""
-    if len(words) < 2:
-        return words[0] if words else None
+def _rarest(session: Session, groups: list[list[str]]) -> list[str] | None:
+    """The words by which to look, so that the fewest parts are looked at; None without words."""
+    if len(groups) < 2:
+        return groups[0] if groups else None
+    return min(groups, key=lambda words: _number(session, words, MANY))
 
-    def number(word: str) -> int:
-        first = select(Term.inspection).filter_by(word=word).limit(MANY).subquery()
-        return session.scalar(select(func.count()).select_from(first)) or 0
 
-    return min(words, key=number)
+def _number(session: Session, words: list[str], most: int) -> int:
+    """How often there is one of these words; no more than `most` is counted."""
+    first = select(Term.inspection).where(Term.word.in_(words)).limit(most).subquery()
+    return session.scalar(select(func.count()).select_from(first)) or 0
 
 
 def _filtered(query: Select[Any], wanted: Wanted) -> Select[Any]:

@@ -1,7 +1,7 @@
 """What people say of inspected parts: who looks at which part, what they said, and what the product learns of it.
 
 A part is held for one person at a time, so that two never get the same one. What somebody said is never deleted:
-undoing is said, too.
+undoing is said, too. The product learns it at once, or after somebody has confirmed it (`corrections.py`).
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from reason_iad.errors import ProductError
-from reason_iad.products import GivenDefect, Product, Products
+from reason_iad.products import Product, Products
 from reason_iad.schema import Box
+from reason_iad.service.configuration import When
+from reason_iad.service.contradictions import contradictions
+from reason_iad.service.corrections import drop_of, wait_for_confirmation
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import DONE, Event, Inspection, Review
 from reason_iad.service.faults import Fault, Missing
 from reason_iad.service.pictures import PictureStore
+from reason_iad.service.teaching import DEFECT, GOOD, SKIP, UNDO, Lesson, teach
 
 HOLD_S = 600.0
 """Seconds for which a part is held for whoever looks at it."""
-GOOD, DEFECT, SKIP, UNDO = "good", "defect", "skip", "undo"
+LATER = "Noted. The product '{}' learns it when somebody takes this correction on the page of the product."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Outcome:
 
     Attributes:
         words: what was changed, in a sentence.
-        contradicts: what others said of the same picture, if that was something else.
+        contradicts: what speaks against it: the same picture, or one that looks nearly the same.
     """
 
     words: str
@@ -54,11 +58,11 @@ class Reviews:
 
     Args:
         database, products, pictures: of the service.
-        learn: whether a corrected part joins its product at once.
+        learn: when a product learns what was said.
     """
 
     def __init__(
-        self, database: Database, products: Products, pictures: PictureStore, *, learn: bool = True
+        self, database: Database, products: Products, pictures: PictureStore, learn: When = "at once"
     ) -> None:
         self._database, self._products, self._pictures, self._learn = database, products, pictures, learn
 
@@ -98,7 +102,7 @@ class Reviews:
                 raise Fault(f"'{part.held_by}' is looking at this part.")
             if said.says == UNDO:
                 return self._undone(session, part, person)
-            contradicts = self._others(session, part, said)
+            contradicts = self._against(session, part, said)
             review = Review(
                 inspection=number, person=person, at=time.time(), says=said.says, defect_type=said.defect_type,
                 box=None if said.box is None else said.box.model_dump(), note=said.note,
@@ -108,27 +112,23 @@ class Reviews:
                 session.add(review)
                 return Outcome("The part is left to somebody else.", contradicts)
             part.review, part.held_by, part.held_until = said.says, None, None
-            words, review.change = self._taught(part, said)
             session.add(review)
             session.add(Event(at=time.time(), person=person, what="review", about=str(number),
                               detail={"says": said.says, "type": said.defect_type}))  # fmt: skip
+            if self._learn == "after confirmation":
+                wait_for_confirmation(session, review, part.product)
+                return Outcome(LATER.format(part.product), contradicts)
+            words, review.change = self._taught(part, said)
             return Outcome(words, contradicts)
 
     def _taught(self, part: Inspection, said: Said) -> tuple[str, int | None]:
         """Let the product learn a part; returns what was done, and the number of the change."""
-        if not self._learn:
-            return "Noted. The product was not changed.", None
         product = self._products.open(part.product)
-        path = self._pictures.path(part.picture)
-        if said.says == GOOD:
-            changed = product.with_good(path, move=True)
-        else:
-            defect = GivenDefect(path, said.defect_type or "defect", box=said.box)
-            changed = product.with_defects([defect], move=True)
+        lesson = Lesson(self._pictures.path(part.picture), said.says, said.defect_type, said.box, part.sampled)
+        changed = teach(product, [lesson])
         if changed.state.revision == product.state.revision:
             return f"The product '{product.name}' knew this part already.", None
-        kind = "a good part" if said.says == GOOD else f"the defect '{said.defect_type or 'defect'}'"
-        return f"The product '{product.name}' knows this part as {kind} now.", changed.state.revision
+        return f"The product '{product.name}' knows this part as {lesson.in_words()} now.", changed.state.revision
 
     def _undone(self, session: Session, part: Inspection, person: str) -> Outcome:
         """Take back what was said last, and what the product learnt of it."""
@@ -136,6 +136,7 @@ class Reviews:
         if not said or part.review is None:
             raise Fault("Nothing was said of this part that could be undone.")
         last = said[-1]
+        drop_of(session, part.id, person)
         if last.change is not None:
             self._forget(self._products.open(part.product), part)
         part.review, part.held_by, part.held_until = None, None, None
@@ -150,18 +151,12 @@ class Reviews:
         except ProductError:  # somebody took it out already
             return
 
-    def _others(self, session: Session, part: Inspection, said: Said) -> str | None:
-        """What was said of the same picture before, if it is something else."""
-        query = (
-            select(Inspection.id, Inspection.review)
-            .where(Inspection.picture == part.picture, Inspection.review.is_not(None), Inspection.id != part.id)
-            .order_by(Inspection.id.desc())
-            .limit(1)
-        )
-        found = session.execute(query).first()
-        if found is None or said.says == SKIP or found.review == said.says:
+    def _against(self, session: Session, part: Inspection, said: Said) -> str | None:
+        """What speaks against it."""
+        if said.says == SKIP:
             return None
-        return f"Inspection {found.id} shows the same picture and was called '{found.review}'."
+        product = self._products.open(part.product)
+        return " ".join(contradictions(session, product, part, said.says, said.defect_type)) or None
 
     def _history(self, session: Session, number: int) -> list[Review]:
         return list(session.scalars(select(Review).filter_by(inspection=number).order_by(Review.id)))

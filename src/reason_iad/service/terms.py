@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 MOST, LONGEST = 60, 64
 _COMMON = """
@@ -12,22 +14,46 @@ _COMMON = """
 """
 COMMON = frozenset(_COMMON.split())
 """Words that are in nearly every explanation; nobody finds anything by them."""
+_JOINT = re.compile(r"[-.]")
 _WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*")
 
 
-def asked_terms(text: str | None) -> list[str]:
-    """The words that have to be there where somebody asks for a text: 'part-07' finds 'Part-07.PNG'."""
-    return [word for word in terms(text) if not re.search(r"[-.]", word)]
+@dataclass(frozen=True, slots=True)
+class AskedTerms:
+    """The words that have to be there where somebody asks for a text.
+
+    Attributes:
+        whole: as they are.
+        beginning: of a word that may not be finished; None if there is none.
+    """
+
+    whole: tuple[str, ...]
+    beginning: str | None
+
+
+def asked_terms(text: str | None) -> AskedTerms:
+    """What somebody asks for: 'part-07' finds 'Part-07.PNG'.
+
+    The last word may not be finished, unless a space follows it: 'scra' finds 'scratch'.
+    """
+    text = text or ""
+    words = [word for word in _split(text) if not _JOINT.search(word)]
+    beginning = words.pop()[:LONGEST] if words and not text[-1].isspace() else None
+    return AskedTerms(tuple(dict.fromkeys(word for word in words if word not in COMMON))[:MOST], beginning)
 
 
 def terms(*texts: str | None) -> list[str]:
     """The words of texts, each once, in small letters: 'Bolt-07.PNG' gives 'bolt-07.png', 'bolt', '07', 'png'."""
-    found: dict[str, None] = {}
-    for text in texts:
-        for whole in _WORD.findall(unicodedata.normalize("NFC", text or "").casefold()):
-            for word in (whole, *re.split(r"[-.]", whole)):
-                found.setdefault(word[:LONGEST], None)
+    found = dict.fromkeys(word[:LONGEST] for text in texts for word in _split(text or ""))
     return [word for word in found if word and word not in COMMON][:MOST]
+
+
+def _split(text: str) -> Iterator[str]:
+    """Every word, and the parts of those that are joined, in small letters."""
+    for whole in _WORD.findall(unicodedata.normalize("NFC", text).casefold()):
+        yield whole
+        if _JOINT.search(whole):
+            yield from _JOINT.split(whole)
 
 
 def words_of(

@@ -16,7 +16,8 @@ from reason_iad.products import Product, Products
 from reason_iad.products.editing import by_name, counted
 
 if TYPE_CHECKING:
-    from reason_iad.products.checking import Detection, ProductCheck, Remark
+    from reason_iad.products.checking import ProductCheck, Remark
+    from reason_iad.products.detected import Detection
     from reason_iad.report.check import CheckPage, Curve
 
 _NAMED = 5
@@ -75,6 +76,8 @@ def _sections(done: ProductCheck) -> Iterator[tuple[str, list[str]]]:
 def _has(done: ProductCheck) -> Iterator[str]:
     views = by_name(view or None for view, count in done.views.items() for _ in range(count))
     yield f"{counted(done.good, 'good picture')}{views}."
+    if done.counted < done.good:
+        yield f"{done.counted} of them set the limits. The others were doubtful parts that a person called good."
     if done.labelled:
         types = by_name(each.type for each in done.labelled for _ in range(each.images))
         yield f"{counted(sum(each.images for each in done.labelled), 'labelled defect')}{types}."

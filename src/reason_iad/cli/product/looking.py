@@ -89,7 +89,10 @@ def _rows(product: Product) -> list[tuple[str, str]]:
     names = [Path(each.file).name for each in state.knowledge]
     rows = [
         ("folder", str(product.folder)),
-        ("good images", f"{len(state.good)}{by_name(each.view for each in state.good)}{_pixels(product)}"),
+        (
+            "good images",
+            f"{len(state.good)}{by_name(each.view for each in state.good)}{_pixels(product)}{_counting(product)}",
+        ),
         (
             "labelled defects",
             f"{len(state.defects)}{by_name(each.type for each in state.defects)}{_marked(product)}",
@@ -130,6 +133,12 @@ def _pixels(product: Product) -> str:
     return f", {few} pixels" if len(found) <= 3 else f", {counted(len(found), 'size')}"
 
 
+def _counting(product: Product) -> str:
+    """How many good images set the limits, where not all do."""
+    count = sum(each.counts for each in product.good)
+    return "" if count == len(product.good) else f", {count} of them set the limits"
+
+
 def _marked(product: Product) -> str:
     masks = sum(each.mask is not None for each in product.state.defects)
     boxes = sum(each.box is not None for each in product.state.defects)
@@ -145,7 +154,11 @@ def _facts(product: Product) -> dict[str, Any]:
         "revision": state.revision,
         "changed": state.changed.isoformat(),
         "state_sha256": product.state_sha256,
-        "good": {"images": len(state.good), "views": _counts(each.view for each in state.good)},
+        "good": {
+            "images": len(state.good),
+            "for_limits": sum(each.counts for each in state.good),
+            "views": _counts(each.view for each in state.good),
+        },
         "defects": {
             "images": len(state.defects),
             "types": _counts(each.type for each in state.defects),

@@ -168,6 +168,11 @@ def reweighted(
     return replace(expert, weights=weights, joined=joined, left_out=tuple(scores))
 
 
+def left_out_images(count: int) -> list[int]:
+    """Which of so many good images are left out and measured, in the order of `ProductExpert.left_out`."""
+    return spread_out(count, MEASURED)
+
+
 def left_out_again(
     expert: ProductExpert, good: Sequence[LoadedImage], progress: Progress = silent
 ) -> Iterator[tuple[int, Look, tuple[Distances, ...]]]:
@@ -188,7 +193,7 @@ def left_out_again(
         for at, look in enumerate(_changed(good, expert.eyes)):
             yield at, look, measure(expert.levels, look)
         return
-    numbers, members = spread_out(len(good), MEASURED), expert.levels[0].bank.members
+    numbers, members = left_out_images(len(good)), expert.levels[0].bank.members
     if len(numbers) != len(expert.left_out):
         raise ConfigError("The expert was learnt from other good images; learn it anew.")
     done = 0

@@ -14,10 +14,13 @@ from starlette.middleware import Middleware
 from reason_iad import __version__
 from reason_iad.products import Products
 from reason_iad.service.api import areas, exporting, inspections, pages, people, products, sources, system
+from reason_iad.service.api import corrections as corrections_routes
+from reason_iad.service.api import trials as trials_routes
 from reason_iad.service.api.arrivals import Arrivals
 from reason_iad.service.api.guard import OPEN, Guard
 from reason_iad.service.api.parts import Service
 from reason_iad.service.api.problems import Problem, documented, handle_problems
+from reason_iad.service.corrections import Corrections
 from reason_iad.service.database import Database
 from reason_iad.service.flow import Flow
 from reason_iad.service.people import People
@@ -25,6 +28,12 @@ from reason_iad.service.pictures import PictureStore
 from reason_iad.service.reviewing import Reviews
 from reason_iad.service.settings import Settings
 from reason_iad.service.supervisor import Supervisor
+from reason_iad.service.trials import Trials
+
+ROOMS = (
+    areas, corrections_routes, trials_routes, exporting, inspections, products, sources, people, system, pages
+)  # fmt: skip
+"""What the routes are in."""
 
 
 def make_app(settings: Settings, database: Database, supervisor: Supervisor | None = None) -> FastAPI:
@@ -41,15 +50,18 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
         if supervisor is not None:
             supervisor.start()
         try:
+            await run_sync(trials.start)
             await run_sync(flow.start)
             yield
         finally:
+            await run_sync(trials.stop)
             await run_sync(flow.stop)
             if supervisor is not None:
                 await run_sync(supervisor.stop)
 
     catalogue, pictures = Products(settings.products), PictureStore(settings.pictures)
     folk, flow = People(database, settings.limits.logins), Flow(settings, database, catalogue, pictures)
+    trials = Trials(settings, database)
     app = FastAPI(
         title="Reason-IAD", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
         openapi_url="/v1/openapi.json", middleware=[Middleware(Guard, people=folk, settings=settings)],
@@ -58,11 +70,12 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
     stopping, done = Event(), (lambda: None if supervisor is None else supervisor.done)
     app.state.service = Service(
         settings=settings, database=database, products=catalogue, pictures=pictures, people=folk,
-        reviews=Reviews(database, catalogue, pictures), arrivals=Arrivals(database, stopping, done),
-        stopping=stopping, flow=flow,
+        reviews=Reviews(database, catalogue, pictures, settings.configuration.corrections.learn),
+        corrections=Corrections(database, catalogue, pictures), trials=trials,
+        arrivals=Arrivals(database, stopping, done), stopping=stopping, flow=flow,
     )  # fmt: skip
     app.state.ready = lambda: supervisor is None or supervisor.ready
-    for room in (areas, exporting, inspections, products, sources, people, system, pages):
+    for room in ROOMS:
         app.include_router(room.router)
     handle_problems(app)
     _describe(app)

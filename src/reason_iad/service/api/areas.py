@@ -23,7 +23,7 @@ from reason_iad.service.faults import Missing
 
 router = APIRouter(prefix="/v1/products/{name}/areas", tags=["products"])
 _ERRORS = documented(401, 403, 404, 409, 413, 422, 429, 503)
-_BODY: dict[str, Any] = {
+BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
 }
 MARKED = 127
@@ -44,7 +44,7 @@ def one_area(request: Request, name: str, which: Which) -> Response:
     return FileResponse(path, headers={"Content-Disposition": "inline"})
 
 
-@router.put("/{which}", dependencies=[needs("administer")], responses=_ERRORS, openapi_extra=_BODY,
+@router.put("/{which}", dependencies=[needs("administer")], responses=_ERRORS, openapi_extra=BODY,
             response_model=ProductFacts)  # fmt: skip
 async def set_area(request: Request, name: str, which: Which) -> ProductFacts:
     """Set an area. It is drawn white on black over a good picture, in any size; the body is the file."""

@@ -19,6 +19,7 @@ from reason_iad.errors import ProductError
 from reason_iad.products import Products
 from reason_iad.service import records
 from reason_iad.service.api.arrivals import Arrivals
+from reason_iad.service.corrections import Corrections
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import DONE, Event, Inspection, Picture
 from reason_iad.service.faults import Fault, Missing
@@ -28,6 +29,7 @@ from reason_iad.service.pictures import PictureStore
 from reason_iad.service.previews import MEDIA_TYPE, Size, preview
 from reason_iad.service.reviewing import Reviews
 from reason_iad.service.settings import Settings
+from reason_iad.service.trials import Trials
 
 Args = ParamSpec("Args")
 Answer = TypeVar("Answer")
@@ -51,7 +53,7 @@ class Service:
     """Everything that a request needs.
 
     Attributes:
-        settings, database, products, pictures, people, reviews: of the service.
+        settings, database, products, pictures, people, reviews, corrections, trials: of the service.
         arrivals: lets requests wait.
         stopping: set when the server stops.
         flow: sources and sinks.
@@ -64,6 +66,8 @@ class Service:
     pictures: PictureStore
     people: People
     reviews: Reviews
+    corrections: Corrections
+    trials: Trials
     arrivals: Arrivals
     stopping: threading.Event
     flow: Flow

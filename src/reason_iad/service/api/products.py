@@ -12,11 +12,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from reason_iad.products import GivenDefect, Product
-from reason_iad.products.limits import kept_limits
+from reason_iad.products.detected import last_detected
+from reason_iad.products.limits import last_limits
 from reason_iad.service.api.guard import identity_of, needs
 from reason_iad.service.api.parts import Service, body_of, service_of
 from reason_iad.service.api.problems import documented
-from reason_iad.service.api.schemas import ProductFacts
+from reason_iad.service.api.schemas import DetectionFacts, ProductFacts
 from reason_iad.service.faults import Missing
 from reason_iad.service.previews import MEDIA_TYPE, Size
 
@@ -72,9 +73,7 @@ async def add_picture(
 def change_settings(request: Request, name: str, settings: dict[str, float | None]) -> ProductFacts:
     """Change `false_alarms`, `missed` or `scale`; null takes one away."""
     service = service_of(request)
-    unknown = sorted(set(settings) - {"false_alarms", "missed", "scale"})
-    if unknown:
-        raise Missing(f"There is no setting '{unknown[0]}' here. Change it with `reason-iad product set`.")
+    check_settings(settings)
     changed = opened(service, name).with_settings(**settings)
     service.note(identity_of(request).name, "product settings", name, dict(settings))
     return facts_of(changed)
@@ -98,6 +97,19 @@ def history(request: Request, name: str) -> list[dict[str, Any]]:
     """What was changed, the oldest first."""
     changes = opened(service_of(request), name).history()
     return [{"revision": each.revision, "time": each.time.isoformat(), "words": each.words} for each in changes]
+
+
+@router.get("/{name}/detection", dependencies=[needs("inspect")], responses=_ERRORS)
+def detection(request: Request, name: str) -> DetectionFacts:
+    """How small a defect may be and still be found, as the last self-test says."""
+    found = last_detected(opened(service_of(request), name))
+    if found is None:
+        return DetectionFacts(change=None, current=False, scale=None, untested=None, kinds=[])
+    said = found.detected
+    return DetectionFacts(
+        change=said.change, current=found.current, scale=said.scale, untested=said.untested,
+        kinds=[each.model_dump(include={"kind", "words", "a90_95", "curve"}) for each in said.detection],
+    )  # fmt: skip
 
 
 @router.get("/{name}/pictures", dependencies=[needs("inspect")], responses=_ERRORS)
@@ -149,6 +161,17 @@ def _added(service: Service, name: str, path: Path, defect: str | None) -> Produ
     return service.products.create(name, [path])
 
 
+def check_settings(settings: dict[str, float | None]) -> None:
+    """Refuse a setting that cannot be changed here.
+
+    Raises:
+        Missing: there is one.
+    """
+    unknown = sorted(set(settings) - {"false_alarms", "missed", "scale"})
+    if unknown:
+        raise Missing(f"There is no setting '{unknown[0]}' here. Change it with `reason-iad product set`.")
+
+
 def opened(service: Service, name: str) -> Product:
     """The product of this name.
 
@@ -169,14 +192,17 @@ def _file(product: Product, sha256: str) -> Path:
 
 def facts_of(product: Product) -> ProductFacts:
     """What is answered of a product."""
-    found = kept_limits(product)
+    found = last_limits(product)
+    limits = None if found is None else found.limits
     return ProductFacts(
         name=product.name,
         revision=product.state.revision,
         good=len(product.good),
+        good_for_limits=sum(each.counts for each in product.good),
         defects=dict(sorted(Counter(each.type for each in product.defects).items())),
         settings=product.settings.model_dump(mode="json"),
         limits=None
-        if found is None
-        else {**found.model_dump(mode="json", exclude={"follows_from"}), "words": found.in_words()},
+        if limits is None
+        else {**limits.model_dump(mode="json", exclude={"follows_from"}), "words": limits.in_words()},
+        limits_are_current=found is not None and found.current,
     )

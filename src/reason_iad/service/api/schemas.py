@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reason_iad.service.database.tables import Inspection, Review
+from reason_iad.service.configuration import When
+from reason_iad.service.corrections import Pending
+from reason_iad.service.database.tables import Inspection, Review, Trial
 from reason_iad.service.people import Role
 
 
@@ -104,6 +106,94 @@ class GivenReview(_Model):
         return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
 
 
+class WaitingCorrection(_Model):
+    """What a person said of a part, and its product does not know yet."""
+
+    id: int
+    inspection: int
+    name: str = Field(description="What the sender of the part calls it.")
+    outcome: str | None = Field(description="What the verdict was.")
+    says: str
+    defect_type: str | None
+    box: Box | None
+    person: str
+    at: float
+
+    @classmethod
+    def of(cls, each: Pending) -> WaitingCorrection:
+        """A row of the database."""
+        said, part = each.review, each.part
+        return cls(
+            id=each.correction.id, inspection=part.id, name=part.name, outcome=part.outcome, says=said.says,
+            defect_type=said.defect_type, box=None if said.box is None else Box(**said.box), person=said.person,
+            at=said.at,
+        )  # fmt: skip
+
+
+class WaitingCorrections(_Model):
+    """Corrections of a product that wait."""
+
+    learn: When = Field(description="When a product learns what people say of its parts.")
+    corrections: list[WaitingCorrection]
+
+
+class Chosen(_Model):
+    """Some of them."""
+
+    corrections: list[Annotated[int, Field(ge=1, le=2**62)]] = Field(
+        min_length=1, max_length=500, examples=[[3, 4]]
+    )
+
+
+class AlteredPart(_Model):
+    """A part that would be judged in another way."""
+
+    id: int
+    before: str = Field(description="Verdict of the product as it is.")
+    after: str = Field(description="Verdict of the changed product.")
+    review: str | None = Field(description="What a person said of it.")
+    against: bool = Field(description="Whether the new verdict is not what the person said.")
+
+
+class Shown(_Model):
+    """What a change would do."""
+
+    words: str
+    limits: str = Field(description="Of the changed product, in words.")
+    compared: int = Field(description="On how many of the last parts.")
+    altered: list[AlteredPart]
+
+
+class TrialFacts(_Model):
+    """A change of which somebody wants to see the effect."""
+
+    id: int
+    state: Literal["waiting", "working", "done", "failed"]
+    step: str | None = Field(description="What is being done.")
+    done: int
+    total: int
+    found: Shown | None
+    error: str | None
+    stale: bool = Field(description="Whether the product was changed since, so that the effect may be another one.")
+
+    @classmethod
+    def of(cls, row: Trial, state_sha256: str) -> TrialFacts:
+        """A row of the database.
+
+        Args:
+            row: it.
+            state_sha256: of the product now.
+        """
+        values = {name: getattr(row, name) for name in cls.model_fields if name != "stale"}
+        return cls.model_validate({**values, "stale": row.state_sha256 not in (None, state_sha256)})
+
+
+class Said(_Model):
+    """What came of it."""
+
+    words: str
+
+
 class Details(_Model):
     """A part with everything that is known of it."""
 
@@ -157,9 +247,31 @@ class ProductFacts(_Model):
     name: str
     revision: int
     good: int = Field(description="Number of pictures of good parts.")
+    good_for_limits: int = Field(
+        description="How many of them set the limits: not those that were doubtful parts before a person called "
+        "them good."
+    )
     defects: dict[str, int] = Field(description="Number of labelled defects by type.")
     settings: dict[str, Any]
-    limits: dict[str, Any] | None = Field(description="Null while the last change is being learnt.")
+    limits: dict[str, Any] | None = Field(
+        description="Those that were learnt last; null if nothing was ever learnt."
+    )
+    limits_are_current: bool = Field(
+        description="False until the last change is learnt, which the next part begins. The limits are older then."
+    )
+
+
+class DetectionFacts(_Model):
+    """How small a defect may be and still be found. Sizes are in pixels."""
+
+    change: int | None = Field(description="Number of the last change of the product then; null: never tested.")
+    current: bool = Field(description="Whether the product is still the same.")
+    scale: float | None = Field(description="Millimetres per pixel.")
+    untested: str | None = Field(description="Why there was no test.")
+    kinds: list[dict[str, Any]] = Field(
+        description="By kind of defect: `kind`, `words`, `a90_95` (the size from which on 9 of 10 are found, with "
+        "95 % confidence, or null), and `curve` with `size`, `pod`, `low` and `high`."
+    )
 
 
 class Health(_Model):

@@ -31,6 +31,8 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only INTEGER keys up
+WORD = String(64).with_variant(String(64, collation="C"), "postgresql")
+"""Words are in the order of their characters everywhere, so that those with the same beginning are together."""
 WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
 """States of an accepted part."""
 
@@ -112,7 +114,7 @@ class Term(Base):
     """A word by which an inspection is found."""
 
     __tablename__ = "term"
-    word: Mapped[str] = mapped_column(String(64), primary_key=True)
+    word: Mapped[str] = mapped_column(WORD, primary_key=True)
     inspection: Mapped[int] = mapped_column(
         ForeignKey("inspection.id", ondelete="CASCADE"), primary_key=True, index=True
     )
@@ -131,6 +133,39 @@ class Review(Base):
     box: Mapped[dict[str, Any] | None]
     note: Mapped[str | None] = mapped_column(Text)
     change: Mapped[int | None]
+
+
+class Correction(Base):
+    """A review that its product learns only once somebody has confirmed it."""
+
+    __tablename__ = "correction"
+    id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
+    review: Mapped[int] = mapped_column(ForeignKey("review.id", ondelete="CASCADE"), index=True)
+    product: Mapped[str] = mapped_column(String(100))
+    state: Mapped[str] = mapped_column(String(8))
+    decided_by: Mapped[str | None] = mapped_column(String(100))
+    decided: Mapped[float | None] = mapped_column(Float)
+
+    __table_args__ = (Index(None, "product", "state", "id"),)
+
+
+class Trial(Base):
+    """A change of a product that somebody wants to see the effect of before it is made."""
+
+    __tablename__ = "trial"
+    id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
+    product: Mapped[str] = mapped_column(String(100))
+    person: Mapped[str] = mapped_column(String(100))
+    asked: Mapped[float] = mapped_column(Float)
+    state: Mapped[str] = mapped_column(String(8), index=True)
+    what: Mapped[dict[str, Any]]
+    state_sha256: Mapped[str | None] = mapped_column(String(64))
+    step: Mapped[str | None] = mapped_column(String(100))
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    found: Mapped[dict[str, Any] | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    finished: Mapped[float | None] = mapped_column(Float)
 
 
 class Event(Base):

@@ -26,6 +26,12 @@ export function tell(place, words) {
   place.hidden = !words;
 }
 
+/** A sentence in which the inspections that it names are links. */
+export function linked(words) {
+  return words.split(/(inspection \d+)/i).map((part, number) =>
+    number % 2 ? el("a", { href: `/inspections/${part.split(" ")[1]}` }, part) : part);
+}
+
 function filled(made, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;

@@ -1,7 +1,7 @@
 // One inspection: what came out, what people said of it, and the whole report.
 
 import { ask } from "./api.js";
-import { at, el, fill } from "./dom.js";
+import { at, el, fill, linked } from "./dom.js";
 import { judging } from "./judge.js";
 import { framed, marked, pictureOf, sizeOf } from "./picture.js";
 import { begin, may } from "./shell.js";
@@ -60,7 +60,7 @@ async function undo() {
 }
 
 function said(answer) {
-  fill(at("said"), answer.words, answer.contradicts && el("strong", {}, ` ${answer.contradicts}`));
+  fill(at("said"), answer.words, answer.contradicts && el("strong", {}, " ", linked(answer.contradicts)));
   load();
 }
 

@@ -1,6 +1,7 @@
 // Paints what is to be ignored on a picture of a good part: with mouse or finger, or with the arrow keys.
 
 import { el, fill } from "./dom.js";
+import { effectOf } from "./effect.js";
 
 const INK = "#d81b60";
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -122,13 +123,14 @@ function mask(canvas) {
   return some ? new Promise((done) => out.toBlob(done, "image/png")) : null;
 }
 
-/** The area of a product: shown to everybody, painted by administrators. `save` gets the file, or null for none. */
-export function areaOf(place, { source, size, before, edit, save }) {
+/** The area of the product at `path`: shown to all, painted by administrators. `save` gets the file, or null for none. */
+export function areaOf(place, { source, size, before, edit, save, path }) {
   const begin = () => {
     const tool = painting(source, size, before);
     const done = async () => save(await tool.mask());
+    const effect = effectOf(path, async () => ({ path: "areas/ignore/trial", sent: { body: (await tool.mask()) || undefined } }));
     fill(place, el("p", {}, "Paint what is not to be inspected: a label, a clamp, a moving shadow."), tool.element,
-      el("p", {}, el("button", { type: "button", class: "primary", onclick: done }, "Save the area")));
+      el("div", { class: "acts" }, effect.button, el("button", { type: "button", class: "primary", onclick: done }, "Save the area")), effect.place);
     tool.element.querySelector("canvas").focus();
   };
   const words = before ? "A part of the picture is ignored." : "Everything in the picture is inspected.";

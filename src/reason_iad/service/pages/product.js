@@ -1,7 +1,10 @@
 // One product: its limits, its pictures, and what was changed.
 
 import { ask, query } from "./api.js";
+import { showCorrections } from "./corrections.js";
+import { showDetection } from "./detection.js";
 import { at, el, fill, tell } from "./dom.js";
+import { effectOf } from "./effect.js";
 import { areaOf } from "./painting.js";
 import { showScores } from "./scores.js";
 import { begin, may } from "./shell.js";
@@ -23,36 +26,49 @@ begin(async (who) => {
 });
 
 async function load() {
-  const [facts, pictures, changes, scores] = await Promise.all(
-    [ask(path), ask(`${path}/pictures`), ask(`${path}/history`), ask(`${path}/scores`)]);
+  const [facts, pictures, changes, scores, waiting, detection] = await Promise.all(
+    ["", "/pictures", "/history", "/scores", "/corrections", "/detection"].map((what) => ask(`${path}${what}`)));
   const defects = Object.values(facts.defects).reduce((sum, each) => sum + each, 0);
-  at("facts").textContent = `${counted(facts.good, "good picture")}, ${counted(defects, "known defect")}. Change ${facts.revision}.`;
+  const some = facts.good_for_limits < facts.good ? ` (${facts.good_for_limits} of them set the limits)` : "";
+  at("facts").textContent = `${counted(facts.good, "good picture")}${some}, ${counted(defects, "known defect")}. Change ${facts.revision}.`;
+  at("waiting").hidden = !waiting.corrections.length;
+  showCorrections(at("corrections"), path, waiting.corrections, may(me, "review") && decide);
   limits(facts);
   showScores(at("scores"), scores, facts.limits && facts.limits.pass_below);
+  showDetection(at("detection"), path, detection, may(me, "review"), load);
   area(facts, pictures.good[0]);
   goodParts(pictures.good);
   defectParts(pictures.defects);
   history(changes, facts.revision);
 }
 
-/** Do something, say what came of it, and show the product as it is now. */
+/** Do something, say what came of it, and show the product as it is now. Without words, what `run` gives is said. */
 async function change(words, run) {
   tell(at("trouble"), "");
   try {
-    await run();
-    at("said").textContent = words;
+    const given = await run();
+    at("said").textContent = words || given;
     await load();
   } catch (error) {
     tell(at("trouble"), error.message);
   }
 }
 
+/** Take or drop corrections. */
+function decide(what, numbers) {
+  const json = { corrections: numbers };
+  change(null, async () => (await ask(`${path}/corrections/${what}`, { method: "POST", json })).words);
+}
+
 function limits(facts) {
   const share = facts.settings.false_alarms;
   const known = facts.limits
-    ? [el("p", {}, facts.limits.words), el("p", { class: "muted" }, facts.limits.promise)]
-    : [el("p", {}, "The product is learnt again when its next part comes. Then the limits are shown here.")];
+    ? [!facts.limits_are_current && el("p", { class: "is-review said" }, "These limits are from before the last change. The product is learnt again when its next part comes."),
+      el("p", {}, facts.limits.words), el("p", { class: "muted" }, facts.limits.promise)]
+    : [el("p", {}, "The product is learnt when its first part comes. Then the limits are shown here.")];
   const input = el("input", { id: "alarms", type: "number", min: "0.1", max: "50", step: "0.1", required: true, value: String(share * 100) });
+  const effect = effectOf(path, () => input.reportValidity() && { path: "trial", sent: { json: { false_alarms: Number(input.value) / 100 } } });
+  input.addEventListener("input", effect.clear);
   const save = (event) => {
     event.preventDefault();
     const wanted = Number(input.value) / 100;
@@ -60,7 +76,7 @@ function limits(facts) {
   };
   const form = el("form", { class: "stack", onsubmit: save },
     el("label", { for: "alarms" }, "At most this share of good parts may be called defective:"),
-    el("div", { class: "with-unit" }, input, "%", el("button", {}, "Save")));
+    el("div", { class: "with-unit" }, input, "%", el("button", {}, "Save"), effect.button), effect.place);
   fill(at("limits"), known, may(me, "administer") ? form : el("p", {}, `At most ${percent(share)} of good parts may be called defective.`));
 }
 
@@ -69,7 +85,7 @@ function area(facts, first) {
   const save = (body) => change(body ? "The area is saved." : "Nothing is ignored any more.",
     () => ask(`${path}/areas/ignore`, { method: body ? "PUT" : "DELETE", body: body || undefined }));
   areaOf(at("area"), {
-    source: `/v1${path}/pictures/${first.sha256}/preview`, size: first, edit: may(me, "administer"), save,
+    source: `/v1${path}/pictures/${first.sha256}/preview`, size: first, edit: may(me, "administer"), save, path,
     before: facts.settings.ignore ? `${file}?${facts.revision}` : null,
   });
 }

@@ -1,7 +1,7 @@
 // The page for reviewers: one part after the other. A part that is shown here is shown to nobody else.
 
 import { ask, query } from "./api.js";
-import { at, el, fill } from "./dom.js";
+import { at, el, fill, linked } from "./dom.js";
 import { judging } from "./judge.js";
 import { begin, chooseProduct, may, trouble } from "./shell.js";
 
@@ -100,7 +100,7 @@ async function undo() {
 }
 
 function say(words, warning) {
-  fill(at("said"), words, warning && el("strong", {}, ` ${warning}`));
+  fill(at("said"), words, warning && el("strong", {}, " ", linked(warning), " If this was a mistake, take the review back with “u”."));
 }
 
 const remembered = () => JSON.parse(sessionStorage.getItem(UNDO) || "[]");
