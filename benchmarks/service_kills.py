@@ -143,7 +143,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         make_product(data)
-        with Served(data, options.postgresql, Limits(waiting=2000), workers=2) as server:
+        with Served(data, "--workers", "2", database=options.postgresql, limits=Limits(waiting=2000)) as server:
             lines = [Line(server, name) for name in ("left", "right")]
             done: Counter[str] = Counter()
             for _ in range(options.kills):

@@ -187,7 +187,9 @@ def main() -> None:
         inspector = PartInspector(part_kind(product))
         inspector.inspect(files[0])
         limits = Limits(waiting=50)
-        with Served(root / "data", options.postgresql, limits, workers=options.workers) as server:
+        with Served(
+            root / "data", "--workers", str(options.workers), database=options.postgresql, limits=limits
+        ) as server:
             server.send(contents[0], wait=30)
             alone, served, used, own = [], [], [0.0, 0.0, 0.0], 0.0
             for _ in range(options.turns):

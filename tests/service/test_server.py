@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.parts import plate, scratched
-from tests.service.serving import Served, make_product, until
+from tests.service.serving import Served, make_product, new_database, until
 
 from reason_iad.service.settings import Limits
 
@@ -91,7 +91,7 @@ def test_whatever_is_killed_every_accepted_part_is_done_once(
     make_product(tmp_path / "data")
     chance, accepted = random.Random(7), {}
     stop = threading.Event()
-    with Served(tmp_path / "data", database, Limits(waiting=500)) as server:
+    with Served(tmp_path / "data", database=database, limits=Limits(waiting=500)) as server:
 
         def feed() -> None:
             contents, number, asked = [png(200 + seed) for seed in range(4)], 0, False
@@ -174,15 +174,3 @@ def test_it_ends_in_order_and_the_current_part_is_finished(tmp_path: Path) -> No
         server.process.send_signal(signal.SIGINT)  # type: ignore[union-attr]
         assert server.process.wait(30) == 0  # type: ignore[union-attr]
         assert "Traceback" not in server.said()
-
-
-def new_database(request: pytest.FixtureRequest) -> str:
-    """Address of an empty database on PostgreSQL."""
-    import secrets
-
-    import psycopg
-
-    server, name = request.getfixturevalue("postgresql"), f"t{secrets.token_hex(6)}"
-    with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{server}{name}"
