@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from reason_iad.cli.headings import MODEL, PEOPLE, SERVICE, HeadedCommand, option
 from reason_iad.cli.printing import say
 from reason_iad.cli.threads import use_threads
 from reason_iad.cli.values import ExistingPath
 from reason_iad.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from reason_iad.service.settings import Settings
 
 _FILE = ExistingPath(dir_okay=False)
 
@@ -56,16 +62,20 @@ def needed() -> Iterator[None]:
 @option(MODEL, "--model", metavar="NAME|DIR",
         help="Model that is asked about doubtful parts and that explains defects. Without it, the comparison with "
         "good parts decides alone.")  # fmt: skip
+@option(SERVICE, "--demo", is_flag=True,
+        help="Show the service: in a new folder, with a product and parts that come with the package. The folder "
+        "is deleted at the end, unless it is given with --data.")  # fmt: skip
 @option(PEOPLE, "--first-admin", metavar="NAME",
         help="Make an administrator of this name, ask for a password, and end.")  # fmt: skip
 def serve(
     data: Path, host: str, port: int, workers: int, database: str, certificate: Path | None,
-    private_key: Path | None, config: Path | None, model: str | None, first_admin: str | None,
+    private_key: Path | None, config: Path | None, model: str | None, demo: bool, first_admin: str | None,
 ) -> None:  # fmt: skip
     """Run the service: parts come in over HTTP, and people see, correct and teach in the browser.
 
     \b
     reason-iad serve --data line-2
+    reason-iad serve --demo
     """
     use_threads(None)
     with needed():
@@ -83,5 +93,19 @@ def serve(
         )
         say(f"'{first_admin}' may log in and administer.")
         return
-    scheme = "http" if certificate is None else "https"
-    run_server(settings, lambda: say(f"The service listens at {scheme}://{host}:{port}/. Stop it with Ctrl-C."))
+    with ExitStack() as stack:
+        if demo:
+            settings = stack.enter_context(_demo(settings))
+        scheme = "http" if certificate is None else "https"
+        run_server(settings, lambda: say(f"The service listens at {scheme}://{host}:{port}/. Stop it with Ctrl-C."))
+
+
+@contextmanager
+def _demo(settings: Settings) -> Iterator[Settings]:
+    """The same service with something to show."""
+    from reason_iad.cli.service_demo import demo_folder, set_up_demo
+
+    given = click.get_current_context().get_parameter_source("data") is not ParameterSource.DEFAULT
+    with demo_folder(settings.data if given else None) as data:
+        say("A product is made of pictures that come with the package ...")
+        yield replace(settings, data=data, configuration=set_up_demo(data))
