@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import pwd
 import secrets
 import shlex
 import signal
@@ -24,13 +26,16 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import httpx
+import numpy as np
 import psutil
 import pytest
-from tests.parts import plate, save
+from PIL import Image
+from tests.parts import plate, save, scratched
 
 from reason_iad.products import Product, Products, derive
 from reason_iad.service.settings import Limits
 
+BINARIES = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin")]
 _WITH_LIMITS = """
 import json, sys
 from reason_iad.cli import main
@@ -73,14 +78,57 @@ def _drawn(data: Path, name: str, count: int, resolution: int) -> Product:
         return Products(data / "products").create(name, [Path(folder)], settings={"resolution": resolution})
 
 
+@contextmanager
+def own_postgresql() -> Iterator[str]:
+    """Address of a PostgreSQL server of our own, up to the name of the database."""
+    found = next((folder for folder in BINARIES if (folder / "initdb").exists()), None)
+    if found is None:
+        pytest.skip("PostgreSQL is not installed")
+    as_user: list[str] = []
+    folder = Path(mkdtemp(prefix="riad-pg"))
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        try:
+            owner = pwd.getpwnam("postgres")
+        except KeyError:
+            pytest.skip("there is no user 'postgres', and PostgreSQL does not run as root")
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        as_user = ["runuser", "-u", "postgres", "--"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data, log = folder / "data", folder / "log"
+    run = [*as_user, str(found / "initdb"), "-D", str(data), "-A", "trust", "-U", "riad", "--no-sync"]
+    subprocess.run(run, check=True, capture_output=True, cwd=folder)
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+    control = [*as_user, str(found / "pg_ctl"), "-D", str(data), "-l", str(log), "-w"]
+    subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder)
+    try:
+        yield f"postgresql://riad@127.0.0.1:{port}/"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=False, stdout=subprocess.DEVNULL, cwd=folder)
+        rmtree(folder, ignore_errors=True)
+
+
 def new_database(request: pytest.FixtureRequest) -> str:
     """Address of an empty database on PostgreSQL."""
+    return empty_database(request.getfixturevalue("postgresql"))
+
+
+def empty_database(server: str) -> str:
+    """Address of an empty database on this server."""
     import psycopg
 
-    server, name = request.getfixturevalue("postgresql"), f"t{secrets.token_hex(6)}"
+    name = f"t{secrets.token_hex(6)}"
     with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return f"{server}{name}"
+
+
+def png(seed: int, *, bad: bool = False) -> bytes:
+    """A part as a file."""
+    out = io.BytesIO()
+    Image.fromarray(np.asarray(scratched(seed) if bad else plate(seed), np.uint8)).save(out, "PNG")
+    return out.getvalue()
 
 
 def free_port() -> int:
@@ -120,11 +168,15 @@ class Served:
         return [sys.executable, *program, "serve", "--data", str(self.data), "--port", str(self.port),
                 *self._options]  # fmt: skip
 
-    def start(self, *, ready: bool = True) -> Served:
-        """Start it and wait until it answers, or until it inspects parts."""
+    def begin(self) -> None:
+        """Start it without waiting."""
         env = {**os.environ, "OMP_NUM_THREADS": "1"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command(), env=env, stdout=log, stderr=log)
+
+    def start(self, *, ready: bool = True) -> Served:
+        """Start it and wait until it answers, or until it inspects parts."""
+        self.begin()
         path = "/v1/ready" if ready else "/v1/health"
         until(lambda: self.answers(path), 90, self.said)
         return self
@@ -215,12 +267,12 @@ class OnItsOwnDisk(Served):
     def __init__(self, data: Path, options: str) -> None:
         super().__init__(data)
         data.mkdir()
-        self._options = options
+        self._disk = options
 
     def command(self) -> list[str]:
         """It is started where only it sees its disk."""
         script = 'mount -t tmpfs -o "size=24m" none "$0" && cp -r "$1" "$0/products" && shift && eval "$1" && shift'
-        also = f'mount -o remount,{self._options} "$0"' if self._options else "true"
+        also = f'mount -o remount,{self._disk} "$0"' if self._disk else "true"
         return ["unshare", "-m", "--", "sh", "-c", f'{script} && exec "$@"', str(self.data), str(learnt()), also,
                 *super().command()]  # fmt: skip
 

@@ -12,8 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
-from tests.service.serving import Served, make_product, new_database
-from tests.service.test_server import png
+from tests.service.serving import Served, make_product, new_database, png
 
 from reason_iad.service.api import make_app
 from reason_iad.service.database import Database

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event, text
-from tests.service.serving import OnItsOwnDisk, Postgres, Served, make_product, new_database, own_disks, until
-from tests.service.test_server import png
+from tests.service.serving import OnItsOwnDisk, Postgres, Served, make_product, new_database, own_disks, png, until
 
 from reason_iad.service import queue
 from reason_iad.service.api import make_app
