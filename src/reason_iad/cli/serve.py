@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from reason_iad.cli.at_server import VARIABLE, read_key
 from reason_iad.cli.headings import MODEL, PEOPLE, SERVICE, HeadedCommand, option
 from reason_iad.cli.printing import say
 from reason_iad.cli.threads import use_threads
 from reason_iad.cli.values import ExistingPath
-from reason_iad.errors import MissingExtraError
+from reason_iad.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from reason_iad.service.settings import Settings
@@ -62,6 +64,13 @@ def needed() -> Iterator[None]:
 @option(MODEL, "--model", metavar="NAME|DIR",
         help="Model that is asked about doubtful parts and that explains defects. Without it, the comparison with "
         "good parts decides alone.")  # fmt: skip
+@option(SERVICE, "--worker", is_flag=True,
+        help="Only inspect parts, for a server on another machine. Needs --server, and its PostgreSQL as "
+        "--database. The folder holds copies of its products.")  # fmt: skip
+@option(SERVICE, "--server", metavar="URL", help="With --worker, the address of the server.")
+@option(SERVICE, "--key", type=_FILE, metavar="FILE",
+        help="With --worker, a file with a key of the server. Without it, the variable "
+        f"{VARIABLE} is used.")  # fmt: skip
 @option(SERVICE, "--demo", is_flag=True,
         help="Show the service: in a new folder, with a product and parts that come with the package. The folder "
         "is deleted at the end, unless it is given with --data.")  # fmt: skip
@@ -69,7 +78,8 @@ def needed() -> Iterator[None]:
         help="Make an administrator of this name, ask for a password, and end.")  # fmt: skip
 def serve(
     data: Path, host: str, port: int, workers: int, database: str, certificate: Path | None,
-    private_key: Path | None, config: Path | None, model: str | None, demo: bool, first_admin: str | None,
+    private_key: Path | None, config: Path | None, model: str | None, worker: bool, server: str | None,
+    key: Path | None, demo: bool, first_admin: str | None,
 ) -> None:  # fmt: skip
     """Run the service: parts come in over HTTP, and people see, correct and teach in the browser.
 
@@ -79,12 +89,15 @@ def serve(
     """
     use_threads(None)
     with needed():
-        from reason_iad.service.server import add_administrator, run_server
+        from reason_iad.service.server import add_administrator, run_server, run_workers
     from reason_iad.service.configuration import Configuration, read_configuration
     from reason_iad.service.settings import Settings
 
+    if worker != (server is not None):
+        raise ConfigError("--worker and --server go together. Give both, or neither.")
     settings = Settings(
         data, database, host, port, workers, model, certificate=certificate, private_key=private_key,
+        server=server, key=_key(key) if worker else None,
         configuration=Configuration() if config is None else read_configuration(config),
     )  # fmt: skip
     if first_admin is not None:
@@ -93,11 +106,18 @@ def serve(
         )
         say(f"'{first_admin}' may log in and administer.")
         return
+    if worker:
+        run_workers(settings, lambda: say(f"Workers inspect parts for {server}. Stop them with Ctrl-C."))
+        return
     with ExitStack() as stack:
         if demo:
             settings = stack.enter_context(_demo(settings))
         scheme = "http" if certificate is None else "https"
         run_server(settings, lambda: say(f"The service listens at {scheme}://{host}:{port}/. Stop it with Ctrl-C."))
+
+
+def _key(file: Path | None) -> str | None:
+    return os.environ.get(VARIABLE) or None if file is None else read_key(file)
 
 
 @contextmanager

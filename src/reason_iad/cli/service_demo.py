@@ -83,7 +83,7 @@ def _photograph(seed: int) -> npt.NDArray[np.uint8]:
     down, right = rng.integers(-_SHIFT, _SHIFT + 1, 2)
     padded = np.pad(picture, ((_SHIFT, _SHIFT), (_SHIFT, _SHIFT), (0, 0)), mode="edge")
     height, width, _ = picture.shape
-    seen: Any = padded[_SHIFT + down : _SHIFT + down + height, _SHIFT + right : _SHIFT + right + width]
+    seen: npt.NDArray[np.floating[Any]] = padded[_SHIFT + down : _SHIFT + down + height, _SHIFT + right : _SHIFT + right + width]
     seen = seen * rng.uniform(1 - _LIGHT, 1 + _LIGHT) + rng.normal(0, _NOISE, picture.shape)
     return np.clip(seen, 0, 255).astype(np.uint8)
 

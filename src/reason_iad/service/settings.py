@@ -55,6 +55,8 @@ class Settings:
         workers: processes that inspect.
         model: asked about doubtful parts and defects, as `inspect --model` takes it; None: no model is asked.
         certificate, private_key: files for TLS; None: plain HTTP.
+        server: address of the server for which this is a worker on another machine; None: this is the server.
+        key: that the server accepts from the worker.
         limits: what it takes.
         configuration: where parts come from, where outcomes go, and how long they are kept.
 
@@ -70,6 +72,8 @@ class Settings:
     model: str | None = None
     certificate: Path | None = None
     private_key: Path | None = None
+    server: str | None = None
+    key: str | None = field(default=None, repr=False)
     limits: Limits = field(default_factory=Limits)
     configuration: Configuration = field(default_factory=Configuration)
 
@@ -78,6 +82,15 @@ class Settings:
             raise ConfigError(f"The number of workers is {self.workers}; it has to be 0 or more.")
         if (self.certificate is None) != (self.private_key is None):
             raise ConfigError("A certificate and its private key go together. Give both, or neither.")
+
+        if self.server is not None and not self.server.startswith(("http://", "https://")):
+            raise ConfigError("The address of a server begins with http:// or https://.")
+        if self.server is not None and not self.database.startswith("postgresql"):
+            raise ConfigError(
+                "A worker on another machine needs the PostgreSQL of its server. Give its address with --database."
+            )
+        if self.server is not None and not self.workers:
+            raise ConfigError("A worker on another machine has at least one process. Raise --workers.")
 
     @property
     def local(self) -> bool:

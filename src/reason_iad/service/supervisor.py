@@ -15,6 +15,7 @@ from reason_iad.service import queue
 from reason_iad.service.database import Database
 from reason_iad.service.faults import Unavailable
 from reason_iad.service.settings import Settings
+from reason_iad.service.supplies import supplies_of
 from reason_iad.service.worker import work
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, database: Database, server: str) -> None:
         self._settings, self._database, self._server = settings, database, server
+        self._supplies = supplies_of(settings)
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._stop = threading.Event()
@@ -109,7 +111,7 @@ class Supervisor:
                 log.warning("%s", error)
 
     def _give_back(self, worker: str | None) -> None:
-        limits, takers = self._settings.limits, self._settings.configuration.sinks_for
+        limits, takers = self._settings.limits, self._supplies.takers()
         queue.give_back(self._database, limits.attempts, limits.lease_s, worker=worker, takers=takers)
 
     def _started(self) -> _Worker:

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 
 from reason_iad import __version__
 from reason_iad.products import Products
-from reason_iad.service.api import areas, exporting, inspections, pages, people, products, sources, system
+from reason_iad.service.api import areas, exporting, inspections, pages, people, products, sources, supplies, system
 from reason_iad.service.api.arrivals import Arrivals
 from reason_iad.service.api.guard import OPEN, Guard
 from reason_iad.service.api.parts import Service
@@ -62,7 +62,7 @@ def make_app(settings: Settings, database: Database, supervisor: Supervisor | No
         stopping=stopping, flow=flow,
     )  # fmt: skip
     app.state.ready = lambda: supervisor is None or supervisor.ready
-    for room in (areas, exporting, inspections, products, sources, people, system, pages):
+    for room in (areas, exporting, inspections, products, sources, supplies, people, system, pages):
         app.include_router(room.router)
     handle_problems(app)
     _describe(app)
