@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from reason_iad.cli.at_server import VARIABLE, read_key
-from reason_iad.cli.headings import MODEL, PEOPLE, SERVICE, HeadedCommand, option
+from reason_iad.cli.headings import MACHINES, MODEL, PEOPLE, SERVICE, HeadedCommand, option
 from reason_iad.cli.printing import say
 from reason_iad.cli.threads import use_threads
 from reason_iad.cli.values import ExistingPath
@@ -71,6 +71,11 @@ def needed() -> Iterator[None]:
 @option(SERVICE, "--key", type=_FILE, metavar="FILE",
         help="With --worker, a file with a key of the server. Without it, the variable "
         f"{VARIABLE} is used.")  # fmt: skip
+@option(MACHINES, "--ray", metavar="ADDRESS",
+        help="Inspect parts on a Ray cluster: HOST:PORT, or 'auto' for the one that runs on this machine. Workers "
+        "are started when parts wait, up to --workers.")  # fmt: skip
+@option(MACHINES, "--gpus", type=float, default=0.0, show_default=True, metavar="SHARE",
+        help="With --ray, GPUs for each worker: 0, a share such as 0.25, or a whole number.")  # fmt: skip
 @option(SERVICE, "--demo", is_flag=True,
         help="Show the service: in a new folder, with a product and parts that come with the package. The folder "
         "is deleted at the end, unless it is given with --data.")  # fmt: skip
@@ -79,7 +84,7 @@ def needed() -> Iterator[None]:
 def serve(
     data: Path, host: str, port: int, workers: int, database: str, certificate: Path | None,
     private_key: Path | None, config: Path | None, model: str | None, worker: bool, server: str | None,
-    key: Path | None, demo: bool, first_admin: str | None,
+    key: Path | None, ray: str | None, gpus: float, demo: bool, first_admin: str | None,
 ) -> None:  # fmt: skip
     """Run the service: parts come in over HTTP, and people see, correct and teach in the browser.
 
@@ -93,11 +98,13 @@ def serve(
     from reason_iad.service.configuration import Configuration, read_configuration
     from reason_iad.service.settings import Settings
 
+    if gpus and ray is None:
+        raise ConfigError("--gpus has no effect without --ray. Add --ray, or leave it out.")
     if worker != (server is not None):
         raise ConfigError("--worker and --server go together. Give both, or neither.")
     settings = Settings(
         data, database, host, port, workers, model, certificate=certificate, private_key=private_key,
-        server=server, key=_key(key) if worker else None,
+        server=server, key=_key(key) if worker else None, ray=ray, gpus=gpus,
         configuration=Configuration() if config is None else read_configuration(config),
     )  # fmt: skip
     if first_admin is not None:

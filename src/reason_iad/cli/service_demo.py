@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -83,9 +83,9 @@ def _photograph(seed: int) -> npt.NDArray[np.uint8]:
     down, right = rng.integers(-_SHIFT, _SHIFT + 1, 2)
     padded = np.pad(picture, ((_SHIFT, _SHIFT), (_SHIFT, _SHIFT), (0, 0)), mode="edge")
     height, width, _ = picture.shape
-    seen: npt.NDArray[np.floating[Any]] = padded[_SHIFT + down : _SHIFT + down + height, _SHIFT + right : _SHIFT + right + width]
-    seen = seen * rng.uniform(1 - _LIGHT, 1 + _LIGHT) + rng.normal(0, _NOISE, picture.shape)
-    return np.clip(seen, 0, 255).astype(np.uint8)
+    seen = padded[_SHIFT + down : _SHIFT + down + height, _SHIFT + right : _SHIFT + right + width]
+    light, noise = rng.uniform(1 - _LIGHT, 1 + _LIGHT), rng.normal(0, _NOISE, picture.shape)
+    return np.clip(seen * light + noise, 0, 255).astype(np.uint8)
 
 
 def _part(seed: int, kind: str | None) -> npt.NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from typing import Any
 from reason_iad.service import queue
 from reason_iad.service.database import Database
 from reason_iad.service.faults import Unavailable
+from reason_iad.service.ray_workers import dispatch
 from reason_iad.service.settings import Settings
 from reason_iad.service.supplies import supplies_of
 from reason_iad.service.worker import work
@@ -71,7 +72,9 @@ class Supervisor:
     def start(self) -> None:
         """Give back what workers of an earlier server held, and start the workers."""
         self._give_back(f"{self._server}-*")
-        self._workers = [self._started() for _ in range(self._settings.workers)]
+        # Ray starts and ends its replicas itself; one process speaks with it
+        count = self._settings.workers if self._settings.ray is None else 1
+        self._workers = [self._started() for _ in range(count)]
         for thread in self._threads:
             thread.start()
 
@@ -106,7 +109,7 @@ class Supervisor:
                 each.process.kill()
                 each.process.join()
             try:
-                self._give_back(each.name)
+                self._give_back(f"{each.name}*")
             except Unavailable as error:  # the next server does it
                 log.warning("%s", error)
 
@@ -116,11 +119,14 @@ class Supervisor:
 
     def _started(self) -> _Worker:
         self._number += 1
-        name = f"{self._server}-{os.getpid()}-{self._number}"
+        name = f"{self._server}-{os.getpid()}-{self._number}."  # a name with an end begins no other one
         alive, ready = self._context.RawValue("d", time.monotonic()), self._context.RawValue("b", 0)
         done = self._context.RawValue("q", 0)
         process = self._context.Process(
-            target=work, args=(self._settings, name, alive, ready, done), name=name, daemon=True
+            target=work if self._settings.ray is None else dispatch,
+            args=(self._settings, name, alive, ready, done),
+            name=name,
+            daemon=True,
         )
         process.start()
         return _Worker(name, process, alive, ready, done)
@@ -143,5 +149,5 @@ class Supervisor:
                 each.process.join()
         for number, each in enumerate(self._workers):
             if not each.process.is_alive():
-                self._give_back(each.name)
+                self._give_back(f"{each.name}*")
                 self._workers[number] = self._started()

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import wait as wait_for
@@ -53,7 +54,7 @@ def work(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -> No
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server says when to stop
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
     def goes_on(_step: str = "", _done: int = 0, _total: int = 0, /) -> None:
         alive.value = time.monotonic()
@@ -68,10 +69,31 @@ def work(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -> No
     def finished() -> None:
         done.value += 1  # nobody else writes it
 
-    worker = Worker(settings, name, database, kinds, supplies, stop, goes_on, finished)
+    means = Means(partial(inspected, kinds, supplies), supplies.takers)
+    worker = Worker(settings, name, database, means, stop, goes_on, finished)
     ready.value = 1
     worker.run()
     database.close()
+
+
+class Lost(Exception):
+    """Whoever inspected a part has ended without an answer. The part is begun again, a few times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a worker inspects parts with.
+
+    Attributes:
+        inspect: gives what is found of a part, or why it cannot be inspected. Raises `Unavailable` if that can be
+            tried again, and `Lost` if the part may be to blame.
+        takers: says where outcomes go.
+        together: parts that are taken at once.
+    """
+
+    inspect: Callable[[queue.Job], queue.Finding | str]
+    takers: Callable[[], queue.Takers]
+    together: int = TOGETHER
 
 
 class Worker:
@@ -81,19 +103,18 @@ class Worker:
         settings: of the service.
         name: of the worker.
         database: where parts wait.
-        kinds: what they are judged by.
-        supplies: pictures, and where outcomes go.
+        means: what it inspects parts with.
         stop: set when the worker shall end.
         goes_on: called whenever the worker goes on, so that one that hangs is noticed.
         finished: called after each part.
     """
 
     def __init__(
-        self, settings: Settings, name: str, database: Database, kinds: Kinds, supplies: Supplies,
-        stop: threading.Event, goes_on: Callable[[], None], finished: Callable[[], None],
+        self, settings: Settings, name: str, database: Database, means: Means, stop: threading.Event,
+        goes_on: Callable[[], None], finished: Callable[[], None],
     ) -> None:  # fmt: skip
         self._limits, self._name, self._database = settings.limits, name, database
-        self._kinds, self._supplies = kinds, supplies
+        self._means = means
         self._stop, self._goes_on, self._finished = stop, goes_on, finished
         self._takers: queue.Takers = queue.nobody
         self._held: tuple[int, ...] = ()
@@ -110,7 +131,13 @@ class Worker:
                 if self._stop.is_set():
                     break
                 self._goes_on()
-                found = self._surely(partial(inspected, self._kinds, self._supplies, job))
+                try:
+                    found = self._surely(partial(self._means.inspect, job))
+                except Lost as error:
+                    log.warning("%s", error)
+                    self._held = ()
+                    self._surely(self._given_back)
+                    break
                 if found is None:
                     break
                 self._surely(self._recorder(job, found))
@@ -125,10 +152,10 @@ class Worker:
                 self._stop.wait(pause)
 
     def _claimed(self) -> list[queue.Job]:
-        jobs = queue.claim(self._database, self._name, TOGETHER, self._limits.lease_s)
+        jobs = queue.claim(self._database, self._name, self._means.together, self._limits.lease_s)
         self._held = tuple(job.id for job in jobs)
         if jobs:
-            self._takers = self._surely(self._supplies.takers) or self._takers
+            self._takers = self._surely(self._means.takers) or self._takers
         return jobs
 
     def _given_back(self) -> None:
@@ -213,7 +240,7 @@ def _kinds(settings: Settings, products: Catalogue, goes_on: Progress) -> Kinds:
     return Kinds(products, settings.model, goes_on)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker whose server was killed ends at once; what it held goes back when the next server starts."""
     parent = parent_process()
     if parent is not None:
