@@ -136,6 +136,7 @@ def test_nothing_uses_the_workshop(module: str) -> None:
         ("platformdirs", {"products"}),
         ("fastapi", {"service"}),
         ("watchfiles", {"service"}),
+        ("harvesters", {"service"}),
         ("paho", {"service"}),
         ("httpx2", {"client", "service"}),
         ("sqlalchemy", {"service"}),

@@ -12,10 +12,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import psutil
 import psycopg
 import sqlalchemy as sa
 from alembic import command
@@ -150,7 +152,8 @@ def strike(server: Served, people: People, chance: random.Random, postgresql: st
     what = chance.choice(("worker", "server", "connections") if postgresql else ("worker", "server"))
     if what == "worker":
         if workers := server.workers():
-            chance.choice(workers).kill()
+            with suppress(psutil.Error):  # it ended by itself
+                chance.choice(workers).kill()
     elif what == "server":
         server.kill()
         server.start(ready=False)

@@ -16,7 +16,7 @@ import threading
 import time
 from atexit import register
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -196,8 +196,12 @@ class Served:
     def workers(self) -> list[psutil.Process]:
         """Its worker processes."""
         assert self.process is not None
-        found = psutil.Process(self.process.pid).children(recursive=True)
-        return [each for each in found if "spawn_main" in " ".join(each.cmdline())]
+        found = []
+        for each in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.Error):  # it ends at this moment
+                if "spawn_main" in " ".join(each.cmdline()):
+                    found.append(each)
+        return found
 
     def kill(self) -> None:
         """As a power cut would, for this process."""
