@@ -77,10 +77,12 @@ def test_parts_are_inspected_on_ray_and_a_killed_replica_loses_none(cluster: str
     make_product(tmp_path / "data")
     options = ("--ray", cluster, "--gpus", "0.5", "--workers", "2")
     with Served(tmp_path / "data", *options) as server:
-        first = server.send(png(1), wait=30)
-        assert first.json()["outcome"] == "pass", (first.text, server.said())
-        bad = server.send(png(2, bad=True), wait=30)
-        assert bad.json()["outcome"] in ("defect", "review"), bad.text
+        first = server.send(png(1))
+        until(lambda: server.parts(state="done"), 120, server.said)  # a replica begins, and learns the product
+        assert server.parts()[0]["outcome"] == "pass"
+        bad = server.send(png(2, bad=True))
+        until(server.finished, 60, server.said)
+        assert server.parts()[0]["outcome"] in ("defect", "review"), server.parts()[0]
         numbers = [server.send(png(seed)).json()["id"] for seed in range(40)]
         until(lambda: len(replicas()) == 2, 90, server.said)  # parts wait, so a second one comes
         replicas()[0].kill()
@@ -88,7 +90,8 @@ def test_parts_are_inspected_on_ray_and_a_killed_replica_loses_none(cluster: str
         done = [part["id"] for part in server.parts(state="done")]
         assert sorted(done) == sorted([first.json()["id"], bad.json()["id"], *numbers]), "each once"
         Products(tmp_path / "data" / "products").open("plate").with_settings(false_alarms=0.4)
-        assert server.send(png(3), wait=30).json()["state"] == "done"
+        again = server.send(png(3), wait=30).json()["id"]
+        until(lambda: again in [part["id"] for part in server.parts(state="done")], 60, server.said)
         begin = time.monotonic()
         assert server.stop() == 0, server.said()
         assert time.monotonic() - begin < 60

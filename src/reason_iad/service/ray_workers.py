@@ -36,6 +36,8 @@ SLOTS = 2
 """Parts that each replica has at the same time: one that it inspects, and one that is there when it is done."""
 IDLE_S = 60.0
 """Seconds without work after which a replica is ended."""
+SLOW_S = 0.25
+"""Seconds between questions of a slot that has nothing to do; there are many of them."""
 PULSE_S = 1.0
 """Seconds between signs of life while a replica inspects a part."""
 AGAIN_S = 10.0
@@ -63,7 +65,7 @@ def dispatch(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -
         with _application(settings, name.partition("-")[0]) as handle:
             database = Database(settings.database_url)
             cluster = Cluster(settings, handle, goes_on)
-            means = Means(cluster.inspect, cluster.takers, together=1)
+            means = Means(cluster.inspect, cluster.takers, together=1, slow_s=SLOW_S)
             workers = [
                 Worker(settings, f"{name}{slot}", database, means, stop, goes_on, finished)
                 for slot in range(SLOTS * settings.workers)
@@ -176,6 +178,7 @@ def _application(settings: Settings, server: str) -> Iterator[Any]:
                 "upscale_delay_s": 2.0, "downscale_delay_s": IDLE_S,
             },
         )(Replica)  # fmt: skip
+        logging.getLogger("ray.serve").setLevel(logging.ERROR)
         serve.start(proxy_location="Disabled", logging_config={"log_level": "ERROR"})
         bound = deployment.bind(settings.model, settings.limits.lease_s, settings.gpus)
         try:
