@@ -220,6 +220,10 @@ class Served:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, whatever it does."""
         self.client.close()
         if self.process is not None and self.process.poll() is None:
             for each in self.workers():

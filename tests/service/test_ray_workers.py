@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -76,7 +77,10 @@ def replicas() -> list[psutil.Process]:
 def test_parts_are_inspected_on_ray_and_a_killed_replica_loses_none(cluster: str, tmp_path: Path) -> None:
     make_product(tmp_path / "data")
     options = ("--ray", cluster, "--gpus", "0.5", "--workers", "2")
-    with Served(tmp_path / "data", *options) as server:
+    server = Served(tmp_path / "data", *options)
+    with closing(server):
+        server.start(ready=False)
+        until(lambda: server.answers("/v1/ready"), 180, server.said)  # Ray Serve takes its time
         first = server.send(png(1))
         until(lambda: server.parts(state="done"), 120, server.said)  # a replica begins, and learns the product
         assert server.parts()[0]["outcome"] == "pass"

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from reason_iad.errors import ProductError
 from reason_iad.products import Product
 from reason_iad.service.kinds import Kinds
 from reason_iad.service.product_copies import ProductCopies
@@ -69,6 +70,8 @@ class Replica:
             try:
                 self._delivered.take(part.product, state, lambda: bytes(ray.get(archive[0])))
                 return text_of(inspected(self._kinds, _Sent(self._delivered, picture), part))
+            except ProductError as error:
+                return text_of(str(error))
             finally:
                 self._busy = False
 

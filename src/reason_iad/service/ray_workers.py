@@ -130,6 +130,11 @@ class Cluster:
                     continue
         except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError) as error:
             raise Lost(f"A replica on Ray ended while it inspected a part ({type(error).__name__}).") from None
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, Unavailable):
+                raise Unavailable(str(error.cause)) from None
+            log.exception("inspection %s failed", job.id)
+            return f"The program has a bug ({type(error.cause).__name__}). The log of the server says more."
         except Exception as error:  # Ray raises anything here
             log.debug("a call of Ray failed", exc_info=True)
             raise Unavailable(f"Ray takes no parts at the moment ({type(error).__name__}).") from None
