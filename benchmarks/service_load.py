@@ -25,10 +25,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import numpy as np
 import psutil
 import torch
+from PIL import Image
 
 from expert_speed import part
+from reason_iad.expert.brushes import draw_defect
 from reason_iad.inspection.by_product import PartInspector
 from reason_iad.products import Products, derive
 from reason_iad.service.kinds import Kinds
@@ -70,12 +73,16 @@ class Heard:
         )
 
 
-def pictures(folder: Path, count: int, side: int, first: int = 0) -> list[Path]:
-    """Drawn parts as PNG files."""
+def pictures(folder: Path, count: int, side: int, first: int = 0, *, defects: bool = False) -> list[Path]:
+    """Drawn parts as PNG files; with `defects`, every second one has a scratch."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{number}.png" for number in range(count)]
     for number, file in enumerate(files):
-        part(first + number, side).save(file)
+        image = part(first + number, side)
+        if defects and number % 2:
+            drawn = draw_defect(np.asarray(image), "scratch", seed=number, size=0.002)
+            image = image if drawn is None else Image.fromarray(drawn.picture)
+        image.save(file)
     return files
 
 
@@ -211,7 +218,8 @@ def main() -> None:
     parser.add_argument("--good", type=int, default=20, help="good pictures of the product")
     parser.add_argument("--postgresql", nargs="?", const="own", metavar="URL",
                         help="a server, as postgresql://USER@HOST/; without URL, one of our own")  # fmt: skip
-    parser.add_argument("--model", help="that is asked, as `serve --model` takes it; without it, none is")
+    parser.add_argument("--model", help="that is asked, as `serve --model` takes it; without it, none is. It is "
+                        "asked about doubtful parts, so that every second part then has a defect")  # fmt: skip
     parser.add_argument("--minutes", type=float, help="send parts at a share of the full rate for so long")
     parser.add_argument("--share", type=float, default=0.8, help="of the full rate")
     parser.add_argument("--overload", type=float, help="send so many times the full rate")
@@ -219,7 +227,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, server_of(options.postgresql) as postgresql:
         root = Path(folder)
         pictures(root / "good", options.good, options.side)
-        files = pictures(root / "parts", 16, options.side, first=1000)
+        files = pictures(root / "parts", 16, options.side, first=1000, defects=options.model is not None)
         contents = [file.read_bytes() for file in files]
         derive(Products(root / "data" / "products").create("plate", [root / "good"]))
         torch.set_num_threads(1)
