@@ -217,7 +217,11 @@ class Served:
         return self.process.wait(60)
 
     def __enter__(self) -> Served:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.close()

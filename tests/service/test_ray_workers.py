@@ -73,14 +73,14 @@ def replicas() -> list[psutil.Process]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_parts_are_inspected_on_ray_and_a_killed_replica_loses_none(cluster: str, tmp_path: Path) -> None:
     make_product(tmp_path / "data")
     options = ("--ray", cluster, "--gpus", "0.5", "--workers", "2")
     server = Served(tmp_path / "data", *options)
     with closing(server):
         server.start(ready=False)
-        until(lambda: server.answers("/v1/ready"), 180, server.said)  # Ray Serve takes its time
+        until(lambda: server.answers("/v1/ready"), 300, server.said)  # Ray Serve takes its time
         first = server.send(png(1))
         until(lambda: server.parts(state="done"), 120, server.said)  # a replica begins, and learns the product
         assert server.parts()[0]["outcome"] == "pass"
