@@ -15,8 +15,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 from tests.service.serving import Served, free_port, make_product, png, until
 
+from reason_iad.cli import main
 from reason_iad.errors import ConfigError
 from reason_iad.products import Products
 from reason_iad.service.queue import Finding
@@ -37,6 +39,35 @@ def test_shares_of_gpus_that_ray_does_not_know_are_refused(tmp_path: Path, gpus:
         Settings(tmp_path, ray="auto", gpus=gpus)
     with pytest.raises(ConfigError, match="at least one worker"):
         Settings(tmp_path, ray="auto", workers=0)
+
+
+def test_what_keeps_parts_from_a_cluster_is_said_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve = ["serve", "--data", str(tmp_path / "data"), "--ray"]
+    ended = CliRunner().invoke(main, [*serve, "no address"])
+    assert ended.exit_code == 2 and "is not the address of a Ray cluster" in ended.output
+    monkeypatch.setattr("reason_iad.service.ray_workers.find_spec", lambda name: None)
+    ended = CliRunner().invoke(main, [*serve, "HEAD:6379"])
+    assert ended.exit_code == 2 and "reason-iad[ray]" in ended.output
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--gpus", "0.5"], "--gpus has no effect without --ray"),
+        (["--worker"], "--worker and --server go together"),
+        (["--server", "http://localhost:8340"], "--worker and --server go together"),
+        (["--worker", "--server", "http://localhost:8340"], "Give its address with --database"),
+        (["--key", "KEY"], "--key is for --worker"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(tmp_path: Path, options: list[str], said: str) -> None:
+    (tmp_path / "key").write_text("riad_x")
+    given = [str(tmp_path / "key") if each == "KEY" else each for each in options]
+    ended = CliRunner().invoke(main, ["serve", "--data", str(tmp_path / "data"), *given])
+    assert ended.exit_code == 2 and said in " ".join(ended.output.split()), ended.output
 
 
 @pytest.fixture

@@ -102,6 +102,8 @@ def serve(
         raise ConfigError("--gpus has no effect without --ray. Add --ray, or leave it out.")
     if worker != (server is not None):
         raise ConfigError("--worker and --server go together. Give both, or neither.")
+    if key is not None and not worker:
+        raise ConfigError("--key is for --worker. Add --worker, or leave it out.")
     settings = Settings(
         data, database, host, port, workers, model, certificate=certificate, private_key=private_key,
         server=server, key=_key(key) if worker else None, ray=ray, gpus=gpus,

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,20 @@ PULSE_S = 1.0
 """Seconds between signs of life while a replica inspects a part."""
 AGAIN_S = 10.0
 """Seconds before a cluster is tried again that cannot be joined."""
+
+
+def require_ray(address: str) -> None:
+    """Find out before anything starts what would keep parts from a cluster.
+
+    Raises:
+        ConfigError: it is no address of a cluster.
+        MissingExtraError: Ray Serve is not installed.
+    """
+    from reason_iad.bench.ray_session import check_address
+
+    check_address(address)
+    if any(find_spec(name) is None for name in ("ray", "grpc", "grpc_reflection")):
+        raise MissingExtraError("Running workers on Ray", "ray")
 
 
 def dispatch(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -> None:

@@ -32,12 +32,16 @@ def run_server(settings: Settings, listening: Callable[[], None]) -> None:
     Raises:
         ServiceError: another server uses the data folder, the database cannot be reached, or the service would be
             open to others without credentials.
+        ConfigError, MissingExtraError: the Ray cluster cannot be used.
         OutputError: the data folder cannot be written.
     """
     from reason_iad.service.api import make_app
     from reason_iad.service.people import People
+    from reason_iad.service.ray_workers import require_ray
     from reason_iad.service.supervisor import Supervisor
 
+    if settings.ray is not None:
+        require_ray(settings.ray)
     with opened(settings) as (database, name):
         if not settings.local and not People(database, settings.limits.logins).anybody():
             raise ServiceError(
