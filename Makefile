@@ -12,13 +12,16 @@ DEMO_OUT  ?= demo-out
 CODE      := src tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow docs lint format schema clean
+.PHONY: help demo serve-demo test test-slow docs lint format schema clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: $(STAMP) ## inspect six parts that come with the package; reports in DEMO_OUT
 	$(BIN)/reason-iad demo --out $(DEMO_OUT)
+
+serve-demo: $(STAMP) ## show the service in the browser, with parts that come with the package
+	$(BIN)/reason-iad serve --demo
 
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

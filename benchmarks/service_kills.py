@@ -1,135 +1,85 @@
 """Kills a worker or the server at random moments, and counts what was lost and what came twice.
 
-    python benchmarks/service_kills.py --kills 200 [--postgresql URL]
+    python benchmarks/service_kills.py --kills 200 [--postgresql [URL]]
 
 While parts are sent with keys, reviewed, and taught to their product, one process is killed after the other
-(`kill -9`): a worker, the whole server, or, with PostgreSQL, the connections to the database. Whoever sends tries
-again with the same key until it has an answer. At the end, every part that was accepted has to be there once, every
-picture has to be whole, and every product has to open.
+(`kill -9`): a worker, the whole server, or, with PostgreSQL, the connections to the database. One kill in five
+hits a server that begins on a database of the first form. Whoever sends tries again with the same key until it has
+an answer. At the end, every part that was accepted has to be there once, every review and every change that was
+answered has to be there, every picture has to be whole, and every product has to open.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import io
 import random
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
-from expert_speed import part
-from reason_iad.products import Products
-from reason_iad.service.settings import Limits
+from reason_iad.service.settings import Limits, Settings
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the tests know how to start a server
 
-from tests.service.serving import Served, make_product, until
+from tests.service.killing import TAUGHT, Line, People, first_database, kill_a_start, strike, troubles
+from tests.service.serving import Served, empty_database, make_product, own_postgresql, until
+
+STARTS = 5
+"""One kill in so many hits a server that begins."""
 
 
-class Line:
-    """Sends parts one after the other, and reviews some of them, until it is told to stop.
-
-    Args:
-        server: that takes the parts.
-        name: of the line; part of the keys.
-    """
-
-    def __init__(self, server: Served, name: str) -> None:
-        self.accepted: dict[str, int] = {}
-        self.wrong: list[str] = []
-        self.reviewed = 0
-        self.stop = threading.Event()
-        self._server, self._name = server, name
-        self._chance = random.Random(name)
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def end(self) -> None:
-        """Stop, and wait until the last part is sent."""
-        self.stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        number, asked = 0, False
-        with httpx.Client(base_url=self._server.client.base_url, timeout=20) as client:
-            while asked or not self.stop.is_set():  # a part whose answer was lost is sent until there is one
-                asked = True
-                try:
-                    if self._sent(client, number):
-                        number, asked = number + 1, False
-                    if self._chance.random() < 0.1:
-                        self._review(client)
-                except httpx.HTTPError:
-                    time.sleep(0.05)
-                time.sleep(0.1)
-
-    def _sent(self, client: httpx.Client, number: int) -> bool:
-        key, out = f"{self._name}-{number}", io.BytesIO()
-        part(number, 96).save(out, "PNG")
-        answer = client.post("/v1/inspections", params={"product": "plate", "wait": 0}, content=out.getvalue(),
-                             headers={"Idempotency-Key": key})  # fmt: skip
-        if answer.status_code not in (200, 202):
-            if answer.status_code != 503:
-                self.wrong.append(f"{answer.status_code} {answer.text}")
-            return False
-        self.accepted[key] = answer.json()["id"]
-        return True
-
-    def _review(self, client: httpx.Client) -> None:
-        found = client.get("/v1/review/next")
-        waiting = found.json().get("part") if found.status_code == 200 else None
-        if waiting is not None and self.reviewed < 5:
-            answer = client.post(f"/v1/inspections/{waiting['id']}/review", json={"says": "good"})
-            self.reviewed += answer.status_code == 200
-
-
-def killed(server: Served, chance: random.Random, postgresql: str) -> str:
-    """Kill something; returns what."""
-    what = chance.choice(("worker", "server", "connections") if postgresql else ("worker", "server"))
-    if what == "worker":
-        workers = server.workers()
-        if workers:
-            chance.choice(workers).kill()
-    elif what == "server":
-        server.kill()
-        server.start(ready=False)
+@contextmanager
+def server_of(given: str | None) -> Iterator[str]:
+    """Address of a PostgreSQL server, up to the name of the database; empty: SQLite."""
+    if given == "own":
+        with own_postgresql() as server:
+            yield server
     else:
-        import psycopg
-
-        with psycopg.connect(postgresql, autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-    return what
+        yield given or ""
 
 
-def check(server: Served, lines: list[Line]) -> int:
-    """Say what is wrong; returns how much."""
-    parts = server.parts()
-    accepted = [number for line in lines for number in line.accepted.values()]
-    numbers = [each["id"] for each in parts]
-    states = Counter(each["state"] for each in parts)
-    lost = set(accepted) - set(numbers)
-    twice = (len(numbers) - len(set(numbers))) + (len(accepted) - len(set(accepted)))
-    extra = set(numbers) - set(accepted)
-    files = list((server.data / "pictures").glob("??/*"))
-    damaged = [file for file in files if hashlib.sha256(file.read_bytes()).hexdigest() != file.name]
-    product = Products(server.data / "products").open("plate")
-    wrong = [said for line in lines for said in line.wrong]
-    print(f"{len(accepted)} parts were accepted: {dict(states)}; {sum(line.reviewed for line in lines)} reviewed")
-    print(f"lost {len(lost)}, twice {twice}, never accepted {len(extra)}, damaged pictures {len(damaged)}")
-    print(f"the product opens with {len(product.good)} good pictures; {len(wrong)} wrong answers {wrong[:3]}")
-    for each in parts:
-        if each["state"] == "failed":
-            print(f"  failed: {each['error']}")
-    return len(lost) + twice + len(extra) + len(damaged) + len(wrong) + states.get("failed", 0)
+def during_work(data: Path, postgresql: str, kills: int, chance: random.Random) -> list[str]:
+    """Kill while parts are inspected and reviewed and products are changed; what is wrong in the end."""
+    make_product(data)
+    make_product(data, TAUGHT, count=1)
+    done: Counter[str] = Counter()
+    begin = time.monotonic()
+    with Served(data, "--workers", "2", database=postgresql, limits=Limits(waiting=2000)) as server:
+        lines = [Line(server, name) for name in ("left", "right")]
+        people = People(server, lines, chance)
+        for number in range(1, kills + 1):
+            time.sleep(chance.uniform(0.05, 3.0))
+            done[strike(server, people, chance, postgresql)] += 1
+            if number % 10 == 0:
+                print(f"  {number} kills after {time.monotonic() - begin:.0f} s", flush=True)
+        for line in lines:
+            line.end()
+        until(server.finished, 1800, server.said)
+        parts = sum(len(line.accepted) for line in lines)
+        print(f"killed: {dict(sorted(done.items()))}")
+        print(
+            f"{parts} parts were accepted, {people.answered.total()} of {people.asked.total()} reviews and "
+            f"{len(people.revisions)} changes of a product answered", flush=True,
+        )  # fmt: skip
+        return troubles(server, lines, people)
+
+
+def during_starts(folder: Path, server: str, kills: int, chance: random.Random) -> list[str]:
+    """Kill servers that begin on a database of the first form; what is wrong afterwards."""
+    wrong = []
+    for number in range(kills):
+        data = folder / str(number) / "data"
+        data.mkdir(parents=True)
+        database = empty_database(server) if server else ""
+        first_database(Settings(data, database).database_url)
+        with_none = Served(data, "--workers", "0", database=database)
+        wrong += kill_a_start(with_none, chance)
+    print(f"killed: {kills} servers that began on a database of the first form", flush=True)
+    return wrong
 
 
 def main() -> None:
@@ -137,23 +87,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--postgresql", default="", metavar="URL", help="an empty database; without it, SQLite")
+    parser.add_argument("--postgresql", nargs="?", const="own", metavar="URL",
+                        help="a server, as postgresql://USER@HOST/; without URL, one of our own")  # fmt: skip
     options = parser.parse_args()
-    chance = random.Random(options.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        make_product(data)
-        with Served(data, options.postgresql, Limits(waiting=2000), workers=2) as server:
-            lines = [Line(server, name) for name in ("left", "right")]
-            done: Counter[str] = Counter()
-            for _ in range(options.kills):
-                time.sleep(chance.uniform(0.05, 4.0))
-                done[killed(server, chance, options.postgresql)] += 1
-            for line in lines:
-                line.end()
-            print(f"killed: {dict(done)}", flush=True)
-            until(server.finished, 1800, server.said)
-            wrong = check(server, lines)
+    chance, starts = random.Random(options.seed), options.kills // STARTS
+    with tempfile.TemporaryDirectory() as folder, server_of(options.postgresql) as server:
+        wrong = during_starts(Path(folder), server, starts, chance)
+        database = empty_database(server) if server else ""
+        wrong += during_work(Path(folder) / "data", database, options.kills - starts, chance)
+    print(f"{len(wrong)} troubles")
+    for each in wrong[:20]:
+        print(f"  {each}")
     sys.exit(1 if wrong else 0)
 
 

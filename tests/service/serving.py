@@ -1,44 +1,51 @@
-"""A running server of our own: `reason-iad serve` in a process, or the same with other limits."""
+"""A running server of our own, what it needs (a product, a database), and a receiver for what it sends."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import pwd
+import secrets
 import shlex
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from atexit import register
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass, field
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import copytree, rmtree, which
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import httpx
+import numpy as np
 import psutil
-from tests.parts import plate, save
+import pytest
+from PIL import Image
+from tests.parts import plate, save, scratched
 
-from reason_iad.products import Products, derive
+from reason_iad.products import Product, Products, derive
 from reason_iad.service.settings import Limits
 
+BINARIES = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin")]
 _WITH_LIMITS = """
 import json, sys
-from pathlib import Path
-from reason_iad.service.server import run_server
-from reason_iad.service.settings import Limits, Settings
+from reason_iad.cli import main
+from reason_iad.service.settings import Limits
 
 if __name__ == "__main__":
-    data, database, port, workers, limits = sys.argv[1:]
-    run_server(
-        Settings(Path(data), database, port=int(port), workers=int(workers), limits=Limits(**json.loads(limits))),
-        lambda: None,
-    )
+    Limits.__init__.__defaults__ = tuple(json.loads(sys.argv.pop(1)))
+    main(prog_name="reason-iad")
 """
+"""The command, with other limits than usual; there is no option for them."""
 
 
 @cache
@@ -46,16 +53,82 @@ def learnt() -> Path:
     """A product 'plate' that is learnt already, made once for all tests."""
     folder = Path(mkdtemp(prefix="riad-served"))
     register(rmtree, folder, ignore_errors=True)
-    (folder / "good").mkdir()
-    for seed in range(8):
-        save(plate(seed), folder / "good" / f"{seed}.png")
-    derive(Products(folder / "products").create("plate", [folder / "good"], settings={"resolution": 112}))
+    derive(_drawn(folder, "plate", 8, 112))
     return folder / "products"
 
 
-def make_product(data: Path) -> None:
-    """Put a product 'plate' into a data folder."""
-    copytree(learnt(), data / "products")
+def make_product(data: Path, name: str = "plate", *, count: int | None = None) -> None:
+    """Put a product into a data folder.
+
+    Args:
+        data: the folder.
+        name: of the product.
+        count: how many good pictures it has; it is not learnt yet. None: one that is learnt already.
+    """
+    if count is None:
+        copytree(learnt() / "plate", data / "products" / name)
+    else:
+        _drawn(data, name, count, 128)
+
+
+def _drawn(data: Path, name: str, count: int, resolution: int) -> Product:
+    with TemporaryDirectory() as folder:
+        for seed in range(count):
+            save(plate(seed), Path(folder) / f"{seed}.png")
+        return Products(data / "products").create(name, [Path(folder)], settings={"resolution": resolution})
+
+
+@contextmanager
+def own_postgresql() -> Iterator[str]:
+    """Address of a PostgreSQL server of our own, up to the name of the database."""
+    found = next((folder for folder in BINARIES if (folder / "initdb").exists()), None)
+    if found is None:
+        pytest.skip("PostgreSQL is not installed")
+    as_user: list[str] = []
+    folder = Path(mkdtemp(prefix="riad-pg"))
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        try:
+            owner = pwd.getpwnam("postgres")
+        except KeyError:
+            pytest.skip("there is no user 'postgres', and PostgreSQL does not run as root")
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        as_user = ["runuser", "-u", "postgres", "--"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data, log = folder / "data", folder / "log"
+    run = [*as_user, str(found / "initdb"), "-D", str(data), "-A", "trust", "-U", "riad", "--no-sync"]
+    subprocess.run(run, check=True, capture_output=True, cwd=folder)
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+    control = [*as_user, str(found / "pg_ctl"), "-D", str(data), "-l", str(log), "-w"]
+    subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder)
+    try:
+        yield f"postgresql://riad@127.0.0.1:{port}/"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=False, stdout=subprocess.DEVNULL, cwd=folder)
+        rmtree(folder, ignore_errors=True)
+
+
+def new_database(request: pytest.FixtureRequest) -> str:
+    """Address of an empty database on PostgreSQL."""
+    return empty_database(request.getfixturevalue("postgresql"))
+
+
+def empty_database(server: str) -> str:
+    """Address of an empty database on this server."""
+    import psycopg
+
+    name = f"t{secrets.token_hex(6)}"
+    with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server}{name}"
+
+
+def png(seed: int, *, bad: bool = False) -> bytes:
+    """A part as a file."""
+    out = io.BytesIO()
+    Image.fromarray(np.asarray(scratched(seed) if bad else plate(seed), np.uint8)).save(out, "PNG")
+    return out.getvalue()
 
 
 def free_port() -> int:
@@ -70,35 +143,40 @@ class Served:
 
     Args:
         data: its folder.
+        options: further ones of `reason-iad serve`.
         database: address; empty: a file in the folder.
-        limits: other ones than usual; None: started by the command.
-        workers: processes that inspect.
+        limits: other ones than usual.
     """
 
-    def __init__(self, data: Path, database: str = "", limits: Limits | None = None, workers: int = 1) -> None:
-        self.data, self._database, self._limits, self._workers = data, database, limits, workers
+    def __init__(self, data: Path, *options: str, database: str = "", limits: Limits | None = None) -> None:
+        self.data, self._options, self._limits = data, list(options), limits
+        if database:
+            self._options += ["--database", database.replace("+psycopg", "")]
         self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
-        self.log = data.parent / "log"
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
+        self.log = data.parent / f"log-{self.port}"
+        self.client = httpx.Client(base_url=self.url, timeout=60)
 
     def command(self) -> list[str]:
         """How it is started."""
-        database = self._database.replace("+psycopg", "")
-        if self._limits is None:
-            also = ["--database", database] if database else []
-            return [sys.executable, "-m", "reason_iad", "serve", "--data", str(self.data), "--port", str(self.port),
-                    "--workers", str(self._workers), *also]  # fmt: skip
-        script = self.data.parent / "start.py"
-        script.write_text(_WITH_LIMITS)
-        numbers = json.dumps(asdict(self._limits))
-        return [sys.executable, str(script), str(self.data), database, str(self.port), str(self._workers), numbers]
+        program = ["-m", "reason_iad"]
+        if self._limits is not None:
+            script = self.data.parent / "start.py"
+            script.write_text(_WITH_LIMITS)
+            program = [str(script), json.dumps(astuple(self._limits))]
+        return [sys.executable, *program, "serve", "--data", str(self.data), "--port", str(self.port),
+                *self._options]  # fmt: skip
 
-    def start(self, *, ready: bool = True) -> Served:
-        """Start it and wait until it answers, or until it inspects parts."""
+    def begin(self) -> None:
+        """Start it without waiting."""
         env = {**os.environ, "OMP_NUM_THREADS": "1"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command(), env=env, stdout=log, stderr=log)
+
+    def start(self, *, ready: bool = True) -> Served:
+        """Start it and wait until it answers, or until it inspects parts."""
+        self.begin()
         path = "/v1/ready" if ready else "/v1/health"
         until(lambda: self.answers(path), 90, self.said)
         return self
@@ -118,8 +196,12 @@ class Served:
     def workers(self) -> list[psutil.Process]:
         """Its worker processes."""
         assert self.process is not None
-        found = psutil.Process(self.process.pid).children(recursive=True)
-        return [each for each in found if "spawn_main" in " ".join(each.cmdline())]
+        found = []
+        for each in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.Error):  # it ends at this moment
+                if "spawn_main" in " ".join(each.cmdline()):
+                    found.append(each)
+        return found
 
     def kill(self) -> None:
         """As a power cut would, for this process."""
@@ -135,9 +217,17 @@ class Served:
         return self.process.wait(60)
 
     def __enter__(self) -> Served:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, whatever it does."""
         self.client.close()
         if self.process is not None and self.process.poll() is None:
             for each in self.workers():
@@ -170,7 +260,7 @@ class Served:
         return not self.parts(state="waiting") and not self.parts(state="working")
 
 
-def until(true: Callable[[], bool], seconds: float, said: Callable[[], object] = lambda: "") -> None:
+def until(true: Callable[[], object], seconds: float = 20.0, said: Callable[[], object] = str) -> None:
     """Wait until something is true."""
     end = time.monotonic() + seconds
     while not true():
@@ -189,12 +279,12 @@ class OnItsOwnDisk(Served):
     def __init__(self, data: Path, options: str) -> None:
         super().__init__(data)
         data.mkdir()
-        self._options = options
+        self._disk = options
 
     def command(self) -> list[str]:
         """It is started where only it sees its disk."""
         script = 'mount -t tmpfs -o "size=24m" none "$0" && cp -r "$1" "$0/products" && shift && eval "$1" && shift'
-        also = f'mount -o remount,{self._options} "$0"' if self._options else "true"
+        also = f'mount -o remount,{self._disk} "$0"' if self._disk else "true"
         return ["unshare", "-m", "--", "sh", "-c", f'{script} && exec "$@"', str(self.data), str(learnt()), also,
                 *super().command()]  # fmt: skip
 
@@ -244,3 +334,45 @@ class Postgres:
     def start(self) -> None:
         """Start it again, as it was."""
         self._run("-l", str(self._folder.parent / "log"), "-o", shlex.join(self._options), "start")
+
+
+@dataclass
+class Receiver:
+    """An address that takes what is posted.
+
+    Attributes:
+        url: it.
+        got: headers and bodies, in order.
+        answers: statuses of the next answers; afterwards it is 200.
+    """
+
+    url: str = ""
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """A receiver of webhooks."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            receiver.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is printed."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    receiver.url = f"http://127.0.0.1:{server.server_address[1]}/parts"
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import func, select
 from tests.parts import plate, save
-from tests.service.fixtures_server import make_product
+from tests.service.serving import make_product, new_database
 
 from reason_iad.cli import main
 from reason_iad.errors import OutputError, ReasonIADError, ServiceError
@@ -39,14 +39,7 @@ def address_of(request: pytest.FixtureRequest) -> str:
     """An empty PostgreSQL database if the test asks for one."""
     if getattr(request, "param", "sqlite") == "sqlite":
         return ""
-    import secrets
-
-    import psycopg
-
-    server, name = request.getfixturevalue("postgresql"), f"t{secrets.token_hex(6)}"
-    with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{server}{name}"
+    return new_database(request)
 
 
 def accept(settings: Settings, database: Database, seed: int, folder: Path) -> int:

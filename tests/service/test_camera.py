@@ -10,7 +10,7 @@ import cv2
 import pytest
 from sqlalchemy import select
 from tests.parts import plate
-from tests.service.fixtures_server import make_product, until
+from tests.service.serving import make_product, until
 
 from reason_iad.products import Products
 from reason_iad.service.configuration import Configuration

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from click.testing import CliRunner
 from tests.parts import plate, save, scratched
-from tests.service.fixtures_server import make_product, running
+from tests.service.serving import Served, make_product
 
 from reason_iad import client as clients
 from reason_iad.cli import main
@@ -48,7 +48,7 @@ def url(folder: Path) -> Iterator[str]:
     database = Database(settings.database_url)
     (folder / "key").write_text(People(database, 3).make_key("line", "review", "ann") + "\n")
     database.close()
-    with running(folder / "data") as server:
+    with Served(folder / "data") as server:
         yield server.url
 
 

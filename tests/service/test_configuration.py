@@ -73,10 +73,11 @@ def test_paths_are_relative_to_the_file_and_rules_say_where_outcomes_go(tmp_path
     assert found.sinks_for("screw", "failed") == ()
 
 
-def test_the_example_of_the_documents_is_right(tmp_path: Path) -> None:
+def test_the_examples_of_the_documents_are_right(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "sources-and-sinks.md").read_text()
-    (example,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    found = read(tmp_path, example)
+    whole, *others = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert all(read(tmp_path, each).sources for each in others)
+    found = read(tmp_path, whole)
     assert found.sinks_for("bracket", "defect") == ("control", "table") and len(found.sources) == 2
     for kind in (*SOURCES.values(), *SINKS.values()):
         missing = [key for key in kind.model_fields if key != "kind" and f"`{key}`" not in page]

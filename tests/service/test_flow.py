@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import cv2
 import httpx2
 import pytest
 from tests.parts import plate, save, scratched
-from tests.service.fixtures_server import Receiver, make_product, receiving, running, until
+from tests.service.serving import Receiver, Served, make_product, receiving, until
 
 from reason_iad.client import Client
 from reason_iad.service.sinks.webhook import signature
@@ -89,7 +89,7 @@ def test_parts_go_from_folder_and_camera_to_all_sinks_also_after_a_kill(line: Li
     options = ["--config", str(folder / "service.toml")]
     save(scratched(1), folder / "incoming" / "bad.png")
     receiver.answers += [503] * 2
-    with running(folder / "data", *options) as server, Client(server.url) as client:
+    with Served(folder / "data", *options) as server, Client(server.url) as client:
         until(lambda: len(receiver.got) > 2)
         until(lambda: not list((folder / "incoming").iterdir()))
         taken = httpx2.post(f"{server.url}/v1/sources/camera/trigger", params={"part": "number 9"}, timeout=20)
@@ -101,10 +101,9 @@ def test_parts_go_from_folder_and_camera_to_all_sinks_also_after_a_kill(line: Li
         assert (known[0]["name"], known[0]["kind"], known[0]["works"]) == ("line", "folder", True)
         until(lambda: sum(each["waiting"] for each in httpx2.get(f"{server.url}/v1/sinks").json()) == 0)
         assert str(folder) not in json.dumps([known, httpx2.get(f"{server.url}/v1/sinks").json()])
-        server.process.send_signal(signal.SIGKILL)
-        server.process.wait()
+        server.kill()
     save(scratched(2), folder / "incoming" / "while it was away.png")
-    with running(folder / "data", *options):
+    with Served(folder / "data", *options):
         until(lambda: len(table(folder)) == 3)
         until(lambda: any(b"while it was away" in body for _, body in receiver.got))
     rows = table(folder)
@@ -119,12 +118,7 @@ def test_parts_go_from_folder_and_camera_to_all_sinks_also_after_a_kill(line: Li
 
 
 def test_a_sink_that_cannot_be_used_stops_the_start(line: Line) -> None:
-    import subprocess
-    import sys
-
     (line.folder / "secret").unlink()
-    command = [sys.executable, "-m", "reason_iad", "serve", "--data", str(line.folder / "data"), "--port", "1"]
-    ended = subprocess.run(
-        [*command, "--config", str(line.folder / "service.toml")], capture_output=True, text=True, timeout=60
-    )
+    server = Served(line.folder / "data", "--config", str(line.folder / "service.toml"))
+    ended = subprocess.run(server.command(), capture_output=True, text=True, timeout=60)
     assert ended.returncode != 0 and "secret of a webhook" in ended.stderr and "Traceback" not in ended.stderr

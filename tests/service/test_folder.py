@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from tests.parts import plate, save
-from tests.service.fixtures_server import make_product, until
+from tests.service.serving import make_product, until
 
 from reason_iad.errors import ServiceError
 from reason_iad.products import Products
@@ -63,6 +63,11 @@ def watched(incoming: Path, database: Database, *, waiting: int = 100, **options
 def names(database: Database) -> list[str]:
     with database.reading() as session:
         return list(session.scalars(select(Inspection.name).order_by(Inspection.id)))
+
+
+def stored(incoming: Path) -> list[Path]:
+    """The pictures that are kept."""
+    return list((incoming.parent / "data" / "pictures").glob("??/*"))
 
 
 def refused(database: Database) -> list[str]:
@@ -148,11 +153,11 @@ def test_files_are_deleted_only_after_they_were_accepted(incoming: Path, databas
         until(lambda: len(names(database)) == 2)
         time.sleep(0.6)
         assert len(list(incoming.iterdir())) == 1, "too many wait: the third one stays until there is room"
+        assert len(stored(incoming)) == 2, "nothing is written for a part that has to wait"
     with watched(incoming, database, waiting=9, then="delete"):
         until(lambda: len(names(database)) == 3)
         until(lambda: not list(incoming.iterdir()))
-    stored = [path for path in (incoming.parent / "data/pictures").glob("*/*") if path.parent.name != "arriving"]
-    assert len(stored) == 3
+    assert len(stored(incoming)) == 3
 
 
 def test_a_product_that_does_not_exist_yet_is_waited_for(

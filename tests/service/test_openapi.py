@@ -12,8 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
-from tests.service.serving import Served, make_product
-from tests.service.test_server import new_database, png
+from tests.service.serving import Served, make_product, new_database, png
 
 from reason_iad.service.api import make_app
 from reason_iad.service.database import Database
@@ -44,7 +43,8 @@ def document(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     make_product(data)
     many = 10**6
     limits = Limits(wait_s=0.1, per_minute=many, waiting=many, logins=many, body_bytes=2**20)
-    with Served(data, new_database(request) if request.param == "postgresql" else "", limits) as server:
+    database = new_database(request) if request.param == "postgresql" else ""
+    with Served(data, database=database, limits=limits) as server:
         assert server.send(png(1), wait=30).status_code < 300
         person = {"name": "ann", "role": "administer", "password": WORD}
         assert server.client.put("/v1/people", json=person).status_code == 204

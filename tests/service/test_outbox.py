@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from tests.service.fixtures_server import until
+from tests.service.serving import until
 
 from reason_iad.errors import ServiceError
 from reason_iad.service import outbox, queue

@@ -9,7 +9,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from PIL import Image
 from tests.parts import plate, save, scratched
 from tests.report import report_cases as cases
 from tests.service.browsing import CHROMIUM, DROP, VIEWS, Watched, axe, chromium, problems
-from tests.service.conftest import Server
+from tests.service.serving import Served
 
 from reason_iad.products import GivenDefect, Products
 from reason_iad.schema import Inspection
@@ -416,11 +416,16 @@ def spot(seed: int) -> bytes:
     return png(picture)
 
 
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with Served(tmp_path / "data") as server:
+        yield server
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_from_the_first_start_to_a_corrected_miss(serve: Callable[..., Server], browser: Any) -> None:
-    server = serve()
-    watched = Watched(browser, server.url)
+def test_from_the_first_start_to_a_corrected_miss(served: Served, browser: Any) -> None:
+    watched = Watched(browser, served.url)
     page = watched.open("/")
     see(page, "Make the first product")
     page.get_by_role("link", name="Make the first product").click()
@@ -428,7 +433,7 @@ def test_from_the_first_start_to_a_corrected_miss(serve: Callable[..., Server], 
     drop(page, "#new .drop", {f"{seed}.png": png(plate(seed)) for seed in range(8)})
     page.wait_for_url("**/products/plate", timeout=60_000)
     see(page, "8 good pictures", "#facts")
-    Products(server.data / "products").open("plate").with_settings(resolution=96)  # learns in seconds
+    Products(served.data / "products").open("plate").with_settings(resolution=96)  # learns in seconds
 
     page = watched.open("/line")
     drop(page, "#send .drop", {"bad.png": png(scratched(203))})
@@ -464,5 +469,5 @@ def test_from_the_first_start_to_a_corrected_miss(serve: Callable[..., Server], 
     see(page, "Looks like 'spot'", "#last .reason")
     assert not watched.complaints
     began = time.monotonic()
-    assert server.stop() == 0
+    assert served.stop() == 0
     assert time.monotonic() - began < 20, "an open page does not keep the server"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 from tests.parts import plate, save
-from tests.service.fixtures_server import until
+from tests.service.serving import until
 
 from reason_iad.service import queue, records, retention
 from reason_iad.service.database import Database

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import random
 import signal
@@ -13,21 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
-from PIL import Image
-from tests.parts import plate, scratched
-from tests.service.serving import Served, make_product, until
+from tests.service.killing import TAUGHT, Line, People, first_database, kill_a_start, strike, troubles
+from tests.service.serving import Served, make_product, new_database, png, until
 
-from reason_iad.service.settings import Limits
+from reason_iad.service.settings import Limits, Settings
 
 pytestmark = pytest.mark.slow
-
-
-def png(seed: int, *, bad: bool = False) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(np.asarray(scratched(seed) if bad else plate(seed), np.uint8)).save(out, "PNG")
-    return out.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -89,42 +80,30 @@ def test_whatever_is_killed_every_accepted_part_is_done_once(
 ) -> None:
     database = new_database(request) if kind == "postgresql" else ""
     make_product(tmp_path / "data")
-    chance, accepted = random.Random(7), {}
-    stop = threading.Event()
-    with Served(tmp_path / "data", database, Limits(waiting=500)) as server:
-
-        def feed() -> None:
-            contents, number, asked = [png(200 + seed) for seed in range(4)], 0, False
-            while asked or not stop.is_set():
-                asked = True
-                try:
-                    answer = server.send(contents[number % 4], key=f"k{number}")
-                except httpx.HTTPError:  # sent again: whoever sends does not know what became of it
-                    time.sleep(0.02)
-                    continue
-                if answer.status_code in (200, 202):
-                    assert accepted.setdefault(f"k{number}", answer.json()["id"]) == answer.json()["id"]
-                    number, asked = number + 1, False
-                time.sleep(0.05)
-
-        feeding = threading.Thread(target=feed)
-        feeding.start()
-        for kill in range(5):
+    make_product(tmp_path / "data", TAUGHT, count=1)
+    chance = random.Random(7)
+    with Served(tmp_path / "data", database=database, limits=Limits(waiting=500)) as server:
+        line = Line(server, "line", pause=0.05)
+        people = People(server, [line], chance)
+        for _ in range(4):
             time.sleep(chance.uniform(0.05, 1.0))
-            if kill % 2:
-                server.kill()
-                server.start(ready=False)
-            else:
-                until(lambda: bool(server.workers()), 20)
-                chance.choice(server.workers()).kill()
-        stop.set()
-        feeding.join()
+            strike(server, people, chance, database)
+        line.end()
         until(server.finished, 90, server.said)
-        parts = server.parts()
-        assert {part["id"] for part in parts} == set(accepted.values()), "nothing lost, nothing twice"
-        assert {part["state"] for part in parts} == {"done"}, [part for part in parts if part["state"] != "done"]
+        assert not troubles(server, [line], people)
         assert server.stop() == 0, server.said()
     assert not list((tmp_path / "data" / "pictures" / "arriving").glob("*")), "nothing half-written is left"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_migration_that_is_killed_is_done_at_the_next_start(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    database = new_database(request) if kind == "postgresql" else ""
+    (tmp_path / "data").mkdir()
+    first_database(Settings(tmp_path / "data", database).database_url)
+    server = Served(tmp_path / "data", "--workers", "0", database=database)
+    assert not kill_a_start(server, random.Random(7))
 
 
 def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
@@ -174,15 +153,3 @@ def test_it_ends_in_order_and_the_current_part_is_finished(tmp_path: Path) -> No
         server.process.send_signal(signal.SIGINT)  # type: ignore[union-attr]
         assert server.process.wait(30) == 0  # type: ignore[union-attr]
         assert "Traceback" not in server.said()
-
-
-def new_database(request: pytest.FixtureRequest) -> str:
-    """Address of an empty database on PostgreSQL."""
-    import secrets
-
-    import psycopg
-
-    server, name = request.getfixturevalue("postgresql"), f"t{secrets.token_hex(6)}"
-    with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{server}{name}"

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from tests.parts import plate, save
-from tests.service.fixtures_server import receiving
+from tests.service.serving import receiving
 
 from reason_iad.errors import OutputError, ServiceError
 from reason_iad.files import hold

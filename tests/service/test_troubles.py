@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event, text
-from tests.service.serving import OnItsOwnDisk, Postgres, Served, make_product, own_disks, until
-from tests.service.test_server import new_database, png
+from tests.service.serving import OnItsOwnDisk, Postgres, Served, make_product, new_database, own_disks, png, until
 
 from reason_iad.service import queue
 from reason_iad.service.api import make_app
@@ -107,7 +106,7 @@ def test_a_database_that_goes_away_comes_back(tmp_path: Path, request: pytest.Fi
     address = new_database(request)
     postgres = Postgres(address)
     make_product(tmp_path / "data")
-    with Served(tmp_path / "data", address) as server:
+    with Served(tmp_path / "data", database=address) as server:
         accepted = [server.send(png(seed), key=f"{seed}").json()["id"] for seed in range(12)]
         postgres.stop()
         try:

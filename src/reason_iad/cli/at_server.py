@@ -141,10 +141,15 @@ def _chosen(url: str, key: Path | None, product: str | None) -> Server:
             )
     if product is None:
         raise ConfigError("--server needs --product NAME, the name of a product of the server.")
-    return Server(url, os.environ.get(VARIABLE) or None if key is None else _key(key), product)
+    return Server(url, os.environ.get(VARIABLE) or None if key is None else read_key(key), product)
 
 
-def _key(path: Path) -> str:
+def read_key(path: Path) -> str:
+    """The key of a server, from a file.
+
+    Raises:
+        ConfigError: there is none in it.
+    """
     try:
         with path.open("rb") as file:
             key = file.read(MOST_KEY).decode("ascii").strip()

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from reason_iad.cli.headings import MODEL, PEOPLE, SERVICE, HeadedCommand, option
+from reason_iad.cli.at_server import VARIABLE, read_key
+from reason_iad.cli.headings import MACHINES, MODEL, PEOPLE, SERVICE, HeadedCommand, option
 from reason_iad.cli.printing import say
 from reason_iad.cli.threads import use_threads
 from reason_iad.cli.values import ExistingPath
-from reason_iad.errors import MissingExtraError
+from reason_iad.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from reason_iad.service.settings import Settings
 
 _FILE = ExistingPath(dir_okay=False)
 
@@ -56,25 +64,49 @@ def needed() -> Iterator[None]:
 @option(MODEL, "--model", metavar="NAME|DIR",
         help="Model that is asked about doubtful parts and that explains defects. Without it, the comparison with "
         "good parts decides alone.")  # fmt: skip
+@option(SERVICE, "--worker", is_flag=True,
+        help="Only inspect parts, for a server on another machine. Needs --server, and its PostgreSQL as "
+        "--database. The folder holds copies of its products.")  # fmt: skip
+@option(SERVICE, "--server", metavar="URL", help="With --worker, the address of the server.")
+@option(SERVICE, "--key", type=_FILE, metavar="FILE",
+        help="With --worker, a file with a key of the server. Without it, the variable "
+        f"{VARIABLE} is used.")  # fmt: skip
+@option(MACHINES, "--ray", metavar="ADDRESS",
+        help="Inspect parts on a Ray cluster: HOST:PORT, or 'auto' for the one that runs on this machine. Workers "
+        "are started when parts wait, up to --workers.")  # fmt: skip
+@option(MACHINES, "--gpus", type=float, default=0.0, show_default=True, metavar="SHARE",
+        help="With --ray, GPUs for each worker: 0, a share such as 0.25, or a whole number.")  # fmt: skip
+@option(SERVICE, "--demo", is_flag=True,
+        help="Show the service: in a new folder, with a product and parts that come with the package. The folder "
+        "is deleted at the end, unless it is given with --data.")  # fmt: skip
 @option(PEOPLE, "--first-admin", metavar="NAME",
         help="Make an administrator of this name, ask for a password, and end.")  # fmt: skip
 def serve(
     data: Path, host: str, port: int, workers: int, database: str, certificate: Path | None,
-    private_key: Path | None, config: Path | None, model: str | None, first_admin: str | None,
+    private_key: Path | None, config: Path | None, model: str | None, worker: bool, server: str | None,
+    key: Path | None, ray: str | None, gpus: float, demo: bool, first_admin: str | None,
 ) -> None:  # fmt: skip
     """Run the service: parts come in over HTTP, and people see, correct and teach in the browser.
 
     \b
     reason-iad serve --data line-2
+    reason-iad serve --demo
     """
     use_threads(None)
     with needed():
-        from reason_iad.service.server import add_administrator, run_server
+        from reason_iad.service.server import add_administrator, run_server, run_workers
     from reason_iad.service.configuration import Configuration, read_configuration
     from reason_iad.service.settings import Settings
 
+    if gpus and ray is None:
+        raise ConfigError("--gpus has no effect without --ray. Add --ray, or leave it out.")
+    if worker != (server is not None):
+        raise ConfigError("--worker and --server go together. Give both, or neither.")
+    if key is not None and not worker:
+        raise ConfigError("--key is for --worker. Add --worker, or leave it out.")
     settings = Settings(
         data, database, host, port, workers, model, certificate=certificate, private_key=private_key,
+        server=server, key=_key(key) if worker else None, ray=ray, gpus=gpus,
         configuration=Configuration() if config is None else read_configuration(config),
     )  # fmt: skip
     if first_admin is not None:
@@ -83,5 +115,26 @@ def serve(
         )
         say(f"'{first_admin}' may log in and administer.")
         return
-    scheme = "http" if certificate is None else "https"
-    run_server(settings, lambda: say(f"The service listens at {scheme}://{host}:{port}/. Stop it with Ctrl-C."))
+    if worker:
+        run_workers(settings, lambda: say(f"Workers inspect parts for {server}. Stop them with Ctrl-C."))
+        return
+    with ExitStack() as stack:
+        if demo:
+            settings = stack.enter_context(_demo(settings))
+        scheme = "http" if certificate is None else "https"
+        run_server(settings, lambda: say(f"The service listens at {scheme}://{host}:{port}/. Stop it with Ctrl-C."))
+
+
+def _key(file: Path | None) -> str | None:
+    return os.environ.get(VARIABLE) or None if file is None else read_key(file)
+
+
+@contextmanager
+def _demo(settings: Settings) -> Iterator[Settings]:
+    """The same service with something to show."""
+    from reason_iad.cli.service_demo import demo_folder, set_up_demo
+
+    given = click.get_current_context().get_parameter_source("data") is not ParameterSource.DEFAULT
+    with demo_folder(settings.data if given else None) as data:
+        say("A product is made of pictures that come with the package ...")
+        yield replace(settings, data=data, configuration=set_up_demo(data))

@@ -27,6 +27,7 @@ or a file that an administrator did not choose.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -118,8 +119,13 @@ class Configuration(Options):
 
     def sinks_for(self, product: str, outcome: str) -> tuple[str, ...]:
         """The sinks that take this outcome, each once."""
-        fitting = (rule.sinks for rule in self.rules if rule.fits(product, outcome))
-        return tuple(dict.fromkeys(name for sinks in fitting for name in sinks))
+        return sinks_for(self.rules, product, outcome)
+
+
+def sinks_for(rules: Iterable[Rule], product: str, outcome: str) -> tuple[str, ...]:
+    """The sinks that take this outcome by these rules, each once."""
+    fitting = (rule.sinks for rule in rules if rule.fits(product, outcome))
+    return tuple(dict.fromkeys(name for sinks in fitting for name in sinks))
 
 
 def read_configuration(path: Path) -> Configuration:

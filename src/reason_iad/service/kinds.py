@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reason_iad.errors import ReasonIADError
 from reason_iad.inspection.by_product import PartInspector
-from reason_iad.products import Products, Progress
+from reason_iad.products import Progress
 from reason_iad.products.fitting import Found, find_fit
 from reason_iad.products.judging import part_kind
 from reason_iad.products.learning import no_progress
@@ -18,6 +18,7 @@ from reason_iad.products.learning import no_progress
 if TYPE_CHECKING:
     from reason_iad.inspection.inspector import Inspector
     from reason_iad.products import Product
+    from reason_iad.service.supplies import Catalogue
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Kinds:
         progress: told how far it is while everybody waits for a product to be learnt.
     """
 
-    def __init__(self, products: Products, model: str | None = None, progress: Progress = no_progress) -> None:
+    def __init__(self, products: Catalogue, model: str | None = None, progress: Progress = no_progress) -> None:
         self._products, self._model, self._progress = products, model, progress
         self._lock = threading.Lock()
         self._ready: dict[str, Ready] = {}

@@ -173,6 +173,9 @@ def claim(database: Database, worker: str, most: int, lease_s: float) -> list[Jo
         most: so many at most.
         lease_s: seconds after which they go back unless they are finished or renewed.
     """
+    with database.reading() as session:  # looking does not hold up those who write
+        if session.scalar(select(Inspection.id).filter_by(state=WAITING).limit(1)) is None:
+            return []
     with database.writing() as session:
         waiting = select(Inspection).filter_by(state=WAITING).order_by(Inspection.id).limit(most)
         rows = session.scalars(waiting.with_for_update(skip_locked=True)).all()

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from types import FrameType
 
 import uvicorn
@@ -31,12 +32,16 @@ def run_server(settings: Settings, listening: Callable[[], None]) -> None:
     Raises:
         ServiceError: another server uses the data folder, the database cannot be reached, or the service would be
             open to others without credentials.
+        ConfigError, MissingExtraError: the Ray cluster cannot be used.
         OutputError: the data folder cannot be written.
     """
     from reason_iad.service.api import make_app
     from reason_iad.service.people import People
+    from reason_iad.service.ray_workers import require_ray
     from reason_iad.service.supervisor import Supervisor
 
+    if settings.ray is not None:
+        require_ray(settings.ray)
     with opened(settings) as (database, name):
         if not settings.local and not People(database, settings.limits.logins).anybody():
             raise ServiceError(
@@ -82,6 +87,34 @@ class _Server(uvicorn.Server):
                 signal.signal(each, handler)
 
 
+def run_workers(settings: Settings, working: Callable[[], None]) -> None:
+    """Inspect parts for a server on another machine, until told to stop (Ctrl-C, SIGTERM).
+
+    Args:
+        settings: of the workers.
+        working: called when they begin.
+
+    Raises:
+        ServiceError: the server or the database cannot be reached, or has another version.
+        OutputError: the data folder cannot be written.
+    """
+    from reason_iad.service.supervisor import Supervisor
+    from reason_iad.service.supplies import FromServer
+
+    stop = Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: stop.set())
+    FromServer(settings).check()
+    with opened(settings) as (database, name):
+        supervisor = Supervisor(settings, database, name)
+        supervisor.start()
+        try:
+            working()
+            stop.wait()
+        finally:
+            supervisor.stop()
+
+
 def add_administrator(settings: Settings, name: str, password: str) -> None:
     """Add somebody who may do everything, or give them a new password. The server may be running.
 
@@ -124,7 +157,10 @@ def opened(settings: Settings) -> Iterator[tuple[Database, str]]:
     try:
         PictureStore(settings.pictures).sweep()
         database = Database(settings.database_url)
-        database.upgrade()
+        if settings.server is None:
+            database.upgrade()
+        else:
+            database.require_present_form()
         try:
             yield database, server_name(settings.data / NAME)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +56,11 @@ class Settings:
         workers: processes that inspect.
         model: asked about doubtful parts and defects, as `inspect --model` takes it; None: no model is asked.
         certificate, private_key: files for TLS; None: plain HTTP.
+        server: address of the server for which this is a worker on another machine; None: this is the server.
+        key: that the server accepts from the worker.
+        ray: address of a Ray cluster on which parts are inspected, by at most as many replicas as there are
+            workers; None: they are inspected here.
+        gpus: of Ray, for each replica: 0, a share, or a whole number.
         limits: what it takes.
         configuration: where parts come from, where outcomes go, and how long they are kept.
 
@@ -70,6 +76,10 @@ class Settings:
     model: str | None = None
     certificate: Path | None = None
     private_key: Path | None = None
+    server: str | None = None
+    key: str | None = field(default=None, repr=False)
+    ray: str | None = None
+    gpus: float = 0.0
     limits: Limits = field(default_factory=Limits)
     configuration: Configuration = field(default_factory=Configuration)
 
@@ -78,6 +88,19 @@ class Settings:
             raise ConfigError(f"The number of workers is {self.workers}; it has to be 0 or more.")
         if (self.certificate is None) != (self.private_key is None):
             raise ConfigError("A certificate and its private key go together. Give both, or neither.")
+
+        if self.server is not None and not self.server.startswith(("http://", "https://")):
+            raise ConfigError("The address of a server begins with http:// or https://.")
+        if self.server is not None and not self.database.startswith("postgresql"):
+            raise ConfigError(
+                "A worker on another machine needs the PostgreSQL of its server. Give its address with --database."
+            )
+        if not math.isfinite(self.gpus) or self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
+            raise ConfigError(f"GPUs per worker are 0, a share below 1, or a whole number, not {self.gpus}.")
+        if self.ray is not None and (self.server is not None or not self.workers):
+            raise ConfigError("A server that uses Ray has at least one worker, and is no worker itself.")
+        if self.server is not None and not self.workers:
+            raise ConfigError("A worker on another machine has at least one process. Raise --workers.")
 
     @property
     def local(self) -> bool:

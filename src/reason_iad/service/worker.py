@@ -9,31 +9,34 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import wait as wait_for
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reason_iad.errors import ReasonIADError
 from reason_iad.service import queue
 from reason_iad.service.database import Database
 from reason_iad.service.faults import Unavailable
-from reason_iad.service.pictures import PictureStore
+from reason_iad.service.supplies import supplies_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reason_iad.products import Progress
     from reason_iad.schema import Inspection
     from reason_iad.service.kinds import Kinds
     from reason_iad.service.settings import Settings
+    from reason_iad.service.supplies import Catalogue, Supplies
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 TOGETHER = 8
 """Parts that are taken at once."""
-QUICK_S, SLOW_S = 0.01, 0.25
-"""Seconds to wait before asking again whether a part waits: at first, and when none has come for long."""
+QUICK_S, SLOW_S = 0.01, 0.05
+"""Seconds to wait before asking again whether a part waits: at first, and when none has come for long. On a line
+that is not busy, half of it is added to the time of each part; asking costs about a millisecond."""
 LOST_S = 1.0
 """Seconds to wait after the database could not be reached."""
 
@@ -52,24 +55,48 @@ def work(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -> No
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server says when to stop
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
     def goes_on(_step: str = "", _done: int = 0, _total: int = 0, /) -> None:
         alive.value = time.monotonic()
 
     goes_on()
     database = Database(settings.database_url)
-    kinds = _kinds(settings, goes_on)
+    supplies = supplies_of(settings)
+    kinds = _kinds(settings, supplies.products, goes_on)
     if settings.model is not None:
         kinds.open_model()
 
     def finished() -> None:
         done.value += 1  # nobody else writes it
 
-    worker = Worker(settings, name, database, kinds, stop, goes_on, finished)
+    means = Means(partial(inspected, kinds, supplies), supplies.takers)
+    worker = Worker(settings, name, database, means, stop, goes_on, finished)
     ready.value = 1
     worker.run()
     database.close()
+
+
+class Lost(Exception):
+    """Whoever inspected a part has ended without an answer. The part is begun again, a few times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a worker inspects parts with.
+
+    Attributes:
+        inspect: gives what is found of a part, or why it cannot be inspected. Raises `Unavailable` if that can be
+            tried again, and `Lost` if the part may be to blame.
+        takers: says where outcomes go.
+        together: parts that are taken at once.
+        slow_s: as `SLOW_S`.
+    """
+
+    inspect: Callable[[queue.Job], queue.Finding | str]
+    takers: Callable[[], queue.Takers]
+    together: int = TOGETHER
+    slow_s: float = SLOW_S
 
 
 class Worker:
@@ -79,25 +106,20 @@ class Worker:
         settings: of the service.
         name: of the worker.
         database: where parts wait.
-        kinds: what they are judged by.
+        means: what it inspects parts with.
         stop: set when the worker shall end.
         goes_on: called whenever the worker goes on, so that one that hangs is noticed.
         finished: called after each part.
     """
 
     def __init__(
-        self, settings: Settings, name: str, database: Database, kinds: Kinds, stop: threading.Event,
+        self, settings: Settings, name: str, database: Database, means: Means, stop: threading.Event,
         goes_on: Callable[[], None], finished: Callable[[], None],
     ) -> None:  # fmt: skip
-        self._limits, self._takers = settings.limits, settings.configuration.sinks_for
-        self._name, self._database = name, database
-        self._kinds, self._pictures, self._stop, self._goes_on = (
-            kinds,
-            PictureStore(settings.pictures),
-            stop,
-            goes_on,
-        )
-        self._finished = finished
+        self._limits, self._name, self._database = settings.limits, name, database
+        self._means = means
+        self._stop, self._goes_on, self._finished = stop, goes_on, finished
+        self._takers: queue.Takers = queue.nobody
         self._held: tuple[int, ...] = ()
 
     def run(self) -> None:
@@ -112,7 +134,15 @@ class Worker:
                 if self._stop.is_set():
                     break
                 self._goes_on()
-                found = inspected(self._kinds, self._pictures, job)
+                try:
+                    found = self._surely(partial(self._means.inspect, job))
+                except Lost as error:
+                    log.warning("%s", error)
+                    self._held = ()
+                    self._surely(self._given_back)
+                    break
+                if found is None:
+                    break
                 self._surely(self._recorder(job, found))
                 self._finished()
                 self._held = tuple(each.id for each in (jobs or ())[number + 1 :])
@@ -120,13 +150,15 @@ class Worker:
                 left = [job for job in jobs or () if job.id in self._held]
                 with suppress(Unavailable):  # the next server gives them back
                     queue.unbegun(self._database, self._name, left)
-            pause = QUICK_S if jobs else min(2 * pause, SLOW_S)
+            pause = QUICK_S if jobs else min(2 * pause, self._means.slow_s)
             if not jobs:
                 self._stop.wait(pause)
 
     def _claimed(self) -> list[queue.Job]:
-        jobs = queue.claim(self._database, self._name, TOGETHER, self._limits.lease_s)
+        jobs = queue.claim(self._database, self._name, self._means.together, self._limits.lease_s)
         self._held = tuple(job.id for job in jobs)
+        if jobs:
+            self._takers = self._surely(self._means.takers) or self._takers
         return jobs
 
     def _given_back(self) -> None:
@@ -159,11 +191,18 @@ class Worker:
                     queue.renew(self._database, self._name, held, self._limits.lease_s)
 
 
-def inspected(kinds: Kinds, pictures: PictureStore, job: queue.Job) -> queue.Finding | str:
-    """What is found, or why the part cannot be inspected."""
-    path = pictures.path(job.picture)
+def inspected(kinds: Kinds, supplies: Supplies, job: queue.Job) -> queue.Finding | str:
+    """What is found, or why the part cannot be inspected.
+
+    Raises:
+        Unavailable: the picture or the product cannot be fetched now.
+    """
+    path: Path | None = None
     try:
-        result = kinds.of(job.product).inspect(path)
+        with supplies.picture(job) as path:
+            result = kinds.of(job.product).inspect(path)
+    except Unavailable:
+        raise
     except ReasonIADError as error:
         return _unnamed(str(error), path, job.name)
     except Exception as error:  # whatever it is, the other parts must not suffer
@@ -172,8 +211,10 @@ def inspected(kinds: Kinds, pictures: PictureStore, job: queue.Job) -> queue.Fin
     return finding(result.model_copy(update={"image": result.image.model_copy(update={"name": job.name})}))
 
 
-def _unnamed(said: str, path: Path, name: str) -> str:
+def _unnamed(said: str, path: Path | None, name: str) -> str:
     """A sentence that names no file of this machine."""
+    if path is None:
+        return said
     return said.replace(str(path), name).replace(str(path.parent.parent), "").replace(path.name, name)
 
 
@@ -191,19 +232,18 @@ def finding(result: Inspection) -> queue.Finding:
     )
 
 
-def _kinds(settings: Settings, goes_on: Progress) -> Kinds:
+def _kinds(settings: Settings, products: Catalogue, goes_on: Progress) -> Kinds:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when PyTorch is loaded
     import torch
 
-    from reason_iad.products import Products
     from reason_iad.service.kinds import Kinds
 
     # One core is left to the server. Threads that wait for a core cost more than they bring (docs/servers.md).
     torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // max(1, settings.workers)))
-    return Kinds(Products(settings.products), settings.model, goes_on)
+    return Kinds(products, settings.model, goes_on)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker whose server was killed ends at once; what it held goes back when the next server starts."""
     parent = parent_process()
     if parent is not None:

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 
 from reason_iad import __version__
 from reason_iad.products import Products
-from reason_iad.service.api import areas, exporting, inspections, pages, people, products, sources, system
+from reason_iad.service.api import areas, exporting, inspections, pages, people, products, sources, supplies, system
 from reason_iad.service.api import corrections as corrections_routes
 from reason_iad.service.api import trials as trials_routes
 from reason_iad.service.api.arrivals import Arrivals
@@ -31,7 +31,8 @@ from reason_iad.service.supervisor import Supervisor
 from reason_iad.service.trials import Trials
 
 ROOMS = (
-    areas, corrections_routes, trials_routes, exporting, inspections, products, sources, people, system, pages
+    areas, corrections_routes, trials_routes, exporting, inspections, products, sources, supplies, people, system,
+    pages,
 )  # fmt: skip
 """What the routes are in."""
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
@@ -90,6 +92,21 @@ class Database:
                 if not self.sqlite:
                     connection.execute(text("SELECT pg_advisory_unlock(834021)"))
                     connection.commit()
+
+    def require_present_form(self) -> None:
+        """Refuse a database that has the form of another version; nothing is changed.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+            ServiceError: it was made by another version.
+        """
+        with _said(), self.engine.connect() as connection:
+            head = ScriptDirectory.from_config(_config(connection)).get_current_head()
+            if MigrationContext.configure(connection).get_current_revision() != head:
+                raise ServiceError(
+                    "The database has the form of another version of Reason-IAD. Start its server first, and "
+                    "install the same version here."
+                )
 
     def ping(self) -> None:
         """Ask it something.

@@ -9,9 +9,10 @@ from pydantic import Field
 from reason_iad.service.sources.base import Intake, Source, SourceTable
 from reason_iad.service.sources.camera import CameraTable
 from reason_iad.service.sources.folder import FolderTable
+from reason_iad.service.sources.genicam import GenICamTable
 
 __all__ = ["SOURCES", "Intake", "Source", "SourceOptions", "SourceTable"]
 
-SourceOptions = Annotated[CameraTable | FolderTable, Field(discriminator="kind")]
-SOURCES: dict[str, type[SourceTable]] = {"camera": CameraTable, "folder": FolderTable}
+SourceOptions = Annotated[CameraTable | FolderTable | GenICamTable, Field(discriminator="kind")]
+SOURCES: dict[str, type[SourceTable]] = {"camera": CameraTable, "folder": FolderTable, "genicam": GenICamTable}
 """Kinds of sources."""

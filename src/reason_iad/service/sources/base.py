@@ -64,6 +64,8 @@ class Intake:
             self.products.open(product)
         except ProductError:
             raise Missing(f"There is no product '{product}' yet.") from None
+        with self.database.reading() as session:
+            queue.refuse_early(session, source, key, self.limits.waiting)
         picture = self.pictures.take(chunks, self.limits.body_bytes)
         part = queue.Part(product, picture, name, source, key, sampled=random.random() < self.sample)
         try:

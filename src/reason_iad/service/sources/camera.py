@@ -10,11 +10,12 @@ import hashlib
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -59,7 +60,52 @@ class CameraTable(SourceTable):
 
     def open(self, name: str, intake: Intake) -> CameraSource:
         """The source."""
-        return CameraSource(name, self, intake)
+        return CameraSource(name, self, intake, self._opened, live=self.video is None)
+
+    def _opened(self) -> Capture:
+        import cv2
+
+        if self.device is not None:
+            capture = cv2.VideoCapture(self.device)
+            for name, value in ((cv2.CAP_PROP_FRAME_WIDTH, self.width), (cv2.CAP_PROP_FRAME_HEIGHT, self.height)):
+                if value is not None:
+                    capture.set(name, value)
+        else:
+            patience = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, PATIENCE_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, PATIENCE_MS]
+            capture = cv2.VideoCapture(str(self.url or self.video), cv2.CAP_FFMPEG, patience)
+        if not capture.isOpened():
+            raise ServiceError("It cannot be opened. Check its cable and its address.")
+        return capture
+
+
+class Capture(Protocol):
+    """A camera that gives pictures, one after the other."""
+
+    def grab(self) -> bool:
+        """Take the next picture; false if there is none any more."""
+        ...
+
+    def retrieve(self) -> tuple[bool, Any]:
+        """Whether the picture that was taken last can be read, and it: (H, W) or (H, W, 3), BGR."""
+        ...
+
+    def release(self) -> None:
+        """Close the camera."""
+        ...
+
+
+class TimedTable(Protocol):
+    """What is the same for all cameras."""
+
+    @property
+    def product(self) -> str:
+        """That the parts belong to."""
+        ...
+
+    @property
+    def every_s(self) -> float | None:
+        """Take a picture after so many seconds; None: only when one is asked for."""
+        ...
 
 
 class CameraSource:
@@ -69,17 +115,25 @@ class CameraSource:
         name: of the source.
         table: what to do.
         intake: accepts the parts.
+        opened: opens the camera. Raises `ServiceError` if it cannot be opened, or later if it fails.
+        live: whether it has to be read all the time, so that a picture is one of this moment.
     """
 
-    def __init__(self, name: str, table: CameraTable, intake: Intake) -> None:
+    def __init__(
+        self, name: str, table: TimedTable, intake: Intake, opened: Callable[[], Capture], *, live: bool
+    ) -> None:
         self._name, self._table, self._intake = name, table, intake
+        self._opened, self._live = opened, live
         self._asked: SimpleQueue[tuple[Asked, Future[int]]] = SimpleQueue()
         self.trouble = ""
 
     def run(self, stop: threading.Event) -> None:
         """Read the camera until told to stop; a video file also ends by itself."""
-        capture = self._opened()
-        live = self._table.video is None
+        try:
+            capture = self._opened()
+        except ServiceError as error:
+            raise ServiceError(f"The camera '{self._name}' cannot be used. {error}") from None
+        live = self._live
         due = time.monotonic()
         try:
             while not stop.is_set():
@@ -115,22 +169,6 @@ class CameraSource:
                 f"The camera '{self._name}' gives no picture. Check its cable and its address."
             ) from None
 
-    def _opened(self) -> Any:
-        import cv2
-
-        table = self._table
-        if table.device is not None:
-            capture = cv2.VideoCapture(table.device)
-            for name, value in ((cv2.CAP_PROP_FRAME_WIDTH, table.width), (cv2.CAP_PROP_FRAME_HEIGHT, table.height)):
-                if value is not None:
-                    capture.set(name, value)
-        else:
-            patience = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, PATIENCE_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, PATIENCE_MS]
-            capture = cv2.VideoCapture(str(table.url or table.video), cv2.CAP_FFMPEG, patience)
-        if not capture.isOpened():
-            raise ServiceError(f"The camera '{self._name}' cannot be opened. Check its cable and its address.")
-        return capture
-
     def _next(self) -> tuple[Asked, Future[int]] | None:
         """Who asked for a picture first and still waits for it."""
         while True:
@@ -141,7 +179,7 @@ class CameraSource:
             if asked[1].set_running_or_notify_cancel():
                 return asked
 
-    def _shoot(self, capture: Any, asked: tuple[Asked, Future[int]] | None) -> None:
+    def _shoot(self, capture: Capture, asked: tuple[Asked, Future[int]] | None) -> None:
         """Bring the picture that was grabbed last."""
         (name, key), future = asked if asked is not None else ((None, None), None)
         try:
@@ -162,7 +200,7 @@ class CameraSource:
             if future is not None:
                 future.set_result(number)
 
-    def _encoded(self, capture: Any) -> bytes:
+    def _encoded(self, capture: Capture) -> bytes:
         """The picture, without loss."""
         import cv2
 
