@@ -25,6 +25,7 @@ from reason_iad.products.effects import Altered, Effect
 from reason_iad.schema import Inspection
 from reason_iad.service import queue, trials
 from reason_iad.service.kinds import Kinds
+from reason_iad.service.supplies import OwnFolder
 from reason_iad.service.worker import inspected
 
 PATH = "/v1/products/plate"
@@ -45,7 +46,7 @@ class Judged(Line):
         number = self.found(picture)
         part = self.client.get(f"/v1/inspections/{number}").json()["part"]
         job = queue.Job(number, "plate", part["picture"], "part.png", 1)
-        found = inspected(kinds, trials.PictureStore(self.settings.pictures), job)
+        found = inspected(kinds, OwnFolder(self.settings), job)
         assert isinstance(found, queue.Finding), found
         with self.database.writing() as session:
             row = session.get_one(trials.Inspection, number)
