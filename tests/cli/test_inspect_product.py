@@ -56,24 +56,28 @@ NEVER = (
 """What only language models, knowledge, writing and reports need."""
 
 
-def test_it_starts_without_what_only_a_model_needs(folder: Path) -> None:
+def test_it_starts_without_what_only_a_model_needs(tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    for seed in range(3):
+        save(plate(seed), tmp_path / "good" / f"{seed}.png")
+    save(scratched(101), tmp_path / "part.png")
+    run(tmp_path, "product", "create", "few", "--good", str(tmp_path / "good"), "--resolution", "128")
     code = (
         "import sys; from reason_iad.cli import main\n"
         "never = sys.argv.pop().split()\n"
         "try: main()\n"
         "except SystemExit as end: print('LOADED', end.code, *({*never} & sys.modules.keys()))\n"
     )
-    part = str(folder / "new" / "b-scratched.png")
-    words = ("inspect", part, "--product", "plate", "--method", "detect", "--no-remember")
+    words = ("inspect", str(tmp_path / "part.png"), "--product", "few", "--method", "detect", "--no-remember")
     done = subprocess.run(
         [sys.executable, "-c", code, *words, " ".join(NEVER)],
-        env={**os.environ, "REASON_IAD_PRODUCTS": str(folder / "products")},
+        env={**os.environ, "REASON_IAD_PRODUCTS": str(tmp_path / "products")},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.startswith("DEFECT")
-    assert done.stdout.splitlines()[-1] == "LOADED 1"
+    assert done.stdout.startswith("NEEDS A PERSON")
+    assert done.stdout.splitlines()[-1] == "LOADED 4"
 
 
 def test_exit_codes_rank_failed_defect_unjudged_review_pass(folder: Path, tmp_path: Path) -> None:
