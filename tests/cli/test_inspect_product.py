@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +47,37 @@ def test_a_folder_of_parts_with_a_product_and_no_model(folder: Path, tmp_path: P
     assert "1 that cannot be judged" in said
     assert (tmp_path / "reports" / "index.html").is_file()
     assert "Cannot be judged" in (tmp_path / "reports" / "c-black.png.html").read_text()
+
+
+NEVER = (
+    "filelock", "jinja2", "lancedb", "markdown_it", "pandas", "pyarrow", "rich", "sympy",
+    "tokenizers", "transformers", "yaml", "reason_iad.inspection.deciding", "reason_iad.knowledge",
+)  # fmt: skip
+"""What only language models, knowledge, writing and reports need."""
+
+
+def test_it_starts_without_what_only_a_model_needs(tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    for seed in range(3):
+        save(plate(seed), tmp_path / "good" / f"{seed}.png")
+    save(scratched(101), tmp_path / "part.png")
+    run(tmp_path, "product", "create", "few", "--good", str(tmp_path / "good"), "--resolution", "128")
+    code = (
+        "import sys; from reason_iad.cli import main\n"
+        "never = sys.argv.pop().split()\n"
+        "try: main()\n"
+        "except SystemExit as end: print('LOADED', end.code, *({*never} & sys.modules.keys()))\n"
+    )
+    words = ("inspect", str(tmp_path / "part.png"), "--product", "few", "--method", "detect", "--no-remember")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words, " ".join(NEVER)],
+        env={**os.environ, "REASON_IAD_PRODUCTS": str(tmp_path / "products")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("NEEDS A PERSON")
+    assert done.stdout.splitlines()[-1] == "LOADED 4"
 
 
 def test_exit_codes_rank_failed_defect_unjudged_review_pass(folder: Path, tmp_path: Path) -> None:
