@@ -17,7 +17,17 @@ from tests.parts import plate, save
 
 from reason_iad.products import Products
 from reason_iad.service import queue
-from reason_iad.service.api import areas, exporting, inspections, make_app, pages, products, sources, system
+from reason_iad.service.api import (
+    areas,
+    exporting,
+    inspections,
+    make_app,
+    pages,
+    products,
+    sources,
+    supplies,
+    system,
+)
 from reason_iad.service.api import people as people_routes
 from reason_iad.service.api.guard import OPEN
 from reason_iad.service.database import Database
@@ -82,7 +92,7 @@ def routes(client: TestClient) -> list[tuple[str, str, APIRoute]]:
             re.sub(r"\{number\}", "1", re.sub(r"\{(name|sha256)\}", "x", route.path.replace("{which}", "ignore"))),
             route,
         )
-        for room in (areas, exporting, inspections, products, sources, people_routes, system, pages)
+        for room in (areas, exporting, inspections, products, sources, supplies, people_routes, system, pages)
         for route in room.router.routes
         if isinstance(route, APIRoute)
         for method in route.methods
