@@ -129,5 +129,6 @@ def test_parts_are_inspected_on_ray_and_a_killed_replica_loses_none(cluster: str
         until(lambda: again in [part["id"] for part in server.parts(state="done")], 60, server.said)
         begin = time.monotonic()
         assert server.stop() == 0, server.said()
+        assert "SIGTERM" not in server.said() and "Traceback" not in server.said()
         assert time.monotonic() - begin < 60
         until(lambda: not replicas(), 30)

@@ -62,8 +62,12 @@ def require_ray(address: str) -> None:
 def dispatch(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -> None:
     """Hand parts to a Ray cluster until told to stop; run in a process of its own, as `worker.work`."""
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def listen() -> None:
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    listen()
     threading.Thread(target=end_with_parent, daemon=True).start()
 
     def goes_on() -> None:
@@ -78,6 +82,7 @@ def dispatch(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -
     goes_on()
     try:
         with _application(settings, name.partition("-")[0]) as handle:
+            listen()  # Ray has its own answer to signals, which ends the process at once
             database = Database(settings.database_url)
             cluster = Cluster(settings, handle, goes_on)
             means = Means(cluster.inspect, cluster.takers, together=1, slow_s=SLOW_S)
