@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reason_iad.expert.by_template import TemplateRule
     from reason_iad.expert.conformal import Limits
     from reason_iad.expert.normality.area import Area
     from reason_iad.expert.normality.examples import KnownDefects
@@ -31,6 +32,7 @@ class PartKind:
         least_px: the length of the smallest region that counts, in pixels; None: every one does.
         known: what is known of labelled defects; None: there are none.
         white: what is white in pictures with more than 8 bits; None: what their files say.
+        templates: how parts are compared with their template, which then decides; None: they have none.
     """
 
     name: str
@@ -43,6 +45,7 @@ class PartKind:
     least_px: float | None = None
     known: KnownDefects | None = None
     white: float | None = None
+    templates: TemplateRule | None = None
 
     def without(self, sha256: str) -> PartKind | None:
         """The same as if one good image, by hash, had never been there; limits stay as they are.
@@ -63,7 +66,12 @@ class PartKind:
 
     @property
     def left_out(self) -> tuple[float, ...]:
-        """Scores of good images, each left out: what limits and drift are measured by."""
+        """Scores of good images, each left out: what limits and drift are measured by.
+
+        Where parts have a template, those of good parts compared with it.
+        """
+        if self.templates is not None:
+            return self.templates.scores
         return self.expert.left_out if self.known is None else self.known.left_out
 
     def assess(self, look: Look, area: Area | None = None) -> Assessment:

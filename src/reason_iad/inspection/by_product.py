@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -46,15 +45,14 @@ from reason_iad.inspection.questions import Question, detection_question, furthe
 from reason_iad.inspection.saying import explanation_alone
 from reason_iad.inspection.scenes import closer_looks, set_scene
 from reason_iad.inspection.subject import load_subject
+from reason_iad.inspection.versions_of import versions_of
 from reason_iad.schema import (
     CategoryEvidence,
     Evidence,
     Finding,
     Inspection,
     MapEvidence,
-    ModelVersion,
     ProductEvidence,
-    Versions,
 )
 from reason_iad.schema.names import name_key
 from reason_iad.schema.verdict import SAME
@@ -68,7 +66,6 @@ if TYPE_CHECKING:
 
 ALONE = "detect"
 """Name of the method in which no language model is asked."""
-NO_MODEL = ModelVersion(name="no language model", family="none", sha256="", device="cpu", dtype="float32")
 THRESHOLD = 0.5
 """The probability at the limit: `judging.probability_of` puts it there."""
 
@@ -146,6 +143,7 @@ class PartInspector(Fixed):
         references: Picture | Sequence[Picture] = (),
         category: str | None = None,
         question: str | Question | None = None,
+        template: Picture | None = None,
     ) -> Inspection:
         """Inspect one image.
 
@@ -154,9 +152,11 @@ class PartInspector(Fixed):
             references: not used: the product has its good images.
             category: of the knowledge; None: that of the inspector.
             question: a further question; it is asked only where a model is asked at all.
+            template: of this part; None: that of all parts, if the product has one.
 
         Raises:
-            ImageError: the image cannot be used.
+            ImageError: the image or the template cannot be used.
+            ProductError: each part has its own template, and none is given; or one is given, and parts have none.
             KnowledgeError: the category is unknown.
             ModelError: the model is needed and cannot be loaded.
             PromptError: the prompt does not fit the model's window.
@@ -164,8 +164,9 @@ class PartInspector(Fixed):
         clock = Clock()
         with clock.phase("load"):
             loaded = load_image(image, white=self._kind.white)
+            own = None if template is None else load_image(template, white=self._kind.white).lighter()
         with clock.phase("compare"):
-            judgement = self._judged(loaded)
+            judgement = self._judged(loaded, own)
         drift = None
         if self._watch is not None and judgement.verdict != "unjudged" and judgement.left_out is None:
             drift = self._watch(loaded.sha256, judgement.seen.score)
@@ -183,9 +184,9 @@ class PartInspector(Fixed):
         case = self._case(image, judgement, self._category, "", Clock(), without)
         return ask_whether(case).says
 
-    def _judged(self, image: LoadedImage) -> Judgement:
+    def _judged(self, image: LoadedImage, template: LoadedImage | None) -> Judgement:
         """What the comparison says; where a model has a say, by the limits of the cascade."""
-        judgement = judge(self._kind, image)
+        judgement = judge(self._kind, image, template)
         if self._joint is None or judgement.verdict == "unjudged" or judgement.nothing_compared:
             return judgement
         verdict = self._joint.cascade.certain(judgement.seen.score)
@@ -236,8 +237,10 @@ class PartInspector(Fixed):
     ) -> Case:
         """Everything there is about a picture before the model is asked."""
         setup = self._model().setup
-        alike = self._most_alike(judgement, setup.config.max_references, {*without, image.sha256})
-        good = [load_image(path, white=self._kind.white) for path in alike]
+        good = [] if judgement.template is None else [judgement.template]
+        if not good:
+            alike = self._most_alike(judgement, setup.config.max_references, {*without, image.sha256})
+            good = [load_image(path, white=self._kind.white) for path in alike]
         subject = load_subject(setup, image, good, clock)
         known = look_up(setup, image, category or self._name_in(setup.knowledge), text, clock)
         difference = anomaly_map(judgement.kind, judgement.seen)
@@ -332,7 +335,7 @@ class PartInspector(Fixed):
                 "severity": None if kind is None else kind.severity,
                 "claims": None if defect is None else defect.claims,
                 "explanation": " ".join(filter(None, (told.explanation, by_example))),
-                "versions": self._versions(setup.version, setup.knowledge_sha256),
+                "versions": versions_of(self._kind, self._config, setup.version, setup.knowledge_sha256),
             }
         )
 
@@ -358,7 +361,7 @@ class PartInspector(Fixed):
             findings=findings,
             evidence=evidence,
             timings_ms=clock.read(),
-            versions=self._versions(NO_MODEL, None),
+            versions=versions_of(self._kind, self._config),
         )
 
     def _product(self, judgement: Judgement) -> ProductEvidence:
@@ -372,27 +375,6 @@ class PartInspector(Fixed):
             gate_passed=difference.gate_passed,
             calibrated_on=difference.calibrated_on,
         )
-
-    def _versions(self, model: ModelVersion, knowledge: str | None) -> Versions:
-        from reason_iad import __version__
-
-        encoders = ":".join(encoder.sha256 for encoder in self._kind.expert.eyes.encoders)
-        return Versions(
-            package=__version__,
-            torch=installed("torch"),
-            transformers=installed("transformers"),
-            model=model.model_copy(update={"encoder_sha256": encoders}),
-            knowledge_sha256=knowledge,
-            config_sha256=self._config.sha256(),
-        )
-
-
-@cache
-def installed(package: str) -> str:
-    """The version of a package. It is read once, since reading it takes several milliseconds."""
-    from importlib.metadata import version
-
-    return version(package)
 
 
 def _type_of(findings: tuple[Finding, ...]) -> str | None:
