@@ -61,7 +61,8 @@ def test_each_part_is_compared_with_the_template_of_its_name(root: Path, tmp_pat
     assert same["caution"] and same["evidence"]["product"]["nothing_compared"]
     assert len(json.dumps(fine["evidence"]["anomaly_map"])) < 50_000
     page = (tmp_path / "reports" / "b-spur.png.html").read_text()
-    assert "Compared with its template &#39;b-spur.bmp&#39;" in page or "template 'b-spur.bmp'" in page
+    assert "Compared with its template &#39;b-spur.bmp&#39;" in page
+    assert "Part and template" in page and "Difference from its template." in page
     assert "The same place of its template." in page and "Good parts are about 0" not in page
 
 
@@ -144,3 +145,13 @@ def test_a_check_says_that_templates_decide(root: Path) -> None:
 def test_there_is_no_model_to_fit(root: Path) -> None:
     said = run(root, "product", "fit", "board", "--model", "fake", expect=2)
     assert "There is nothing to fit" in said
+
+
+def test_good_boards_that_are_added_need_their_template(root: Path) -> None:
+    said = run(root, "product", "add", "board", "--good", str(root / "new" / "a-good.png"), expect=2)
+    assert "has no template, and others of the product have one" in " ".join(said.split())
+    folder = str(root / "templates")
+    said = run(root, "product", "add", "board", "--good", str(root / "new" / "a-good.png"), "--template", folder,
+               expect=2)  # fmt: skip
+    assert "has no template in" in " ".join(said.split())
+    assert "each part has its own; 6 images with one" in run(root, "product", "show", "board")

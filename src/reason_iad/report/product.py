@@ -46,7 +46,7 @@ def rule_of(product: ProductEvidence) -> str:
     """What is promised, and what a score is."""
     if product.template is not None:
         return (
-            "The score is the largest difference between the part and its template, in grey levels from 0 to 255. "
+            "The score is the largest difference between the part and its template, in grey levels. "
             f"The limit follows from good parts and their templates. {product.promise}"
         )
     few = ""
