@@ -13,8 +13,8 @@ The expert learns the good images of `train` and nothing else. Columns:
   grown by 2 % of the image's side, and the box is at most four times as large as that of the mask or 1 % of the
   image.
 
-The boards of deeppcb are compared with their own template, pixel by pixel; the score is the largest difference.
-Half of the good pairs set the limit and leave the test; the figures are means over 100 draws.
+The boards of deeppcb are compared with their own template, as a product with templates does it: half of the good
+pairs make the product and leave the test. The figures are means over draws of these pairs.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import csv
 import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import cv2
@@ -37,9 +38,9 @@ from reason_iad.expert.normality.learning import learn
 from reason_iad.expert.normality.looks import Eyes
 from reason_iad.expert.normality.where import fine_encoder, learn_where
 from reason_iad.expert.part_kind import PartKind
-from reason_iad.expert.regions import regions
-from reason_iad.expert.template import pixel_differences
 from reason_iad.images import LoadedImage, load_image
+from reason_iad.products import Products
+from reason_iad.products.judging import part_kind
 
 SETS = (
     "ball_screw/spindle",
@@ -51,7 +52,7 @@ SETS = (
 )
 BOARDS = "deeppcb/pcb_crop"
 ALARMS = 0.05
-DRAWS = 100
+DRAWS = 5
 GROWN, TIMES, SMALL = 0.02, 4, 0.01
 """How much the mask is grown, and how large a box may be: times that of the mask, or share of the image."""
 
@@ -133,20 +134,33 @@ def by_expert(folder: Path) -> tuple[list[Found], float]:
     return found, limit(expert.left_out)
 
 
-def by_template(folder: Path) -> list[Found]:
-    """What the comparison with its own template says of each board."""
-    found = []
-    for kind, picture, mask in tests(folder):
-        template = load_image(folder / "template" / f"{mask.stem.removesuffix('_mask')}.png")
-        values = pixel_differences(np.asarray(picture.pixels), [np.asarray(template.pixels)])
-        assert values is not None, "boards are wider than their border"
-        marked = None
-        if kind != "good":
-            marked = is_marked(
-                regions(values, picture.width, picture.height, level=float(values.max()) / 2)[0].box, mask
-            )
-        found.append(Found(Path(picture.name), kind, float(values.max()), False, marked))
-    return found
+def by_template(folder: Path, seed: int) -> tuple[list[Found], float]:
+    """What a product says of each board by its template, and its limit; half of the good pairs make the product."""
+    good = sorted((folder / "test/good").iterdir())
+    order = np.random.default_rng(seed).permutation(len(good))
+    learnt = {good[at] for at in order[: len(good) // 2]}
+    with TemporaryDirectory() as place:
+        for path in learnt:
+            for source in (path, template_of(folder, path.stem)):
+                target = Path(place) / source.parent.name / source.name
+                target.parent.mkdir(exist_ok=True)
+                target.symlink_to(source.resolve())
+        catalogue, where = Products(Path(place) / "products"), Path(place)
+        kind_of_part = part_kind(catalogue.create("board", [where / "good"], template=where / "template"))
+        found = []
+        for kind, picture, mask in tests(folder):
+            if folder / "test" / kind / picture.name in learnt:
+                continue
+            template = load_image(template_of(folder, mask.stem.removesuffix("_mask")))
+            said = judge(kind_of_part, picture, template=template)
+            marked = is_marked(said.marked[0].box, mask) if kind != "good" and said.marked else None
+            found.append(Found(Path(picture.name), kind, said.seen.score, said.verdict == "unjudged", marked))
+    return found, kind_of_part.limits.defect_from
+
+
+def template_of(folder: Path, name: str) -> Path:
+    """The template of a board."""
+    return folder / "template" / f"{name}.png"
 
 
 def summary(found: Sequence[Found], beyond: float) -> Line:
@@ -166,15 +180,8 @@ def summary(found: Sequence[Found], beyond: float) -> Line:
     )
 
 
-def of_boards(found: Sequence[Found]) -> Line:
-    """The mean over draws of the good pairs that set the limit."""
-    good = [each for each in found if each.kind == "good"]
-    lines = []
-    for seed in range(DRAWS):
-        order = np.random.default_rng(seed).permutation(len(good))
-        setting = {good[at] for at in order[: len(good) // 2]}
-        beyond = limit([each.score for each in setting])
-        lines.append(summary([each for each in found if each not in setting], beyond))
+def mean(lines: Sequence[Line]) -> Line:
+    """The mean of each figure."""
     return Line(*(statistics.mean(column) for column in zip(*lines, strict=True)))
 
 
@@ -189,8 +196,8 @@ def main() -> None:
     rows: list[Found] = []
     for name in options.set or (BOARDS, *SETS):
         if name == BOARDS:
-            found = by_template(options.data / name)
-            line = of_boards(found)
+            draws = [by_template(options.data / name, seed) for seed in range(DRAWS)]
+            found, line = draws[0][0], mean([summary(*each) for each in draws])
         else:
             found, beyond = by_expert(options.data / name)
             line = summary(found, beyond)

@@ -64,6 +64,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, category in SETS.items():
         write_questions(folder / "data", [f"{name}/{category}"], folder / "data" / name / "questions.json")
         write_manifest(folder / "data" / name, category)
+    for i in range(3):
+        plate(folder / "boards" / "good" / f"{i}.png", seed=50 + i)
+        plate(folder / "boards" / "templates" / f"{i}.png", seed=60 + i)
+        plate(folder / "labels" / f"{i}.png", seed=70 + i)
+    for i, name in enumerate(("boards/new/0.png", "boards/drawings/0.png", "golden.png")):
+        plate(folder / name, seed=80 + i)
     mask(folder / "area.png", seed=0)
     mask(folder / "scratch_mask.png", seed=0)
     write_questions(folder / "MMAD", ["toys/cup", "toys/pcb"], folder / "mmad.json")

@@ -172,7 +172,7 @@ def inspect(
         export=export, formats=chosen_formats(export, formats),
         chosen=chosen, server=server,
     )  # fmt: skip
-    check_choice(chosen, engine, job.references)
+    check_choice(chosen, engine, job.references, paths)
     check_question(engine, question)
     check_outputs(job, (*job.references, *promised.files), sinks)
     check_export(export, parts)

@@ -11,8 +11,9 @@ import click
 
 from reason_iad.cli.headings import REFERENCES, VERDICT, F, option
 from reason_iad.cli.options import products_option
-from reason_iad.cli.printing import shown_progress
-from reason_iad.errors import ConfigError
+from reason_iad.cli.printing import say, shown_progress
+from reason_iad.cli.values import ExistingPath
+from reason_iad.errors import ConfigError, ProductError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from reason_iad.cli.job import Job
     from reason_iad.inspection.by_product import PartInspector
     from reason_iad.inspection.many import Inspecting
+    from reason_iad.inspection.templated import TemplatedInspector
     from reason_iad.products import Product
+    from reason_iad.products.templates import GivenTemplates
     from reason_iad.schema import Inspection
 
     Opened = tuple[Inspecting, Callable[[Inspection], tuple[Path, ...]]]
@@ -39,11 +42,13 @@ class ChosenProduct:
         product: it, at the moment when the command began.
         cascade: ask the model only where the comparison is not certain, and about defects.
         remember: keep the scores of parts, so that a drift is noticed.
+        templates: of the parts; None: the product has one for all, or none.
     """
 
     product: Product
     cascade: bool
     remember: bool
+    templates: GivenTemplates | None = None
 
 
 def product_options(command: F) -> F:
@@ -52,7 +57,7 @@ def product_options(command: F) -> F:
     @functools.wraps(command)
     def wrapper(**options: Any) -> Any:
         name, folder = options.pop("product"), options.pop("products")
-        use = {each: options.pop(each) for each in ("cascade", "remember")}
+        use = {each: options.pop(each) for each in ("cascade", "remember", "template")}
         return command(chosen=_chosen(name, folder, **use), **options)
 
     for each in (
@@ -63,6 +68,9 @@ def product_options(command: F) -> F:
                help="With --product, keep the scores of parts in the product, so that you are told when light, "
                "camera or parts have changed."),
         products_option,
+        option(REFERENCES, "--template", type=ExistingPath(), metavar="FILE|DIR",
+               help="With --product, compare each part with its own template. It is the file of the same name in "
+               "this folder, whatever its ending. One file is the template of all parts."),
         option(REFERENCES, "--product", metavar="NAME",
                help="A product made with `reason-iad product create`. Its good images, limits and knowledge are "
                "used. If its knowledge is about several kinds of parts, --category says which."),
@@ -71,11 +79,14 @@ def product_options(command: F) -> F:
     return wrapper  # type: ignore[return-value]
 
 
-def check_choice(chosen: ChosenProduct | None, engine: Engine, references: tuple[Path, ...]) -> None:
+def check_choice(
+    chosen: ChosenProduct | None, engine: Engine, references: tuple[Path, ...], parts: tuple[Path, ...]
+) -> None:
     """Refuse options that do not go together.
 
     Raises:
         ConfigError: they do not.
+        ProductError: a part has no template, and it needs one.
     """
     if chosen is None:
         if engine.detect and not references:
@@ -85,6 +96,7 @@ def check_choice(chosen: ChosenProduct | None, engine: Engine, references: tuple
         return
     if references:
         raise ConfigError("--product has its own good images. Leave out --reference, or leave out --product.")
+    check_templates(chosen, parts)
     context = click.get_current_context()
     source = context.get_parameter_source("check_picture")
     if source is not None and source.name != "DEFAULT":
@@ -106,6 +118,28 @@ def check_choice(chosen: ChosenProduct | None, engine: Engine, references: tuple
             )
 
 
+def check_templates(chosen: ChosenProduct, parts: tuple[Path, ...]) -> None:
+    """Refuse parts without a template where they need one, and templates where there are none.
+
+    Raises:
+        ProductError: a part has none, or the product has none.
+    """
+    product = chosen.product
+    needed = bool(product.templates) and product.template is None
+    if chosen.templates is None and needed:
+        raise ProductError(
+            f"Each part of '{product.name}' has its own template. Say where they are with --template: a folder "
+            "with a file of the same name for each part, or the template of all of them."
+        )
+    if chosen.templates is not None and not product.templates:
+        raise ProductError(
+            f"'{product.name}' has no templates, so it is not known how much parts may differ from one. Give its "
+            f"good images theirs with: reason-iad product add {product.name} --good DIR --template DIR"
+        )
+    if chosen.templates is not None:
+        chosen.templates.required(parts)
+
+
 def open_inspector(engine: Engine, job: Job) -> Opened:
     """The inspector that follows from the options, and the good parts that a report shows beside a result."""
     if job.server is not None:
@@ -123,8 +157,15 @@ def open_inspector(engine: Engine, job: Job) -> Opened:
     return PartInspector(kind, None, category=job.category, config=engine.config), stored_pictures(job)
 
 
-def _by_product(engine: Engine, job: Job, chosen: ChosenProduct) -> PartInspector:
+def _by_product(engine: Engine, job: Job, chosen: ChosenProduct) -> PartInspector | TemplatedInspector:
     """The inspector of a product, with the say that its model was fitted to have."""
+    from reason_iad.inspection.templated import TemplatedInspector
+
+    parts = _of_parts(engine, job, chosen)
+    return parts if chosen.templates is None else TemplatedInspector(parts, chosen.templates.of)
+
+
+def _of_parts(engine: Engine, job: Job, chosen: ChosenProduct) -> PartInspector:
     from reason_iad.inspection.by_product import PartInspector
     from reason_iad.products.fitting import Found, find_fit
     from reason_iad.products.judging import part_kind
@@ -132,7 +173,7 @@ def _by_product(engine: Engine, job: Job, chosen: ChosenProduct) -> PartInspecto
 
     product, always = chosen.product, not chosen.cascade
     with shown_progress() as progress:
-        kind = part_kind(product, progress)
+        kind = part_kind(product, progress, align=engine.config.align)
     engine = with_knowledge(engine, product)
     found = Found(None)
     if not engine.detect:
@@ -155,7 +196,10 @@ def product_of(inspector: Inspecting) -> str | None:
     """What results will say of the good images and the limits they were judged by; None without."""
     from reason_iad.inspection.by_product import PartInspector
     from reason_iad.inspection.conditions import judged_by
+    from reason_iad.inspection.templated import TemplatedInspector
 
+    if isinstance(inspector, TemplatedInspector):
+        inspector = inspector.parts
     if not isinstance(inspector, PartInspector):
         return None
     kind = inspector.kind
@@ -166,30 +210,48 @@ def stored_pictures(job: Job) -> Callable[[Inspection], tuple[Path, ...]]:
     """The good parts and the known defect that a report shows beside a result."""
     if job.chosen is None:
         return lambda _: job.references
-    good = {each.sha256: each.path for each in job.chosen.product.good}
-    files = good | {each.sha256: each.path for each in job.chosen.product.defects}
+    chosen = job.chosen
+    good = {each.sha256: each.path for each in chosen.product.good}
+    files = good | {each.sha256: each.path for each in chosen.product.defects}
 
     def shown(result: Inspection) -> tuple[Path, ...]:
         used = [each.sha256 for each in result.evidence.references]
         product = result.evidence.product
         beside = () if product is None else (product.example, product.good_place)
         names = dict.fromkeys((*used, *(each.sha256 for each in beside if each is not None)))
-        return tuple(files[name] for name in names if name in files)
+        template = None if product is None or product.template is None else product.template
+        found = {} if template is None else {template.sha256: _template_file(chosen, result.image.name)}
+        known = files | {name: path for name, path in found.items() if path is not None}
+        return tuple(known[name] for name in (*names, *(found.keys() - names.keys())) if name in known)
 
     return shown
 
 
-def _chosen(name: str | None, folder: Path | None, *, cascade: bool, remember: bool) -> ChosenProduct | None:
+def _template_file(chosen: ChosenProduct, part: str) -> Path | None:
+    """The template of a part, by its name."""
+    return chosen.product.template if chosen.templates is None else chosen.templates.of(part)
+
+
+def _chosen(
+    name: str | None, folder: Path | None, *, cascade: bool, remember: bool, template: Path | None
+) -> ChosenProduct | None:
     """The product of that name.
 
     Raises:
         ProductError: there is none, or it is damaged.
-        ConfigError: a folder of products was named, but no product.
+        ConfigError: a folder of products, or a template, was given, but no product.
     """
     if name is None:
         if folder is not None:
             raise ConfigError("--products names a folder of products. Say which one with --product NAME.")
+        if template is not None:
+            raise ConfigError(
+                "--template belongs to --product: the good images of a product say how much parts may differ from "
+                "their template. Make one with: reason-iad product create NAME --good DIR --template DIR"
+            )
         return None
     from reason_iad.products import Products
+    from reason_iad.products.templates import find_templates
 
-    return ChosenProduct(Products(folder).open(name), cascade, remember)
+    product, templates = Products(folder).open(name), None if template is None else find_templates(template, say)
+    return ChosenProduct(product, cascade, remember, templates)

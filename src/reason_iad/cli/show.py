@@ -116,7 +116,10 @@ def _compared(evidence: Evidence, *, references: bool = True) -> Rows:
         asked = "; the model was asked, too" if product.model_asked else ""
         if product.decided_by == "comparison and model":
             asked = "; comparison and model decided together"
-        rows.append(("compared", f"with {images}{f' of {product.name}' if product.name else ''}{asked}"))
+        what = f"with {images}{f' of {product.name}' if product.name else ''}"
+        if product.template is not None:
+            what = f"with its template '{product.template.name}'"
+        rows.append(("compared", f"{what}{asked}"))
         rows += [("note", said) for said in (product.advice, product.drift) if said]
     if same is not None and same != SAME:  # said first of all already
         rows.append(("note", same))

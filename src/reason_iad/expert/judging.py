@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from reason_iad.errors import ProductError
+from reason_iad.expert.by_template import compare
 from reason_iad.expert.calibration import AREA_SLACK, AnomalyMap, largest_region
 from reason_iad.expert.copies import same_picture
+from reason_iad.expert.normality.likeness import OF_OTHERS
 from reason_iad.expert.normality.statistics import DETAILS
 from reason_iad.expert.normality.where import with_details
 from reason_iad.expert.regions import Marked, regions
 from reason_iad.expert.resembling import Alike, alike, example_evidence
 from reason_iad.images import load_image
 from reason_iad.schema import Box, Finding, Region, place_of
-from reason_iad.schema.product import ProductEvidence
+from reason_iad.schema.product import ProductEvidence, TemplateEvidence
 
 if TYPE_CHECKING:
+    from reason_iad.expert.by_template import Difference, TemplateRule
     from reason_iad.expert.conformal import Limits
     from reason_iad.expert.normality.expert import Assessment
     from reason_iad.expert.normality.looks import Look, Whole
@@ -39,6 +44,8 @@ SIDE = 2048
 """Longest side, in pixels, at which places are filled in; larger pictures are filled in on a smaller copy."""
 STRONGEST = 5
 """Numbers that are named as evidence."""
+CELLS = 56
+"""Rows and columns, at most, of the map of a comparison with a template."""
 SAME_PICTURE = 1e-2
 """Distance from a good image below which the pixels of both are compared: it may be the picture itself."""
 
@@ -54,7 +61,9 @@ class Judgement:
         marked: the places that differ, the clearest first; none for a pass and for what cannot be judged.
         alike: what these places look like.
         left_out: name of the good image that is the picture itself; None if none is.
-        nothing_compared: whether that is the only good image.
+        nothing_compared: whether that is the only good image, or the template.
+        template: what it was compared with, where parts have a template.
+        place: where the middle of the clearest place lies in it, as shares of its width and height.
     """
 
     kind: PartKind
@@ -64,24 +73,47 @@ class Judgement:
     alike: Alike = field(default_factory=Alike)
     left_out: str | None = None
     nothing_compared: bool = False
+    template: LoadedImage | None = None
+    place: tuple[float, float] | None = None
 
 
-def judge(kind: PartKind, image: LoadedImage, look: Look | None = None, *, places: bool = True) -> Judgement:
+def judge(
+    kind: PartKind,
+    image: LoadedImage,
+    look: Look | None = None,
+    *,
+    places: bool = True,
+    template: LoadedImage | None = None,
+) -> Judgement:
     """Judge a picture by the expert alone.
 
-    A picture that is one of the good images itself is compared with the others: it would always pass.
+    A picture that is one of the good images itself is compared with the others: it would always pass. Where parts
+    have a template, the comparison with it decides.
 
     Args:
         kind: the kind of part.
         image: the picture.
         look: what eyes like those of the expert saw of it; None: they look now.
         places: whether to find where it differs; without, only the verdict and the score are of use.
+        template: of this part; None: that of all parts, if they have one.
 
     Raises:
         MemoryBankError: it is one of many good images, and what was kept of the others cannot be read.
+        ProductError: each part has its own template, and none is given; or one is given, and parts have none.
     """
+    rule = kind.templates
+    template = template if template is not None or rule is None else rule.single
+    if (rule is None) != (template is None):
+        raise ProductError(
+            "The product has no templates, so it is not known how much parts may differ from one. Give its good "
+            "images theirs with: reason-iad product add --good DIR --template DIR"
+            if rule is None
+            else "Each part of this product has its own template, and none is given. Say which with --template."
+        )
     if look is None:
         look = next(kind.expert.eyes.look([image.pixels]))
+    if rule is not None and template is not None:
+        return _judged_by_template(kind, rule, look, image, template)
     itself = _itself(kind, look.whole, image)
     if itself is None:
         return _judged(kind, look, image, places)
@@ -123,6 +155,44 @@ def _judged(kind: PartKind, look: Look, image: LoadedImage, places: bool) -> Jud
     return Judgement(kind, verdict, seen, marked, alike(kind, look, seen, marked, image))
 
 
+def _judged_by_template(
+    kind: PartKind, rule: TemplateRule, look: Look, image: LoadedImage, template: LoadedImage
+) -> Judgement:
+    """The judgement by the template. The good images say whether the picture is sharp and well lit."""
+    plain = kind.expert.assess_look(look)
+    if same_picture(template, image) is not None:
+        seen = replace(plain, score=0.0)
+        return Judgement(kind, "review", seen, (), left_out=template.name, nothing_compared=True, template=template)
+    found = compare(image, template, kind.expert.area, align=rule.align, least_px=kind.least_px)
+    seen = _seen_by_template(kind, rule, plain, found)
+    if seen.likeness.reason is not None:
+        return Judgement(kind, "unjudged", seen, (), template=template)
+    verdict = kind.limits.verdict(found.score)
+    if verdict == "pass" or not found.marked:
+        return Judgement(kind, verdict, seen, (), template=template)
+    if verdict == "defect" and all(each.length < (kind.least_px or 0) for each in found.marked):
+        verdict = "review"
+    resembles = Alike() if kind.known is None else alike(kind, look, plain, found.marked, image)
+    place = found.in_template(found.marked[0])
+    only = Alike(resembles.defects)  # the place of the template is shown, not that of a good image
+    return Judgement(kind, verdict, seen, found.marked, only, template=template, place=place)
+
+
+def _seen_by_template(kind: PartKind, rule: TemplateRule, plain: Assessment, found: Difference) -> Assessment:
+    """What the comparison with a template says, in the form of what the expert says."""
+    reason = plain.likeness.reason
+    reason = reason if reason not in OF_OTHERS else None
+    if reason is None and not found.fits:
+        reason = "template"
+    rows, columns = found.values.shape
+    shape = (min(CELLS, rows), min(CELLS, columns))
+    excess = torch.nn.functional.adaptive_max_pool2d(torch.from_numpy(found.values)[None], shape)[0]
+    low = rule.usual
+    values = ((excess - low) / (rule.clear(kind.limits) - low)).clamp(0, 1)
+    likeness = replace(plain.likeness, reason=reason)
+    return replace(plain, score=found.score, values=values, excess=excess, likeness=likeness)
+
+
 def judged_as(judgement: Judgement, verdict: Verdict, image: LoadedImage) -> Judgement:
     """The same picture with the verdict of somebody else; where it differs is marked unless it passes."""
     marked, kind = judgement.marked, judgement.kind
@@ -137,6 +207,9 @@ def judged_as(judgement: Judgement, verdict: Verdict, image: LoadedImage) -> Jud
 def anomaly_map(kind: PartKind, seen: Assessment) -> AnomalyMap:
     """The expert's map as the steps of an inspection take it."""
     threshold = kind.expert.threshold
+    if kind.templates is not None:
+        low = kind.templates.usual
+        threshold = replace(threshold, low=low, high=kind.templates.clear(kind.limits), area=0.0, peak=low)
     area = largest_region(seen.excess > threshold.low)
     return AnomalyMap(
         values=seen.values,
@@ -180,6 +253,8 @@ def evidence_of(judgement: Judgement) -> ProductEvidence:
     kind, seen, found = judgement.kind, judgement.seen, judgement.alike
     weighed = [name for name, weight in kind.expert.weights.items() if weight]
     weighed += [DETAILS] if DETAILS in seen.numbers else []
+    if kind.templates is not None:  # the template decides
+        weighed = []
     strongest = sorted(weighed, key=lambda name: -seen.numbers[name])[:STRONGEST]
     return ProductEvidence(
         name=kind.name,
@@ -194,16 +269,31 @@ def evidence_of(judgement: Judgement) -> ProductEvidence:
         promise=kind.limits.in_words(),
         likeness=round(seen.likeness.distance, 4),
         strongest={name: round(seen.numbers[name], 2) for name in strongest},
-        stood_in=kind.expert.stood_in,
+        stood_in=kind.expert.stood_in and kind.templates is None,
         left_out=judgement.left_out,
         nothing_compared=judgement.nothing_compared,
-        angles=kind.expert.turning.steps,
+        angles=kind.expert.turning.steps if kind.templates is None else 1,
+        template=_template_evidence(judgement),
     )
+
+
+def _template_evidence(judgement: Judgement) -> TemplateEvidence | None:
+    """What the part was compared with, where parts have a template."""
+    template, (x, y) = judgement.template, judgement.place or (None, None)
+    return None if template is None else TemplateEvidence(name=template.name, sha256=template.sha256, x=x, y=y)
 
 
 def probability_of(kind: PartKind, score: float) -> float:
     """A score as a number in (0, 1) that is 0.5 at the limit; the odds grow e-fold with each deviation [ours]."""
-    return probability_at(score, kind.limits)
+    rule = kind.templates
+    if rule is None:
+        return probability_at(score, kind.limits)
+    limits = replace(
+        kind.limits,
+        pass_below=rule.deviations(kind.limits.pass_below),
+        defect_from=rule.deviations(kind.limits.defect_from),
+    )
+    return probability_at(rule.deviations(score), limits)
 
 
 def probability_at(score: float, limits: Limits) -> float:

@@ -21,7 +21,7 @@ from reason_iad.expert.distance import residual_map
 from reason_iad.expert.memory.features import joined
 from reason_iad.expert.normality.plausible import ENCODER
 from reason_iad.expert.registration import Motion, register
-from reason_iad.expert.template import compared_size, pixel_differences
+from reason_iad.expert.template import pixel_differences, small_copy
 from reason_iad.schema import Box
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def compare_pair(a: Image.Image, b: Image.Image, *, align: bool = True) -> Pair:
     if laid.size != a.size:
         laid = laid.resize(a.size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     unseen = (0.0, 0.0) if motion is None else motion.unseen(a.width, a.height)
-    small = (_small(a), _small(laid))
+    small = (small_copy(a), small_copy(laid))
     pixels = pixel_differences(small[0], [small[1]], unseen)
     patches = _patches(a, laid, motion)
     ratio = _ratio(patches, float(np.median(patches)), FLOOR)
@@ -167,12 +167,6 @@ def _enlarged(values: Values, size: tuple[int, int]) -> Values:
 
     larger: Any = cv2.resize(np.ascontiguousarray(values), size, interpolation=cv2.INTER_LINEAR)
     return larger  # type: ignore[no-any-return]
-
-
-def _small(picture: Image.Image) -> Pixels:
-    """A picture at the size at which pixels are compared."""
-    size = compared_size(picture.width, picture.height)
-    return np.asarray(picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0), np.uint8)
 
 
 def _box(pair: Pair, marked: Marked, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reason_iad.expert.by_template import TemplateRule
     from reason_iad.expert.conformal import Limits
     from reason_iad.expert.normality.area import Area
     from reason_iad.expert.normality.examples import KnownDefects
@@ -33,6 +34,7 @@ class PartKind:
         known: what is known of labelled defects; None: there are none.
         white: what is white in pictures with more than 8 bits; None: what their files say.
         counts: for each left-out good image, whether its score counts for the limits; empty: all do.
+        templates: how parts are compared with their template, which then decides; None: they have none.
     """
 
     name: str
@@ -46,6 +48,7 @@ class PartKind:
     known: KnownDefects | None = None
     white: float | None = None
     counts: tuple[bool, ...] = ()
+    templates: TemplateRule | None = None
 
     def without(self, sha256: str) -> PartKind | None:
         """The same as if one good image, by hash, had never been there; limits stay as they are.
@@ -66,7 +69,12 @@ class PartKind:
 
     @property
     def left_out(self) -> tuple[float, ...]:
-        """Scores of good images that count for the limits, each left out: what limits and drift are measured by."""
+        """Scores of good images that count for the limits, each left out: what limits and drift are measured by.
+
+        Where parts have a template, those of good parts compared with it.
+        """
+        if self.templates is not None:
+            return self.templates.scores
         scores = self.expert.left_out if self.known is None else self.known.left_out
         return tuple(compress(scores, self.counts)) if self.counts else scores
 

@@ -152,7 +152,7 @@ def _motion(seen: Grey, good: Grey) -> tuple[Matrix, Motion] | None:
     if math.hypot(dx * width, dy * height) + corner < LEAST_SHIFT * max(height, width):
         return None
     shown = _warp(np.ones_like(good), matrix, beyond=0.0) > 0.99
-    before, after = _correlation(seen, good, shown), _correlation(seen, _warp(good, matrix), shown)
+    before, after = correlation(seen, good, shown), correlation(seen, _warp(good, matrix), shown)
     gain = max(LEAST_GAIN, LEAST_SHARE * (1 - before))
     if shown.mean() < LEAST_SHOWN or after < max(LEAST_CORRELATION, before + gain):
         return None
@@ -177,7 +177,7 @@ def _estimate(seen: Grey, good: Grey) -> Matrix | None:
     return matrix if bool(np.isfinite(matrix).all()) else None
 
 
-def _correlation(one: Grey, other: Grey, where: npt.NDArray[np.bool_]) -> float:
+def correlation(one: Grey, other: Grey, where: npt.NDArray[np.bool_]) -> float:
     """Of the grey values where both pictures show something, in [-1, 1]; 0 where one of them is flat there."""
     a, b = one[where], other[where]
     if not len(a) or min(a.std(), b.std()) < 1e-3:

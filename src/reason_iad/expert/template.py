@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SIDE = 448
 """Pixels of the longer side at which pictures are compared, at most: as large as the patches' pictures."""
@@ -73,6 +76,14 @@ def compared_size(width: int, height: int) -> tuple[int, int]:
     """(width, height) at which a picture is compared."""
     scale = min(1.0, SIDE / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def small_copy(picture: Image.Image) -> Pixels:
+    """(h, w, 3) a picture at the size at which pixels are compared."""
+    from PIL import Image as Pillow
+
+    size = compared_size(picture.width, picture.height)
+    return np.asarray(picture.resize(size, Pillow.Resampling.BOX, reducing_gap=2.0), np.uint8)
 
 
 def usual_difference(references: Sequence[Pixels], unseen: tuple[float, float] = (0.0, 0.0)) -> float | None:

@@ -105,8 +105,10 @@ class Asking:
     ) -> Case:
         """Everything there is about a picture before the model is asked."""
         setup = self.inspector.setup
-        alike = self._most_alike(judgement, setup.config.max_references, {*without, image.sha256})
-        good = [load_image(path, white=self.kind.white) for path in alike]
+        good = [] if judgement.template is None else [judgement.template]
+        if not good:
+            alike = self._most_alike(judgement, setup.config.max_references, {*without, image.sha256})
+            good = [load_image(path, white=self.kind.white) for path in alike]
         subject = load_subject(setup, image, good, clock)
         known = look_up(setup, image, category or self.category or self._name_in(setup.knowledge), text, clock)
         difference = anomaly_map(judgement.kind, judgement.seen)

@@ -11,7 +11,6 @@ of defects (the cascade); it is loaded when it is first needed. Without a model,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -36,15 +35,14 @@ from reason_iad.inspection.evidence import gather
 from reason_iad.inspection.fixed import Fixed
 from reason_iad.inspection.jointly import Watch, doubtful, with_joint, with_product
 from reason_iad.inspection.saying import explanation_alone
+from reason_iad.inspection.versions_of import versions_of
 from reason_iad.schema import (
     CategoryEvidence,
     Evidence,
     Finding,
     Inspection,
     MapEvidence,
-    ModelVersion,
     ProductEvidence,
-    Versions,
 )
 from reason_iad.schema.verdict import SAME
 
@@ -58,7 +56,6 @@ if TYPE_CHECKING:
 
 ALONE = "detect"
 """Name of the method in which no language model is asked."""
-NO_MODEL = ModelVersion(name="no language model", family="none", sha256="", device="cpu", dtype="float32")
 THRESHOLD = 0.5
 """The probability at the limit: `judging.probability_of` puts it there."""
 
@@ -117,6 +114,7 @@ class PartInspector(Fixed):
         references: Picture | Sequence[Picture] = (),
         category: str | None = None,
         question: str | Question | None = None,
+        template: Picture | None = None,
     ) -> Inspection:
         """Inspect one image.
 
@@ -125,9 +123,11 @@ class PartInspector(Fixed):
             references: not used: the product has its good images.
             category: of the knowledge; None: that of the inspector.
             question: a further question; it is asked only where a model is asked at all.
+            template: of this part; None: that of all parts, if the product has one.
 
         Raises:
-            ImageError: the image cannot be used.
+            ImageError: the image or the template cannot be used.
+            ProductError: each part has its own template, and none is given; or one is given, and parts have none.
             KnowledgeError: the category is unknown.
             ModelError: the model is needed and cannot be loaded.
             PromptError: the prompt does not fit the model's window.
@@ -135,8 +135,9 @@ class PartInspector(Fixed):
         clock = Clock()
         with clock.phase("load"):
             loaded = load_image(image, white=self._kind.white).settled()  # good images have been given the same
+            own = None if template is None else load_image(template, white=self._kind.white).lighter()
         with clock.phase("compare"):
-            judgement = self._judged(loaded)
+            judgement = self._judged(loaded, own)
         drift = None
         if self._watch is not None and judgement.verdict != "unjudged" and judgement.left_out is None:
             drift = self._watch(loaded.sha256, judgement.seen.score)
@@ -153,9 +154,9 @@ class PartInspector(Fixed):
         """
         return self._asking().says(image, judgement, without)
 
-    def _judged(self, image: LoadedImage) -> Judgement:
+    def _judged(self, image: LoadedImage, template: LoadedImage | None) -> Judgement:
         """What the comparison says; where a model has a say, by the limits of the cascade."""
-        judgement = judge(self._kind, image)
+        judgement = judge(self._kind, image, template=template)
         if self._joint is None or judgement.verdict == "unjudged" or judgement.nothing_compared:
             return judgement
         verdict = self._joint.cascade.certain(judgement.seen.score)
@@ -225,7 +226,7 @@ class PartInspector(Fixed):
                 "severity": None if kind is None else kind.severity,
                 "claims": None if defect is None else defect.claims,
                 "explanation": " ".join(filter(None, (told.explanation, by_example))),
-                "versions": self._versions(setup.version, setup.knowledge_sha256),
+                "versions": versions_of(self._kind, self._config, setup.version, setup.knowledge_sha256),
             }
         )
 
@@ -251,7 +252,7 @@ class PartInspector(Fixed):
             findings=findings,
             evidence=evidence,
             timings_ms=clock.read(),
-            versions=self._versions(NO_MODEL, None),
+            versions=versions_of(self._kind, self._config),
         )
 
     def _product(self, judgement: Judgement) -> ProductEvidence:
@@ -265,27 +266,6 @@ class PartInspector(Fixed):
             gate_passed=difference.gate_passed,
             calibrated_on=difference.calibrated_on,
         )
-
-    def _versions(self, model: ModelVersion, knowledge: str | None) -> Versions:
-        from reason_iad import __version__
-
-        encoders = ":".join(encoder.sha256 for encoder in self._kind.expert.eyes.encoders)
-        return Versions(
-            package=__version__,
-            torch=installed("torch"),
-            transformers=installed("transformers"),
-            model=model.model_copy(update={"encoder_sha256": encoders}),
-            knowledge_sha256=knowledge,
-            config_sha256=self._config.sha256(),
-        )
-
-
-@cache
-def installed(package: str) -> str:
-    """The version of a package. It is read once, since reading it takes several milliseconds."""
-    from importlib.metadata import version
-
-    return version(package)
 
 
 def _type_of(findings: tuple[Finding, ...]) -> str | None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from reason_iad.expert.part_kind import PartKind
     from reason_iad.schema import Finding
 
+OTHER_TEMPLATE = "Give the part's own template, or look at the part yourself."
+"""What to do where the part is the same picture as its template."""
 OTHER_GOOD_PART = "Give a picture of another good part, or look at the part yourself."
 """What to do where the only good part is the inspected picture itself."""
 
@@ -21,19 +23,20 @@ OTHER_GOOD_PART = "Give a picture of another good part, or look at the part your
 def explanation_alone(kind: PartKind, judgement: Judgement, findings: tuple[Finding, ...]) -> str:
     """Why the verdict is what it is, as far as a comparison with good images can say."""
     if judgement.nothing_compared:
-        return f"{SAME} {OTHER_GOOD_PART}"
+        return f"{SAME} {OTHER_GOOD_PART if kind.templates is None else OTHER_TEMPLATE}"
     reason = judgement.seen.likeness.reason
     if reason is not None:
         return f"{TEXTS[reason]} {LOOK_AGAIN}"
     score = judgement.seen.score
     limits = kind.limits
     limit = limits.defect_from if math.isfinite(limits.defect_from) else limits.pass_below
-    angles = kind.expert.turning.steps
+    angles = 1 if kind.templates is not None else kind.expert.turning.steps
     at_angles = () if angles == 1 else (f"It was compared with good parts turned in {angles} steps.",)
     if judgement.verdict == "pass":
-        fine = f"The part differs no more than good parts do: score {score:.1f}, limit {limit:.1f}."
+        differs = "differs" if kind.templates is None else "differs from its template"
+        fine = f"The part {differs} no more than good parts do: score {score:.1f}, limit {limit:.1f}."
         return " ".join((fine, *at_angles))
-    said = [_beyond(judgement, limits), *at_angles]
+    said = [_beyond(judgement, limits, _of(kind)), *at_angles]
     if findings:
         more = len(findings) - 1
         others = "" if not more else f" {more} other place{'s differ' if more > 1 else ' differs'} clearly, too."
@@ -41,19 +44,28 @@ def explanation_alone(kind: PartKind, judgement: Judgement, findings: tuple[Find
     return " ".join(said)
 
 
-def _beyond(judgement: Judgement, limits: Limits) -> str:
-    """How far a part that does not pass stands out, and why a person decides where one does."""
+def _of(kind: PartKind) -> str:
+    """What parts are compared with."""
+    return "the good images" if kind.templates is None else "its template"
+
+
+def _beyond(judgement: Judgement, limits: Limits, of: str) -> str:
+    """How far a part that does not pass stands out, and why a person decides where one does.
+
+    Args:
+        judgement: of the part.
+        limits: on its score.
+        of: what it was compared with, in words.
+    """
     score, low, high = judgement.seen.score, limits.pass_below, limits.defect_from
     if judgement.verdict == "defect":
-        return (
-            f"The part differs from the good images more than good parts do: score {score:.1f}, limit {high:.1f}."
-        )
+        return f"The part differs from {of} more than good parts do: score {score:.1f}, limit {high:.1f}."
     if math.isfinite(high) and math.isfinite(low):
         between = f"Parts pass below {low:.1f} and are defective from {high:.1f} on."
         return f"The part has a score of {score:.1f}, between the two limits. {between} A person has to decide."
     if score >= low:
         return (
-            f"The part differs from the good images more than good parts do: score {score:.1f}, and parts pass "
+            f"The part differs from {of} more than good parts do: score {score:.1f}, and parts pass "
             f"below {low:.1f}. There are too few good images to call it defective, so a person has to decide."
         )
     return f"The part has a score of {score:.1f}. The limits leave it to a person."

@@ -24,6 +24,7 @@ from reason_iad.products.names import check_name, is_name
 from reason_iad.products.product import Product
 from reason_iad.products.settings import set_up
 from reason_iad.products.storing import STATE, Workbench, holding
+from reason_iad.products.templates import add_templates, find_templates, read_templates
 from reason_iad.schema.names import folded
 
 VARIABLE = "REASON_IAD_PRODUCTS"
@@ -77,6 +78,7 @@ class Products:
         *,
         defects: str | Path | Sequence[GivenDefect] = (),
         settings: Mapping[str, Any] | None = None,
+        template: str | Path | None = None,
         tell: Tell = silent,
     ) -> Product:
         """Make a product. Whatever happens meanwhile, it is there as a whole or not at all.
@@ -86,10 +88,13 @@ class Products:
             good: pictures of good parts, or folders of them; sub-folders are views.
             defects: a folder of pictures of defects with one sub-folder per type, or the pictures.
             settings: as `Product.with_settings` takes them.
+            template: the template of all parts; or a folder with that of each, which has the same file name without
+                its ending.
             tell: is told what was left out.
 
         Raises:
-            ProductError: there is one of that name, or a picture is given as good and as defective.
+            ProductError: there is one of that name, or a picture is given as good and as defective, or a template
+                is missing or does not fit.
             ImageError, ConfigError, KnowledgeError: something that was given cannot be used.
             OutputError: it cannot be written.
         """
@@ -98,13 +103,20 @@ class Products:
         found = find_defects(defects, tell) if isinstance(defects, str | Path) else defects
         read, labelled = Good.read(find_good(good, tell)), Defective.read(found)
         editing.require_apart(read, labelled)
+        own, settings = None, dict(settings or {})
+        if template is not None:
+            given = find_templates(template, tell)
+            own = read_templates(given, read, labelled)  # checked before anything is written
+            if given.single is not None:
+                own, settings["template"] = None, given.single
         with self._made(name) as folder:
             bench = Workbench.empty(folder, name)
             first = editing.add_good(bench, bench.state, read, tell=tell)
             second = editing.add_defects(bench, first.after, labelled, tell=tell)
-            third = set_up(bench, second.after, settings or {})
+            third = set_up(bench, second.after, settings)
+            fourth = [] if own is None else [add_templates(bench, third.after, own)]
             editing.require_good(third.after)
-            bench.commit(joined((first, second, third), begin="Created."))
+            bench.commit(joined((first, second, third, *fourth), begin="Created."))
             Product(folder, bench.state).make_cache()
         return self.open(name)
 

@@ -7,6 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -24,12 +25,16 @@ from reason_iad.products.product import DefectImage, Product, sizes
 from reason_iad.schema.record import Record
 
 if TYPE_CHECKING:
+    from reason_iad.expert.by_template import TemplateRule
     from reason_iad.expert.normality.checks import Conspicuous
     from reason_iad.expert.normality.expert import Assessment, ProductExpert
     from reason_iad.expert.normality.selftest import SelfTest
+    from reason_iad.expert.part_kind import PartKind
 
 SELF_TEST = "selftest.json"
 """File of the cache."""
+BY_TEMPLATE = "Parts are compared with their template, and no defects are drawn on them."
+"""Why there is no self-test for parts that have a template."""
 FEW = 20
 """A view with fewer good pictures than this is a view with few."""
 HELPS = 0.05
@@ -86,23 +91,29 @@ def check_product(product: Product, progress: Progress = no_progress) -> Product
 
     kind = part_kind(product, progress)
     expert, promise = kind.expert, kind.limits
-    test, untested = _tested(product, expert, progress)
-    known = [_Known(each.type, expert.assess(_loaded(product, each))) for each in product.defects]
+    if kind.templates is None:
+        test, untested = _tested(product, expert, progress)
+        known = [_Known.of(each.type, expert.assess(_loaded(product, each))) for each in product.defects]
+    else:
+        test, untested, known = None, BY_TEMPLATE, list(_known_by_template(product, kind.templates, progress))
     scores = [each.score for each in known]
-    found = conspicuous(good_pictures(product), expert, promise.pass_below, progress)
+    defective_from = promise.pass_below if kind.templates is None else math.inf
+    found = conspicuous(good_pictures(product), expert, defective_from, progress)
     detection = () if test is None else _detection(product, test)
     keep_detected(product, detection, untested)
     remarks = _remarks(product, found)
-    words = f"{STOOD_IN} {promise.in_words()}" if expert.stood_in else promise.in_words()
+    stood_in = expert.stood_in and kind.templates is None
+    words = f"{STOOD_IN} {promise.in_words()}" if stood_in else promise.in_words()
+    worth = None if kind.templates else worth_of_more(expert)
     views = Counter(each.view or "" for each in product.good)
     return ProductCheck(
         product=product.name, good=len(product.good),
         counted=sum(each.counts for each in product.good), views=dict(views), sizes=sizes(product.good),
-        scale=product.settings.scale, compared=expert.in_words(), promise=words, pass_below=promise.pass_below,
+        scale=product.settings.scale, compared=_compared(kind), promise=words, pass_below=promise.pass_below,
         defect_from=promise.defect_from if math.isfinite(promise.defect_from) else None,
         good_scores=kind.left_out, defect_scores=tuple(scores), labelled=_labelled(known, promise),
         remarks=remarks, detection=detection, untested=untested,
-        advice=tuple(_advice(product, promise, worth_of_more(expert), detection, remarks)),
+        advice=tuple(_advice(product, promise, worth, detection, remarks)),
     )  # fmt: skip
 
 
@@ -136,11 +147,38 @@ def product_self_test(product: Product, expert: ProductExpert, progress: Progres
     return test
 
 
+@dataclass(frozen=True, slots=True)
 class _Known:
-    """A labelled defect, and how far it stands out."""
+    """A labelled defect, how far it stands out, and whether it can be judged."""
 
-    def __init__(self, type: str, seen: Assessment) -> None:
-        self.type, self.score, self.judged = type, seen.score, seen.likeness.reason is None
+    type: str
+    score: float
+    judged: bool
+
+    @classmethod
+    def of(cls, type: str, seen: Assessment) -> _Known:
+        return cls(type, seen.score, seen.likeness.reason is None)
+
+
+def _known_by_template(product: Product, rule: TemplateRule, progress: Progress) -> Iterator[_Known]:
+    """The labelled defects that have a template."""
+    from reason_iad.products.template_scores import defective_scores
+
+    scores = defective_scores(product, rule, progress)
+    for each, score in zip(product.defects, scores, strict=True):
+        if score is not None:
+            yield _Known(each.type, score, judged=True)
+
+
+def _compared(kind: PartKind) -> tuple[str, ...]:
+    """How parts are compared, and why, in sentences."""
+    if kind.templates is None:
+        return kind.expert.in_words()
+    return (
+        "Each part is compared with its own template."
+        if kind.templates.single is None
+        else f"All parts are compared with the template '{kind.templates.single.name}'.",
+    )
 
 
 def _tested(product: Product, expert: ProductExpert, progress: Progress) -> tuple[SelfTest | None, str | None]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reason_iad.errors import ImageError
+from reason_iad.errors import ImageError, ProductError
 from reason_iad.products.learning import Progress, no_progress
 from reason_iad.products.limits import kept_limits
 from reason_iad.products.product import Product
@@ -131,7 +131,7 @@ def effect(
 def _verdicts(
     before: PartKind, after: PartKind, parts: Sequence[Past]
 ) -> Iterator[tuple[Past, tuple[str, str] | None]]:
-    """Both verdicts on each part; None where its picture is not kept any more, or cannot be read."""
+    """Both verdicts on each part; None where its picture cannot be read, or its own template is not kept."""
     from reason_iad.expert.judging import judge
     from reason_iad.images import load_image
 
@@ -143,15 +143,15 @@ def _verdicts(
             continue
         try:
             image = load_image(part.picture, white=before.white)
-        except ImageError:
+            look = next(before.expert.eyes.look([image.pixels]))
+            one = judge(before, image, look, places=False)
+            if only_limits:
+                after_ = judge(replace(before, limits=after.limits), image, look, places=False)
+            else:
+                after_ = judge(after, image, look if same_eyes else None, places=False)
+        except (ImageError, ProductError):
             yield part, None
             continue
-        look = next(before.expert.eyes.look([image.pixels]))
-        one = judge(before, image, look, places=False)
-        if only_limits:
-            after_ = judge(replace(before, limits=after.limits), image, look, places=False)
-        else:
-            after_ = judge(after, image, look if same_eyes else None, places=False)
         yield part, (one.verdict, after_.verdict)
 
 

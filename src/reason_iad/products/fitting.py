@@ -49,6 +49,10 @@ STALE = (
     "reason-iad product fit"
 )
 NO_HELP = "The model was fitted to this product and does not help to tell defects, so the comparison decides alone."
+TEMPLATES = (
+    "Parts of this product have a template, and the comparison with it decides alone. The model is asked for type "
+    "and explanation."
+)
 TOO_FEW = (
     "The model was fitted with too few good parts for the limit that is asked for, so the comparison decides "
     "alone. Add good images, then fit it again with: reason-iad product fit"
@@ -127,6 +131,8 @@ def find_fit(product: Product, kind: PartKind, model: str, config: str, *, alway
         config: hash of how it is asked.
         always: it is asked about every part.
     """
+    if kind.templates is not None:
+        return Found(None, TEMPLATES)
     path = _path(product, model, config)
     try:
         fit = None if path.stat().st_size > MOST_BYTES else Fit.model_validate_json(path.read_bytes())
@@ -167,10 +173,11 @@ def fit_model(
         most: good parts, and labelled ones, at most.
 
     Raises:
-        ProductError: there are too few good images.
+        ProductError: there are too few good images, or parts have a template.
         ImageError: an image cannot be read any more.
         OutputError: it cannot be written, or another process is fitting the same model.
     """
+    require_say(kind)
     needed = least_good(product.settings.false_alarms)
     good = sum(each.counts for each in product.good)
     if good < needed:
@@ -200,6 +207,16 @@ def fit_model(
         write_atomic(path, Fit(begin=begin, trials=trials).model_dump_json(indent=1) + "\n")
         log.path.unlink(missing_ok=True)
     return found
+
+
+def require_say(kind: PartKind) -> None:
+    """Refuse to fit a model where it can have no say.
+
+    Raises:
+        ProductError: parts have a template.
+    """
+    if kind.templates is not None:
+        raise ProductError(f"{TEMPLATES} There is nothing to fit.")
 
 
 def begin_of(product: Product, kind: PartKind, model: str, config: str, prompted: str) -> Begin:

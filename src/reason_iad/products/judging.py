@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from reason_iad.errors import ConfigError
 from reason_iad.files import write_atomic
 from reason_iad.products.deriving import learnt_from, product_expert, product_where
 from reason_iad.products.known import known_defects, known_from
@@ -14,6 +15,7 @@ from reason_iad.products.learning import Progress, no_progress
 from reason_iad.products.limits import keep_limits
 
 if TYPE_CHECKING:
+    from reason_iad.expert.by_template import TemplateRule
     from reason_iad.expert.normality.examples import KnownDefects
     from reason_iad.expert.normality.expert import ProductExpert
     from reason_iad.expert.part_kind import PartKind
@@ -35,38 +37,45 @@ def derive(product: Product, progress: Progress = no_progress) -> None:
     part_kind(product, progress)
 
 
-def part_kind(product: Product, progress: Progress = no_progress) -> PartKind:
+def part_kind(product: Product, progress: Progress = no_progress, *, align: bool = True) -> PartKind:
     """What parts of a product are judged by.
 
     Args:
         product: the product.
         progress: told how far it is, where something has to be learnt first.
+        align: whether templates, where parts have them, are moved to lie as parts do.
 
     Raises:
         ProductError: the product has no good image.
-        ConfigError: its limits are not possible with the images that it has.
+        ConfigError: its limits are not possible with the images that it has, or one does not fit its template.
         ImageError, OutputError, ModelError: as `deriving.derive`.
     """
     from reason_iad.expert.conformal import limits
     from reason_iad.expert.part_kind import PartKind
+    from reason_iad.products.template_scores import template_rule, templates_sha256
 
     settings = product.settings
     expert = product_expert(product, progress)
     learnt = learnt_from(product, expert.eyes)
     known = known_defects(product, expert, learnt, progress)
     counts = counted_for_limits(product, expert)
+    sha256 = learnt if known is None else known_from(product, learnt)
+    rule = template_rule(product, progress, align=align)
     left_out = expert.left_out if known is None else known.left_out
     defective: tuple[float, ...] = ()
-    if settings.missed is not None and known is not None:
+    if rule is not None:
+        left_out, sha256 = rule.scores, templates_sha256(product, sha256)
+        defective = () if settings.missed is None else _by_template(product, rule, progress)
+    elif settings.missed is not None and known is not None:
         defective = defect_scores(product, expert, known, known_from(product, learnt), progress)
-    found = limits(
-        tuple(compress(left_out, counts)) if counts else left_out,
-        settings.false_alarms, defective, settings.missed,
-    )  # fmt: skip
-    keep_limits(product, found, stood_in=expert.stood_in)
+    if rule is None and counts:
+        left_out = tuple(compress(left_out, counts))
+    found = limits(left_out, settings.false_alarms, defective, settings.missed)
+    if align:  # for once without is no reason to forget the limits
+        keep_limits(product, found, stood_in=expert.stood_in and rule is None)
     return PartKind(
         name=product.name,
-        sha256=learnt if known is None else known_from(product, learnt),
+        sha256=sha256,
         expert=expert,
         limits=found,
         good={each.sha256: each.path for each in product.good},
@@ -76,6 +85,7 @@ def part_kind(product: Product, progress: Progress = no_progress) -> PartKind:
         known=known,
         white=settings.white,
         counts=counts,
+        templates=rule,
     )
 
 
@@ -90,6 +100,24 @@ def counted_for_limits(product: Product, expert: ProductExpert) -> tuple[bool, .
         return ()
     counts = tuple(product.good[at].counts for at in left_out_images(len(product.good)))
     return () if all(counts) or not any(counts) else counts
+
+
+def _by_template(product: Product, rule: TemplateRule, progress: Progress) -> tuple[float, ...]:
+    """The scores of the labelled defects by their templates.
+
+    Raises:
+        ConfigError: one has no template.
+    """
+    from reason_iad.products.template_scores import defective_scores
+
+    scores = defective_scores(product, rule, progress)
+    without = [each for each, score in zip(product.defects, scores, strict=True) if score is None]
+    if without:
+        raise ConfigError(
+            f"The defect '{without[0].path.name}' has no template, so the limit on missed defects cannot be set. "
+            "Give it with: reason-iad product add NAME --defect TYPE IMAGE --template TEMPLATE"
+        )
+    return tuple(score for score in scores if score is not None)
 
 
 def defect_scores(

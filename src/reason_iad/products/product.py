@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import Any
 
 from reason_iad.files import write_atomic
 from reason_iad.products import editing
-from reason_iad.products.editing import Defective, Good
+from reason_iad.products.editing import Defective, Good, joined
 from reason_iad.products.gathering import GivenDefect, Tell, find_good, silent
 from reason_iad.products.settings import set_up
 from reason_iad.products.state import Change, Settings, State
 from reason_iad.products.storing import CACHE, Edit, Workbench, make_folder, read_history, read_state
+from reason_iad.products.templates import add_templates, find_templates, read_templates, require_templates
 from reason_iad.schema import Box
 
 
@@ -160,6 +161,21 @@ class Product:
         return None if area is None else self.folder / area.file
 
     @property
+    def template(self) -> Path | None:
+        """The template of all parts; None if they have none, or each has its own."""
+        template = self.settings.template
+        own = any(each.template for each in self.state.good)
+        return None if template is None or own else self.folder / template.file
+
+    @property
+    def templates(self) -> Mapping[str, Path]:
+        """The template of each picture that has one, its own or that of all parts, by the hash of the picture."""
+        every = self.settings.template
+        parts = (*self.state.good, *self.state.defects)
+        found = {each.sha256: each.template or every for each in parts}
+        return {sha256: self.folder / each.file for sha256, each in found.items() if each is not None}
+
+    @property
     def state_sha256(self) -> str:
         """Hash of everything that results follow from; derived data that was made for another hash does not fit."""
         return self.state.content_sha256()
@@ -190,7 +206,12 @@ class Product:
         return tuple(each for each in read_history(self.folder) if each.revision <= self.state.revision)
 
     def with_good(
-        self, *paths: str | Path, move: bool = False, counts: bool = True, tell: Tell = silent
+        self,
+        *paths: str | Path,
+        move: bool = False,
+        counts: bool = True,
+        template: str | Path | None = None,
+        tell: Tell = silent,
     ) -> Product:
         """Add pictures of good parts.
 
@@ -199,23 +220,37 @@ class Product:
             move: a picture that is there as a defect becomes a good one.
             counts: whether their scores count for the limits. Parts that were chosen because they are doubtful
                 should not: they are no fair sample.
+            template: a folder with the template of each, which has the same file name without its ending; or the
+                template of all that are added. Pictures that are there already get it, too.
             tell: is told what was left out.
 
         Raises:
             ImageError: one or more cannot be used.
-            ProductError: one is a defect of the product, and `move` is off.
+            ProductError: one is a defect of the product, and `move` is off. Or one has no template, but others do.
         """
         good = Good.read(find_good(paths, tell))
-        return self._changed(
-            lambda bench: editing.add_good(bench, bench.state, good, move=move, counts=counts, tell=tell)
-        )
+        own = None if template is None else read_templates(find_templates(template, tell), good)
 
-    def with_defects(self, defects: Sequence[GivenDefect], *, move: bool = False, tell: Tell = silent) -> Product:
+        def edit(bench: Workbench) -> Edit:
+            added = editing.add_good(bench, bench.state, good, move=move, counts=counts, tell=tell)
+            return added if own is None else joined((added, add_templates(bench, added.after, own)))
+
+        return self._changed(edit)
+
+    def with_defects(
+        self,
+        defects: Sequence[GivenDefect],
+        *,
+        move: bool = False,
+        template: str | Path | None = None,
+        tell: Tell = silent,
+    ) -> Product:
         """Add pictures of defective parts. One that is there already gets the mask or the box that it did not have.
 
         Args:
             defects: the pictures; `find_defects` finds them in a folder.
             move: a picture that is there as a good one, or with another type, is corrected.
+            template: as in `with_good`; some may have none.
             tell: is told what was left out.
 
         Raises:
@@ -224,7 +259,13 @@ class Product:
             ConfigError: a box is not inside its picture.
         """
         read = Defective.read(defects)
-        return self._changed(lambda bench: editing.add_defects(bench, bench.state, read, move=move, tell=tell))
+        own = None if template is None else read_templates(find_templates(template, tell), Good(()), read)
+
+        def edit(bench: Workbench) -> Edit:
+            added = editing.add_defects(bench, bench.state, read, move=move, tell=tell)
+            return added if own is None else joined((added, add_templates(bench, added.after, own)))
+
+        return self._changed(edit)
 
     def without(self, *images: str | Path) -> Product:
         """Take pictures out, named by their files in the product, or by any files with the same content.
@@ -235,7 +276,9 @@ class Product:
         return self._changed(lambda bench: editing.drop(bench.state, images))
 
     def with_settings(self, **values: Any) -> Product:
-        """Change settings by their names; 'ignore', 'inspect' and 'knowledge' are files, or None to take them away.
+        """Change settings by their names; 'ignore', 'inspect', 'template' and 'knowledge' are files.
+
+        None takes one of them away. The template is that of all parts, in place of all there are.
 
         Raises:
             ConfigError: a value is out of its range, or two do not go together.
@@ -258,6 +301,7 @@ class Product:
             if made.after.contents == bench.state.contents:
                 return Product(self.folder, bench.state)
             editing.require_good(made.after)
+            require_templates(made.after)
             return Product(self.folder, bench.commit(made))
 
 

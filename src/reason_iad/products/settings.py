@@ -16,6 +16,7 @@ from reason_iad.products.gathering import read_area
 from reason_iad.products.names import folder_name
 from reason_iad.products.state import AREAS, KNOWLEDGE, FileRecord, ImageRecord, Settings, State
 from reason_iad.products.storing import Copy, Edit, Workbench
+from reason_iad.products.templates import set_template
 
 _TOLD = 5
 """Knowledge files that the history names one by one."""
@@ -24,24 +25,34 @@ LABELS = {
     "false_alarms": "false alarms", "missed": "missed defects", "min_size": "smallest size that counts",
     "scale": "scale", "encoder": "encoder", "resolution": "resolution", "details": "details",
     "orientation": "orientation", "ignore": "area to ignore", "inspect": "area to inspect", "white": "white",
+    "template": "template of all parts",
 }  # fmt: skip
 """Name of a setting, and what people call it."""
 
 
+_FILES = ("ignore", "inspect", "template", "knowledge")
+"""Settings that are files."""
+
+
 def set_up(bench: Workbench, state: State, values: Mapping[str, Any]) -> Edit:
-    """Change settings by their names. 'ignore', 'inspect' and 'knowledge' are files, or None to take them away.
+    """Change settings by their names. What `_FILES` names is a file, or None to take it away.
 
     Raises:
         ConfigError: a value is out of its range, or two do not go together.
-        ImageError: an area cannot be used.
+        ImageError: an area or the template cannot be used.
+        ProductError: the template does not fit the good images.
         KnowledgeError: the knowledge cannot be used.
     """
-    files = {name: values[name] for name in ("ignore", "inspect", "knowledge") if name in values}
+    files = {name: values[name] for name in _FILES if name in values}
     paths = {name: None if file is None else Path(file) for name, file in files.items()}
     others = {name: value for name, value in values.items() if name not in files}
     knowledge = [set_knowledge(state, paths.pop("knowledge"))] if "knowledge" in paths else []
     before = knowledge[0].after if knowledge else state
-    return joined((*knowledge, change_settings(bench, before, others, paths)))
+    edits = [*knowledge]
+    if "template" in paths:
+        edits.append(set_template(bench, before, paths.pop("template")))
+        before = edits[-1].after
+    return joined((*edits, change_settings(bench, before, others, paths)))
 
 
 def change_settings(

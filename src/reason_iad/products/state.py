@@ -29,8 +29,12 @@ GOOD = "good"
 DEFECTS = "defects"
 AREAS = "areas"
 KNOWLEDGE = "knowledge"
-FOLDERS = (GOOD, DEFECTS, AREAS, KNOWLEDGE)
+TEMPLATES = "templates"
+FOLDERS = (GOOD, DEFECTS, AREAS, KNOWLEDGE, TEMPLATES)
 """Folders in which the files of a product are."""
+
+_CAME_LATER = ("white", "template")
+"""Settings that are written only where there is something to say."""
 
 Orientation = Literal["auto", "fixed", "any"]
 Details = Literal["auto", "on", "off"]
@@ -86,7 +90,23 @@ class ImageRecord(FileRecord):
     height: Side
 
 
-class GoodRecord(ImageRecord):
+_AS_BEFORE = (("template", None), ("counts", True))
+"""Fields and values that are not written, since older products do not have them."""
+
+
+class PartRecord(ImageRecord):
+    """A picture of a part, and the template of this part, if it has its own."""
+
+    template: ImageRecord | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what it does not have: a product without templates is written as before there were any."""
+        told: dict[str, Any] = write(self)
+        return {name: value for name, value in told.items() if (name, value) not in _AS_BEFORE}
+
+
+class GoodRecord(PartRecord):
     """A picture of a good part.
 
     Attributes:
@@ -100,14 +120,8 @@ class GoodRecord(ImageRecord):
     added: datetime
     counts: bool = True
 
-    @model_serializer(mode="wrap")
-    def _without_counts(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """One that counts is written as before there were others."""
-        told: dict[str, Any] = write(self)
-        return {name: value for name, value in told.items() if name != "counts" or value is False}
 
-
-class DefectRecord(ImageRecord):
+class DefectRecord(PartRecord):
     """A picture of a defective part."""
 
     type: Label
@@ -139,6 +153,7 @@ class Settings(Record):
         ignore: the picture whose marked area never shows a defect.
         inspect: the picture whose marked area alone is inspected.
         white: the value that is white in pictures with more than 8 bits; None: there are none, or nobody said it.
+        template: the template of all parts; None: they have none, or each has its own.
     """
 
     false_alarms: Share = 0.05
@@ -152,12 +167,13 @@ class Settings(Record):
     ignore: ImageRecord | None = None
     inspect: ImageRecord | None = None
     white: Annotated[float, Field(gt=0, le=65535, allow_inf_nan=False)] | None = None
+    template: ImageRecord | None = None
 
     @model_serializer(mode="wrap")
-    def _without_white(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A product without deep pictures is written as before there were any, so that its hashes stay."""
+    def _without_what_came_later(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A product without deep pictures or templates is written as before there were any: its hashes stay."""
         told: dict[str, Any] = write(self)
-        return {name: value for name, value in told.items() if name != "white" or value is not None}
+        return {name: value for name, value in told.items() if name not in _CAME_LATER or value is not None}
 
 
 class Contents(Record):
@@ -175,8 +191,9 @@ class Contents(Record):
             yield defect
             if defect.mask:
                 yield defect.mask
-        if self.settings:
-            yield from (area for area in (self.settings.ignore, self.settings.inspect) if area)
+        yield from (part.template for part in (*self.good, *self.defects) if part.template)
+        if chosen := self.settings:
+            yield from (each for each in (chosen.ignore, chosen.inspect, chosen.template) if each)
         yield from self.knowledge or ()
 
 
@@ -221,7 +238,7 @@ class State(Record):
     def content_sha256(self) -> str:
         """Hash of everything that results follow from: not of names, dates and the number of changes."""
         settings = self.settings.model_dump(mode="json")
-        for area in ("ignore", "inspect"):
+        for area in {"ignore", "inspect", "template"} & settings.keys():
             settings[area] = settings[area] and settings[area]["sha256"]
         told = {
             "settings": settings,
@@ -232,6 +249,9 @@ class State(Record):
                 for each in self.defects
             ),
         }
+        parts = (*self.good, *self.defects)
+        if templates := {part.sha256: part.template.sha256 for part in parts if part.template}:
+            told["templates"] = sorted(templates.items())
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

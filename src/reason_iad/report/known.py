@@ -37,13 +37,16 @@ def wanted(inspection: Inspection) -> frozenset[str]:
     product = inspection.evidence.product
     if product is None:
         return frozenset()
-    return frozenset(each.sha256 for each in (product.example, product.good_place) if each is not None)
+    named = (product.example, product.good_place, product.template)
+    return frozenset(each.sha256 for each in named if each is not None)
 
 
 def known_places(
     inspection: Inspection, image: LoadedImage, given: Sequence[LoadedImage], detail: Detail = FULL
 ) -> tuple[KnownPlace, ...]:
-    """The marked place, the nearest labelled defect, and the nearest good place; empty without a labelled defect.
+    """The marked place, the nearest labelled defect, and the nearest good place, or that of the template.
+
+    Empty without a labelled defect and without a template.
 
     Args:
         inspection: the result.
@@ -52,21 +55,25 @@ def known_places(
         detail: how large pictures are, and whether there are any.
     """
     product, region = inspection.evidence.product, inspection.region
-    if product is None or product.example is None or region is None or region.box is None or not detail.evidence:
+    if product is None or region is None or region.box is None or not detail.evidence:
         return ()
-    example, good = product.example, product.good_place
+    example, good, template = product.example, product.good_place, product.template
+    if example is None and template is None:
+        return ()
     files = {each.sha256: each for each in given}
     own = _shown(image, region.box, "The marked place of the inspected part.", detail)
-    alike = _shown(files.get(example.sha256), example.box, f"Known defect: {example.type}.", detail)
-    places = [
-        KnownPlace("The marked place.", "", own, image.name),
-        KnownPlace(
-            f"The nearest known defect: {example.type}.",
-            f"Added on {example.added.day} {example.added:%B %Y}. Similarity {example.similarity:.2f}; 1 is equal.",
-            alike,
-            example.name,
-        ),
-    ]
+    places = [KnownPlace("The marked place.", "", own, image.name)]
+    if template is not None and template.x is not None and template.y is not None:
+        found = files.get(template.sha256)
+        box = None if found is None else _around(template.x, template.y, region.box, image, found)
+        picture_of = _shown(found, box, "The same place of the template.", detail)
+        text = "The part was compared with this template."
+        places.append(KnownPlace("The same place of its template.", text, picture_of, template.name))
+    if example is not None:
+        alike = _shown(files.get(example.sha256), example.box, f"Known defect: {example.type}.", detail)
+        added = f"Added on {example.added.day} {example.added:%B %Y}."
+        text = f"{added} Similarity {example.similarity:.2f}; 1 is equal."
+        places.append(KnownPlace(f"The nearest known defect: {example.type}.", text, alike, example.name))
     if good is not None:
         found = files.get(good.sha256)
         box = None if found is None else _around(good.x, good.y, region.box, image, found)

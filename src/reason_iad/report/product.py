@@ -35,11 +35,16 @@ def limits_of(product: ProductEvidence) -> str:
         alone = product.fit_sha256 is not None and product.decided_by == "comparison"
         others = "Between them, a person decides." if high is not None else "A person decides about the others."
         said.append("Between them, the model is asked, too." if alone else others)
-    return " ".join([*said, "Good parts are about 0."])
+    return " ".join([*said, *(["Good parts are about 0."] if product.template is None else [])])
 
 
 def rule_of(product: ProductEvidence) -> str:
     """What is promised, and what a score is."""
+    if product.template is not None:
+        return (
+            "The score is the largest difference between the part and its template, in grey levels. "
+            f"The limit follows from good parts and their templates. {product.promise}"
+        )
     few = ""
     if product.stood_in:
         few = (
@@ -57,6 +62,12 @@ def why_of(inspection: Inspection, product: ProductEvidence) -> list[str]:
     count = product.good_images
     images = f"{count} good image{'' if count == 1 else 's'}"
     of = f" of '{product.name}'" if product.name else ""
+    if product.template is not None:
+        compared = product.template.in_words()
+        if inspection.verdict == "unjudged":
+            return [f"{inspection.unjudged or ''} {compared} This is no verdict about the part."]
+        asked = " The model was asked for the type and the explanation." if product.model_asked else ""
+        return [f"{compared} The comparison decided.{asked}", *_notes(product)]
     if inspection.verdict == "unjudged":
         return [f"{inspection.unjudged or ''} Compared with the {images}{of}. This is no verdict about the part."]
     if product.decided_by == "comparison and model":

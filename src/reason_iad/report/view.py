@@ -120,6 +120,7 @@ class View:
     references: tuple[ReferenceView, ...]
     unused: int
     plural: str
+    by_template: bool
     facts: tuple[tuple[str, str], ...]
     advice: tuple[tuple[str, str], ...]
     knowledge: tuple[KnowledgeView, ...]
@@ -158,6 +159,7 @@ def build_view(
         references=reference_views(inspection, references, detail),
         unused=sum(not reference.used for reference in evidence.references),
         plural=plural(inspection),
+        by_template=evidence.product is not None and evidence.product.template is not None,
         facts=facts_about(inspection),
         advice=_advice(inspection),
         knowledge=tuple(_knowledge(item, inspection) for item in evidence.knowledge),

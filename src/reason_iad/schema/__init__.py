@@ -28,7 +28,7 @@ from reason_iad.schema.evidence import (
 )
 from reason_iad.schema.findings import Finding, place_of
 from reason_iad.schema.inspection import SCHEMA_VERSION, InputImage, Inspection, ModelVersion, Reply, Versions
-from reason_iad.schema.product import ExampleEvidence, GoodPlaceEvidence, ProductEvidence
+from reason_iad.schema.product import ExampleEvidence, GoodPlaceEvidence, ProductEvidence, TemplateEvidence
 from reason_iad.schema.record import Record
 from reason_iad.schema.summary import Summary
 from reason_iad.schema.verdict import SHOWN, OperatingPoint, Verdict, in_digits
@@ -67,6 +67,7 @@ __all__ = [
     "RetrievedEntry",
     "StepRecord",
     "Summary",
+    "TemplateEvidence",
     "Usual",
     "Verdict",
     "Versions",

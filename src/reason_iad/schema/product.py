@@ -51,6 +51,25 @@ class GoodPlaceEvidence(Record):
     y: float = Field(ge=0.0, le=1.0, description="The same of the height.")
 
 
+class TemplateEvidence(Record):
+    """The template that a part was compared with."""
+
+    name: str = Field(description="File of the template.")
+    sha256: str = Field(description="Of the template.")
+    x: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="Where the middle of the clearest place lies in the template, as a share of its width; null "
+        "without a place.",
+    )
+    y: float | None = Field(default=None, ge=0.0, le=1.0, description="The same of its height.")
+
+    def in_words(self) -> str:
+        """What the part was compared with, as a sentence."""
+        return f"Compared with its template '{self.name}'."
+
+
 class ProductEvidence(Record):
     """How a part compares with the good images of its product."""
 
@@ -59,7 +78,8 @@ class ProductEvidence(Record):
     good_images: int = Field(ge=1, description="How many good images were learnt from.")
     score: float = Field(
         description="How far the part stands out from good parts, in deviations of good parts that were each left "
-        "out: about 0 for a good part. Resemblance to labelled defects is part of it."
+        "out: about 0 for a good part. Resemblance to labelled defects is part of it. Of a part with a template: "
+        "the largest difference from it, in grey levels."
     )
     resemblance: float = Field(
         default=0.0,
@@ -72,7 +92,12 @@ class ProductEvidence(Record):
         "labelled defects.",
     )
     good_place: GoodPlaceEvidence | None = Field(
-        default=None, description="The most similar place of a good image; null for a pass."
+        default=None,
+        description="The most similar place of a good image; null for a pass, and for a part with a template.",
+    )
+    template: TemplateEvidence | None = Field(
+        default=None,
+        description="The template that the part was compared with, which then decided; null for parts without one.",
     )
     pass_below: float | None = Field(
         description="A score below it is a pass; null: no score is a pass by the limit alone. Parts between the "
@@ -111,11 +136,12 @@ class ProductEvidence(Record):
     )
     left_out: str | None = Field(
         default=None,
-        description="Name of the good image that is the inspected picture itself. The part was compared with the "
-        "other good images; if there is no other, it was not compared. Null if there is none.",
+        description="Name of the good image, or of the template, that is the inspected picture itself. The part "
+        "was compared with the other good images; if there is no other, it was not compared. Null if there is "
+        "none.",
     )
     nothing_compared: bool = Field(
-        default=False, description="Whether the only good image is the inspected picture itself."
+        default=False, description="Whether the only good image, or the template, is the inspected picture itself."
     )
     advice: str | None = Field(
         default=None, description="Why the model has no say in the verdict, and what to do; null if it has one."

@@ -102,6 +102,11 @@ class _Pictures(ManyValues):
 good_option = option(
     INPUT, "--good", "good", multiple=True, metavar="PATH...", type=click.Path(path_type=Path), help=_GOOD_HELP
 )
+template_option = option(
+    INPUT, "--template", type=ExistingPath(), metavar="FILE|DIR",
+    help="Compare parts with their templates. They are in a folder: for each image the file of the same name, "
+    "whatever its ending. One file is the template of all.",
+)  # fmt: skip
 defects_option = option(INPUT, "--defects", type=ExistingPath(file_okay=False), metavar="DIR", help=_DEFECTS_HELP)
 
 
@@ -109,6 +114,7 @@ defects_option = option(INPUT, "--defects", type=ExistingPath(file_okay=False), 
 @click.argument("name")
 @good_option
 @defects_option
+@template_option
 @settings_options
 @option(
     METHOD, "--fit", is_flag=True,
@@ -117,8 +123,8 @@ defects_option = option(INPUT, "--defects", type=ExistingPath(file_okay=False), 
 )  # fmt: skip
 @products_option
 def create(
-    name: str, good: tuple[Path, ...], defects: Path | None, settings: dict[str, Any], fit: bool,
-    products: Path | None,
+    name: str, good: tuple[Path, ...], defects: Path | None, template: Path | None, settings: dict[str, Any],
+    fit: bool, products: Path | None,
 ) -> None:  # fmt: skip
     """Make a product from images of good parts and of defects.
 
@@ -130,7 +136,7 @@ def create(
     if not good:
         raise click.UsageError("Give images of good parts: --good DIR.")
     made = Products(products).create(
-        name, good, defects=() if defects is None else defects, settings=settings, tell=say
+        name, good, defects=() if defects is None else defects, settings=settings, template=template, tell=say
     )
     _finish(made)
     elsewhere = "" if products is None else f" --products {shlex.quote(str(products))}"
@@ -159,10 +165,11 @@ def create(
     INPUT, "--move", is_flag=True,
     help="Correct the product: a good image becomes a defect, a defect a good image, or its type changes.",
 )  # fmt: skip
+@template_option
 @products_option
 def add(
     name: str, good: tuple[Path, ...], defect: tuple[str, ...], defects: Path | None, mask: Path | None,
-    box: Box | None, move: bool, products: Path | None,
+    box: Box | None, move: bool, template: Path | None, products: Path | None,
 ) -> None:  # fmt: skip
     """Add images to a product: of good parts, or of defects.
 
@@ -175,9 +182,10 @@ def add(
     before = Products(products).open(name)
     given = _labelled(defect, mask, box)
     if good:
-        after = before.with_good(*good, move=move, tell=say)
+        after = before.with_good(*good, move=move, template=template, tell=say)
     else:
-        after = before.with_defects(given or find_defects(Path(str(defects)), say), move=move, tell=say)
+        found = given or find_defects(Path(str(defects)), say)
+        after = before.with_defects(found, move=move, template=template, tell=say)
     _finish(after, before)
 
 
@@ -197,14 +205,20 @@ def drop(name: str, images: tuple[str, ...], products: Path | None) -> None:
 @click.command("set", cls=HeadedCommand)
 @click.argument("name")
 @settings_options
+@option(
+    INPUT, "--template", type=OrNone(_FILE), metavar="FILE",
+    help="The template of all parts, in place of all templates that there are.",
+)  # fmt: skip
 @products_option
-def set_(name: str, settings: dict[str, Any], products: Path | None) -> None:
+def set_(name: str, settings: dict[str, Any], template: Any, products: Path | None) -> None:
     """Change settings of a product. The word none takes a setting away.
 
     \b
     reason-iad product set bracket --false-alarms 0.02 --missed 0.05
     reason-iad product set bracket --min-size 0.5mm --scale 0.05mm --ignore area.png
     """
+    if template is not None:
+        settings = {**settings, "template": None if template is NOTHING else template}
     if not settings:
         raise click.UsageError("Give a setting, for example --false-alarms 0.02.")
     before = Products(products).open(name)

@@ -53,11 +53,12 @@ def fit_to(product: Product, engine: Engine) -> None:
     """Fit the model of an engine to a product, show how far it is, and say what it brings."""
     from reason_iad.inspection.by_product import PartInspector
     from reason_iad.inspection.jointly import prompted_by
-    from reason_iad.products.fitting import begin_of, fit_model
+    from reason_iad.products.fitting import begin_of, fit_model, require_say
     from reason_iad.products.judging import part_kind
 
     with shown_progress() as progress:
         kind = part_kind(product, progress)
+        require_say(kind)  # before a model is loaded
         inspector = with_knowledge(engine, product).load()
         asking = PartInspector(kind, lambda: inspector, config=engine.config)
         begin = begin_of(product, kind, engine.model_name, engine.config.sha256(), prompted_by(inspector.setup))

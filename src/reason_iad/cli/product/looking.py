@@ -97,6 +97,7 @@ def _rows(product: Product) -> list[tuple[str, str]]:
             "labelled defects",
             f"{len(state.defects)}{by_name(each.type for each in state.defects)}{_marked(product)}",
         ),
+        *_templates(product),
         ("knowledge", ", ".join(names) or "none"),
         ("asked for", _promise(product)),
         *_limits(product),
@@ -108,6 +109,14 @@ def _rows(product: Product) -> list[tuple[str, str]]:
     changes = product.history()
     last = f": {changes[-1].words}" if changes else ""
     return [*rows, ("last change", f"{state.revision}, {state.changed:{_TIME}}{last}")]
+
+
+def _templates(product: Product) -> list[tuple[str, str]]:
+    """What parts are compared with, if they have templates."""
+    if product.template is not None:
+        return [("template of all parts", product.template.relative_to(product.folder).as_posix())]
+    count = sum(each.template is not None for each in (*product.state.good, *product.state.defects))
+    return [("templates", f"each part has its own; {counted(count, 'image')} with one")] if count else []
 
 
 def _promise(product: Product) -> str:
@@ -164,6 +173,7 @@ def _facts(product: Product) -> dict[str, Any]:
             "types": _counts(each.type for each in state.defects),
             "masks": sum(each.mask is not None for each in state.defects),
         },
+        "templates": len(set(product.templates.values())),
         "knowledge": [Path(each.file).name for each in state.knowledge],
     }
 

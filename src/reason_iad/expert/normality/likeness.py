@@ -48,9 +48,12 @@ TEXTS: Mapping[str, str] = {
     "shape": "The picture has other proportions, width to height, than the good ones.",
     "grain": "The picture is out of focus, or shows the part larger or smaller than the good ones do.",
     "turned": "The part is turned or mirrored, compared with the good ones.",
+    "template": "The picture does not look like its template.",
     "other": "The picture does not look like the good ones. It may show another part, or only a piece of it.",
 }
 """Why a picture cannot be judged, in words."""
+OF_OTHERS = ("turned", "other")
+"""The reasons that say that a picture does not look like good pictures. A template says it better."""
 
 
 @dataclass(frozen=True, slots=True)
