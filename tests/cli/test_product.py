@@ -142,11 +142,11 @@ def test_what_is_wrong_is_said(bracket: Path, call: Call, words: list[str], said
 def test_set_and_take_away(bracket: Path, call: Call) -> None:
     mask("area.png")
     words = ("--false-alarms", "2%", "--missed", "0.05", "--min-size", "12px", "--inspect", "area.png")
-    call("set", "bracket", *words, "--resolution", "512", "--orientation", "any")
+    call("set", "bracket", *words, "--resolution", "96", "--orientation", "any")
     shown = call("show", "bracket").stdout
     for text in (
         "at most 2 % of good parts are called defective, and at most 5 % of defective parts pass", "12 px",
-        "areas/inspect-", "512 pixels", "any",
+        "areas/inspect-", "96 pixels", "any",
     ):  # fmt: skip
         assert text in shown
     call("set", "bracket", "--missed", "none", "--min-size", "none", "--inspect", "none", "--resolution", "none")

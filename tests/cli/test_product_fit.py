@@ -81,6 +81,7 @@ def test_fit_announces_how_long_it_takes_and_what_it_brings(folder: Path, call: 
     assert NOT_FITTED in call("inspect", "new", "--product", "plate", "--method", "knowledge", code=None).stderr
 
 
+@pytest.mark.slow  # it asks the embedded model about dozens of pictures
 def test_the_embedded_model_is_fitted_when_a_product_is_made_if_that_is_wanted(
     folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,8 +14,10 @@ from tests.docs.substitutions import ELSEWHERE, EXIT_CODES, NOT_RUN, SUBSTITUTIO
 
 from reason_iad.cli import main
 
+SLOW = ("docs/products.md",)
+"""Their examples make several products, each of which learns."""
 RUNNING = [
-    page
+    pytest.param(page, marks=pytest.mark.slow) if page in SLOW else page
     for page in PAGES
     if page not in ELSEWHERE and any(block.language in ("python", "bash") for block in blocks(page))
 ]

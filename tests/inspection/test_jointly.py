@@ -134,10 +134,10 @@ def test_a_part_without_its_own_picture_beside_it(kind: PartKind) -> None:
     sha256, path = next(iter(kind.good.items()))
     image = load_image(path)
     inspector = PartInspector(kind, lambda: model("No"), config=CONFIG)
-    judgement = judge(kind, image)
-    assert inspector._most_alike(judgement, 1) == [path]
-    assert path not in inspector._most_alike(judgement, 5, [sha256])
-    assert len(inspector._most_alike(judgement, 1, [sha256])) == 1
+    judgement, asking = judge(kind, image), inspector._asking()
+    assert asking._most_alike(judgement, 1) == [path]
+    assert path not in asking._most_alike(judgement, 5, [sha256])
+    assert len(asking._most_alike(judgement, 1, [sha256])) == 1
     says = inspector.says(image, judgement, [sha256])
     assert says.probability < 0.1 and says.closer is not None and math.isfinite(says.closer)
 
