@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -61,6 +61,22 @@ def room_of(module: str) -> str:
     return max(fits, key=len, default="")
 
 
+def every_module(test: Callable[[str], None]) -> Callable[[], None]:
+    """One test of all modules, which names each that fails. Thousands of tests would be slow to collect."""
+
+    def test_all() -> None:
+        failed = []
+        for module in MODULES:
+            try:
+                test(module)
+            except AssertionError as error:
+                failed.append(f"{module}: {error}")
+        assert not failed, "\n".join(failed)
+
+    test_all.__doc__ = test.__doc__
+    return test_all
+
+
 @cache
 def parsed(path: Path) -> ast.Module:
     """A file, read once."""
@@ -93,7 +109,7 @@ def _executed(tree: ast.AST) -> Iterator[ast.AST]:
         yield from _executed(node)
 
 
-@pytest.mark.parametrize("module", MODULES)
+@every_module
 def test_imports_go_one_way(module: str) -> None:
     room = room_of(module)
     assert room, f"{module} is in no room; add it to the table and to docs/architecture.md"
@@ -105,10 +121,12 @@ def test_imports_go_one_way(module: str) -> None:
         target = name.removeprefix(PACKAGE).removeprefix(".")
         allowed = {room, *ROOMS[room]}
         if target and not any(target == other or target.startswith(f"{other}.") for other in allowed):
-            pytest.fail(f"{module} imports {name}; {room} may import only: {', '.join(sorted(ROOMS[room]))}")
+            raise AssertionError(
+                f"{module} imports {name}; {room} may import only: {', '.join(sorted(ROOMS[room]))}"
+            )
 
 
-@pytest.mark.parametrize("module", MODULES)
+@every_module
 def test_nothing_uses_the_workshop(module: str) -> None:
     assert "reason_iad_nano" not in {name.split(".")[0] for name in imports(MODULES[module])}
     assert "import reason_iad_nano" not in MODULES[module].read_text(encoding="utf-8")
@@ -182,18 +200,18 @@ def test_the_ground_floor_is_light(heavy: str) -> None:
         assert heavy not in {n.split(".")[0] for n in imports(MODULES[name], top_level=True)}, name
 
 
-@pytest.mark.parametrize("module", MODULES)
+@every_module
 def test_a_long_file_says_why(module: str) -> None:
     text = MODULES[module].read_text(encoding="utf-8").splitlines()
     assert len(text) < 400 or any(line.startswith("# long because:") for line in text[:30]), f"{len(text)} lines"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@every_module
 def test_a_module_says_what_it_is(module: str) -> None:
     assert ast.get_docstring(parsed(MODULES[module]))
 
 
-@pytest.mark.parametrize("module", MODULES)
+@every_module
 def test_nothing_unsafe(module: str) -> None:
     path = MODULES[module]
     used = {name.split(".")[0] for name in imports(path)}
@@ -215,7 +233,7 @@ def test_no_path_of_one_machine() -> None:
         assert not pattern.search(path.read_text(encoding="utf-8")), path
 
 
-@pytest.mark.parametrize("module", MODULES)
+@every_module
 def test_functions_are_short_and_take_few_parameters(module: str) -> None:
     """Command functions take what their options say."""
     prescribed = {"suffix_attention"}  # the form that transformers gives an attention function

@@ -14,8 +14,10 @@ from tests.docs.substitutions import ELSEWHERE, EXIT_CODES, NOT_RUN, SUBSTITUTIO
 
 from reason_iad.cli import main
 
-SLOW = ("docs/products.md",)
-"""Their examples make several products, each of which learns."""
+SLOW = tuple(
+    f"docs/{name}.md" for name in ("getting-started", "measuring", "products", "results", "servers", "thresholds")
+)
+"""Their examples make several products, or inspect dozens of parts."""
 RUNNING = [
     pytest.param(page, marks=pytest.mark.slow) if page in SLOW else page
     for page in PAGES

@@ -23,6 +23,14 @@ TINY = NanoConfig(
 )  # fmt: skip
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The workshop is a package of its own, which few people change: its tests are among the slow ones."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def vocabulary() -> Vocabulary:
     return world_vocabulary()

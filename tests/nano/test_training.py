@@ -21,7 +21,6 @@ from reason_iad_nano.training.prefetch import Workers
 from reason_iad_nano.training.settings import TrainSettings
 from reason_iad_nano.training.train import train
 
-pytestmark = pytest.mark.slow
 SETTINGS = TrainSettings(
     steps=(3, 3, 3), workers=0, threads=1, shards=2, size=84, sizes=(84, (56, 112)), model=TINY, tower_batch=2,
     batch=2, branches=3, pool=8, reuse=2, half=False, validation_pairs=8,
