@@ -69,6 +69,7 @@ def call() -> Call:
     return run
 
 
+@pytest.mark.slow  # it asks a model about dozens of pictures
 def test_fit_announces_how_long_it_takes_and_what_it_brings(folder: Path, call: Call) -> None:
     result = call("product", "fit", "plate", "--method", "direct")
     assert "This takes about" in result.stderr and "go on later" in result.stderr

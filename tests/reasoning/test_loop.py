@@ -272,6 +272,7 @@ def test_a_step_costs_its_suffix_only(backbone: Backbone) -> None:
     assert len(spy.seen) <= 2 + 2 * FULL.steps
 
 
+@pytest.mark.slow  # it looks at all objects of the process again and again
 def test_memory_does_not_grow_with_steps(backbone: Backbone) -> None:
     """No tensor outlives its step: the number of live tensors after 4 and after 24 steps is the same."""
     problem = make_problem(backbone)
