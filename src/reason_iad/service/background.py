@@ -38,7 +38,10 @@ class Background:
 
 
 def end_with_parent() -> None:
-    """In a process of its own: end it at once when the server is gone. Run in a thread."""
+    """In a process of its own: end it at once when the server is gone. Run in a thread.
+
+    What a worker held goes back when the next server starts.
+    """
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 from reason_iad.errors import ConfigError, MissingExtraError, ReasonIADError
 from reason_iad.products import Products
+from reason_iad.service.background import end_with_parent
 from reason_iad.service.database import Database
 from reason_iad.service.faults import Unavailable
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.queue import Finding, Job
-from reason_iad.service.worker import Lost, Means, Worker, end_with_parent
+from reason_iad.service.worker import Lost, Means, Worker
 
 if TYPE_CHECKING:
     from reason_iad.service.settings import Settings

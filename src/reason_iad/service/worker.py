@@ -11,13 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import parent_process
-from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reason_iad.errors import ReasonIADError
 from reason_iad.service import queue
+from reason_iad.service.background import end_with_parent
 from reason_iad.service.database import Database
 from reason_iad.service.faults import Unavailable
 from reason_iad.service.supplies import supplies_of
@@ -241,11 +240,3 @@ def _kinds(settings: Settings, products: Catalogue, goes_on: Progress) -> Kinds:
     # One core is left to the server. Threads that wait for a core cost more than they bring (docs/servers.md).
     torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // max(1, settings.workers)))
     return Kinds(products, settings.model, goes_on)
-
-
-def end_with_parent() -> None:
-    """A worker whose server was killed ends at once; what it held goes back when the next server starts."""
-    parent = parent_process()
-    if parent is not None:
-        wait_for([parent.sentinel])
-        os._exit(1)
