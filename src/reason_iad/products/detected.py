@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from reason_iad.files import write_atomic
-from reason_iad.products.deriving import REVISION
+from reason_iad.products.kept import read_kept, source_of
 from reason_iad.schema.record import Record
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def keep_detected(product: Product, detection: tuple[Detection, ...], untested: 
         OutputError: the cache cannot be written.
     """
     found = Detected(
-        follows_from=_source(product), change=product.state.revision, scale=product.settings.scale,
+        follows_from=source_of(product), change=product.state.revision, scale=product.settings.scale,
         detection=detection, untested=untested,
     )  # fmt: skip
     product.make_cache()
@@ -90,15 +90,5 @@ def keep_detected(product: Product, detection: tuple[Detection, ...], untested: 
 
 def last_detected(product: Product) -> LastDetected | None:
     """What the last self-test said; None if there was none, or the file is damaged."""
-    path = product.cache_dir / DETECTED
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        found = Detected.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return None
-    return LastDetected(found, found.follows_from == _source(product))
-
-
-def _source(product: Product) -> str:
-    return f"{product.state_sha256} {REVISION}"
+    found = read_kept(product.cache_dir / DETECTED, Detected, MOST_BYTES)
+    return None if found is None else LastDetected(found, found.follows_from == source_of(product))

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from reason_iad.files import write_atomic
-from reason_iad.products.deriving import REVISION
+from reason_iad.products.kept import read_kept, source_of
 from reason_iad.schema.record import Record
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def keep_limits(product: Product, limits: Limits, *, stood_in: bool) -> None:
             f"There are too few good pictures to compare them with each other. Changed copies stand in. {promise}"
         )
     found = KeptLimits(
-        follows_from=_source(product),
+        follows_from=source_of(product),
         pass_below=_finite(limits.pass_below),
         defect_from=_finite(limits.defect_from),
         promise=promise,
@@ -86,18 +86,8 @@ def kept_limits(product: Product) -> KeptLimits | None:
 
 def last_limits(product: Product) -> LastLimits | None:
     """The limits that were learnt last, maybe before the last change; None if nothing was ever learnt."""
-    path = product.cache_dir / LIMITS
-    try:
-        if path.stat().st_size > MOST:
-            return None
-        found = KeptLimits.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return None
-    return LastLimits(found, found.follows_from == _source(product))
-
-
-def _source(product: Product) -> str:
-    return f"{product.state_sha256} {REVISION}"
+    found = read_kept(product.cache_dir / LIMITS, KeptLimits, MOST)
+    return None if found is None else LastLimits(found, found.follows_from == source_of(product))
 
 
 def _finite(limit: float) -> float | None:
