@@ -260,8 +260,8 @@ class Served:
         return not self.parts(state="waiting") and not self.parts(state="working")
 
 
-def until(true: Callable[[], object], seconds: float = 20.0, said: Callable[[], object] = str) -> None:
-    """Wait until something is true."""
+def until(true: Callable[[], object], seconds: float = 60.0, said: Callable[[], object] = str) -> None:
+    """Wait until something is true; the default is generous, because a busy machine is slow and not wrong."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, said()
