@@ -23,7 +23,7 @@ def test_the_names_are_these() -> None:
         "ConfigError", "DatasetError", "FakeBackbone", "ImageError", "Inspection", "Inspector", "InspectorConfig",
         "KnowledgeError", "KnownPart", "MemoryBankError", "MissingExtraError", "ModelError", "OperatingPoint",
         "OutputError", "ProductError", "PromptError", "Question", "ReasonIADError", "ReasoningConfig", "Reply",
-        "ServiceError", "Summary", "operating_point", "save_report",
+        "ServiceError", "Summary", "operating_point", "product_inspector", "save_report",
     ]  # fmt: skip
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reason_iad.inspection.inspector import Inspector
     from reason_iad.inspection.operating_point import KnownPart, operating_point
     from reason_iad.inspection.questions import Question
+    from reason_iad.product_inspectors import product_inspector
     from reason_iad.report import save_report
     from reason_iad.schema import Inspection, OperatingPoint, Reply, Summary
 
@@ -67,6 +68,7 @@ __all__ = [
     "Summary",
     "__version__",
     "operating_point",
+    "product_inspector",
     "save_report",
 ]
 
@@ -81,6 +83,7 @@ _HOMES = {
     "inspection.inspector": ("Inspector",),
     "inspection.operating_point": ("KnownPart", "operating_point"),
     "inspection.questions": ("Question",),
+    "product_inspectors": ("product_inspector",),
     "report": ("save_report",),
     "schema": ("Inspection", "OperatingPoint", "Reply", "Summary"),
 }  # fmt: skip

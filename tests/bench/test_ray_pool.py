@@ -21,7 +21,6 @@ from tests.bench.ray_answerers import Fake, make_units
 from reason_iad.bench.conditions import Settings
 from reason_iad.bench.questions import read_units
 from reason_iad.bench.ray_pool import stream
-from reason_iad.bench.ray_session import session
 from reason_iad.bench.ray_worker import ATTEMPTS, Ledger, described, raised, results_of, text_of, unit_of
 from reason_iad.bench.records import AnswerRecord
 from reason_iad.bench.running import OnRay, run_methods
@@ -31,6 +30,7 @@ from reason_iad.bench.work import Answered, BenchQuestion, Unit
 from reason_iad.cli import main
 from reason_iad.cli.bench.run import Console
 from reason_iad.errors import ConfigError, MissingExtraError, ModelError, PromptError
+from reason_iad.ray_session import session
 from reason_iad.schema import ModelVersion
 
 pytest.importorskip("ray")

@@ -23,11 +23,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reason_iad.bench.ray_session import check_address, session
 from reason_iad.bench.ray_worker import ATTEMPTS, Ledger, Worker, raised, results_of, text_of
 from reason_iad.bench.work import Answered, MakeAnswerer, Unit
 from reason_iad.errors import ConfigError, ModelError
 from reason_iad.images import printable
+from reason_iad.ray_session import check_address, session
 from reason_iad.schema import ModelVersion
 
 if TYPE_CHECKING:

@@ -108,7 +108,7 @@ def run_methods(
             folders[method] = stack.enter_context(folder)
             folder.require_files(files)
         if ray is not None and any(folder.pending for folder in folders.values()):
-            from reason_iad.bench.ray_session import session
+            from reason_iad.ray_session import session
 
             stack.enter_context(session(ray.address))  # one for all methods
         elif threads is not None:

@@ -166,23 +166,15 @@ def _by_product(engine: Engine, job: Job, chosen: ChosenProduct) -> PartInspecto
 
 
 def _of_parts(engine: Engine, job: Job, chosen: ChosenProduct) -> PartInspector:
-    from reason_iad.inspection.by_product import PartInspector
-    from reason_iad.products.fitting import Found, find_fit
-    from reason_iad.products.judging import part_kind
-    from reason_iad.products.watching import ScoreWatch
+    from reason_iad.product_inspectors import product_inspector
 
-    product, always = chosen.product, not chosen.cascade
+    engine = with_knowledge(engine, chosen.product)
     with shown_progress() as progress:
-        kind = part_kind(product, progress, align=engine.config.align)
-    engine = with_knowledge(engine, product)
-    found = Found(None)
-    if not engine.detect:
-        found = find_fit(product, kind, engine.model_name, engine.config.sha256(), always=always)
-    return PartInspector(
-        kind, None if engine.detect else engine.load, always=always, category=job.category, config=engine.config,
-        joint=found.joint, advice=found.advice,
-        watch=ScoreWatch(product, kind.sha256, kind.left_out) if chosen.remember else None,
-    )  # fmt: skip
+        return product_inspector(
+            chosen.product, None if engine.detect else engine.model_name, config=engine.config,
+            category=job.category, always=not chosen.cascade, remember=chosen.remember, load=engine.load,
+            progress=progress,
+        )  # fmt: skip
 
 
 def with_knowledge(engine: Engine, product: Product) -> Engine:

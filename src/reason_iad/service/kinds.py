@@ -9,13 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reason_iad.errors import ReasonIADError
-from reason_iad.inspection.by_product import PartInspector
+from reason_iad.product_inspectors import product_inspector
 from reason_iad.products import Progress
-from reason_iad.products.fitting import Found, find_fit
-from reason_iad.products.judging import part_kind
 from reason_iad.products.learning import no_progress
 
 if TYPE_CHECKING:
+    from reason_iad.inspection.by_product import PartInspector
     from reason_iad.inspection.inspector import Inspector
     from reason_iad.products import Product
     from reason_iad.service.supplies import Catalogue
@@ -78,17 +77,8 @@ class Kinds:
 
     def _learnt(self, product: Product, progress: Progress = no_progress) -> Ready:
         """Learn what the product is now; the first time, everybody waits for it."""
-        kind = part_kind(product, progress)
-        found = Found(None)
-        if self._model is not None:
-            from reason_iad.config import InspectorConfig
-
-            found = find_fit(product, kind, self._model, InspectorConfig().sha256())
-        inspector = PartInspector(
-            kind,
-            None if self._model is None else partial(self._model_of, product),
-            joint=found.joint,
-            advice=found.advice,
+        inspector = product_inspector(
+            product, self._model, load=partial(self._model_of, product), progress=progress
         )
         ready = Ready(product.state_sha256, inspector)
         with self._lock:

@@ -53,7 +53,7 @@ def require_ray(address: str) -> None:
         ConfigError: it is no address of a cluster.
         MissingExtraError: Ray Serve is not installed.
     """
-    from reason_iad.bench.ray_session import check_address
+    from reason_iad.ray_session import check_address
 
     check_address(address)
     if any(find_spec(name) is None for name in ("ray", "grpc", "grpc_reflection")):
@@ -185,7 +185,7 @@ def _application(settings: Settings, server: str) -> Iterator[Any]:
         ConfigError: the cluster cannot be joined.
         MissingExtraError: Ray Serve is not installed.
     """
-    from reason_iad.bench.ray_session import session
+    from reason_iad.ray_session import session
 
     with session(settings.ray):
         try:

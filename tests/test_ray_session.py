@@ -20,14 +20,14 @@ import pytest
 from tests.bench.ray_answerers import Fake, make_units
 
 from reason_iad.bench.ray_pool import _READERS, stream
-from reason_iad.bench.ray_session import _require_loopback, check_version
 from reason_iad.errors import ConfigError, MissingExtraError
+from reason_iad.ray_session import _require_loopback, check_version
 
 pytest.importorskip("ray")
 
 JOIN = """
 import sys
-from reason_iad.bench.ray_session import session
+from reason_iad.ray_session import session
 from reason_iad.errors import ConfigError
 try:
     with session(sys.argv[1]):
@@ -69,10 +69,9 @@ class Facts:
 def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
     """Begin to answer, look around, and close the iterator."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
         for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS"):
             patch.delenv(name, raising=False)
-        before = dict(os.environ)
+        before, others = dict(os.environ), set(family())  # such as trackers of other tests' processes
         make = Fake(tmp_path_factory.mktemp("journal"), seconds=0.1)
         results = stream(make_units(50), make, address=None, workers=1)
         next(results)
@@ -89,7 +88,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
 
         patch.setattr(ray, "shutdown", seen)
         results.close()  # type: ignore[attr-defined]  # a generator
-        found.left = [process.name() for process in family()[1:]]
+        found.left = [process.name() for process in family() if process not in others]
         found.connected = ray.is_initialized()
         found.environment = {k for k in before.keys() | os.environ.keys() if before.get(k) != os.environ.get(k)}
         yield found
@@ -155,7 +154,7 @@ def test_closing_the_iterator_early_stops_ray_and_leaves_nothing(facts: Facts) -
 
 KILLED = """
 import os, psutil
-from reason_iad.bench.ray_session import session
+from reason_iad.ray_session import session
 with session(None):
     print(*[process.pid for process in psutil.Process().children(recursive=True)], flush=True)
     os.kill(os.getpid(), 9)

@@ -48,6 +48,7 @@ _QUIET = {
     "PYTHONBREAKPOINT": "",  # or Ray sets it, and leaves it
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # messages of the cluster, which it would print to our stdout
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a worker that reserves no GPU sees none
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # or a thread that asks Ray something after the end starts another one
 }
 _GREETING = b"Set ray log level from environment variable"
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
