@@ -102,6 +102,21 @@ def test_a_part_without_a_template_is_an_error_that_says_what_to_give(
     assert said in " ".join(output.split())
 
 
+def test_results_of_other_templates_are_not_gone_on_with(root: Path, tmp_path: Path) -> None:
+    log, parts = tmp_path / "out.jsonl", [str(root / "new" / name) for name in ("a-good.png", "b-spur.png")]
+    others = tmp_path / "others"
+    inspect(root, parts[0], "--template", str(root / "drawings"), "--json", str(log), expect=0)
+    before = log.read_bytes()
+    save(template(100), others / "a-good.png")  # the same drawing in another file is another template
+    save(template(101), others / "b-spur.png")
+    common = ("--json", str(log), "--resume")
+    said = inspect(root, *parts, "--template", str(others), *common, expect=2)
+    assert "other templates: that of" in " ".join(said.split()) and "was 'a-good.bmp'" in " ".join(said.split())
+    assert log.read_bytes() == before
+    inspect(root, *parts, "--template", str(root / "drawings"), *common, expect=1)
+    assert len(log.read_text().splitlines()) == 2
+
+
 def test_a_template_without_a_product_is_an_error(root: Path) -> None:
     output = run(root, "inspect", str(root / "new"), "--template", str(root / "drawings"), expect=2)
     assert "--template belongs to --product" in output

@@ -25,7 +25,7 @@ RUNNING = [
 ]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", RUNNING)
 def test_the_examples_of_a_page_run(page: str, workplace: Path) -> None:
     """In order, in one folder: later examples use what earlier ones wrote."""

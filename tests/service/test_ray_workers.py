@@ -104,7 +104,7 @@ def replicas() -> list[psutil.Process]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_parts_are_inspected_on_ray_and_a_killed_replica_loses_none(cluster: str, tmp_path: Path) -> None:
     make_product(tmp_path / "data")
     options = ("--ray", cluster, "--gpus", "0.5", "--workers", "2")
@@ -113,20 +113,20 @@ def test_parts_are_inspected_on_ray_and_a_killed_replica_loses_none(cluster: str
         server.start(ready=False)
         until(lambda: server.answers("/v1/ready"), 300, server.said)  # Ray Serve takes its time
         first = server.send(png(1))
-        until(lambda: server.parts(state="done"), 120, server.said)  # a replica begins, and learns the product
+        until(lambda: server.parts(state="done"), 300, server.said)  # a replica begins, and learns the product
         assert server.parts()[0]["outcome"] == "pass"
         bad = server.send(png(2, bad=True))
-        until(server.finished, 60, server.said)
+        until(server.finished, 120, server.said)
         assert server.parts()[0]["outcome"] in ("defect", "review"), server.parts()[0]
         numbers = [server.send(png(seed)).json()["id"] for seed in range(40)]
-        until(lambda: len(replicas()) == 2, 90, server.said)  # parts wait, so a second one comes
+        until(lambda: len(replicas()) == 2, 180, server.said)  # parts wait, so a second one comes
         replicas()[0].kill()
-        until(server.finished, 180, server.said)
+        until(server.finished, 600, server.said)
         done = [part["id"] for part in server.parts(state="done")]
         assert sorted(done) == sorted([first.json()["id"], bad.json()["id"], *numbers]), "each once"
         Products(tmp_path / "data" / "products").open("plate").with_settings(false_alarms=0.4)
         again = server.send(png(3), wait=30).json()["id"]
-        until(lambda: again in [part["id"] for part in server.parts(state="done")], 60, server.said)
+        until(lambda: again in [part["id"] for part in server.parts(state="done")], 120, server.said)
         begin = time.monotonic()
         assert server.stop() == 0, server.said()
         assert "SIGTERM" not in server.said() and "Traceback" not in server.said()

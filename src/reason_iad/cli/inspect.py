@@ -35,6 +35,7 @@ from reason_iad.cli.part_kind import (
     open_inspector,
     product_of,
     product_options,
+    require_same_templates,
     stored_pictures,
     with_knowledge,
 )
@@ -249,18 +250,6 @@ def _all_conditions(engine: Engine, job: Job) -> Conditions:
     )
 
 
-def _admit(job: Job, result: Inspection) -> None:
-    """Make sure that parts that set the threshold were inspected as this part was.
-
-    Raises:
-        OutputError: they were not.
-    """
-    from reason_iad.inspection.conditions import Conditions
-
-    for known in job.known:
-        known.require(Conditions.of(result))
-
-
 def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> int:
     from reason_iad.cli.show import show_inspection
     from reason_iad.exports import ExportFolder
@@ -278,7 +267,7 @@ def _inspect_one(engine: Engine, job: Job, send: Callable[[Outcome], None]) -> i
     result = inspector.inspect(given, references=references, category=job.category, question=job.question)
     del references
     result = named(result, path)
-    _admit(job, result)
+    job.admit(result)
     if job.json == STDOUT:
         click.echo(result.to_json(indent=2))
     elif job.json is not None:
@@ -344,7 +333,7 @@ def _inspect_pending(
     with closing(outcomes), listing.progress(len(pending)):
         for path, outcome in zip(pending, outcomes, strict=True):
             if isinstance(outcome, Inspection):
-                _admit(job, outcome)
+                job.admit(outcome)
             outcome = delivery.deliver(path, outcome, good)  # first: a line in the log means all is done
             send(outcome)
             _write_line(log, job, outcome)
@@ -387,6 +376,8 @@ def _open_log(engine: Engine, job: Job, product: str | None) -> ResultLog | None
     else:
         log = ResultLog.create(job.json, overwrite=job.overwrite)
     click.get_current_context().call_on_close(log.release)  # however the command ends
+    if job.resume:
+        require_same_templates(job.chosen, log.results(), job.json)
     return log
 
 

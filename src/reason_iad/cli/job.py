@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from reason_iad.cli.at_server import Server
     from reason_iad.cli.part_kind import ChosenProduct
     from reason_iad.inspection.operating_point import KnownParts
+    from reason_iad.schema import Inspection
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +50,14 @@ class Job:
     export: Path | None = None
     formats: tuple[str, ...] = ()
     server: Server | None = None
+
+    def admit(self, result: Inspection) -> None:
+        """Make sure that parts that set the threshold were inspected as this part was.
+
+        Raises:
+            OutputError: they were not.
+        """
+        from reason_iad.inspection.conditions import Conditions
+
+        for known in self.known:
+            known.require(Conditions.of(result))

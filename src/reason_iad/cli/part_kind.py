@@ -13,10 +13,10 @@ from reason_iad.cli.headings import REFERENCES, VERDICT, F, option
 from reason_iad.cli.options import products_option
 from reason_iad.cli.printing import say, shown_progress
 from reason_iad.cli.values import ExistingPath
-from reason_iad.errors import ConfigError, ProductError
+from reason_iad.errors import ConfigError, OutputError, ProductError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from reason_iad.cli.engine import Engine
     from reason_iad.cli.job import Job
@@ -138,6 +138,33 @@ def check_templates(chosen: ChosenProduct, parts: tuple[Path, ...]) -> None:
         )
     if chosen.templates is not None:
         chosen.templates.required(parts)
+
+
+def require_same_templates(chosen: ChosenProduct | None, results: Iterable[Inspection], log: Path) -> None:
+    """Make sure that parts that are in a log already were compared with the templates that are given now.
+
+    Args:
+        chosen: the product; None: there are no templates.
+        results: what is in the log.
+        log: its file.
+
+    Raises:
+        OutputError: a part was compared with another template.
+    """
+    from reason_iad.files import file_sha256
+    from reason_iad.images import printable
+
+    if chosen is None or not chosen.product.templates:
+        return
+    for result in results:
+        product, file = result.evidence.product, _template_file(chosen, result.image.name)
+        if product is None or product.template is None or file is None:
+            continue
+        if product.template.sha256 != file_sha256(file):
+            raise OutputError(
+                f"'{printable(log)}' was made with other templates: that of '{result.image.name}' was "
+                f"'{product.template.name}'. Resume with the same, or choose another file."
+            )
 
 
 def open_inspector(engine: Engine, job: Job) -> Opened:
