@@ -49,6 +49,24 @@ def test_a_folder_of_parts_with_a_product_and_no_model(folder: Path, tmp_path: P
     assert "Cannot be judged" in (tmp_path / "reports" / "c-black.png.html").read_text()
 
 
+def test_a_report_says_no_more_than_the_comparison_knows(folder: Path, tmp_path: Path) -> None:
+    said = run(folder, "inspect", str(folder / "new"), "--product", "plate", "--method", "detect", "--no-remember",
+               "--report", str(tmp_path), expect=1)  # fmt: skip
+    fine, bad, black = (
+        (tmp_path / f"{name}.png.html").read_text() for name in ("a-good", "b-scratched", "c-black")
+    )
+    assert said
+    assert "The difference from the good images is within the limit: score " in fine
+    assert "no more than good parts" not in fine, "its score may be far above theirs"
+    assert "At a finer look it differs most at the" in bad and "which may point elsewhere" in bad
+    assert "It marks the clearest spot. The defect may be larger." in bad and "Tiny." not in bad
+    assert "differs clearly" not in bad and "differ clearly" not in bad, "others are found by their share of it"
+    assert "Good parts score about 0." in bad
+    assert "finer look" not in fine + black, "nothing is marked"
+    first = black[black.index('id="what"') : black.index("A closer look")]
+    assert first.count("darker") == 1, "the reason is said once"
+
+
 NEVER = (
     "filelock", "jinja2", "lancedb", "markdown_it", "pandas", "pyarrow", "rich", "sympy",
     "tokenizers", "transformers", "yaml", "reason_iad.inspection.deciding", "reason_iad.knowledge",

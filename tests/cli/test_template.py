@@ -63,7 +63,9 @@ def test_each_part_is_compared_with_the_template_of_its_name(root: Path, tmp_pat
     page = (tmp_path / "reports" / "b-spur.png.html").read_text()
     assert "Compared with its template &#39;b-spur.bmp&#39;" in page
     assert "Part and template" in page and "Difference from its template." in page
-    assert "The same place of its template." in page and "Good parts are about 0" not in page
+    assert "The defect may be larger" not in page, "the template shows where it ends"
+    assert "finer look" not in page
+    assert "The same place of its template." in page and "Good parts score about 0" not in page
 
 
 def test_the_screen_says_what_was_compared(root: Path) -> None:

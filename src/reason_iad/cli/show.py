@@ -80,7 +80,8 @@ def _what_and_where(result: Inspection) -> Rows:
         across = f"x {box.x1} to {box.x2}, y {box.y1} to {box.y2} (pixels from the top left corner)" if box else ""
         pixels = f": {across}" if across else ""
         rows.append(("where", f"{place}{pixels}"))
-    if size := result.in_words("size"):
+    size = None if result.marks_the_clearest_spot else result.in_words("size")
+    if size:
         rows.append(("size", size))
     return rows
 

@@ -33,14 +33,11 @@ def explanation_alone(kind: PartKind, judgement: Judgement, findings: tuple[Find
     angles = 1 if kind.templates is not None else kind.expert.turning.steps
     at_angles = () if angles == 1 else (f"It was compared with good parts turned in {angles} steps.",)
     if judgement.verdict == "pass":
-        differs = "differs" if kind.templates is None else "differs from its template"
-        fine = f"The part {differs} no more than good parts do: score {score:.1f}, limit {limit:.1f}."
+        fine = f"The difference from {_of(kind)} is within the limit: score {score:.1f}, limit {limit:.1f}."
         return " ".join((fine, *at_angles))
     said = [_beyond(judgement, limits, _of(kind)), *at_angles]
     if findings:
-        more = len(findings) - 1
-        others = "" if not more else f" {more} other place{'s differ' if more > 1 else ' differs'} clearly, too."
-        said.append(f"It differs most at the {findings[0].place}{_measured(findings[0])}.{others}")
+        said.append(_places(kind, findings))
     return " ".join(said)
 
 
@@ -69,6 +66,21 @@ def _beyond(judgement: Judgement, limits: Limits, of: str) -> str:
             f"below {low:.1f}. There are too few good images to call it defective, so a person has to decide."
         )
     return f"The part has a score of {score:.1f}. The limits leave it to a person."
+
+
+def _places(kind: PartKind, findings: tuple[Finding, ...]) -> str:
+    """Where the part differs most, and at how many other places.
+
+    The other places are found by their share of what differs most, and not by what good parts do. The score follows
+    from a coarser look, which may point elsewhere.
+    """
+    first, more = findings[0], len(findings) - 1
+    finer = kind.templates is None and kind.where is not None
+    differs, much = "At a finer look it differs" if finer else "It differs", "nearly as much"
+    if kind.templates is not None:
+        much = "at least half as much"
+    others = "" if not more else f" {more} other place{'s differ' if more > 1 else ' differs'} {much}."
+    return f"{differs} most at the {first.place}{_measured(first)}.{others}"
 
 
 def _measured(finding: Finding) -> str:

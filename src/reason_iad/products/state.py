@@ -146,7 +146,7 @@ class Settings(Record):
         min_size: the smallest defect that counts; None: every one does.
         scale: millimetres per pixel; None: unknown.
         encoder: what makes the features that are compared: a name, or the folder of a vision model.
-        resolution: side in pixels to which pictures are scaled for that; None: the self-test chooses.
+        resolution: side in pixels to which pictures are scaled for that; None: 224 and 320, both.
         details: 'on' if pictures are also looked at in detail, piece by piece, 'off' if not, 'auto' if they are
             where they are large.
         orientation: 'fixed' if parts lie one way, 'any' if at any angle, 'auto' if the self-test is to find out.

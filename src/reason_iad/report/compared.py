@@ -90,6 +90,8 @@ def plural(inspection: Inspection) -> str:
 
 
 def _map_note(inspection: Inspection) -> str:
+    if inspection.marks_the_clearest_spot:
+        return "The score follows from this. The place was marked at a finer look, which may point elsewhere."
     used = inspection.evidence.fusion or inspection.evidence.product
     return "" if used else "The verdict does not take this difference into account."
 

@@ -35,7 +35,7 @@ def limits_of(product: ProductEvidence) -> str:
         alone = product.fit_sha256 is not None and product.decided_by == "comparison"
         others = "Between them, a person decides." if high is not None else "A person decides about the others."
         said.append("Between them, the model is asked, too." if alone else others)
-    return " ".join([*said, *(["Good parts are about 0."] if product.template is None else [])])
+    return " ".join([*said, *(["Good parts score about 0."] if product.template is None else [])])
 
 
 def rule_of(product: ProductEvidence) -> str:
@@ -52,8 +52,8 @@ def rule_of(product: ProductEvidence) -> str:
             "limit says little."
         )
     return (
-        "The score says how far the part stands out from the good images. Good parts are about 0, and 1 is as far "
-        f"as they usually differ from each other. {product.promise}{few}"
+        "The score says how far the part stands out from the good images. Good parts score about 0, and 1 is as "
+        f"far as they usually differ from each other. {product.promise}{few}"
     )
 
 
@@ -65,11 +65,11 @@ def why_of(inspection: Inspection, product: ProductEvidence) -> list[str]:
     if product.template is not None:
         compared = product.template.in_words()
         if inspection.verdict == "unjudged":
-            return [f"{inspection.unjudged or ''} {compared} This is no verdict about the part."]
+            return [f"{compared} This is no verdict about the part."]
         asked = " The model was asked for the type and the explanation." if product.model_asked else ""
         return [f"{compared} The comparison decided.{asked}", *_notes(product)]
     if inspection.verdict == "unjudged":
-        return [f"{inspection.unjudged or ''} Compared with the {images}{of}. This is no verdict about the part."]
+        return [f"Compared with the {images}{of}. This is no verdict about the part."]
     if product.decided_by == "comparison and model":
         return [
             f"Compared with the {images}{of}. The comparison was not certain, so comparison and model decided "

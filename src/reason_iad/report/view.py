@@ -26,7 +26,7 @@ from reason_iad.report.known import KnownPlace, known_places
 from reason_iad.report.pictures import FULL, Detail, Picture, Rectangle, picture, place_cell, rectangle
 from reason_iad.report.product import limits_of, nothing_is_known, rule_of, side_of, why_of
 from reason_iad.report.questions import QuestionView, question_views
-from reason_iad.schema import Entry, Inspection, RetrievedEntry
+from reason_iad.schema import Box, Entry, Inspection, RetrievedEntry
 from reason_iad.schema.names import name_key
 from reason_iad.schema.verdict import LOOK_AGAIN, SAME, SHOWN, Verdict
 
@@ -228,11 +228,18 @@ def _size(inspection: Inspection) -> str:
     size, region = inspection.in_words("size"), inspection.region
     if size is None or region is None or region.share is None:
         return ""
+    if region.box is not None and inspection.marks_the_clearest_spot:
+        return f"{_box_measures(region.box, inspection)} It marks the clearest spot. The defect may be larger."
     if region.box is None:
         return sentence_case(f"{size}: about {percent(region.share)} of the picture.")
-    wide, high = region.box.x2 - region.box.x1, region.box.y2 - region.box.y1
+    return sentence_case(f"{size}. {_box_measures(region.box, inspection)}")
+
+
+def _box_measures(box: Box, inspection: Inspection) -> str:
+    """How large a box is, in pixels and as a share of the picture."""
+    wide, high = box.x2 - box.x1, box.y2 - box.y1
     share = percent(wide * high / (inspection.image.width * inspection.image.height))
-    return sentence_case(f"{size}. The box measures {wide} x {high} pixels, which is {share} of the picture.")
+    return f"The box measures {wide} x {high} pixels, which is {share} of the picture."
 
 
 def _sure(inspection: Inspection) -> str:

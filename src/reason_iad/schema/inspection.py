@@ -144,6 +144,16 @@ class Inspection(Record):
         return self.claims is None or any(each.fact == fact and len(each.names) == 1 for each in self.claims)
 
     @property
+    def marks_the_clearest_spot(self) -> bool:
+        """Whether the box holds only what is clearest of a defect: where good images of a product were compared.
+
+        A map of patches is coarse, so the box ends where the difference falls to 0.85 of its highest value. It says
+        where a defect is, and not how large. The comparison with a template says both.
+        """
+        product = self.evidence.product
+        return product is not None and product.template is None and bool(self.region and self.region.box)
+
+    @property
     def marks_what_differs_most(self) -> bool:
         """Whether the marked region is the spot that differs most, which was looked at again."""
         box, near = None if self.region is None else self.region.box, self.evidence.closer
