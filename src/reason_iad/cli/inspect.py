@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from reason_iad.inspection.conditions import Conditions
     from reason_iad.inspection.many import Outcome
     from reason_iad.inspection.results import ResultLog
-    from reason_iad.schema import Inspection
 
 _CODES = {
     "failed": EXIT_FAILED, "defect": EXIT_DEFECT, "unjudged": EXIT_UNJUDGED, "review": EXIT_REVIEW, "pass": 0,
