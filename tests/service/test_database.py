@@ -82,3 +82,17 @@ def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_one_server_uses_a_database_at_a_time(address: str) -> None:
+    first, second = Database(address), Database(address)
+    with first.alone():
+        with pytest.raises(ServiceError, match="Another server uses this database"), second.alone(wait=0.2):
+            pass
+        second.upgrade()  # workers and commands go on
+        with second.writing() as session:
+            session.add(Event(at=1.0, person="a", what="b", about="c"))
+    with second.alone(wait=0):
+        pass
+    for each in (first, second):
+        each.close()

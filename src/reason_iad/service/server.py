@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -30,8 +30,8 @@ def run_server(settings: Settings, listening: Callable[[], None]) -> None:
         listening: called when it is about to listen.
 
     Raises:
-        ServiceError: another server uses the data folder, the database cannot be reached, or the service would be
-            open to others without credentials.
+        ServiceError: another server uses the data folder or the database, the database cannot be reached, or the
+            service would be open to others without credentials.
         ConfigError, MissingExtraError: the Ray cluster cannot be used.
         OutputError: the data folder cannot be written.
     """
@@ -146,7 +146,7 @@ def opened(settings: Settings) -> Iterator[tuple[Database, str]]:
     """The data folder, held by this process, and the database in its present form.
 
     Raises:
-        ServiceError: another server uses the folder, or the database cannot be reached.
+        ServiceError: another server uses the folder or the database, or the database cannot be reached.
         OutputError: the folder cannot be written.
     """
     _made(settings)
@@ -156,21 +156,19 @@ def opened(settings: Settings) -> Iterator[tuple[Database, str]]:
         raise ServiceError("Another server uses this data folder. Stop it, or choose another folder.") from None
     try:
         PictureStore(settings.pictures).sweep()
-        database = Database(settings.database_url)
-        if settings.server is None:
-            database.upgrade()
-        else:
-            database.require_present_form()
-        try:
+        with closing(Database(settings.database_url)) as database, ExitStack() as held:
+            if settings.server is None:
+                held.enter_context(database.alone())
+                database.upgrade()
+            else:
+                database.require_present_form()
             yield database, server_name(settings.data / NAME)
-        finally:
-            database.close()
     finally:
         lock.release()
 
 
 def server_name(file: Path) -> str:
-    """A name for this data folder that no other has; made once. Servers may share a database."""
+    """A name for this data folder that no other has; made once. Workers of other machines share the database."""
     try:
         return file.read_text().strip()
     except FileNotFoundError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,19 @@ from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.pool import QueuePool
 
 from reason_iad.errors import ServiceError
+from reason_iad.files import Held, hold
 from reason_iad.service.faults import Invalid, Unavailable, Unreachable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 30
 """Seconds to wait for another writer of a SQLite file."""
+MIGRATION, SERVER = 834021, 834022
+"""Numbers of locks in PostgreSQL: of who changes the tables, and of the server."""
+SOLE_S, AGAIN_S = 30.0, 0.1
+"""Seconds to wait for a server that has just ended, and between looks at whether it has."""
+NOTICED = ("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 2")
+"""PostgreSQL notices within 20 seconds that the machine of the server is gone."""
+TAKEN = "Another server uses this database. Stop it, or give this one a database of its own."
 PATIENCE = {
     "connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
@@ -79,7 +88,7 @@ class Database:
         """
         with _said(), self.engine.execution_options(writing=True).connect() as connection:
             if not self.sqlite:  # SQLite locks the file itself
-                connection.execute(text("SELECT pg_advisory_lock(834021)"))
+                connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION})"))
             try:
                 command.upgrade(_config(connection), "head")
                 connection.commit()
@@ -90,8 +99,45 @@ class Database:
                 ) from None
             finally:
                 if not self.sqlite:
-                    connection.execute(text("SELECT pg_advisory_unlock(834021)"))
+                    connection.execute(text(f"SELECT pg_advisory_unlock({MIGRATION})"))
                     connection.commit()
+
+    @contextmanager
+    def alone(self, wait: float = SOLE_S) -> Iterator[None]:
+        """Keep other servers from this database while the block runs.
+
+        PostgreSQL lets it go when the connection ends, and the system the file of SQLite when the process does.
+
+        Args:
+            wait: seconds to wait for a server that has just ended.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+            ServiceError: another server uses it.
+        """
+        if self.sqlite:
+            try:
+                lock = hold(str(self.engine.url.database), wait=wait)
+            except Held:
+                raise ServiceError(TAKEN) from None
+            try:
+                yield
+            finally:
+                lock.release()
+            return
+        with _said():
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()  # it is not given back, but closed: what is locked goes with it
+        with closing(connection):
+            with _said():
+                for setting in NOTICED:  # or a machine that lost its power keeps the database for hours
+                    connection.exec_driver_sql(f"SET {setting}")
+                end = time.monotonic() + wait
+                while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({SERVER})").scalar():
+                    if time.monotonic() > end:
+                        raise ServiceError(TAKEN)
+                    time.sleep(AGAIN_S)
+            yield
 
     def require_present_form(self) -> None:
         """Refuse a database that has the form of another version; nothing is changed.
