@@ -9,19 +9,21 @@ their templates show which difference is usual, and the limits follow from them.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from reason_iad.expert.change import Change, change_at
 from reason_iad.expert.copies import same_picture
 from reason_iad.expert.regions import regions
 from reason_iad.expert.registration import Motion, correlation, register
-from reason_iad.expert.template import pixel_differences, small_copy
+from reason_iad.expert.template import Pixels, pixel_differences, small_copy
+from reason_iad.schema import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reason_iad.expert.conformal import Limits
     from reason_iad.expert.normality.area import Area
@@ -58,6 +60,7 @@ class Difference:
         fits: whether the picture looks like the template at all.
         motion: how the template was moved; None if it was not.
         size: (width, height) of the part.
+        pictures: (h, w, 3) the part, as small as it was compared, and the template as the part lies.
     """
 
     values: Grey
@@ -65,6 +68,7 @@ class Difference:
     fits: bool
     motion: Motion | None
     size: tuple[int, int]
+    pictures: tuple[Pixels, Pixels]
 
     @property
     def score(self) -> float:
@@ -77,6 +81,15 @@ class Difference:
         dx, dy = (0.0, 0.0) if self.motion is None else (self.motion.dx, self.motion.dy)
         return min(max(x - dx, 0.0), 1.0), min(max(y - dy, 0.0), 1.0)
 
+    def change_in(self, box: tuple[int, int, int, int]) -> Change | None:
+        """What the part has or lacks in a box, x1, y1, x2, y2 in pixels of the part; None if nobody can tell."""
+        seen, good = self.pictures
+        across, down = seen.shape[1] / self.size[0], seen.shape[0] / self.size[1]
+        x1, y1 = int(box[0] * across), int(box[1] * down)
+        x2, y2 = max(x1 + 1, math.ceil(box[2] * across)), max(y1 + 1, math.ceil(box[3] * down))
+        unseen = (0.0, 0.0) if self.motion is None else self.motion.unseen(*self.size)
+        return change_at(seen, [good], Box(x1=x1, y1=y1, x2=x2, y2=y2), unseen)
+
 
 @dataclass(frozen=True, eq=False)
 class TemplateRule:
@@ -86,16 +99,25 @@ class TemplateRule:
         scores: of good parts, each compared with its own template; what the limits are set by.
         align: whether templates are moved to lie as the part does.
         single: the template of all parts; None if each has its own.
+        changes: what labelled defects changed of their templates, by the hash of their pictures; without those of
+            which nobody can tell.
     """
 
     scores: tuple[float, ...]
     align: bool = True
     single: LoadedImage | None = None
+    changes: Mapping[str, Change] = field(default_factory=dict)
 
     @property
     def usual(self) -> float:
         """The mean of the good parts' scores; at least a grey level."""
         return max(1.0, sum(self.scores) / max(1, len(self.scores)))
+
+    def changed_alike(self, change: Change | None) -> frozenset[str] | None:
+        """Labelled defects, by hash, that changed the same of their templates; None if nobody can tell."""
+        if change is None or not self.changes:
+            return None
+        return frozenset(name for name, each in self.changes.items() if each == change)
 
     def clear(self, limits: Limits) -> float:
         """The difference, in grey levels, that is shown in full in maps."""
@@ -133,10 +155,11 @@ def compare(
     seen, good = small_copy(image.whole), small_copy(laid)
     values = pixel_differences(seen, [good], unseen)
     if values is None or not same_shape(size, (template.width, template.height)):
-        return Difference(np.zeros(seen.shape[:2], np.float32), (), fits=False, motion=motion, size=size)
+        nothing = np.zeros(seen.shape[:2], np.float32)
+        return Difference(nothing, (), fits=False, motion=motion, size=size, pictures=(seen, good))
     counts = _counts(area, values.shape)
     values = np.where(counts, values, np.float32(0))
-    plain = Difference(values, (), _fits(values, seen, good, counts), motion, size)
+    plain = Difference(values, (), _fits(values, seen, good, counts), motion, size, (seen, good))
     return _counting(plain, counts, least_px)
 
 

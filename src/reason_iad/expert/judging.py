@@ -172,7 +172,8 @@ def _judged_by_template(
         return Judgement(kind, verdict, seen, (), template=template)
     if verdict == "defect" and all(each.length < (kind.least_px or 0) for each in found.marked):
         verdict = "review"
-    resembles = Alike() if kind.known is None else alike(kind, look, plain, found.marked, image)
+    changed = [rule.changed_alike(found.change_in(each.box)) for each in found.marked]
+    resembles = Alike() if kind.known is None else alike(kind, look, plain, found.marked, image, changed)
     place = found.in_template(found.marked[0])
     only = Alike(resembles.defects)  # the place of the template is shown, not that of a good image
     return Judgement(kind, verdict, seen, found.marked, only, template=template, place=place)

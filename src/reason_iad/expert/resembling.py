@@ -38,7 +38,14 @@ class Alike:
     good: GoodPlaceEvidence | None = None
 
 
-def alike(kind: PartKind, look: Look, seen: Assessment, marked: Sequence[Marked], image: LoadedImage) -> Alike:
+def alike(
+    kind: PartKind,
+    look: Look,
+    seen: Assessment,
+    marked: Sequence[Marked],
+    image: LoadedImage,
+    among: Sequence[frozenset[str] | None] | None = None,
+) -> Alike:
     """What the places of a part look like.
 
     Args:
@@ -47,6 +54,7 @@ def alike(kind: PartKind, look: Look, seen: Assessment, marked: Sequence[Marked]
         seen: what was said of it.
         marked: the places, the clearest first.
         image: the picture.
+        among: for each place the labelled defects that changed the part in the same way (`KnownDefects.nearest`).
     """
     if not marked:
         return Alike()
@@ -55,7 +63,8 @@ def alike(kind: PartKind, look: Look, seen: Assessment, marked: Sequence[Marked]
     if kind.known is None:
         return Alike((), good)
     vectors = [summary(kind.known.spaces, look, each) for each in cells]
-    found = (kind.known.nearest(vector) for vector in vectors)
+    same = among if among is not None else [None] * len(marked)
+    found = [kind.known.nearest(vector, among=each) for vector, each in zip(vectors, same, strict=True)]
     return Alike(tuple(each for each in found if each is not None), good)
 
 

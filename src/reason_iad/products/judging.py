@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import compress
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +53,7 @@ def part_kind(product: Product, progress: Progress = no_progress, *, align: bool
     """
     from reason_iad.expert.conformal import limits
     from reason_iad.expert.part_kind import PartKind
+    from reason_iad.products.template_changes import defect_changes
     from reason_iad.products.template_scores import template_rule, templates_sha256
 
     settings = product.settings
@@ -64,6 +66,7 @@ def part_kind(product: Product, progress: Progress = no_progress, *, align: bool
     left_out = expert.left_out if known is None else known.left_out
     defective: tuple[float, ...] = ()
     if rule is not None:
+        rule = replace(rule, changes={} if known is None else defect_changes(product, known, align=align))
         left_out, sha256 = rule.scores, templates_sha256(product, sha256)
         defective = () if settings.missed is None else _by_template(product, rule, progress)
     elif settings.missed is not None and known is not None:

@@ -12,7 +12,7 @@ and from what good images look like where they differ most.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -158,12 +158,16 @@ class KnownDefects:
         score = seen.score + resemblance
         return replace(seen, score=score, resemblance=resemblance, excess=excess, values=values)
 
-    def nearest(self, vector: torch.Tensor, without: str | None = None) -> Resemblance | None:
+    def nearest(
+        self, vector: torch.Tensor, without: str | None = None, among: Collection[str] | None = None
+    ) -> Resemblance | None:
         """Which labelled defect a place looks like.
 
         Args:
             vector: (sum of channels,) of the place (`example_places.summary`).
             without: hash of a picture that does not count.
+            among: hashes of those that are known to have changed the part in the same way: their types are the
+                only ones, and with none the place is unlike any known type. None: nobody can tell.
 
         Returns:
             None if no other picture is left.
@@ -175,11 +179,13 @@ class KnownDefects:
         }
         if not found:
             return None
+        same = {} if among is None else {each: value for each, value in found.items() if each.sha256 in among}
+        found = same or found
         best = max(found, key=lambda each: found[each])
         of_type = {name: max(found[e] for e in found if e.type == name) for name in {e.type for e in found}}
         ranked = sorted(of_type, key=lambda name: (-of_type[name], name))
         named = tuple(name for name in ranked if of_type[name] >= found[best] - self.apart)
-        unlike = found[best] < self.unlike
+        unlike = found[best] < self.unlike if among is None else not same
         stated = not unlike and len(named) <= min(MOST_NAMED, max(1, len(self.types) // 2))
         return Resemblance(best, found[best], named if stated else (), unlike)
 
