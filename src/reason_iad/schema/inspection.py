@@ -145,7 +145,7 @@ class Inspection(Record):
 
     @property
     def marks_the_clearest_spot(self) -> bool:
-        """Whether the box holds only what is clearest of a defect: where good images of a product were compared.
+        """Whether the box holds only what is clearest of a defect, as it does where good images are compared.
 
         A map of patches is coarse, so the box ends where the difference falls to 0.85 of its highest value. It says
         where a defect is, and not how large. The comparison with a template says both.
