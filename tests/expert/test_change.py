@@ -147,6 +147,7 @@ def test_only_patterns_of_two_tones_have_any() -> None:
 
 def test_each_change_has_its_words() -> None:
     assert {Change(*key).in_words() for key in WORDS} == set(WORDS.values()) and len(WORDS) == 6
+    assert len({Change(*key).in_tones() for key in WORDS}) == 6
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 400), (28, 28)])

@@ -20,6 +20,7 @@ def said(places: int, *, template: bool = False, finer: bool = True) -> str:
     judgement: Any = SimpleNamespace(
         nothing_compared=False,
         verdict="defect",
+        change=None,
         seen=SimpleNamespace(score=5.0, likeness=SimpleNamespace(reason=None)),
     )
     kind: Any = SimpleNamespace(

@@ -12,6 +12,7 @@ from reason_iad.expert.change import Change
 from reason_iad.expert.judging import Judgement, judge
 from reason_iad.expert.part_kind import PartKind
 from reason_iad.images import load_image
+from reason_iad.inspection.by_product import PartInspector
 from reason_iad.products import GivenDefect, Product, Products
 from reason_iad.products.judging import part_kind
 from reason_iad.products.known import known_defects
@@ -103,6 +104,17 @@ def test_the_type_is_that_of_the_defects_with_the_same_change(
     assert found.verdict == "defect"
     (first, *_) = found.alike.defects
     assert first.example.type == name and first.types == (name,) and not first.unlike
+
+
+def test_the_result_says_what_the_part_has_or_lacks(kind: PartKind) -> None:
+    inspector = PartInspector(kind)
+    for draw, said in (
+        (with_spot, "A bright spot is there that touches no other bright area."),
+        (with_bridge, "Two bright areas are joined there."),
+        (with_break, "Two dark areas are joined there."),
+    ):
+        result = inspector.inspect(draw(21), template=template(21))
+        assert "It differs most at the center. " + said in result.explanation, result.explanation
 
 
 def test_a_change_that_no_labelled_defect_has_is_unlike_any_known_type(kind: PartKind) -> None:

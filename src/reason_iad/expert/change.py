@@ -49,6 +49,13 @@ WORDS = {
 }
 """By whether dark was added, and how many areas of the same tone the change touches."""
 
+TONES = (
+    "A {0} spot is there that touches no other {0} area.",
+    "A {0} area is larger there.",
+    "Two {0} areas are joined there.",
+)
+"""By how many areas of the same tone the change touches."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -63,8 +70,12 @@ class Change:
     touches: int
 
     def in_words(self) -> str:
-        """A sentence."""
+        """A sentence, for parts whose thing is dark."""
         return WORDS[self.darker, self.touches]
+
+    def in_tones(self) -> str:
+        """A sentence that is true whichever tone is the thing."""
+        return TONES[self.touches].format("dark" if self.darker else "bright")
 
 
 def change_at(

@@ -26,6 +26,7 @@ from reason_iad.schema.product import ProductEvidence, TemplateEvidence
 
 if TYPE_CHECKING:
     from reason_iad.expert.by_template import Difference, TemplateRule
+    from reason_iad.expert.change import Change
     from reason_iad.expert.conformal import Limits
     from reason_iad.expert.normality.expert import Assessment
     from reason_iad.expert.normality.looks import Look, Whole
@@ -64,6 +65,7 @@ class Judgement:
         nothing_compared: whether that is the only good image, or the template.
         template: what it was compared with, where parts have a template.
         place: where the middle of the clearest place lies in it, as shares of its width and height.
+        change: what the part has or lacks there; None where nobody can tell.
     """
 
     kind: PartKind
@@ -75,6 +77,7 @@ class Judgement:
     nothing_compared: bool = False
     template: LoadedImage | None = None
     place: tuple[float, float] | None = None
+    change: Change | None = None
 
 
 def judge(
@@ -172,11 +175,12 @@ def _judged_by_template(
         return Judgement(kind, verdict, seen, (), template=template)
     if verdict == "defect" and all(each.length < (kind.least_px or 0) for each in found.marked):
         verdict = "review"
-    changed = [rule.changed_alike(found.change_in(each.box)) for each in found.marked]
-    resembles = Alike() if kind.known is None else alike(kind, look, plain, found.marked, image, changed)
+    changes = [found.change_in(each.box) for each in found.marked]
+    same = [rule.changed_alike(each) for each in changes]
+    resembles = Alike() if kind.known is None else alike(kind, look, plain, found.marked, image, same)
     place = found.in_template(found.marked[0])
     only = Alike(resembles.defects)  # the place of the template is shown, not that of a good image
-    return Judgement(kind, verdict, seen, found.marked, only, template=template, place=place)
+    return Judgement(kind, verdict, seen, found.marked, only, template=template, place=place, change=changes[0])
 
 
 def _seen_by_template(kind: PartKind, rule: TemplateRule, plain: Assessment, found: Difference) -> Assessment:

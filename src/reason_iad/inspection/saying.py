@@ -9,6 +9,7 @@ from reason_iad.expert.normality.likeness import TEXTS
 from reason_iad.schema.verdict import LOOK_AGAIN, SAME
 
 if TYPE_CHECKING:
+    from reason_iad.expert.change import Change
     from reason_iad.expert.conformal import Limits
     from reason_iad.expert.judging import Judgement
     from reason_iad.expert.part_kind import PartKind
@@ -37,7 +38,7 @@ def explanation_alone(kind: PartKind, judgement: Judgement, findings: tuple[Find
         return " ".join((fine, *at_angles))
     said = [_beyond(judgement, limits, _of(kind)), *at_angles]
     if findings:
-        said.append(_places(kind, findings))
+        said.append(_places(kind, findings, judgement.change))
     return " ".join(said)
 
 
@@ -68,8 +69,8 @@ def _beyond(judgement: Judgement, limits: Limits, of: str) -> str:
     return f"The part has a score of {score:.1f}. The limits leave it to a person."
 
 
-def _places(kind: PartKind, findings: tuple[Finding, ...]) -> str:
-    """Where the part differs most, and at how many other places.
+def _places(kind: PartKind, findings: tuple[Finding, ...], change: Change | None) -> str:
+    """Where the part differs most, what it has or lacks there, and at how many other places it differs.
 
     The other places are found by their share of what differs most, and not by what good parts do. The score follows
     from a coarser look, which may point elsewhere.
@@ -80,7 +81,8 @@ def _places(kind: PartKind, findings: tuple[Finding, ...]) -> str:
     if kind.templates is not None:
         much = "at least half as much"
     others = "" if not more else f" {more} other place{'s differ' if more > 1 else ' differs'} {much}."
-    return f"{differs} most at the {first.place}{_measured(first)}.{others}"
+    what = "" if change is None else f" {change.in_tones()}"
+    return f"{differs} most at the {first.place}{_measured(first)}.{what}{others}"
 
 
 def _measured(finding: Finding) -> str:
