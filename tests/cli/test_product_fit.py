@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from tests.backbones.chat_server import ChatServer, Send, chances, completion
+from tests.backbones.chat_server import Seen as Request
 
 from reason_iad.backbones.fake import FakeBackbone
 from reason_iad.cli import main
@@ -117,6 +121,44 @@ def test_a_model_that_helps_decides_together_with_the_comparison(folder: Path, c
     assert "The model was asked about 3 of 3 parts." in result.stderr
     one = call("inspect", "new/10.png", "--product", "plate", "--method", "direct", "--no-cascade")
     assert "comparison and model decided together" in one.stdout
+
+
+def knowing(good: Path) -> Callable[[Request], Send]:
+    """A model on a server that knows these pictures by heart, and calls every other one defective."""
+    known = {np.asarray(Image.open(path)).tobytes() for path in good.iterdir()}
+
+    def says(seen: Request) -> Send:
+        if "logprobs" not in seen.body:
+            return completion("A plate.")
+        *_, sent = [part for part in seen.messages[-1]["content"] if "image_url" in part]
+        with Image.open(io.BytesIO(base64.b64decode(sent["image_url"]["url"].partition(",")[2]))) as picture:
+            first, second = ("B", "A") if np.asarray(picture).tobytes() in known else ("A", "B")
+        return completion(first, chances((first, [(first, -0.1), (second, -2.4)])))
+
+    return says
+
+
+@pytest.mark.slow  # it asks a server about dozens of pictures
+def test_a_model_on_a_server_has_a_say_once_it_is_fitted(
+    made: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openai")
+    shutil.copytree(made, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("REASON_IAD_PRODUCTS", str(tmp_path / "work" / "products"))
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with ChatServer(knowing(made / "good")) as server:
+        model = ("--model", "openai:eye", "--base-url", server.url, "--method", "direct")
+        inspect = ("inspect", "new", "--product", "plate", "--no-cascade", "--json", "-", *model)
+        before = call(*inspect, code=None)
+        decided = [json.loads(line)["evidence"]["product"] for line in before.stdout.splitlines()]
+        assert {each["decided_by"] for each in decided} == {"comparison"}
+        assert {each["advice"] for each in decided} == {NOT_FITTED}
+        said = call("product", "fit", "plate", *model).stderr
+        assert "was fitted with" in said and "They now decide together" in said
+        after = call(*inspect, code=None)
+        decided = [json.loads(line)["evidence"]["product"] for line in after.stdout.splitlines()]
+        assert {each["decided_by"] for each in decided} == {"comparison and model"}
 
 
 def test_a_method_without_a_model_cannot_be_fitted(folder: Path, call: Call) -> None:

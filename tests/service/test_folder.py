@@ -118,7 +118,7 @@ def test_other_content_of_the_same_size_and_time_is_another_part(incoming: Path,
 def test_a_file_that_is_still_written_waits(incoming: Path, database: Database) -> None:
     save(plate(1), incoming.parent / "whole.png")
     content = (incoming.parent / "whole.png").read_bytes()
-    with watched(incoming, database, settle_s=0.5), (incoming / "a.png").open("wb") as file:
+    with watched(incoming, database, settle_s=3.0), (incoming / "a.png").open("wb") as file:
         for begin in range(0, len(content), len(content) // 6):
             file.write(content[begin : begin + len(content) // 6])
             file.flush()
@@ -150,7 +150,7 @@ def test_files_are_deleted_only_after_they_were_accepted(incoming: Path, databas
     for seed in range(3):
         save(plate(seed), incoming / f"{seed}.png")
     with watched(incoming, database, waiting=2, then="delete"):
-        until(lambda: len(names(database)) == 2)
+        until(lambda: len(names(database)) == 2 and len(list(incoming.iterdir())) == 1)
         time.sleep(0.6)
         assert len(list(incoming.iterdir())) == 1, "too many wait: the third one stays until there is room"
         assert len(stored(incoming)) == 2, "nothing is written for a part that has to wait"
@@ -173,7 +173,7 @@ def test_a_product_that_does_not_exist_yet_is_waited_for(
     until(lambda: flow.states()[0].words == "There is no product 'bracket' yet.")
     make_product(tmp_path / "data", "bracket", count=1)
     until(lambda: names(database) == ["a.png"])
-    assert flow.states()[0].works
+    until(lambda: flow.states()[0].works)
     flow.stop()
 
 
@@ -201,7 +201,7 @@ def test_a_folder_that_is_not_there_is_told_and_used_when_it_comes(
     (tmp_path / "drive").mkdir()
     save(plate(1), tmp_path / "drive" / "a.png")
     until(lambda: names(database) == ["a.png"])
-    assert flow.states()[0].works
+    until(lambda: flow.states()[0].works)
     with pytest.raises(ServiceError, match="nothing to trigger"):
         flow.trigger("line", None, None)
     with pytest.raises(ServiceError, match="There is no source"):
