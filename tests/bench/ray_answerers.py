@@ -42,7 +42,7 @@ class Fake:
     Attributes:
         journal: folder in which a file per unit and attempt is left, named by unit and process.
         seconds: how long a unit takes.
-        slow: folder; the first worker that makes it takes five times as long.
+        slow: folder; the first worker that makes it waits until others are ahead.
         fatal: units that kill the process.
         mortal: units that kill the process the first time.
         failing: units on which an error of ours is raised.
@@ -70,8 +70,7 @@ class Fake:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.fails:
             raise MissingExtraError("This model", "api")
-        seconds = self.seconds * (5 if _first(self.slow) else 1)
-        return Running(self, seconds, "other" if _first(self.other) else "fake")
+        return Running(self, "other" if _first(self.other) else "fake", slow=_first(self.slow))
 
 
 def _first(folder: Path | None) -> bool:
@@ -85,19 +84,25 @@ def _first(folder: Path | None) -> bool:
     return True
 
 
+AHEAD = 15
+"""Units that others have begun before a slow worker ends its first one."""
+
+
 class Running:
     """The loaded model."""
 
-    def __init__(self, plan: Fake, seconds: float, name: str) -> None:
-        self.plan = plan
-        self.seconds = seconds
+    def __init__(self, plan: Fake, name: str, *, slow: bool) -> None:
+        self.plan, self.slow = plan, slow
         gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
         self.version = ModelVersion(name=name, family="fake", sha256="0" * 64, device=f"gpus:{gpus}", dtype="none")
 
     def answer(self, unit: Unit) -> list[Answered]:
         attempt = len(list(self.plan.journal.glob(f"unit-{unit.number}-*")))
         (self.plan.journal / f"unit-{unit.number}-{os.getpid()}-{attempt}").touch()
-        time.sleep(self.seconds)
+        time.sleep(self.plan.seconds)
+        end = time.monotonic() + 60
+        while self.slow and self._of_others() < AHEAD and time.monotonic() < end:
+            time.sleep(0.05)
         if unit.number in self.plan.fatal or (unit.number in self.plan.mortal and not attempt):
             os.kill(os.getpid(), signal.SIGKILL)
         if unit.number in self.plan.failing:
@@ -105,6 +110,11 @@ class Running:
         if unit.number in self.plan.broken:
             raise ZeroDivisionError("no such thing")
         return [Answered(self._answer(unit, question), self._timing(unit, question)) for question in unit.questions]
+
+    def _of_others(self) -> int:
+        """How many units other processes have begun."""
+        own = str(os.getpid())
+        return sum(path.name.split("-")[2] != own for path in self.plan.journal.glob("unit-*"))
 
     def _answer(self, unit: Unit, question: BenchQuestion) -> AnswerRecord:
         digest = hashlib.sha256(repr((unit, question)).encode()).digest()  # any loss on the way changes it
@@ -126,4 +136,6 @@ class Running:
         )
 
     def _timing(self, unit: Unit, question: BenchQuestion) -> TimingRecord:
-        return TimingRecord(question=f"{unit.image}#{question.index}", ms=self.seconds * 1000, peak_mb=os.getpid())
+        return TimingRecord(
+            question=f"{unit.image}#{question.index}", ms=self.plan.seconds * 1000, peak_mb=os.getpid()
+        )

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.bench.mmad_files import write_set
-from tests.bench.ray_answerers import Fake, make_units
+from tests.bench.ray_answerers import AHEAD, Fake, make_units
 
 from reason_iad.bench.conditions import Settings
 from reason_iad.bench.questions import read_units
@@ -150,10 +150,10 @@ def units_of(results: list[Answered], units: list[Unit]) -> Unit:
 @pytest.mark.slow
 def test_a_fast_worker_takes_over_work_of_a_slow_one(ray: None, tmp_path: Path) -> None:
     units = make_units(24)
-    got = by_question(on_ray(units, Fake(tmp_path, seconds=0.2, slow=tmp_path / "slow")))
+    got = by_question(on_ray(units, Fake(tmp_path, seconds=0.1, slow=tmp_path / "slow")))
     assert len(got) == sum(len(unit.questions) for unit in units)
-    (_, fast), (_, slow) = Counter(processes(tmp_path)).most_common()
-    assert fast >= slow + 6  # shared out beforehand, each would have 12; one of them may start later than the other
+    (_, fast), *_ = Counter(processes(tmp_path)).most_common()
+    assert fast >= AHEAD  # shared out beforehand, each would have 12
 
 
 @pytest.mark.slow
