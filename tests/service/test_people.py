@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from reason_iad.cli import main
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import ApiKey, Event, Person, Session
 from reason_iad.service.faults import Fault, Forbidden, Invalid, Throttled
@@ -85,3 +89,10 @@ def test_the_last_administrator_stays(people: People) -> None:
 def test_what_cannot_be_used_is_refused(people: People, name: str, role: str, word: str) -> None:
     with pytest.raises(Invalid):
         people.add(name, role, word, "test")
+
+
+def test_a_service_for_others_needs_an_administrator_and_says_how_to_make_one(tmp_path: Path) -> None:
+    data = tmp_path / "line 2"
+    ended = CliRunner().invoke(main, ["serve", "--data", str(data), "--host", "0.0.0.0"])
+    assert ended.exit_code == 2
+    assert f"first: reason-iad serve --data '{data}' --first-admin NAME." in " ".join(ended.output.split())

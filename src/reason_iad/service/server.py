@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -44,9 +45,10 @@ def run_server(settings: Settings, listening: Callable[[], None]) -> None:
         require_ray(settings.ray)
     with opened(settings) as (database, name):
         if not settings.local and not People(database, settings.limits.logins).anybody():
+            too = " Give the same --database, too." if settings.database else ""
             raise ServiceError(
                 "Other machines could reach this service, and nobody has a password yet. Make an administrator "
-                "first: reason-iad serve --first-admin NAME"
+                f"first: reason-iad serve --data {shlex.quote(str(settings.data))} --first-admin NAME.{too}"
             )
         app = make_app(settings, database, Supervisor(settings, database, name))
         listening()
