@@ -74,6 +74,8 @@ def work(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -> No
     ready.value = 1
     worker.run()
     database.close()
+    logging.shutdown()
+    os._exit(0)  # a product may be learnt beside the parts, and a thread in PyTorch aborts the end of Python
 
 
 class Lost(Exception):
