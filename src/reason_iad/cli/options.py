@@ -53,7 +53,7 @@ products_option = option(
 model_option = option(
     MODEL, "--model", default=_DEFAULT_MODEL, show_default=True, metavar="MODEL",
     help="nano (it comes with the package), a model folder, a name on Hugging Face (OWNER/NAME), or openai:NAME "
-    "for a model on a server. With none, no language model is asked: the comparison with good parts decides alone.",
+    "for a model on a server. For `inspect`, also none: then the comparison with good parts decides alone.",
 )  # fmt: skip
 base_url_option = option(
     MODEL,

@@ -187,21 +187,16 @@ def open_inspector(engine: Engine, job: Job) -> Opened:
 def _by_product(engine: Engine, job: Job, chosen: ChosenProduct) -> PartInspector | TemplatedInspector:
     """The inspector of a product, with the say that its model was fitted to have."""
     from reason_iad.inspection.templated import TemplatedInspector
-
-    parts = _of_parts(engine, job, chosen)
-    return parts if chosen.templates is None else TemplatedInspector(parts, chosen.templates.of)
-
-
-def _of_parts(engine: Engine, job: Job, chosen: ChosenProduct) -> PartInspector:
     from reason_iad.product_inspectors import product_inspector
 
     engine = with_knowledge(engine, chosen.product)
     with shown_progress() as progress:
-        return product_inspector(
+        parts = product_inspector(
             chosen.product, None if engine.detect else engine.model_name, config=engine.config,
             category=job.category, always=not chosen.cascade, remember=chosen.remember, load=engine.load,
             progress=progress,
         )  # fmt: skip
+    return parts if chosen.templates is None else TemplatedInspector(parts, chosen.templates.of)
 
 
 def with_knowledge(engine: Engine, product: Product) -> Engine:

@@ -90,5 +90,5 @@ def keep_detected(product: Product, detection: tuple[Detection, ...], untested: 
 
 def last_detected(product: Product) -> LastDetected | None:
     """What the last self-test said; None if there was none, or the file is damaged."""
-    found = read_kept(product.cache_dir / DETECTED, Detected, MOST_BYTES)
+    found = read_kept(product.cache_dir / DETECTED, Detected.model_validate_json, MOST_BYTES)
     return None if found is None else LastDetected(found, found.follows_from == source_of(product))

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 from reason_iad.errors import ConfigError, OutputError, ProductError
 from reason_iad.expert.joint import Asked, Joint, ModelSays, Scored, Trial, joint_of, least_good, scored
 from reason_iad.files import Log, write_atomic
+from reason_iad.products.kept import read_kept
 from reason_iad.products.learning import Progress, no_progress
 from reason_iad.schema.record import Record
 
@@ -133,11 +134,7 @@ def find_fit(product: Product, kind: PartKind, model: str, config: str, *, alway
     """
     if kind.templates is not None:
         return Found(None, TEMPLATES)
-    path = _path(product, model, config)
-    try:
-        fit = None if path.stat().st_size > MOST_BYTES else Fit.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        fit = None
+    fit = read_kept(_path(product, model, config), Fit.model_validate_json, MOST_BYTES)
     if fit is None or (fit.begin.model, fit.begin.config) != (model, config):
         return Found(None, NOT_FITTED)
     if fit.begin.product != fitted_to(product, kind):

@@ -6,11 +6,12 @@ from dataclasses import replace
 from itertools import compress
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from reason_iad.errors import ConfigError
 from reason_iad.files import write_atomic
 from reason_iad.products.deriving import learnt_from, product_expert, product_where
+from reason_iad.products.kept import read_kept
 from reason_iad.products.known import known_defects, known_from
 from reason_iad.products.learning import Progress, no_progress
 from reason_iad.products.limits import keep_limits
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SCORES = "defects.json"
 """File of the cache with the scores of labelled defects."""
+MOST_BYTES = 16 * 2**20
+"""Bytes that the file may have."""
 _Scores = TypeAdapter(
     dict[str, dict[str, Annotated[float, Field(allow_inf_nan=False)]]], config=ConfigDict(strict=True)
 )
@@ -148,10 +151,7 @@ def defect_scores(
     from reason_iad.images import load_image
 
     path = product.cache_dir / SCORES
-    try:
-        kept = _Scores.validate_json(path.read_bytes()).get(learnt, {})
-    except (OSError, ValidationError):
-        kept = {}
+    kept = (read_kept(path, _Scores.validate_json, MOST_BYTES) or {}).get(learnt, {})
     missing = [each for each in product.defects if each.sha256 not in kept]
     for number, each in enumerate(missing, 1):
         look = next(expert.eyes.look([load_image(each.path, white=product.settings.white).pixels]))

@@ -1,38 +1,53 @@
-"""Records of the cache that can be shown without loading what they follow from."""
+"""What a product keeps in its cache: read where it is whole, and else as if it were not there."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
 from reason_iad.products.deriving import REVISION
-from reason_iad.schema.record import Record
 
 if TYPE_CHECKING:
     from reason_iad.products.product import Product
 
-Kept = TypeVar("Kept", bound=Record)
+Kept = TypeVar("Kept")
 
 
 def source_of(product: Product) -> str:
-    """What such a record follows from: the state of the product, and the revision of what learns from it."""
+    """What a record follows from that can be shown alone: the state of the product, and what learns from it."""
     return f"{product.state_sha256} {REVISION}"
 
 
-def read_kept(path: Path, record: type[Kept], most: int) -> Kept | None:
-    """A record that was kept.
+def how_compared(product: Product, revision: int, *, align: bool, least_px: float | None = None) -> str:
+    """Whatever decides what a comparison of two pictures says, beside the pictures.
+
+    Args:
+        product: its area and its white count.
+        revision: of the comparison.
+        align: whether templates are moved to lie as parts do.
+        least_px: the length of the smallest place that counts, in pixels; None: every one does.
+    """
+    settings = product.settings
+    areas = [None if each is None else each.sha256 for each in (settings.inspect, settings.ignore)]
+    return json.dumps([revision, areas, settings.white, least_px, align])
+
+
+def read_kept(path: Path, read: Callable[[bytes], Kept], most: int) -> Kept | None:
+    """What was kept in a file.
 
     Args:
         path: of the file.
-        record: what is in it.
-        most: bytes that it may have.
+        read: makes it of the content; raises `ValidationError` for what is none.
+        most: bytes that the file may have.
 
     Returns:
         None if there is none, or the file is damaged.
     """
     try:
-        return record.model_validate_json(path.read_bytes()) if path.stat().st_size <= most else None
+        return read(path.read_bytes()) if path.stat().st_size <= most else None
     except (OSError, ValidationError):
         return None

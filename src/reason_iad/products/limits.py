@@ -86,7 +86,7 @@ def kept_limits(product: Product) -> KeptLimits | None:
 
 def last_limits(product: Product) -> LastLimits | None:
     """The limits that were learnt last, maybe before the last change; None if nothing was ever learnt."""
-    found = read_kept(product.cache_dir / LIMITS, KeptLimits, MOST)
+    found = read_kept(product.cache_dir / LIMITS, KeptLimits.model_validate_json, MOST)
     return None if found is None else LastLimits(found, found.follows_from == source_of(product))
 
 

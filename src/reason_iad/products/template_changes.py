@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from reason_iad.files import write_atomic
 from reason_iad.images import load_image
 from reason_iad.products.deriving import product_area
+from reason_iad.products.kept import how_compared, read_kept
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reason_iad.expert.change import Change
     from reason_iad.expert.normality.examples import KnownDefects
     from reason_iad.products.product import Product
@@ -45,13 +43,12 @@ def defect_changes(product: Product, known: KnownDefects, *, align: bool = True)
     from reason_iad.expert.by_template import compare
     from reason_iad.expert.change import Change
 
-    settings, area = product.settings, product_area(product)
-    areas = [None if each is None else each.sha256 for each in (settings.inspect, settings.ignore)]
-    how = json.dumps([REVISION, areas, settings.white, align])
-    kept = _kept(product.cache_dir / CHANGES).get(how, {})
+    area, white = product_area(product), product.settings.white
+    how = how_compared(product, REVISION, align=align)
+    kept = (read_kept(product.cache_dir / CHANGES, _Changes.validate_json, MOST_BYTES) or {}).get(how, {})
     files = {each.sha256: each.path for each in product.defects}
     drawn = {each.sha256 for each in product.defects if each.mask is not None or each.box is not None}
-    load = partial(load_image, white=settings.white)
+    load = partial(load_image, white=white)
     found: dict[str, _Change] = {}
     of: dict[str, str] = {}
     for each in known.examples:
@@ -71,11 +68,3 @@ def defect_changes(product: Product, known: KnownDefects, *, align: bool = True)
         product.make_cache()
         write_atomic(product.cache_dir / CHANGES, _Changes.dump_json({how: found}))
     return {name: Change(*values) for name, key in of.items() if (values := found[key]) is not None}
-
-
-def _kept(path: Path) -> dict[str, dict[str, _Change]]:
-    """What is in the cache; nothing if it is damaged."""
-    try:
-        return _Changes.validate_json(path.read_bytes()) if path.stat().st_size <= MOST_BYTES else {}
-    except (OSError, ValidationError):
-        return {}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from reason_iad.errors import ConfigError
 from reason_iad.expert.by_template import Unfit, score_of
@@ -17,6 +16,7 @@ from reason_iad.files import write_atomic
 from reason_iad.images import load_image
 from reason_iad.products.deriving import product_area
 from reason_iad.products.editing import counted
+from reason_iad.products.kept import how_compared, read_kept
 from reason_iad.products.learning import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -100,9 +100,8 @@ def _scores(
     settings = product.settings
     area, least = product_area(product), settings.min_size
     least_px = None if least is None else least.pixels(settings.scale)
-    areas = [None if each is None else each.sha256 for each in (settings.inspect, settings.ignore)]
-    how = json.dumps([REVISION, areas, settings.white, least_px, align])
-    kept = _kept(product.cache_dir / SCORES).get(how, {})
+    how = how_compared(product, REVISION, align=align, least_px=least_px)
+    kept = (read_kept(product.cache_dir / SCORES, _Scores.validate_json, MOST_BYTES) or {}).get(how, {})
     keys = [f"{each.sha256} {product.templates[each.sha256].name}" for each in parts]
     missing = [(key, each) for key, each in zip(keys, parts, strict=True) if key not in kept]
     found = dict(kept)
@@ -115,14 +114,6 @@ def _scores(
         product.make_cache()
         write_atomic(product.cache_dir / SCORES, _Scores.dump_json({how: found}))
     return [found[key] for key in keys]
-
-
-def _kept(path: Path) -> Mapping[str, Mapping[str, float | Unfit]]:
-    """What is in the cache; nothing if it is damaged."""
-    try:
-        return _Scores.validate_json(path.read_bytes()) if path.stat().st_size <= MOST_BYTES else {}
-    except (OSError, ValidationError):
-        return {}
 
 
 def _in_words(product: Product, part: GoodImage, why: Unfit, more: int) -> str:
