@@ -152,6 +152,23 @@ def test_closing_the_iterator_early_stops_ray_and_leaves_nothing(facts: Facts) -
     assert not facts.folder.exists()
 
 
+AFTERWARDS = """
+from reason_iad.ray_session import session
+with session(None):
+    import ray
+try:
+    ray.put(1)
+except Exception:
+    print("refused", ray.is_initialized())
+"""
+
+
+@pytest.mark.slow
+def test_who_asks_ray_something_afterwards_starts_no_other_one() -> None:
+    done = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True, timeout=150)
+    assert done.stdout.split() == ["refused", "False"], done.stderr
+
+
 KILLED = """
 import os, psutil
 from reason_iad.ray_session import session

@@ -14,6 +14,7 @@ import pytest
 from tests.bench.mmad_files import write_set
 
 from reason_iad.bench.conditions import Settings, conditions
+from reason_iad.bench.detect.records import DetectManifest
 from reason_iad.bench.fingerprints import Fingerprints
 from reason_iad.bench.questions import read_units
 from reason_iad.bench.records import AnswerRecord, TimingRecord
@@ -255,6 +256,19 @@ def test_a_foreign_folder_is_left_alone(opened: Open, out: Path) -> None:
     with pytest.raises(DatasetError, match="not a run's manifest"):
         opened(resume=True)
     assert (out / "manifest.json").read_text() == '{"hello": 1}'
+
+
+def test_a_run_of_a_detection_set_is_named_as_such(out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    manifest = DetectManifest(
+        status="complete", detector="distance", statistic="max", dataset="nuts", layout="mvtec",
+        dataset_sha256="0" * 64, categories=("nut",), left_out=(), references="train", shots=8, seed=0, limit=None,
+        images=2, model=None, packages={},
+    )  # fmt: skip
+    (out / "manifest.json").write_text(manifest.model_dump_json())
+    with pytest.raises(DatasetError, match=r"is a run of `bench detect`.*takes runs of `bench run`") as error:
+        read_run(out)
+    assert "--overwrite" not in str(error.value)
 
 
 def test_what_cannot_be_written_is_not_half_written(opened: Open, units: tuple[Unit, ...], out: Path) -> None:

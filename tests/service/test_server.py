@@ -16,6 +16,7 @@ import pytest
 from tests.service.killing import TAUGHT, Line, People, first_database, kill_a_start, strike, troubles
 from tests.service.serving import Served, make_product, new_database, png, until
 
+from reason_iad.products import Products
 from reason_iad.service.settings import Limits, Settings
 
 pytestmark = pytest.mark.slow
@@ -153,3 +154,18 @@ def test_it_ends_in_order_and_the_current_part_is_finished(tmp_path: Path) -> No
         server.process.send_signal(signal.SIGINT)  # type: ignore[union-attr]
         assert server.process.wait(30) == 0  # type: ignore[union-attr]
         assert "Traceback" not in server.said()
+
+
+def test_a_worker_that_learns_a_product_ends_without_a_word(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    make_product(data)
+    with Served(data) as server:
+        assert server.send(png(1), wait=30).status_code == 200
+        product = Products(data / "products").open("plate")
+        for resolution in (256, 272, 288):  # each is learnt anew, beside the parts
+            product = product.with_settings(resolution=resolution)
+            assert server.send(png(resolution), wait=30).status_code == 200
+            assert server.stop() == 0
+            assert all(line.startswith("The service listens") for line in server.said().splitlines()), server.said()
+            server.start()
+            assert server.send(png(resolution + 1), wait=60).status_code == 200

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from reason_iad.bench.detect.records import METRICS, DetectManifest
 from reason_iad.bench.records import RUN_VERSION, AnswerRecord, Manifest, TimingRecord
 from reason_iad.errors import DatasetError
 from reason_iad.files import read_lines
@@ -61,6 +62,11 @@ def read_run(folder: Path) -> Run:
             f"'{printable(folder)}' holds no run: '{MANIFEST}' cannot be read ({error.strerror}); check the folder."
         ) from error
     except ValidationError as error:
+        if _of_detection(content):
+            raise DatasetError(
+                f"'{printable(folder)}' is a run of `bench detect`, whose figures are in its '{METRICS}'. This "
+                "command takes runs of `bench run`."
+            ) from None
         raise DatasetError(
             f"'{printable(path)}' is not a run's manifest ({_first(error)}); check the folder, or run anew with "
             "--overwrite."
@@ -124,6 +130,15 @@ def _require_version(content: bytes, path: Path) -> None:
             f"'{printable(path)}' is of version {version!r}, and this program reads version '{RUN_VERSION}'; "
             "use the program that made it, or run anew with --overwrite."
         )
+
+
+def _of_detection(content: bytes) -> bool:
+    """Whether this is the manifest of a run on a detection set."""
+    try:
+        DetectManifest.model_validate_json(content)
+    except ValidationError:
+        return False
+    return True
 
 
 _SAID = {"json_invalid": "is no JSON", "missing": "is missing", "extra_forbidden": "is unknown"}
