@@ -158,15 +158,15 @@ with session(None):
     import ray
 try:
     ray.put(1)
-except Exception:
-    print("refused", ray.is_initialized())
+except Exception as error:
+    print("not been started" in str(error), ray.is_initialized())
 """
 
 
 @pytest.mark.slow
 def test_who_asks_ray_something_afterwards_starts_no_other_one() -> None:
     done = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True, timeout=150)
-    assert done.stdout.split() == ["refused", "False"], done.stderr
+    assert done.stdout.split() == ["True", "False"], done.stderr  # or it began to start one, and failed
 
 
 KILLED = """
