@@ -208,6 +208,11 @@ def _application(settings: Settings, server: str) -> Iterator[Any]:
         serve.start(proxy_location="Disabled", logging_config={"log_level": "ERROR"})
         bound = deployment.bind(settings.model, settings.limits.lease_s, settings.gpus)
         try:
-            yield serve.run(bound, name=name, route_prefix=None, logging_config={"log_level": "ERROR"})
+            handle = serve.run(bound, name=name, route_prefix=None, logging_config={"log_level": "ERROR"})
+            try:
+                yield handle
+            finally:
+                handle.shutdown()  # its thread reports to the controller, and goes on when Ray is gone
         finally:
             serve.delete(name)
+            logging.getLogger("ray.serve").setLevel(logging.CRITICAL)  # of threads that still ask it something
