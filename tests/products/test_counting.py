@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from tests.parts import plate, save
@@ -13,7 +14,7 @@ from tests.products.conftest import Draw
 
 from reason_iad.cli import main
 from reason_iad.errors import ProductError
-from reason_iad.expert.conformal import limits
+from reason_iad.images import load_image
 from reason_iad.products import Product, Products, export
 from reason_iad.products.fitting import Begin, fit_model
 from reason_iad.products.judging import part_kind
@@ -53,16 +54,42 @@ def doubtful(tmp_path_factory: pytest.TempPathFactory) -> Product:
     return made.with_good(folder / "doubtful", counts=False)
 
 
-def test_limits_are_set_by_the_others(doubtful: Product) -> None:
-    kind = part_kind(doubtful)
-    counts = [each.counts for each in doubtful.good]
-    scores = list(zip(counts, kind.expert.left_out, strict=True))
-    assert counts.count(False) == 2
-    assert kind.left_out == tuple(score for count, score in scores if count)
-    assert max(score for count, score in scores if not count) > max(kind.left_out), "they stand out most"
-    asked = doubtful.with_settings(false_alarms=0.2)
-    assert part_kind(asked).limits == limits(kind.left_out, 0.2) != limits(kind.expert.left_out, 0.2)
-    asked.undone()
+def test_limits_and_what_is_usual_are_set_by_the_others(doubtful: Product, tmp_path: Path) -> None:
+    kind, alone = part_kind(doubtful), part_kind(without_doubtful(doubtful, tmp_path))
+    assert [each.counts for each in doubtful.good].count(False) == 2
+    assert kind.limits == alone.limits and kind.left_out == alone.left_out and len(kind.left_out) == 8
+    assert kind.expert.standings == alone.expert.standings and kind.expert.threshold == alone.expert.threshold
+    read = part_kind(doubtful)
+    assert read.expert.exceptions == kind.expert.exceptions == {e.sha256 for e in doubtful.good if not e.counts}
+
+
+def test_only_parts_like_them_are_judged_otherwise(doubtful: Product, tmp_path: Path) -> None:
+    """Some patches of any part are like those of the doubtful ones, so other scores may fall a little."""
+    kind, alone = part_kind(doubtful), part_kind(without_doubtful(doubtful, tmp_path / "alone"))
+    scores = {}
+    for name, picture in shown().items():
+        save(picture, tmp_path / f"{name}.png")
+        image = load_image(tmp_path / f"{name}.png")
+        scores[name] = alone.expert.assess(image).score, kind.expert.assess(image).score
+    before, after = scores["spot"]
+    assert before > max(kind.left_out) + 2 and after < before - 2, "a part with such a spot is normal now"
+    for name in ("good", "dark scratch"):
+        before, after = scores[name]
+        assert before - 0.3 < after <= before + 1e-5, name
+
+
+def shown() -> dict[str, np.ndarray]:
+    """A good part, one with a spot as the doubtful ones have, and one with another defect."""
+    spot, scratch = plate(40), plate(39)
+    cv2.circle(spot, (60, 50), 6, (120, 120, 128), -1)
+    cv2.line(scratch, (20, 90), (70, 100), (20, 20, 24), 2)
+    return {"good": plate(32), "spot": spot, "dark scratch": scratch}
+
+
+def without_doubtful(doubtful: Product, folder: Path) -> Product:
+    """The same product, which was never asked about them."""
+    good = [each.path for each in doubtful.good if each.counts]
+    return Products(folder).create("plate", good, settings={"resolution": 112})
 
 
 def test_where_none_is_left_that_counts_all_do(doubtful: Product, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,6 @@ class PartKind:
         least_px: the length of the smallest region that counts, in pixels; None: every one does.
         known: what is known of labelled defects; None: there are none.
         white: what is white in pictures with more than 8 bits; None: what their files say.
-        counts: for each left-out good image, whether its score counts for the limits; empty: all do.
         templates: how parts are compared with their template, which then decides; None: they have none.
     """
 
@@ -47,7 +45,6 @@ class PartKind:
     least_px: float | None = None
     known: KnownDefects | None = None
     white: float | None = None
-    counts: tuple[bool, ...] = ()
     templates: TemplateRule | None = None
 
     def without(self, sha256: str) -> PartKind | None:
@@ -75,8 +72,7 @@ class PartKind:
         """
         if self.templates is not None:
             return self.templates.scores
-        scores = self.expert.left_out if self.known is None else self.known.left_out
-        return tuple(compress(scores, self.counts)) if self.counts else scores
+        return self.expert.left_out if self.known is None else self.known.left_out
 
     def assess(self, look: Look, area: Area | None = None) -> Assessment:
         """What good images and labelled defects together say of a picture.

@@ -53,6 +53,7 @@ def _learning(product: Product, eyes: Eyes) -> Learning:
         white=product.settings.white,
         orientation=product.settings.orientation,
         how=_how(product, eyes),
+        exceptions=_exceptions(product),
     )
 
 
@@ -87,10 +88,11 @@ def product_eyes(product: Product) -> Eyes:
 
 
 def learnt_from(product: Product, eyes: Eyes) -> str:
-    """Hash of everything that decides what is learnt: good images, encoder, resolutions, areas, orientation."""
-    images = [each.sha256 for each in product.good]
-    content = json.dumps([images, product.settings.orientation, _how(product, eyes)])
-    return hashlib.sha256(content.encode()).hexdigest()
+    """Hash of everything that decides what is learnt: good images, encoder, resolutions, areas, orientation, and
+    which images say nothing about what is usual."""
+    images, exceptions = [each.sha256 for each in product.good], sorted(_exceptions(product))
+    content = [images, product.settings.orientation, _how(product, eyes), *([exceptions] if exceptions else [])]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _how(product: Product, eyes: Eyes) -> str:
@@ -100,6 +102,11 @@ def _how(product: Product, eyes: Eyes) -> str:
     areas = [None if area is None else area.sha256 for area in (settings.inspect, settings.ignore)]
     content = json.dumps([REVISION, encoders, eyes.sizes, areas, settings.white])
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _exceptions(product: Product) -> frozenset[str]:
+    """Hashes of good images that do not count for the limits: people were asked about them in doubt."""
+    return frozenset(each.sha256 for each in product.good if not each.counts)
 
 
 def good_pictures(product: Product) -> Lazily:

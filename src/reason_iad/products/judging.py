@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import compress
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -63,7 +62,6 @@ def part_kind(product: Product, progress: Progress = no_progress, *, align: bool
     expert = product_expert(product, progress)
     learnt = learnt_from(product, expert.eyes)
     known = known_defects(product, expert, learnt, progress)
-    counts = counted_for_limits(product, expert)
     sha256 = learnt if known is None else known_from(product, learnt)
     rule = template_rule(product, progress, align=align)
     left_out = expert.left_out if known is None else known.left_out
@@ -74,8 +72,6 @@ def part_kind(product: Product, progress: Progress = no_progress, *, align: bool
         defective = () if settings.missed is None else _by_template(product, rule, progress)
     elif settings.missed is not None and known is not None:
         defective = defect_scores(product, expert, known, known_from(product, learnt), progress)
-    if rule is None and counts:
-        left_out = tuple(compress(left_out, counts))
     found = limits(left_out, settings.false_alarms, defective, settings.missed)
     if align:  # for once without is no reason to forget the limits
         keep_limits(product, found, stood_in=expert.stood_in and rule is None)
@@ -90,22 +86,8 @@ def part_kind(product: Product, progress: Progress = no_progress, *, align: bool
         least_px=None if settings.min_size is None else settings.min_size.pixels(settings.scale),
         known=known,
         white=settings.white,
-        counts=counts,
         templates=rule,
     )
-
-
-def counted_for_limits(product: Product, expert: ProductExpert) -> tuple[bool, ...]:
-    """For each left-out good image, whether its score counts for the limits; empty if all do.
-
-    They also all count where changed copies stood in for them, and where none is left that counts.
-    """
-    from reason_iad.expert.normality.learning import left_out_images
-
-    if expert.stood_in:
-        return ()
-    counts = tuple(product.good[at].counts for at in left_out_images(len(product.good)))
-    return () if all(counts) or not any(counts) else counts
 
 
 def _by_template(product: Product, rule: TemplateRule, progress: Progress) -> tuple[float, ...]:

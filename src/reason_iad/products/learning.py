@@ -54,6 +54,7 @@ class Learning:
         folder: where it is kept.
         prepare: makes the folder.
         white: what is white in images with more than 8 bits; None: what their files say.
+        exceptions: hashes of good images that say nothing about what is usual.
         how: hash of what decides what is seen of one image. With it, that is kept, and when images join or leave
             the others need not be looked at again. None: it is not kept.
     """
@@ -67,6 +68,7 @@ class Learning:
     white: float | None = None
     orientation: Orientation = "auto"
     how: str | None = None
+    exceptions: frozenset[str] = frozenset()
 
     def images(self) -> Lazily:
         """The good images, each read when it is asked for."""
@@ -94,7 +96,8 @@ def kept_expert(learning: Learning, progress: Progress) -> ProductExpert:
     def anew() -> ProductExpert:
         made = shelves(folder, len(eyes.sizes))
         expert = learn(
-            learning.images(), eyes, progress, made, area, learning.orientation, learning.sightings()
+            learning.images(), eyes, progress, made, area, learning.orientation, learning.sightings(),
+            learning.exceptions,
         )  # fmt: skip
         save_expert(expert, folder, learning.learnt_from)
         return expert

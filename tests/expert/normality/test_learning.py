@@ -160,7 +160,7 @@ def test_what_was_learnt_is_not_used_where_it_does_not_fit(
         (tmp_path / "expert.json").unlink()
     elif harm == "broken manifest":
         (tmp_path / "expert.json").write_text(
-            (tmp_path / "expert.json").read_text().replace('"format": 3', '"format": 9')
+            (tmp_path / "expert.json").read_text().replace('"format": 4', '"format": 9')
         )
     elif harm == "broken wholes":
         file = next((tmp_path / "wholes").iterdir())

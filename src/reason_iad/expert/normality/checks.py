@@ -14,9 +14,9 @@ import torch
 from reason_iad.expert.normality.expert import ProductExpert
 from reason_iad.expert.normality.likeness import NEIGHBOURS
 from reason_iad.expert.normality.looks import grey, sharpness
-from reason_iad.expert.normality.seeing import MEASURED, Progress, silent
+from reason_iad.expert.normality.seeing import Progress, silent
 from reason_iad.expert.normality.selftest import image_names
-from reason_iad.expert.normality.spread import spread_out
+from reason_iad.expert.normality.spread import left_out_images, spread_out
 from reason_iad.expert.normality.standing import Standing
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def conspicuous(
         first = {looks[at].sha256: at for at in reversed(range(len(looks)))}
         numbers = [first[name] for name in image_names(expert)]
         named = {each.number for each in found}
-        others = [*_told_apart(numbers, expert), *_defective(numbers, expert, limit, len(good))]
+        others = [*_told_apart(numbers, expert), *_defective(numbers, expert, limit)]
         found += [each for each in others if each.number not in named]
     return tuple(sorted(found, key=lambda each: (-each.strength, each.number, each.why)))
 
@@ -186,12 +186,12 @@ def _told_apart(numbers: Sequence[int], expert: ProductExpert) -> list[Conspicuo
     return found
 
 
-def _defective(numbers: Sequence[int], expert: ProductExpert, limit: float, given: int) -> list[Conspicuous]:
+def _defective(numbers: Sequence[int], expert: ProductExpert, limit: float) -> list[Conspicuous]:
     """Pictures whose own score, left out, is beyond the limit and far from the others'."""
-    measured = [at for at in spread_out(given, MEASURED) if at < len(numbers)]
+    measured = left_out_images(image_names(expert), expert.exceptions)
     return [
         Conspicuous(numbers[at], "defective", None, score)
-        for at, score in zip(measured, expert.left_out, strict=False)
+        for at, score in zip(measured, expert.left_out, strict=True)
         if score >= max(ODD, limit)
     ]
 

@@ -119,6 +119,11 @@ class ProductExpert:
     turning: Turning = UPRIGHT
     of_views: tuple[Mapping[str, Standing], ...] = ()
 
+    @property
+    def exceptions(self) -> frozenset[str]:
+        """Hashes of good images that say nothing about what is usual."""
+        return self.levels[0].exceptions
+
     def assess(self, image: LoadedImage) -> Assessment:
         """How abnormal a picture is, where, and whether it can be judged."""
         return self.assess_look(next(self.eyes.look([image.pixels])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,9 @@ from reason_iad.expert.normality.expert import (
 from reason_iad.expert.normality.level import Level
 from reason_iad.expert.normality.likeness import FEW_FAR, LikenessModel
 from reason_iad.expert.normality.looks import Eyes, Look
-from reason_iad.expert.normality.seeing import MEASURED, Progress, Seen, few, see, silent
+from reason_iad.expert.normality.seeing import Progress, Seen, few, see, silent
 from reason_iad.expert.normality.sightings import NOTHING, Sightings
-from reason_iad.expert.normality.spread import drawn, spread_out
+from reason_iad.expert.normality.spread import Some, drawn, left_out_images, names_of
 from reason_iad.expert.normality.standing import Standing
 from reason_iad.expert.normality.statistics import prior
 from reason_iad.expert.normality.turning import Orientation, find_turning
@@ -52,6 +52,9 @@ TURNED = 12
 LAYOUTS = "layouts"
 """What is seen of these, among sightings."""
 QUANTILE = 0.99
+EXPLAINED = 0.9
+"""A patch of an exception is compared with if it is farther from usual images than this quantile of the patches of
+left-out ones. If all were, every part would look more normal with each exception."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,7 @@ def learn(
     area: Area = EVERYWHERE,
     orientation: Orientation = "auto",
     sightings: Sightings = NOTHING,
+    exceptions: Collection[str] = (),
 ) -> ProductExpert:
     """Learn what is normal.
 
@@ -88,26 +92,38 @@ def learn(
         area: what counts of a picture.
         orientation: whether parts lie one way or at any angle; 'auto' if it is to be found out.
         sightings: what was seen of these images before.
+        exceptions: hashes of images that are normal and say nothing about what is usual: people were asked about
+            them because they were doubtful. They only bring what is like them nearer to normal. Where fewer than
+            `FEWEST` others are left, there are no exceptions.
 
     Raises:
         ConfigError: there is no good image.
     """
     if not len(good):
         raise ConfigError("There is no good image to learn from; give at least one.")
-    eyes = replace(eyes, area=area)
-    turning = find_turning(good, eyes, orientation, sightings)
-    seen = see(good, eyes, progress, shelves, turning.steps, sightings)
-    few = len(seen.names) < FEWEST
-    copies = _changed(good, eyes if few else eyes.coarsest()) if len(seen.names) in FEW_FAR else []
-    turned = turned_layouts(good, seen.names, eyes, sightings) if turning.steps == 1 else {}
-    likeness = LikenessModel.of(seen.wholes, [look.whole for look in copies], turned, seen.copies)
-    stand_ins = copies if few else []
+    eyes, names = replace(eyes, area=area), names_of(good)
+    exceptions = _exceptions(names, exceptions)
+    usual = Some(good, [number for number, name in enumerate(names) if name not in exceptions])
+    turning = find_turning(usual, eyes, orientation, sightings)
+    seen = see(good, eyes, progress, shelves, turning.steps, sightings, exceptions)
+    odd = [number for number, name in enumerate(seen.names) if name in exceptions]
+    count = len(seen.names) - len(odd)
+    copies = _changed(usual, eyes if count < FEWEST else eyes.coarsest()) if count in FEW_FAR else []
+    turned = turned_layouts(usual, seen.names, eyes, sightings) if turning.steps == 1 else {}
+    likeness = LikenessModel.of(seen.wholes, [look.whole for look in copies], turned, seen.copies, odd)
+    stand_ins = copies if count < FEWEST else []
     if stand_ins:
         left_out = [_measured(seen.levels, look, likeness, area) for look in stand_ins]
     else:
         left_out = _left_out(seen, good, likeness, area, progress)
     expert = calibrated(eyes, seen.levels, likeness, left_out, (bool(stand_ins), area))
     return replace(expert, turning=turning)
+
+
+def _exceptions(names: Sequence[str], asked: Collection[str]) -> frozenset[str]:
+    """Those exceptions that are there; none where too few other images are left."""
+    found = frozenset(asked) & frozenset(names)
+    return found if len(set(names) - found) >= FEWEST else frozenset()
 
 
 def calibrated(
@@ -125,6 +141,8 @@ def calibrated(
         how: whether changed copies stood in for them, and what counts of a picture.
     """
     stood_in, area = how
+    if any(level.exceptions for level in levels):
+        levels = tuple(replace(level, explained=_explained(left_out, at)) for at, level in enumerate(levels))
     usual = tuple(_usual([each.distances[at] for each in left_out]) for at in range(len(levels)))
     standings = _standings(left_out)
     weights = {name: prior(name) for name in standings if prior(name)}
@@ -168,11 +186,6 @@ def reweighted(
     return replace(expert, weights=weights, joined=joined, left_out=tuple(scores))
 
 
-def left_out_images(count: int) -> list[int]:
-    """Which of so many good images are left out and measured, in the order of `ProductExpert.left_out`."""
-    return spread_out(count, MEASURED)
-
-
 def left_out_again(
     expert: ProductExpert, good: Sequence[LoadedImage], progress: Progress = silent
 ) -> Iterator[tuple[int, Look, tuple[Distances, ...]]]:
@@ -193,12 +206,13 @@ def left_out_again(
         for at, look in enumerate(_changed(good, expert.eyes)):
             yield at, look, measure(expert.levels, look)
         return
-    numbers, members = left_out_images(len(good)), expert.levels[0].bank.members
-    if len(numbers) != len(expert.left_out):
+    names = [member.sha256 for member in expert.levels[0].bank.members]
+    numbers = left_out_images(names, expert.exceptions)
+    if len(numbers) != len(expert.left_out) or len(names) != len(good):
         raise ConfigError("The expert was learnt from other good images; learn it anew.")
     done = 0
     for places in _folds(expert.levels, range(len(numbers))):
-        without = tuple(level.without({members[numbers[at]].sha256 for at in places}) for level in expert.levels)
+        without = _without(expert.levels, {names[numbers[at]] for at in places})
         for some in few(good, (numbers[at] for at in places)):
             looks = expert.eyes.look([image.pixels for image in some.values()])
             for number, look in zip(some, looks, strict=True):
@@ -230,15 +244,21 @@ def turned_layouts(
 def _left_out(
     seen: Seen, good: Sequence[LoadedImage], likeness: LikenessModel, area: Area, progress: Progress
 ) -> list[LeftOut]:
-    """Good images, each measured by a memory without it."""
-    order = sorted(seen.measured)
+    """Good images, each measured by a memory without it and without exceptions."""
+    order, odd = sorted(seen.measured), likeness.exceptional.nonzero().flatten().tolist()
     found: dict[int, LeftOut] = {}
     for numbers in _folds(seen.levels, order):
-        without = tuple(level.without({seen.names[at] for at in numbers}) for level in seen.levels)
+        without = _without(seen.levels, {seen.names[at] for at in numbers})
         for at in numbers:
-            found[at] = _measured(without, seen.look(at, good), likeness.without(at), area)
+            found[at] = _measured(without, seen.look(at, good), likeness.without(at, *odd), area)
         progress("good images compared with the others", len(found), len(order))
     return [found[at] for at in order]
+
+
+def _without(levels: Sequence[Level], names: set[str]) -> tuple[Level, ...]:
+    """The memories as if these images had never been there, and no exceptions either: so what is usual does not
+    depend on these."""
+    return tuple(level.without(names | level.exceptions) for level in levels)
 
 
 def _folds(levels: Sequence[Level], numbers: Sequence[int]) -> list[Sequence[int]]:
@@ -264,6 +284,15 @@ def _usual(distances: Sequence[Distances]) -> dict[str, Usual]:
     return usual
 
 
+def _explained(left_out: Sequence[LeftOut], level: int) -> dict[str, float]:
+    """Up to which distance, by way, a patch is nothing unusual at one resolution."""
+    ways = left_out[0].distances[level]
+    return {
+        way: _quantile(torch.cat([each.distances[level][way].flatten() for each in left_out]), EXPLAINED)
+        for way in ways
+    }
+
+
 def _threshold(maps: Sequence[torch.Tensor]) -> Threshold:
     """theta_low, theta_high and the gate, of the joined maps of left-out good images."""
     values = torch.cat([each.flatten() for each in maps])
@@ -274,9 +303,9 @@ def _threshold(maps: Sequence[torch.Tensor]) -> Threshold:
     return Threshold(low, high, float(areas.quantile(QUANTILE)), peak)
 
 
-def _quantile(values: torch.Tensor) -> float:
-    """The 0.99 quantile. `torch.quantile` refuses more than 16 million values."""
-    rank = max(1, round(QUANTILE * len(values)))
+def _quantile(values: torch.Tensor, share: float = QUANTILE) -> float:
+    """A quantile. `torch.quantile` refuses more than 16 million values."""
+    rank = max(1, round(share * len(values)))
     return float(values.kthvalue(rank).values)
 
 

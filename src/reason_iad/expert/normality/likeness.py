@@ -6,7 +6,7 @@ A blank picture, another part, a part that is turned or half covered is never a 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -38,6 +38,10 @@ FEW = 4.0
 """The deviation of a few good images is held together with a guess that counts as much as so many of them."""
 GUESS = 0.15
 """That guess: this share of the size of each channel."""
+NO_ODDER, ODD = 1, 2
+"""Of a good image that says nothing about what is usual: whether it looks unusual as a whole."""
+EXPLAINED = 0.9
+"""It does if it is farther from usual images than this quantile of them is from the others."""
 APART = 0.8
 """Good parts never lie turned so if all of them are told from all turned copies, by this share of the usual gap."""
 
@@ -78,13 +82,15 @@ class LikenessModel:
 
     Attributes:
         embeddings: (n, 2 c) standardised. Where parts lie at any angle, n more for each further angle.
-        middle, spread: (2 c,) by which they are.
+        middle, spread: (2 c,) by which they are; exceptions have no part in these.
         largest: of the distances of good images from those most like them, each left out; more where they are few.
         light, sharpness, shape: the least and the largest of good images.
         layouts: (n, g) of good images.
         turned: (w, m, g) of m good images, turned or mirrored in those ways in which no good part lies; maybe none.
         grain: the least and the largest of good images, at each of the two scales.
         views: (n,) the number of the view that each good image shows.
+        exceptional: (n,) int64, 0 for usual images. The others say nothing about what is usual: `ODD` where they
+            look unusual as wholes, so that pictures are compared with them, and `NO_ODDER` where they do not.
     """
 
     embeddings: torch.Tensor
@@ -98,6 +104,7 @@ class LikenessModel:
     turned: torch.Tensor
     grain: tuple[tuple[float, float], tuple[float, float]]
     views: torch.Tensor
+    exceptional: torch.Tensor
 
     @classmethod
     def of(
@@ -106,6 +113,7 @@ class LikenessModel:
         changed: Sequence[Whole] = (),
         turned: Mapping[int, torch.Tensor] | None = None,
         copies: Sequence[Whole] = (),
+        exceptions: Collection[int] = (),
     ) -> LikenessModel:
         """From good images.
 
@@ -114,35 +122,42 @@ class LikenessModel:
             changed: slightly changed copies of them, where they are few: they show what may vary.
             turned: for some of the good images, by number, (w, g) layouts of it turned or mirrored in w ways.
             copies: all good images turned by one angle, then by the next; they are as good.
+            exceptions: numbers of good images that are as good as any, and say nothing about what is usual.
         """
-        embeddings = torch.stack([each.embedding for each in (*good, *changed, *copies)])
+        exceptional = torch.tensor([number in exceptions for number in range(len(good))])
+        kept = torch.stack([each.embedding for each in (*good, *copies)])
+        usual = ~exceptional.repeat(len(kept) // len(good))
+        embeddings = torch.cat([kept[usual], *(each.embedding[None] for each in changed)])
         middle = embeddings.mean(0)
         guess = GUESS * middle.abs() + 1e-3 * middle.abs().max()
         count = len(embeddings)
         spread = ((count * embeddings.var(0, correction=0) + FEW * guess.square()) / (count + FEW)).sqrt()
-        kept = torch.stack([each.embedding for each in (*good, *copies)])
         standard = (kept - middle) / spread
         layouts = torch.stack([each.layout for each in good])
         return cls(
             standard,
             middle,
             spread,
-            _largest(standard, len(good)),
+            _largest(standard[usual], len(good) - len(exceptions)),
             _range([each.light for each in good]),
             _range([each.sharpness for each in good]),
             _range([each.shape for each in good]),
             layouts,
             _one_way(layouts, turned or {}),
             (_range([each.grain[0] for each in good]), _range([each.grain[1] for each in good])),
-            find_views(standard[: len(good)]),
+            _views(standard[: len(good)], exceptional),
+            _exceptional(standard[: len(good)], exceptional),
         )
 
-    def without(self, number: int) -> LikenessModel:
-        """As if one good image, by its number, were not there; for measuring."""
-        keep = torch.arange(self.images) != number
+    def without(self, *numbers: int) -> LikenessModel:
+        """As if some good images, by their numbers, were not there; for measuring."""
+        keep = torch.ones(self.images, dtype=torch.bool)
+        keep[list(numbers)] = False
         others = keep.repeat(len(self.embeddings) // self.images)
-        views = self.views[keep]
-        return replace(self, embeddings=self.embeddings[others], layouts=self.layouts[keep], views=views)
+        return replace(
+            self, embeddings=self.embeddings[others], layouts=self.layouts[keep], views=self.views[keep],
+            exceptional=self.exceptional[keep],
+        )  # fmt: skip
 
     @property
     def images(self) -> int:
@@ -164,6 +179,8 @@ class LikenessModel:
         """How much a picture looks like the product, and whether it can be judged."""
         standard = (picture.embedding - self.middle) / self.spread
         apart = torch.cdist(standard[None], self.embeddings)
+        angles = len(self.embeddings) // self.images
+        apart.masked_fill_(self.exceptional.repeat(angles) == NO_ODDER, torch.inf)
         distance = float(_nearest(apart, min(NEIGHBOURS, len(self.embeddings)))) / self.largest
         view = int(self.views[int(apart.argmin()) % self.images])
         return Likeness(distance, self._reason(picture, distance), view)
@@ -191,9 +208,32 @@ class LikenessModel:
     def _limits(self, seen: tuple[float, float], factor: float) -> tuple[float, float]:
         """Least and largest that may be, from those of good images. Few images do not reach the extremes."""
         low, high = max(seen[0], LEAST), max(seen[1], LEAST)
-        count = self.images
+        count = int((self.exceptional == 0).sum()) or self.images
         margin: float = factor ** (1 + FEW_MARGIN / count) * (high / low) ** (2 / count)
         return low / margin, high * margin
+
+
+def _exceptional(standard: torch.Tensor, exceptional: torch.Tensor) -> torch.Tensor:
+    """(n,) int64, of each good image, as in `LikenessModel`."""
+    found = exceptional.long() * ODD
+    usual = standard[~exceptional]
+    if not bool(exceptional.any()) or len(usual) < 2:
+        return found
+    most = min(NEIGHBOURS, len(usual) - 1)
+    among = _nearest(torch.cdist(usual, usual).fill_diagonal_(torch.inf), most)
+    far = _nearest(torch.cdist(standard[exceptional], usual), most) > among.quantile(EXPLAINED)
+    found[exceptional] = torch.where(far, ODD, NO_ODDER)
+    return found
+
+
+def _views(standard: torch.Tensor, exceptional: torch.Tensor) -> torch.Tensor:
+    """(n,) the view of each good image: exceptions show that of the usual image most like them."""
+    usual = find_views(standard[~exceptional])
+    found = torch.zeros(len(standard), dtype=torch.int64)
+    found[~exceptional] = usual
+    if bool(exceptional.any()):
+        found[exceptional] = usual[torch.cdist(standard[exceptional], standard[~exceptional]).argmin(1)]
+    return found
 
 
 def _largest(standard: torch.Tensor, count: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from reason_iad.expert.memory.search import Points
 from reason_iad.expert.normality.level import Level, memory_settings
 from reason_iad.expert.normality.looks import BATCH, HELD, Eyes, Look, Whole
 from reason_iad.expert.normality.sightings import NOTHING, Sightings
-from reason_iad.expert.normality.spread import names_of, spread_out
+from reason_iad.expert.normality.spread import left_out_images, names_of
 from reason_iad.expert.normality.turning import angles, joined_points, reduced, turned, turned_back
 from reason_iad.features import FeatureMap
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from reason_iad.expert.memory.shelf import Shelf
     from reason_iad.images import LoadedImage
 
-MEASURED = 200
-"""Good images that are left out and measured, at most."""
 TOGETHER = 256
 """Good images that are held at a time while they are remembered; with details or turned copies only `BATCH`."""
 
@@ -72,6 +70,7 @@ def see(
     shelves: Sequence[Shelf],
     steps: int = 1,
     sightings: Sightings = NOTHING,
+    exceptions: Collection[str] = (),
 ) -> Seen:
     """See each good image once, and remember it. Never more than `TOGETHER` are held, and those to be measured.
 
@@ -82,16 +81,15 @@ def see(
         shelves: where patches of each image are kept, for each resolution; none: in memory.
         steps: at how many angles images are remembered.
         sightings: what was seen of images before. Details are too many to be kept there.
+        exceptions: hashes of images that say nothing about what is usual.
     """
     names, before = names_of(good), NOTHING if eyes.detailed else sightings
-    banks = [
-        MemoryBank.empty(
-            encoder.name, encoder.sha256, memory_settings(len(good), detailed=eyes.is_detailed(at)),
-            shelves[at] if shelves else None,
-        )
-        for at, encoder in enumerate(eyes.encoders)
-    ]  # fmt: skip
-    chosen = set(spread_out(len(good), MEASURED))
+    odd, banks = sum(name in exceptions for name in names), []
+    for at, encoder in enumerate(eyes.encoders):
+        settings = memory_settings(len(good) - odd, detailed=eyes.is_detailed(at), exceptions=odd)
+        shelf = shelves[at] if shelves else None
+        banks.append(MemoryBank.empty(encoder.name, encoder.sha256, settings, shelf))
+    chosen = set(left_out_images(list(dict.fromkeys(names)), exceptions))
     seen = Seen(eyes, (), [], [], (), {}, [])
     copies: list[tuple[Whole, ...]] = []
     tell = _announced(progress, len(chosen)) if eyes.detailed else progress
@@ -115,7 +113,9 @@ def see(
         copies += (each.copies for each in found.values())
         for level, bank in enumerate(banks):
             banks[level] = bank.with_images([(name, each.patches[level]) for name, each in found.items()])
-    levels = tuple(Level(size, banks[at], eyes.is_detailed(at)) for at, size in enumerate(eyes.sizes))
+    levels = tuple(
+        Level(size, banks[at], eyes.is_detailed(at), frozenset(exceptions)) for at, size in enumerate(eyes.sizes)
+    )
     before.keep(_kind(steps), seen.names)
     by_angle = tuple(whole for same in zip(*copies, strict=True) for whole in same)
     return replace(seen, levels=levels, copies=by_angle)

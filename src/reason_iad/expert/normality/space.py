@@ -58,8 +58,13 @@ class Space:
 
     def residual(self, patches: torch.Tensor) -> torch.Tensor:
         """(n,) length of what lies outside the subspace."""
-        outside: torch.Tensor = (self.scale.apply(patches) @ self._outside).norm(dim=1)
-        return outside
+        length: torch.Tensor = self.outside(patches).norm(dim=1)
+        return length
+
+    def outside(self, patches: torch.Tensor) -> torch.Tensor:
+        """(n, k) the coordinates of patches outside the subspace."""
+        found: torch.Tensor = self.scale.apply(patches) @ self._outside
+        return found
 
     @cached_property
     def _whitening(self) -> torch.Tensor:

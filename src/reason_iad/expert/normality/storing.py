@@ -78,9 +78,11 @@ class Manifest(_Strict):
         stood_in: whether changed copies stood in for them.
         turning: at how many angles good images are remembered, and how much turned copies are worth.
         wholes: the good images as wholes.
+        exceptions: hashes of those that say nothing about what is usual.
+        explained: per level and way, up to which distance their patches are nothing unusual; empty without them.
     """
 
-    format: Literal[3]
+    format: Literal[4]
     learnt_from: Annotated[str, Field(max_length=200)]
     sizes: Annotated[tuple[int | None, ...], Field(strict=False, min_length=1, max_length=8)]
     usual: Annotated[tuple[dict[str, _Pair], ...], Field(strict=False)]
@@ -94,6 +96,8 @@ class Manifest(_Strict):
     stood_in: bool
     turning: Annotated[tuple[Annotated[int, Field(ge=1, le=360)], _Finite | None], Field(strict=False)]
     wholes: _Wholes
+    exceptions: Annotated[tuple[str, ...], Field(strict=False, max_length=10**6)]
+    explained: Annotated[tuple[dict[str, _Finite], ...], Field(strict=False)]
 
 
 def shelves(folder: Path, count: int) -> tuple[Shelf, ...]:
@@ -112,7 +116,7 @@ def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
         save_memory(level.bank, folder / LEVELS / str(number))
     likeness, ends = expert.likeness, expert.threshold
     manifest = Manifest(
-        format=3,
+        format=4,
         learnt_from=learnt_from,
         sizes=tuple(level.size for level in expert.levels),
         usual=tuple({way: (each.median, each.low) for way, each in ways.items()} for ways in expert.usual),
@@ -139,6 +143,8 @@ def save_expert(expert: ProductExpert, folder: Path, learnt_from: str) -> None:
             shape=likeness.shape,
             grain=likeness.grain,
         ),
+        exceptions=tuple(sorted(expert.exceptions)),
+        explained=tuple(dict(level.explained) for level in expert.levels),
     )
     write_whole(folder / MANIFEST, manifest.model_dump_json(indent=1).encode())
     for path in (folder / WHOLES).iterdir():
@@ -161,8 +167,15 @@ def load_expert(folder: Path, eyes: Eyes, learnt_from: str, area: Area = EVERYWH
     manifest = _read(folder / MANIFEST)
     if manifest.learnt_from != learnt_from or manifest.sizes != eyes.sizes:
         raise MemoryBankError("What was learnt of the good images does not fit them any more; learn it anew.")
+    exceptions = frozenset(manifest.exceptions)
     levels = tuple(
-        Level(size, load_memory(folder / LEVELS / str(number), encoder.sha256), eyes.is_detailed(number))
+        Level(
+            size,
+            load_memory(folder / LEVELS / str(number), encoder.sha256),
+            eyes.is_detailed(number),
+            exceptions,
+            manifest.explained[number],
+        )
         for number, (size, encoder) in enumerate(zip(eyes.sizes, eyes.encoders, strict=True))
     )
     return ProductExpert(
@@ -196,12 +209,12 @@ def _likeness(folder: Path, wholes: _Wholes, views: int) -> LikenessModel:
     return LikenessModel(
         found["embeddings"], found["middle"], found["spread"].clamp_min(1e-12), wholes.largest,
         wholes.light, wholes.sharpness, wholes.shape, found["layouts"], found["turned"], wholes.grain,
-        found["views"].clamp(0, max(0, views - 1)),
+        found["views"].clamp(0, max(0, views - 1)), found["exceptional"],
     )  # fmt: skip
 
 
 def _tensors(likeness: LikenessModel) -> dict[str, torch.Tensor]:
-    names = ("embeddings", "middle", "spread", "layouts", "turned", "views")
+    names = ("embeddings", "middle", "spread", "layouts", "turned", "views", "exceptional")
     return {name: getattr(likeness, name) for name in names}
 
 
@@ -214,7 +227,7 @@ def _shapes(wholes: _Wholes) -> dict[str, Shape]:
         "turned": (wholes.ways, wholes.turned, wholes.layout),
     }
     floats = {name: (torch.float32, shape) for name, shape in shapes.items()}
-    return {**floats, "views": (torch.int64, (wholes.images,))}
+    return {**floats, **dict.fromkeys(("views", "exceptional"), (torch.int64, (wholes.images,)))}
 
 
 def _read(path: Path) -> Manifest:
@@ -224,7 +237,9 @@ def _read(path: Path) -> Manifest:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         raise MemoryBankError("What was learnt of the good images is missing or damaged; learn it anew.") from None
-    fits = len(manifest.usual) == len(manifest.sizes) and sum(manifest.weights.values()) > 0
+    fits = (
+        len(manifest.usual) == len(manifest.explained) == len(manifest.sizes) and sum(manifest.weights.values()) > 0
+    )
     known = set(manifest.standings)
     fits = fits and all(set(each) == known for each in manifest.of_views)
     fits = fits and all(set(each) == known for each in manifest.left_out_numbers)
