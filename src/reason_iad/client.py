@@ -48,7 +48,8 @@ class Part(_Answer):
         source: where it came from.
         received, finished: seconds since 1970, UTC.
         state: 'waiting', 'working', 'done' or 'failed'.
-        outcome: 'pass', 'defect', 'review' (a person has to look) or 'unjudged' (the picture cannot be judged).
+        outcome: 'pass', 'defect', 'review' (a person has to look), 'unjudged' (the picture cannot be judged) or
+            'failed' (it could not be inspected); None while it waits.
         probability: of a defect, in [0, 1].
         score: how far the part stands out from good ones.
         defect_type, place, explanation: in words.

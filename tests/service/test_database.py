@@ -34,6 +34,8 @@ def test_a_database_with_data_is_brought_from_the_first_form_to_this_one(address
             f"INSERT INTO picture VALUES ('{'a' * 64}', 1, 2, 3, 'PNG', 4.0)",
             "INSERT INTO inspection (id, product, picture, name, source, received, state, attempts, sampled, "
             f"review) VALUES (7, 'plate', '{'a' * 64}', 'a.png', 'http', 5.0, 'done', 1, true, 'good')",
+            "INSERT INTO inspection (id, product, picture, name, source, received, state, attempts, sampled) "
+            f"VALUES (8, 'plate', '{'a' * 64}', 'b.png', 'http', 5.0, 'failed', 1, false)",
             "INSERT INTO review (id, inspection, person, at, says) VALUES (3, 7, 'ann', 6.0, 'good')",
         ):
             session.execute(text(row))
@@ -41,7 +43,9 @@ def test_a_database_with_data_is_brought_from_the_first_form_to_this_one(address
     with made.writing() as session:
         session.add(Correction(review=3, product="plate", state="pending"))
     with made.reading() as session:
-        part, review = session.query(Inspection).one(), session.query(Review).one()
+        part, review = session.get_one(Inspection, 7), session.query(Review).one()
+        assert session.get_one(Inspection, 8).outcome == "failed", "those without a verdict can be asked for, too"
+        assert part.outcome is None
         assert (part.id, part.review, part.sampled, review.person) == (7, "good", True, "ann")
     with made.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []

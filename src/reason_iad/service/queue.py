@@ -215,9 +215,12 @@ def finish(
     with database.writing() as session:
         for job, found in done:
             values: dict[str, object] = {"finished": time.time(), "lease": None}
+            said: tuple[str | None, ...]
             if isinstance(found, str):
-                values |= {"state": FAILED, "error": found}
+                said = None, None, found
+                values |= {"state": FAILED, "outcome": FAILED, "error": found}
             else:
+                said = found.defect_type, found.place, found.explanation
                 values |= {
                     "state": DONE, "outcome": found.outcome, "probability": found.probability,
                     "score": found.score, "defect_type": found.defect_type, "place": found.place,
@@ -228,12 +231,10 @@ def finish(
             if not isinstance(changed, CursorResult) or changed.rowcount != 1:
                 continue
             recorded.append(job.id)
-            outcome = FAILED if isinstance(found, str) else found.outcome
-            _send(session, [(job.id, job.product)], outcome, takers)
+            _send(session, [(job.id, job.product)], str(values["outcome"]), takers)
             if not isinstance(found, str):
                 session.add(Result(inspection=job.id, json=found.json))
-                words = words_of(job.name, job.product, found.defect_type, found.place, found.explanation)
-                session.add_all(Term(word=word, inspection=job.id) for word in words)
+            _index(session, job.id, job.name, job.product, *said)
     return recorded
 
 
@@ -243,6 +244,13 @@ def unbegun(database: Database, worker: str, jobs: Iterable[Job]) -> None:
         for job in jobs:
             mine = update(Inspection).filter_by(id=job.id, state=WORKING, worker=worker, attempts=job.attempt)
             session.execute(mine.values(state=WAITING, worker=None, lease=None, attempts=job.attempt - 1))
+
+
+def _index(session: Session, number: int, name: str, product: str, *said: str | None) -> None:
+    """Let a part be found by its name, its product, and what is said of it: type, place and explanation."""
+    defect_type, place, explanation = said
+    words = words_of(name, product, defect_type, place, explanation)
+    session.add_all(Term(word=word, inspection=number) for word in words)
 
 
 def _send(session: Session, parts: Iterable[tuple[int, str]], outcome: str, takers: Takers) -> None:
@@ -281,13 +289,16 @@ def give_back(
         "look at it, and send the part again."
     )
     with database.writing() as session:
-        hopeless = select(Inspection.id, Inspection.product).where(gone, Inspection.attempts >= attempts)
-        parts = [(int(number), str(product)) for number, product in session.execute(hopeless.with_for_update())]
+        columns = (Inspection.id, Inspection.product, Inspection.name)
+        hopeless = select(*columns).where(gone, Inspection.attempts >= attempts).with_for_update()
+        parts = [(int(number), str(product), str(name)) for number, product, name in session.execute(hopeless)]
         lost = session.execute(
             update(Inspection)
-            .where(Inspection.id.in_([number for number, _ in parts]))
-            .values(state=FAILED, error=given_up, finished=time.time(), lease=None)
+            .where(Inspection.id.in_([number for number, *_ in parts]))
+            .values(state=FAILED, outcome=FAILED, error=given_up, finished=time.time(), lease=None)
         )
-        _send(session, parts, FAILED, takers)
+        for number, product, name in parts:
+            _index(session, number, name, product, None, None, given_up)
+        _send(session, [(number, product) for number, product, _ in parts], FAILED, takers)
         back = session.execute(update(Inspection).where(gone).values(state=WAITING, worker=None, lease=None))
         return sum(each.rowcount for each in (lost, back) if isinstance(each, CursorResult))

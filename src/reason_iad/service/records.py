@@ -175,7 +175,7 @@ def reviews_of(session: Session, number: int) -> list[Review]:
 
 
 def counts(session: Session, since: float, product: str | None = None) -> dict[str, int]:
-    """How many parts had each outcome since then; 'failed' are those without one."""
+    """How many parts had each outcome since then; those that wait or are worked on count by their state."""
     name = func.coalesce(Inspection.outcome, Inspection.state)
     query = select(name, func.count()).where(Inspection.received >= since).group_by(name)
     if product is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, Integer, cast, func, select
 from sqlalchemy.orm import Session
 
-from reason_iad.service.database.tables import DONE, Inspection
+from reason_iad.service.database.tables import DONE, FAILED, Inspection
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Span:
         """How many steps there are; the last one may be shorter."""
         return max(1, -int(-(self.until - self.since) // self.step))
 
-    def fits(self) -> list[ColumnElement[bool]]:
-        """What the parts have in common."""
-        found = [Inspection.received >= self.since, Inspection.received < self.until, Inspection.state == DONE]
+    def fits(self, *states: str) -> list[ColumnElement[bool]]:
+        """What the parts in these states have in common."""
+        found = [Inspection.received >= self.since, Inspection.received < self.until, Inspection.state.in_(states)]
         return found if self.product is None else [*found, Inspection.product == self.product]
 
 
@@ -50,7 +50,8 @@ class Count:
 def outcomes(session: Session, span: Span) -> list[Count]:
     """How many parts had each outcome and type, step by step."""
     number = _floor(session, (Inspection.received - span.since) / span.step).label("number")
-    query = select(number, Inspection.outcome, Inspection.defect_type, func.count()).where(*span.fits())
+    query = select(number, Inspection.outcome, Inspection.defect_type, func.count())
+    query = query.where(*span.fits(DONE, FAILED))
     rows = session.execute(query.group_by(number, Inspection.outcome, Inspection.defect_type))
     return [Count(int(at), str(outcome), kind, int(parts)) for at, outcome, kind, parts in rows]
 
@@ -58,7 +59,7 @@ def outcomes(session: Session, span: Span) -> list[Count]:
 def waits(session: Session, span: Span) -> tuple[float | None, float | None]:
     """Seconds from a part's arrival to its result: the mean, and the longest."""
     took = Inspection.finished - Inspection.received
-    mean, longest = session.execute(select(func.avg(took), func.max(took)).where(*span.fits())).one()
+    mean, longest = session.execute(select(func.avg(took), func.max(took)).where(*span.fits(DONE))).one()
     return mean, longest
 
 

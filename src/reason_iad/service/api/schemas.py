@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reason_iad.service.configuration import When
+from reason_iad.service.configuration import Outcome, When
 from reason_iad.service.corrections import Pending
 from reason_iad.service.database.tables import Inspection, Review, Trial
 from reason_iad.service.people import Role
@@ -27,8 +27,10 @@ class Part(_Model):
     received: float = Field(description="Seconds since 1970, UTC.", examples=[1796000000.25])
     state: Literal["waiting", "working", "done", "failed"]
     finished: float | None = None
-    outcome: Literal["pass", "defect", "review", "unjudged"] | None = Field(
-        default=None, description="'review': a person has to look. 'unjudged': the picture cannot be judged."
+    outcome: Outcome | None = Field(
+        default=None,
+        description="'review': a person has to look. 'unjudged': the picture cannot be judged. 'failed': the part "
+        "could not be inspected, as `error` says.",
     )
     probability: float | None = Field(default=None, description="Of a defect, in [0, 1].")
     score: float | None = Field(default=None, description="How far the part stands out from good ones.")
@@ -48,7 +50,7 @@ class PartFilter(_Model):
     """Which parts are asked for; what is not given does not matter."""
 
     product: str | None = Field(default=None, max_length=100)
-    outcome: Literal["pass", "defect", "review", "unjudged"] | None = None
+    outcome: Outcome | None = None
     state: Literal["waiting", "working", "done", "failed"] | None = None
     reviewed: bool | None = Field(default=None, description="Whether a person said what it really is.")
     since: float | None = Field(default=None, allow_inf_nan=False, description="Seconds since 1970, UTC.")

@@ -15,7 +15,7 @@ let timer = 0;
 
 begin(async () => {
   const option = (value, words) => el("option", { value }, words);
-  fill(form.outcome, option("", "All"), SHOWN.filter((name) => name !== "failed").map((name) => option(name, outcome(name).word)));
+  fill(form.outcome, option("", "All"), SHOWN.map((name) => option(name, outcome(name).word)));
   fill(form.reviewed, option("", "All"), option("true", "Reviewed"), option("false", "Not reviewed"));
   form.product.append(...(await ask("/products")).map((each) => option(each.name, each.name)));
   const asked = new URLSearchParams(location.search);

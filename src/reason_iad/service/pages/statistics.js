@@ -45,6 +45,9 @@ async function show() {
   }
 }
 
+/** Outcomes of parts that were not judged: they have no part in a rate of defects. */
+const WITHOUT_VERDICT = ["unjudged", "failed"];
+
 /** When the current step began, by the clock on the wall. */
 function beginOf(step) {
   const now = new Date();
@@ -57,7 +60,7 @@ function counts(all, begin, step) {
   const sum = (rows) => rows.reduce((total, each) => total + each.parts, 0);
   const type = form.type.value;
   const wanted = (each) => each.outcome === "defect" && (!type || named(each) === type);
-  return { begin, parts: sum(these.filter((each) => each.outcome !== "unjudged")), defects: sum(these.filter(wanted)) };
+  return { begin, parts: sum(these.filter((each) => !WITHOUT_VERDICT.includes(each.outcome))), defects: sum(these.filter(wanted)) };
 }
 
 const named = (each) => each.defect_type || "no type";
@@ -71,7 +74,7 @@ function types(all) {
 
 function totals(found) {
   const of = (name) => found.counts.filter((each) => each.outcome === name).reduce((sum, each) => sum + each.parts, 0);
-  fill(at("counts"), SHOWN.filter((name) => name !== "failed").map((name) => {
+  fill(at("counts"), SHOWN.map((name) => {
     const kind = outcome(name);
     return el("div", { class: `count is-${kind.tone}` }, el("dt", {}, kind.word), el("dd", {}, String(of(name))));
   }));

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reason_iad.schema import Record
-from reason_iad.service.database.tables import DONE, Inspection
+from reason_iad.service.database.tables import Inspection
 from reason_iad.service.options import Options
 
 
@@ -15,7 +15,8 @@ class Message(Record):
     """An outcome, as sinks get it.
 
     Attributes:
-        id: the same whenever this outcome is sent to this sink again; receivers know a repetition by it.
+        id: the same whenever this outcome is sent to this sink again; receivers know a repetition by it. The time
+            at which the part came is in it: numbers of inspections begin again where a backup is restored.
         inspection: its number in the service.
         product, name, source: of the part.
         received, finished: seconds since 1970, UTC.
@@ -47,8 +48,8 @@ class Message(Record):
     def of(cls, row: Inspection, sink: str) -> Message:
         """The message about a part."""
         same = {name: getattr(row, name) for name in cls.model_fields if hasattr(row, name)}
-        outcome = row.outcome if row.state == DONE else row.state
-        return cls(**{**same, "id": f"{sink}-{row.id}", "inspection": row.id, "outcome": str(outcome)})
+        came = f"{row.received * 1e6:.0f}"
+        return cls(**{**same, "id": f"{sink}-{row.id}-{came}", "inspection": row.id})
 
 
 class Sink(Protocol):
