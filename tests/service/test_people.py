@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from reason_iad.service.database import Database
 from reason_iad.service.database.tables import ApiKey, Event, Person, Session
 from reason_iad.service.faults import Fault, Forbidden, Invalid, Throttled
 from reason_iad.service.people import People
+from reason_iad.service.settings import Settings
 
 WORD = "correct horse battery"
 
@@ -96,3 +98,32 @@ def test_a_service_for_others_needs_an_administrator_and_says_how_to_make_one(tm
     ended = CliRunner().invoke(main, ["serve", "--data", str(data), "--host", "0.0.0.0"])
     assert ended.exit_code == 2
     assert f"first: reason-iad serve --data '{data}' --first-admin NAME." in " ".join(ended.output.split())
+
+
+def test_keys_and_administrators_are_made_by_command(tmp_path: Path) -> None:
+    data, password = tmp_path / "data", tmp_path / "password"
+    password.write_text(f"{WORD}\n")
+    serve = ["serve", "--data", str(data)]
+    ended = CliRunner().invoke(main, [*serve, "--new-key", "camera-1"])
+    assert ended.exit_code == 0 and "nobody has a password" in ended.stderr
+    key = ended.stdout.strip()
+    ended = CliRunner().invoke(main, [*serve, "--first-admin", "ann", "--password-file", str(password)])
+    assert ended.exit_code == 0, ended.output
+    again = CliRunner().invoke(main, [*serve, "--new-key", "camera-1"])
+    assert again.exit_code == 2 and "There is a key 'camera-1' already" in again.output
+    reviewer = CliRunner().invoke(main, [*serve, "--new-key", "mes", "--role", "review"])
+    assert reviewer.exit_code == 0 and "nobody" not in reviewer.output
+    with closing(Database(Settings(data).database_url)) as database:
+        people = People(database, 5)
+        assert people.login("ann", WORD)[1].role == "administer"
+        for made, role in ((key, "inspect"), (reviewer.stdout.strip(), "review")):
+            found = people.of_key(made)
+            assert found is not None and found.role == role
+
+
+def test_a_password_in_a_file_is_not_empty_and_belongs_to_somebody(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    options = ["serve", "--data", str(tmp_path / "data"), "--password-file", str(tmp_path / "empty")]
+    assert "--password-file is for --first-admin" in CliRunner().invoke(main, options).output
+    ended = CliRunner().invoke(main, [*options, "--first-admin", "ann"])
+    assert ended.exit_code == 2 and "empty" in ended.output and str(tmp_path / "empty") in ended.output

@@ -81,10 +81,17 @@ def needed() -> Iterator[None]:
         "is deleted at the end, unless it is given with --data.")  # fmt: skip
 @option(PEOPLE, "--first-admin", metavar="NAME",
         help="Make an administrator of this name, ask for a password, and end.")  # fmt: skip
+@option(PEOPLE, "--password-file", type=_FILE, metavar="FILE",
+        help="With --first-admin, a file with the password. Without it, the program asks.")  # fmt: skip
+@option(PEOPLE, "--new-key", metavar="NAME",
+        help="Make a key of this name for a program, print it, and end.")  # fmt: skip
+@option(PEOPLE, "--role", type=click.Choice(["inspect", "review", "administer"]), default="inspect",
+        show_default=True, help="With --new-key, what the program may do.")  # fmt: skip
 def serve(
     data: Path, host: str, port: int, workers: int, database: str, certificate: Path | None,
     private_key: Path | None, config: Path | None, model: str | None, worker: bool, server: str | None,
     key: Path | None, ray: str | None, gpus: float, demo: bool, first_admin: str | None,
+    password_file: Path | None, new_key: str | None, role: str,
 ) -> None:  # fmt: skip
     """Run the service: parts come in over HTTP, and people see, correct and teach in the browser.
 
@@ -94,7 +101,7 @@ def serve(
     """
     use_threads(None)
     with needed():
-        from reason_iad.service.server import add_administrator, run_server, run_workers
+        from reason_iad.service.server import run_server, run_workers
     from reason_iad.service.configuration import Configuration, read_configuration
     from reason_iad.service.settings import Settings
 
@@ -104,16 +111,15 @@ def serve(
         raise ConfigError("--worker and --server go together. Give both, or neither.")
     if key is not None and not worker:
         raise ConfigError("--key is for --worker. Add --worker, or leave it out.")
+    if password_file is not None and first_admin is None:
+        raise ConfigError("--password-file is for --first-admin. Add --first-admin NAME, or leave it out.")
     settings = Settings(
         data, database, host, port, workers, model, certificate=certificate, private_key=private_key,
         server=server, key=_key(key) if worker else None, ray=ray, gpus=gpus,
         configuration=Configuration() if config is None else read_configuration(config),
     )  # fmt: skip
-    if first_admin is not None:
-        add_administrator(
-            settings, first_admin, click.prompt("Password", hide_input=True, confirmation_prompt=True)
-        )
-        say(f"'{first_admin}' may log in and administer.")
+    if first_admin is not None or new_key is not None:
+        _people(settings, first_admin, password_file, new_key, role)
         return
     if worker:
         run_workers(settings, lambda: say(f"Workers inspect parts for {server}. Stop them with Ctrl-C."))
@@ -123,6 +129,28 @@ def serve(
             settings = stack.enter_context(_demo(settings))
         scheme = "http" if certificate is None else "https"
         run_server(settings, lambda: say(f"The service listens at {scheme}://{host}:{port}/. Stop it with Ctrl-C."))
+
+
+def _people(
+    settings: Settings, first_admin: str | None, password_file: Path | None, new_key: str | None, role: str
+) -> None:
+    """Make an administrator, a key, or both."""
+    from reason_iad.service.options import read_secret
+    from reason_iad.service.server import add_administrator, add_key
+
+    if first_admin is not None:
+        if password_file is None:
+            password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        else:
+            password = read_secret(password_file, "the password")
+        add_administrator(settings, first_admin, password)
+        say(f"'{first_admin}' may log in and administer.")
+    if new_key is not None:
+        made, anybody = add_key(settings, new_key, role)
+        if not anybody:
+            say("From now on the service asks for credentials, and nobody has a password. Add --first-admin NAME.")
+        say(f"The key '{new_key}' may {role}. It is shown only now:")
+        click.echo(made)
 
 
 def _key(file: Path | None) -> str | None:

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints, ValidationInfo
 
 from reason_iad.errors import ServiceError
+from reason_iad.images import printable
 from reason_iad.schema import Record
 
 MOST_SECRET = 4096
@@ -47,5 +48,5 @@ def read_secret(path: Path, what: str) -> str:
     except (OSError, ValueError):
         secret = ""
     if not secret:
-        raise ServiceError(f"The file with {what} cannot be read, or is empty. Write the secret into it.")
+        raise ServiceError(f"The file '{printable(path)}' with {what} cannot be read, or is empty. Check it.")
     return secret

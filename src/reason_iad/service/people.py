@@ -72,6 +72,12 @@ class People:
                 session.scalar(select(func.count()).select_from(ApiKey))
             )
 
+    def with_password(self) -> bool:
+        """Whether anybody can log in."""
+        with self._database.reading() as session:
+            able = select(func.count()).select_from(Person).where(Person.disabled.is_(False))
+            return bool(session.scalar(able))
+
     def add(self, name: str, role: str, password: str, by: str) -> None:
         """Add a person, or give one a new password and role; their logins end.
 

@@ -208,7 +208,7 @@ def _application(settings: Settings, server: str) -> Iterator[Any]:
         serve.start(proxy_location="Disabled", logging_config={"log_level": "ERROR"})
         bound = deployment.bind(settings.model, settings.limits.lease_s, settings.gpus)
         try:
-            handle = serve.run(bound, name=name, route_prefix=None, logging_config={"log_level": "ERROR"})
+            handle: Any = serve.run(bound, name=name, route_prefix=None, logging_config={"log_level": "ERROR"})
             try:
                 yield handle
             finally:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -20,7 +21,12 @@ from reason_iad.service.database import Database
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.settings import Settings
 
+if TYPE_CHECKING:
+    from reason_iad.service.people import People
+
 LOCK, NAME = "service.lock", "server-name"
+COMMAND_LINE = "the command line"
+"""Who adds people and keys there."""
 
 
 def run_server(settings: Settings, listening: Callable[[], None]) -> None:
@@ -124,15 +130,33 @@ def add_administrator(settings: Settings, name: str, password: str) -> None:
         ServiceError: name or password cannot be used, or the database cannot be reached.
         OutputError: the data folder cannot be written.
     """
+    with _people(settings) as people:
+        people.add(name, "administer", password, COMMAND_LINE)
+
+
+def add_key(settings: Settings, name: str, role: str) -> tuple[str, bool]:
+    """Make a key for a program. The server may be running.
+
+    Returns:
+        The key, which is kept nowhere, and whether there is somebody who can log in.
+
+    Raises:
+        ServiceError: the name is taken or cannot be used, or the database cannot be reached.
+        OutputError: the data folder cannot be written.
+    """
+    with _people(settings) as people:
+        return people.make_key(name, role, COMMAND_LINE), people.with_password()
+
+
+@contextmanager
+def _people(settings: Settings) -> Iterator[People]:
+    """Who may use the service, whether it runs or not."""
     from reason_iad.service.people import People
 
     _made(settings)
-    database = Database(settings.database_url)
-    try:
+    with closing(Database(settings.database_url)) as database:
         database.upgrade()
-        People(database, settings.limits.logins).add(name, "administer", password, "the command line")
-    finally:
-        database.close()
+        yield People(database, settings.limits.logins)
 
 
 def _made(settings: Settings) -> None:
