@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KNOWN = "known"
 """Folder of the cache."""
-REVISION = 1
+REVISION = 2
 """Raised whenever the same labelled defects give something else."""
 
 

@@ -17,7 +17,7 @@ from reason_iad.expert.brushes import draw_defect
 from reason_iad.expert.conformal import limits
 from reason_iad.expert.encoders import make_encoder
 from reason_iad.expert.judging import Judgement, judge
-from reason_iad.expert.normality.example_learning import Labelled, learn_defects
+from reason_iad.expert.normality.example_learning import Labelled, learn_defects, resemblances
 from reason_iad.expert.normality.example_places import boxed, place_of_defect, summary
 from reason_iad.expert.normality.example_storing import MANIFEST, Label, load_defects, save_defects
 from reason_iad.expert.normality.examples import KnownDefects
@@ -258,3 +258,15 @@ def test_what_does_not_fit_is_refused(known: KnownDefects, tmp_path: Path, harm:
 
 def test_limits_are_of_the_raised_scores(expert: ProductExpert, known: KnownDefects) -> None:
     assert kind_of(expert, known).limits.defect_from >= kind_of(expert, None).limits.defect_from
+
+
+@pytest.mark.parametrize(("good_images", "defects"), [(10, 28), (20, 12)])
+def test_new_good_parts_are_raised_no_more_than_left_out_ones(good_images: int, defects: int) -> None:
+    """The limit is the largest of the left-out ones: one in n + 1 new good parts may lie above it."""
+    rng, above = np.random.default_rng(0), []
+    for _ in range(60):
+        usual, joined, raised = resemblances(rng.standard_t(6, (good_images, defects)))
+        new = rng.standard_t(6, (50, defects))
+        largest = [max(each.of_number(number) for each, number in zip(usual, row, strict=True)) for row in new]
+        above.append(np.mean([joined.of_number(each) > max(raised) for each in largest]))
+    assert np.mean(above) < 1 / (good_images + 1) + 0.01

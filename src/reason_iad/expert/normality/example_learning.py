@@ -29,7 +29,7 @@ from reason_iad.expert.normality.examples import (
 )
 from reason_iad.expert.normality.learning import left_out_again
 from reason_iad.expert.normality.seeing import Progress, silent
-from reason_iad.expert.normality.standing import Standing
+from reason_iad.expert.normality.standing import Numbers, Standing, middles_and_spreads
 
 if TYPE_CHECKING:
     from reason_iad.expert.normality.expert import ProductExpert
@@ -90,15 +90,43 @@ def learn_defects(
         table[at] = highest(margins(spaces, entries, patches, look, distances), expert.area)
         excess = expert.map_of(distances, expert.area)
         regions.append(float((vectors @ summary(spaces, look, place_of_defect(excess, None))).max()))
-    usual = tuple(Standing.of(column.tolist()) for column in table.T)
-    largest = [max(map(Standing.of_number, usual, row.tolist())) for row in table]
-    joined = Standing.of(largest)
-    raised = (score + max(0.0, joined.of_number(top)) for score, top in zip(expert.left_out, largest, strict=True))
+    usual, joined, raised = resemblances(table.numpy().astype(np.float64))
+    left_out = tuple(score + more for score, more in zip(expert.left_out, raised, strict=True))
     known = KnownDefects(
-        tuple(each.example for each in drafts), spaces, patches, vectors, usual, joined, tuple(raised),
+        tuple(each.example for each in drafts), spaces, patches, vectors, usual, joined, left_out,
         FEW_APART, float(np.quantile(regions, NORMAL)),
     )  # fmt: skip
     return replace(known, apart=_apart(known, drafts))
+
+
+def resemblances(table: Numbers) -> tuple[tuple[Standing, ...], Standing, list[float]]:
+    """What is usual of the margins of good images, and by how much each of these raises its own score.
+
+    What is usual follows from the good images themselves. So each is measured by the others, as a new part is
+    measured by all. Otherwise new good parts would stand out more than these do, and the limits would be too low:
+    with ten good images and a dozen labelled defects, twice as many good parts were stopped as were allowed.
+
+    Args:
+        table: (good images, labelled defects) the margins, each image left out of the memory.
+
+    Returns:
+        What is usual of each labelled defect, of the largest of them, and the raise of each good image.
+    """
+    usual = tuple(Standing.of(column.tolist()) for column in table.T)
+    joined = Standing.of(_largest(table, table).tolist())
+    raised = []
+    for at in range(len(table)):
+        others = np.delete(table, at, axis=0) if len(table) > 1 else table
+        own = float(_largest(table[at : at + 1], others)[0])
+        raised.append(max(0.0, Standing.of(_largest(others, others).tolist()).of_number(own)))
+    return usual, joined, raised
+
+
+def _largest(margins: Numbers, usual: Numbers) -> Numbers:
+    """(n,) the largest of the margins (n, labelled defects) of each image, in deviations of usual ones."""
+    middle, spread = middles_and_spreads(usual)
+    largest: Numbers = ((margins - middle) / spread).max(axis=1)
+    return largest
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.float64]
 
 NORMAL_QUARTILES = 1.349
 """Deviations between the quartiles of a normal distribution."""
@@ -28,12 +31,24 @@ class Standing:
     @classmethod
     def of(cls, numbers: Sequence[float]) -> Standing:
         """From the numbers of good images; at least one."""
-        values = np.asarray(numbers, np.float64)
-        low, middle, high = np.percentile(values, [25, 50, 75])
-        spread = max((high - low) / NORMAL_QUARTILES, LEAST_SPREAD * float(values.std()))
-        # Copies of one image do not differ at all: then a thousandth of the number itself is a deviation.
-        return cls(float(middle), max(float(spread), 1e-3 * abs(float(middle)), 1e-9))
+        middle, spread = middles_and_spreads(np.asarray(numbers, np.float64))
+        return cls(float(middle), float(spread))
 
     def of_number(self, number: float) -> float:
         """How many deviations a number lies above what is usual; below 0 if under it."""
         return (number - self.middle) / self.spread
+
+
+def middles_and_spreads(values: Numbers) -> tuple[Numbers, Numbers]:
+    """What is usual of several numbers at once.
+
+    Args:
+        values: (images, ...) of good images.
+
+    Returns:
+        The middle of each number, and its spread, as `Standing` has them.
+    """
+    low, middle, high = np.percentile(values, [25, 50, 75], axis=0)
+    spread = np.maximum((high - low) / NORMAL_QUARTILES, LEAST_SPREAD * values.std(axis=0))
+    # Copies of one image do not differ at all: then a thousandth of the number itself is a deviation.
+    return middle, np.maximum(np.maximum(spread, 1e-3 * np.abs(middle)), 1e-9)
