@@ -13,6 +13,7 @@ it is inspected once, however often it is sent.
 from __future__ import annotations
 
 import time
+import urllib.parse
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ Record = TypeVar("Record", bound=BaseModel)
 
 SERVER_WAIT_S = 30.0
 """Seconds that a server lets one request wait."""
+CHECK_S = 3.0
+"""Seconds in which a server has to be reached when it is only checked whether it can be."""
 SHORTEST_S, LONGEST_S = 0.1, 5.0
 """Pauses before a request is sent again: the first one, and the longest."""
 
@@ -192,6 +195,16 @@ class Client:
             part, pause = self.get(part.id).part, min(1.0, 1.5 * pause)
         return part
 
+    def check(self, product: str) -> None:
+        """Make sure that the server can be reached, takes the key and has a product, before much is sent.
+
+        Raises:
+            Refused: the key is not valid, or there is no such product.
+            ServiceError: the server cannot be reached.
+        """
+        path = f"/v1/products/{urllib.parse.quote(product, safe='')}"
+        self._ask("GET", path, patience=min(CHECK_S, self._patience))
+
     def get(self, number: int) -> Details:
         """A part with everything that is known of it.
 
@@ -246,14 +259,17 @@ class Client:
         said = {"says": says, "defect_type": defect_type, "box": drawn, "note": note}
         return _read(Reviewed, self._ask("POST", f"/v1/inspections/{int(number)}/review", once=True, json=said))
 
-    def _ask(self, method: str, path: str, *, once: bool = False, **given: Any) -> httpx2.Response:
+    def _ask(
+        self, method: str, path: str, *, once: bool = False, patience: float | None = None, **given: Any
+    ) -> httpx2.Response:
         """Send a request until it is answered.
 
         Args:
             method, path, given: of the request.
             once: it is not sent again if the server may have done it.
+            patience: as of the client; None: that of the client.
         """
-        end, pause = time.monotonic() + self._patience, SHORTEST_S
+        end, pause = time.monotonic() + (self._patience if patience is None else patience), SHORTEST_S
         while True:
             problem: ServiceError
             wait = pause

@@ -115,6 +115,23 @@ def test_inspect_at_a_server_prints_lines_and_gives_codes_as_without(url: str, f
     assert by_variable.exit_code == 0, by_variable.output
 
 
+def test_what_is_wrong_with_the_server_is_said_once_and_at_once(url: str, folder: Path) -> None:
+    """Before any part is sent: no sink and no report is made, and not every photo is tried."""
+    (folder / "wrong key").write_text("riad_wrong")
+    parts = [str(folder / "good.png"), str(folder / "bad.png")]
+    for server, key, product, said in (
+        (url, "wrong key", "plate", "key"),
+        (url, "key", "nothing", "no product 'nothing'"),
+        ("http://127.0.0.1:1", "key", "plate", "cannot be reached"),
+    ):
+        options = ["--server", server, "--product", product, "--key", str(folder / key)]
+        begun = time.monotonic()
+        ended = CliRunner().invoke(main, ["inspect", *parts, *options, "--json", str(folder / "none.jsonl")])
+        assert ended.exit_code == 2 and said in ended.output, ended.output
+        assert ended.output.count(said) == 1 and time.monotonic() - begun < 20
+        assert not (folder / "none.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -146,6 +146,21 @@ def test_what_is_no_part_is_left_alone(incoming: Path, database: Database, tmp_p
     assert set(refused(database)) == {"broken.png", "picture.heic"}
 
 
+def test_a_file_that_stays_empty_is_told_once_and_taken_when_it_is_written(
+    incoming: Path, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    empty = incoming / "empty.png"
+    empty.touch()
+    (incoming / "new.png").touch()  # somebody may be about to write into it
+    os.utime(empty, (time.time() - 3600, time.time() - 3600))
+    with watched(incoming, database):
+        until(lambda: refused(database) == ["empty.png"])
+        assert "The source 'line' brought 'empty.png'. The file is empty." in caplog.text
+        save(plate(1), empty)
+        until(lambda: names(database) == ["empty.png"])
+    assert refused(database) == ["empty.png"]
+
+
 def test_files_are_deleted_only_after_they_were_accepted(incoming: Path, database: Database) -> None:
     for seed in range(3):
         save(plate(seed), incoming / f"{seed}.png")

@@ -47,6 +47,18 @@ class Server:
     key: str | None
     product: str
 
+    def check(self) -> None:
+        """Make sure that it will inspect parts of this product, before anything is written or sent.
+
+        Raises:
+            ServiceError: the address is not one, the server cannot be reached, the key is not valid, or there is no
+                such product.
+        """
+        from reason_iad.client import Client
+
+        with Client(self.url, self.key) as client:
+            client.check(self.product)
+
     def open(self) -> ServerInspector:
         """Connect to it.
 

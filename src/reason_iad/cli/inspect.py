@@ -182,6 +182,8 @@ def inspect(
         (check_header if single else load_image)(image)  # for one part, decoding them twice would take long
     known = with_knowledge(engine, chosen.product).knowledge if chosen else engine.knowledge
     note_unknown_category(category, engine.config.method, known, required=chosen is not None and not engine.detect)
+    if server is not None:
+        server.check()
     with open_sinks(sinks) as send:
         code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
     click.get_current_context().exit(code)

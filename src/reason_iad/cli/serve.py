@@ -103,8 +103,10 @@ def serve(
     with needed():
         from reason_iad.service.server import run_server, run_workers
     from reason_iad.service.configuration import Configuration, read_configuration
+    from reason_iad.service.logs import write_log
     from reason_iad.service.settings import Settings
 
+    write_log()
     if gpus and ray is None:
         raise ConfigError("--gpus has no effect without --ray. Add --ray, or leave it out.")
     if worker != (server is not None):

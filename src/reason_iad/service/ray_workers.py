@@ -25,6 +25,7 @@ from reason_iad.products import Products
 from reason_iad.service.background import end_with_parent
 from reason_iad.service.database import Database
 from reason_iad.service.faults import Unavailable
+from reason_iad.service.logs import write_log
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.queue import Finding, Job
 from reason_iad.service.worker import Lost, Means, Worker
@@ -62,6 +63,7 @@ def require_ray(address: str) -> None:
 
 def dispatch(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -> None:
     """Hand parts to a Ray cluster until told to stop; run in a process of its own, as `worker.work`."""
+    write_log()
     stop = threading.Event()
 
     def listen() -> None:

@@ -19,6 +19,7 @@ from reason_iad.service import queue
 from reason_iad.service.background import end_with_parent
 from reason_iad.service.database import Database
 from reason_iad.service.faults import Unavailable
+from reason_iad.service.logs import write_log
 from reason_iad.service.supplies import supplies_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def work(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -> No
         ready: shared number: 1 once the worker takes parts.
         done: shared number: how many parts the worker has done.
     """
+    write_log()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server says when to stop
@@ -145,6 +147,8 @@ class Worker:
                 if found is None:
                     break
                 self._surely(self._recorder(job, found))
+                if isinstance(found, str):
+                    log.warning("Part %s of '%s' could not be inspected. %s", job.id, job.product, found)
                 self._finished()
                 self._held = tuple(each.id for each in (jobs or ())[number + 1 :])
             if self._stop.is_set() and self._held:

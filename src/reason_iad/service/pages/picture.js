@@ -8,7 +8,7 @@ export const pictureOf = (number, size = "large") => `/v1/inspections/${number}/
 /** A picture in its frame. `size` is {width, height} of the original; `boxes` are {x1, y1, x2, y2}. */
 export function framed(source, words, size, boxes = []) {
   const picture = el("img", { src: source, alt: words, decoding: "async" });
-  picture.addEventListener("error", () => picture.replaceWith(el("p", { class: "absent" }, "The picture is not kept any more.")));
+  picture.addEventListener("error", () => picture.replaceWith(el("p", { class: "absent" }, "The picture cannot be shown. It is damaged, or it is not kept any more.")));
   const frame = el("div", { class: "frame" }, picture);
   if (!size) return frame;
   frame.style.setProperty("--ratio", String(size.width / size.height));

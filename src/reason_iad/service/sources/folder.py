@@ -151,7 +151,12 @@ class FolderSource:
             first: it was found, not told; the database may know it from an earlier run.
         """
         form = self._form(path)
-        if form is None or not form.size or self._done.get(path) == form:
+        if form is None or self._done.get(path) == form:
+            return
+        if not form.size:
+            if first and time.time() - form.changed / 1e9 > SCAN_S:  # nobody is about to write into it
+                self._intake.refuse(self._name, self._called(path), "The file is empty.")
+                self._done[path] = form
             return
         if first and path not in self._done and self._intake.known(self._name, self._key(path, form)) is not None:
             self._done[path] = form
@@ -193,7 +198,7 @@ class FolderSource:
 
     def _took(self, path: Path, form: Form) -> bool:
         """Take a file; false if it has to wait, and the others with it."""
-        name = printable(path.relative_to(self._root).as_posix())
+        name = self._called(path)
         try:
             self._intake.take(self._name, self._table.product, name, _read(path, form), self._key(path, form))
         except Unfinished:
@@ -221,6 +226,10 @@ class FolderSource:
         if self._table.then == "delete":
             self._remove(path, form)
         return True
+
+    def _called(self, path: Path) -> str:
+        """What people call the part in a file."""
+        return printable(path.relative_to(self._root).as_posix())
 
     def _key(self, path: Path, form: Form) -> str:
         place = os.fsencode(path.relative_to(self._root))
