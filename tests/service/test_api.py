@@ -171,7 +171,43 @@ def test_a_part_is_accepted_and_read(client: TestClient) -> None:
     assert details["part"]["outcome"] == "review" and details["result"] == {}
     assert client.get("/v1/inspections/1/picture").content == png()
     assert client.get("/v1/statistics").json()["counts"] == {"review": 1}
-    assert 'reason_iad_outcomes_hour{outcome="review"} 1.0' in client.get("/v1/metrics").text
+    metrics = client.get("/v1/metrics").text
+    for line in (
+        'reason_iad_outcomes_hour{outcome="review"} 1.0', 'reason_iad_outcomes_hour{outcome="failed"} 0.0',
+        'reason_iad_seconds_hour{of="mean"}', 'reason_iad_parts{state="waiting"} 0.0',
+    ):  # fmt: skip
+        assert line in metrics, metrics
+
+
+@pytest.mark.parametrize(("given", "called"), [({}, "C evil a.png"), ({"name": "part-17"}, "part-17")])
+def test_a_form_with_one_file_is_a_part(client: TestClient, given: dict[str, str], called: str) -> None:
+    files = {"picture": ("..\\..\\C:/tmp/C evil a.png", png(), "image/png")}
+    answer = client.post(
+        "/v1/inspections", params={"product": "plate", "wait": 0, **given}, files=files, data={"note": "x"}
+    )
+    assert answer.status_code == 202 and answer.json()["name"] == called
+    number = answer.json()["id"]
+    assert client.get(f"/v1/inspections/{number}/picture").content == png()
+    assert send(client, 6).json()["name"] == "a.png", "a body that is the picture itself stays possible"
+    added = client.post("/v1/products/plate/pictures", files={"picture": ("new.png", png(77), "image/png")})
+    assert added.status_code == 200, added.text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"files": [("picture", ("a.png", png(), "image/png")), ("other", ("b.png", png(), "image/png"))]},
+        {"files": {"picture": ("", b"", "image/png")}},
+        {"files": {f"f{number}": (None, "x") for number in range(40)}},
+        {"files": {"note": (None, "x" * 100_000)}},
+        {"files": {"note": (None, "only words")}},
+        {"content": b"--x\r\nno form", "headers": {"content-type": "multipart/form-data; boundary=y"}},
+        {"content": png(), "headers": {"content-type": "multipart/form-data"}},
+    ],
+)
+def test_other_forms_are_refused_in_a_sentence(client: TestClient, form: dict[str, Any]) -> None:
+    answer = client.post("/v1/inspections", params={"product": "plate", "wait": 0}, **form)
+    assert answer.status_code == 422 and "curl -F picture=@part.png" in answer.json()["detail"], answer.text
 
 
 def test_overload_is_said_and_nothing_grows(client: TestClient) -> None:

@@ -29,6 +29,6 @@ def backup(target: Path, data: Path, database: str) -> None:
     from reason_iad.service.settings import Settings
 
     copied = back_up(Settings(data, database), target)
-    say(f"'{target}' holds the database, {copied.pictures} pictures and {copied.products} products.")
+    say(f"'{target}' holds {copied.in_words()}.")
     if copied.damaged:
         say(f"{copied.damaged} pictures are damaged on the disk of the service. Check that disk.")

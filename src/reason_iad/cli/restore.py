@@ -28,4 +28,4 @@ def restore(source: Path, data: Path, database: str) -> None:
     from reason_iad.service.settings import Settings
 
     copied = backup.restore(source, Settings(data, database))
-    say(f"'{data}' holds the database, {copied.pictures} pictures and {copied.products} products again.")
+    say(f"'{data}' holds {copied.in_words()} again.")

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 
 from reason_iad.errors import OutputError, ServiceError
 from reason_iad.files import hold, read_lines, replacing, sync_folder
+from reason_iad.products.editing import counted
 from reason_iad.products.storing import HISTORY, STATE
 from reason_iad.schema import Record
 from reason_iad.service import postgresql
@@ -81,6 +82,10 @@ class Copied:
     pictures: int
     products: int
     damaged: int
+
+    def in_words(self) -> str:
+        """What it holds."""
+        return f"the database, {counted(self.pictures, 'picture')} and {counted(self.products, 'product')}"
 
 
 def back_up(settings: Settings, target: Path) -> Copied:

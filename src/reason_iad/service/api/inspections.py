@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session
 from reason_iad.service import records
 from reason_iad.service.api.bodies import arrived
 from reason_iad.service.api.guard import identity_of, needs
-from reason_iad.service.api.parts import Number, body_of, service_of
+from reason_iad.service.api.parts import Number, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import Asked, Details, GivenReview, NewReview, Part, Parts
+from reason_iad.service.api.uploads import PICTURE_BODY, sent_picture
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.faults import Invalid, Missing
 from reason_iad.service.previews import MEDIA_TYPE, Size
@@ -32,39 +33,37 @@ LATEST = 50
 """Parts that the events tell of."""
 LOOK_S, STREAM_S = 0.5, 300.0
 """Seconds between looks for events, and for which one stream of them lasts."""
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 @router.post(
-    "/inspections", dependencies=[needs("inspect")], response_model=Part, openapi_extra=_BODY,
+    "/inspections", dependencies=[needs("inspect")], response_model=Part, openapi_extra=PICTURE_BODY,
     responses={**documented(401, 403, 404, 409, 413, 422, 429, 503), 202: {"model": Part}},
 )  # fmt: skip
 async def send_part(
     request: Request,
     product: Annotated[str, Query(description="The product that it belongs to.", max_length=100)],
-    name: Annotated[str, Query(description="What you call it.", max_length=300)] = "part",
+    name: Annotated[
+        str | None,
+        Query(description="What you call it. Not given: the name of the file in a form.", max_length=300),
+    ] = None,
     wait: Annotated[float, Query(description="Seconds to wait for the result.", ge=0)] = 10.0,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Response:
-    """Inspect a picture. Its file is the body of the request.
+    """Inspect a picture. Its file is the body of the request, or the only file of a form.
 
     If the result is there within `wait` seconds, it is the answer. Otherwise the answer is 202, and `Location` says
     where to ask again. A request that is sent again with the same `Idempotency-Key` is inspected once.
     """
     service = service_of(request)
-    limits, chunks = service.settings.limits, await body_of(request)
+    limits, sent = service.settings.limits, await sent_picture(request)
 
     def taken() -> int:
         service.require_product(product)
         service.read(refuse_early, "http", idempotency_key, limits.waiting)
-        picture = service.pictures.take(chunks, limits.body_bytes)
-        chunks.clear()
-        part = Accepted(product, picture, name, "http", idempotency_key, sampled=random.random() < service.sample)
+        picture = service.pictures.take(sent.chunks, limits.body_bytes)
+        sent.chunks.clear()
+        called, sampled = name or sent.name or "part", random.random() < service.sample
+        part = Accepted(product, picture, called, "http", idempotency_key, sampled=sampled)
         return accept(service.database, part, limits.waiting)[0]
 
     number = await run_sync(taken)

@@ -133,11 +133,6 @@ class Service:
             return HTMLResponse(path.read_bytes(), headers={"Content-Security-Policy": REPORT_POLICY})
 
 
-async def body_of(request: Request) -> list[bytes]:
-    """What was sent, in the pieces in which it came."""
-    return [chunk async for chunk in request.stream()]
-
-
 def service_of(request: Request) -> Service:
     """The service that a request came to."""
     return cast(Service, request.app.state.service)

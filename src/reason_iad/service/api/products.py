@@ -15,20 +15,15 @@ from reason_iad.products import GivenDefect, Product
 from reason_iad.products.detected import last_detected
 from reason_iad.products.limits import last_limits
 from reason_iad.service.api.guard import identity_of, needs
-from reason_iad.service.api.parts import Service, body_of, service_of
+from reason_iad.service.api.parts import Service, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import DetectionFacts, ProductFacts
+from reason_iad.service.api.uploads import PICTURE_BODY, sent_picture
 from reason_iad.service.faults import Missing
 from reason_iad.service.previews import MEDIA_TYPE, Size
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 _ERRORS = documented(401, 403, 404, 409, 413, 422, 429, 503)
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 @router.get("", dependencies=[needs("inspect")], responses=documented(401, 403, 429, 503))
@@ -45,7 +40,7 @@ def one_product(request: Request, name: str) -> ProductFacts:
 
 
 @router.post(
-    "/{name}/pictures", dependencies=[needs("review")], responses=_ERRORS, openapi_extra=_BODY,
+    "/{name}/pictures", dependencies=[needs("review")], responses=_ERRORS, openapi_extra=PICTURE_BODY,
     response_model=ProductFacts,
 )  # fmt: skip
 async def add_picture(
@@ -55,10 +50,10 @@ async def add_picture(
 ) -> ProductFacts:
     """Add a picture. A good picture for a name that is new makes the product."""
     service, person = service_of(request), identity_of(request).name
-    chunks = await body_of(request)
+    sent = await sent_picture(request)
 
     def added() -> ProductFacts:
-        picture = service.pictures.take(chunks, service.settings.limits.body_bytes)
+        picture = service.pictures.take(sent.chunks, service.settings.limits.body_bytes)
         with TemporaryDirectory() as folder:  # the product names its files by what they were called
             path = Path(folder) / f"{picture.sha256[:12]}.{picture.format.lower()}"
             path.symlink_to(service.pictures.path(picture.sha256).resolve())

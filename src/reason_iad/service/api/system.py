@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -14,9 +14,11 @@ from reason_iad.service.api.guard import needs
 from reason_iad.service.api.parts import service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import Counts, Health
+from reason_iad.service.configuration import Outcome
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.faults import Unavailable
 from reason_iad.service.reviewing import disagreement
+from reason_iad.service.series import Span, waits
 
 router = APIRouter(prefix="/v1", tags=["system"])
 
@@ -63,11 +65,26 @@ def metrics(request: Request) -> Response:
     states = Gauge("reason_iad_parts", "Accepted parts by state.", ["state"], registry=registry)
     hour = Gauge("reason_iad_outcomes_hour", "Parts of the last hour by outcome.", ["outcome"], registry=registry)
     away = Gauge("reason_iad_undelivered", "Outcomes that a sink has not taken yet.", ["sink"], registry=registry)
-    with service_of(request).database.reading() as session:
+    works = Gauge("reason_iad_source_works", "1 if a source brings parts, else 0.", ["source"], registry=registry)
+    took = Gauge(
+        "reason_iad_seconds_hour", "Seconds from a part's arrival to its verdict, within an hour: 'mean', 'most'.",
+        ["of"], registry=registry,
+    )  # fmt: skip
+    service, now = service_of(request), time.time()
+    for source in service.flow.states():
+        works.labels(source.name).set(source.works)
+    for outcome in get_args(Outcome):  # a series that begins at 0 shows the first part, too
+        hour.labels(outcome).set(0)
+    for sink in service.settings.configuration.sinks:
+        away.labels(sink).set(0)
+    with service.database.reading() as session:
         for sink, number in outbox.waiting(session).items():
             away.labels(sink).set(number)
         for state in ("waiting", "working"):
             states.labels(state).set(session.scalar(select(func.count()).where(Inspection.state == state)) or 0)
-        for outcome, number in records.counts(session, time.time() - 3600).items():
+        for outcome, number in records.counts(session, now - 3600).items():
             hour.labels(outcome).set(number)
+        for name, seconds in zip(("mean", "most"), waits(session, Span(now - 3600, now, 3600)), strict=True):
+            if seconds is not None:
+                took.labels(name).set(seconds)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
