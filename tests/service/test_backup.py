@@ -178,7 +178,7 @@ def test_a_picture_that_is_damaged_on_the_disk_is_told(
 def test_commands(settings: Settings, tmp_path: Path) -> None:
     run = CliRunner()
     ended = run.invoke(main, ["backup", str(tmp_path / "copy"), "--data", str(settings.data)])
-    assert ended.exit_code == 0 and "3 pictures and 1 products" in ended.stderr, ended.output
+    assert ended.exit_code == 0 and "the database, 3 pictures and 1 product." in ended.stderr, ended.output
     ended = run.invoke(main, ["restore", str(tmp_path / "copy"), "--data", str(tmp_path / "new")])
     assert ended.exit_code == 0, ended.output
     ended = run.invoke(main, ["backup", str(tmp_path / "other"), "--data", str(tmp_path / "nothing")])
