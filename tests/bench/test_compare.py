@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from tests.bench.made_runs import answer, answers, make_run, write_run
 
 from reason_iad.bench.comparison import Comparison, compare
 from reason_iad.bench.records import AnswerRecord
+from reason_iad.bench.report.difference import between, word
 from reason_iad.bench.report.versus import conclusion, render_comparison
 from reason_iad.bench.runs import Run
+from reason_iad.bench.statistics import Difference, Interval
 from reason_iad.bench.subtasks import SUBTASKS
 from reason_iad.cli import main
 from reason_iad.errors import DatasetError
@@ -87,12 +90,55 @@ def test_p_values_are_corrected_for_the_number_of_subtasks() -> None:
 def test_a_clear_difference_is_called_so_and_noise_is_called_noise() -> None:
     clear = against(block("Defect Analysis", "-" * 30 + "+" * 30, "+" * 60))
     assert not clear.noise and not clear.rows[0].noise
-    assert conclusion(clear)[0].startswith("'full' is ahead by 50.0 points")
-    assert "| B better" in render_comparison(clear)
+    first, more = conclusion(clear)
+    assert first.startswith("B ('full') is better by 50.0 points in the average. This is more than chance.")
+    assert more == "More than chance: Defect Analysis (B better)." and "| B better" in render_comparison(clear)
     noise = against(block("Defect Analysis", "+--+" * 5, "-++-" * 4 + "+-++"))
-    assert conclusion(noise)[0].startswith("Warning:") and "noise" in conclusion(noise)[0]
+    first, more = conclusion(noise)
+    assert first.startswith(
+        "B ('full') is ahead by 5.0 points in the average, but this may be chance. B - A is +5.0"
+    )
+    assert more == "May be chance: Defect Analysis." and "| may be chance" in render_comparison(noise)
     same = against(block("Defect Analysis", "+-+", "+-+"))
-    assert conclusion(same)[0] == "The averages are the same." and "| no difference seen" in render_comparison(same)
+    first, more = conclusion(same)
+    assert first.startswith("The average of both runs is the same (95 % interval -")
+    assert more == "No difference: Defect Analysis." and "| no difference" in render_comparison(same)
+
+
+def test_the_sign_is_the_same_in_the_words_and_in_the_table() -> None:
+    """A is better: the difference and its interval are negative wherever they stand."""
+    comparison = against(block("Defect Analysis", "+" * 60, "-" * 30 + "+" * 30))
+    low, high = (f"{100 * bound:+.1f}" for bound in comparison.average.interval)
+    assert low.startswith("-") and high.startswith("-")
+    (first, more) = conclusion(comparison)
+    assert first == (
+        "A ('direct') is better by 50.0 points in the average. This is more than chance. "
+        f"B - A is -50.0 points, 95 % interval {low} to {high}."
+    )
+    assert more == "More than chance: Defect Analysis (A better)."
+    row = next(line for line in render_comparison(comparison).splitlines() if line.startswith("| Average"))
+    assert "-50.0" in row and f"{low} to {high}" in row and "A better" in row
+
+
+def test_an_interval_without_zero_that_may_be_chance_is_explained() -> None:
+    """Six questions gained and none lost is clear alone (p 0.03), and not among seven kinds of questions."""
+    kinds = ["Defect Analysis", "Defect Description", "Defect Localization", "Object Classification"]
+    comparison = against(
+        block(kinds[0], "-" * 6 + "+" * 20, "+" * 26), *(block(kind, "+-" * 6, "-+" * 6) for kind in kinds[1:])
+    )
+    (row,) = [row for row in comparison.rows if row.name == kinds[0]]
+    assert row.p < 0.05 <= row.corrected and not row.holds_zero and row.noise
+    said = " ".join(conclusion(comparison))
+    assert "More than chance" not in said
+    assert "The interval of Defect Analysis does not contain 0. Even so it may be chance: among 4 kinds" in said
+
+
+def test_a_bound_that_decides_is_not_printed_as_zero() -> None:
+    difference = Difference(0.021, Interval(0.0003, 0.0417))
+    assert (
+        between(difference) == "+0.030 to +4.2" and between(Difference(0.0, Interval(0.0, 0.1))) == "+0.0 to +10.0"
+    )
+    assert word(0.00001, noise=False) == word(-1e-17, noise=True) == "no difference"
 
 
 def test_questions_about_one_image_count_as_one_draw() -> None:
@@ -166,11 +212,21 @@ def test_only_what_both_have_answered_is_compared() -> None:
 
 
 def test_it_says_under_what_conditions_the_runs_differ() -> None:
-    first, second = runs(block("Defect Analysis", "+-", "-+"), config={"method": "full", "reasoning": {"steps": 3}})
-    assert compare(first, second).differs == (
-        ("config.reasoning.steps", "–", "3"),
-        ("method", "direct", "full"),
+    first, second = runs(
+        block("Defect Analysis", "+-", "-+"),
+        config={"method": "full", "seed": 3, "reasoning": {"steps": 3}},
+        seed=3,
+        knowledge_sha256="abcdef" * 10,
     )
+    first = replace(first, manifest=first.manifest.model_copy(update={"config": {"method": "direct", "seed": 0}}))
+    comparison = compare(first, second)
+    assert comparison.differs == (
+        ("config.reasoning.steps", "–", "3"),
+        ("knowledge files", "none", "sha256 abcdefabcdef"),
+        ("method", "direct", "full"),
+        ("seed", "0", "3"),
+    ), "what says the same thing twice stands once"
+    assert "| knowledge files" in render_comparison(comparison)
 
 
 def test_swapping_the_runs_swaps_the_result() -> None:

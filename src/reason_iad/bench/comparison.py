@@ -52,8 +52,13 @@ class Row:
     @property
     def noise(self) -> bool:
         """Whether chance explains the difference: the interval holds 0, or the corrected p-value is not small."""
+        return self.holds_zero or self.corrected >= ALPHA
+
+    @property
+    def holds_zero(self) -> bool:
+        """Whether the interval contains 0."""
         low, high = self.difference.interval
-        return low <= 0 <= high or self.corrected >= ALPHA
+        return low <= 0 <= high
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +193,23 @@ def _row(name: str, paired: Sequence[Paired], tables: Sequence[Pairs], differenc
 
 
 def _differences(first: Manifest, second: Manifest) -> Iterable[tuple[str, str, str]]:
-    """Conditions that are not the same, nested ones by their path."""
+    """Conditions that are not the same, nested ones by their path; what says the same thing twice stands once."""
     ours, theirs = _flat(first.model_dump(mode="json")), _flat(second.model_dump(mode="json"))
     for name in sorted(ours.keys() | theirs.keys()):
-        if ours.get(name) != theirs.get(name) and name != "status":
+        mine, other, outer = ours.get(name), theirs.get(name), name.removeprefix("config.")
+        if mine == other or name == "status":
+            continue
+        if outer != name and (ours.get(outer), theirs.get(outer)) == (mine, other):
+            continue
+        if name == "knowledge_sha256":
+            yield "knowledge files", _hashed(mine), _hashed(other)
+        else:
             yield name, str(ours.get(name, "–")), str(theirs.get(name, "–"))
+
+
+def _hashed(sha256: str | None) -> str:
+    """Files that are known by their hash only."""
+    return "none" if sha256 is None else f"sha256 {sha256[:12]}"
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:

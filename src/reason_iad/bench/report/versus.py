@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from reason_iad.bench.comparison import Comparison, Row
+from reason_iad.bench.report.difference import CHANCE, SAME, average_sentence, between, points, word
 from reason_iad.bench.report.facts import p_value
 from reason_iad.bench.report.markdown import escape, grid
 from reason_iad.bench.report.tables import Grid, clip, percent
@@ -27,35 +28,24 @@ def render_comparison(comparison: Comparison) -> str:
 
 def conclusion(comparison: Comparison) -> list[str]:
     """What may be claimed, in plain words."""
-    first, second = comparison.labels
-    value, (low, high) = comparison.average
-    ahead = f"'{second if value > 0 else first}'"
-    points = f"{percent(abs(value))} points (95 % interval of B - A: {_points(low)} to {_points(high)})"
-    if value == 0:
-        sentences = ["The averages are the same."]
-    elif comparison.noise:
-        sentences = [
-            f"Warning: {ahead} is ahead by {points}, but the interval contains 0. This difference is noise: "
-            "it does not tell the runs apart."
-        ]
-    else:
-        sentences = [f"{ahead} is ahead by {points}. Chance alone does not explain it."]
-    clear = [row for row in comparison.rows if not row.noise]
-    noisy = [row.name for row in comparison.rows if row.noise]
-    if clear:
-        sentences.append("Clear differences: " + ", ".join(f"{row.name} ({verdict(row)})" for row in clear) + ".")
-    if noisy:
-        sentences.append(f"Noise, after correction for {len(comparison.rows)} subtasks: {', '.join(noisy)}.")
+    sentences = [average_sentence(comparison.average, comparison.labels, comparison.noise)]
+    rows = comparison.rows
+    if clear := [row for row in rows if verdict(row) not in (CHANCE, SAME)]:
+        sentences.append("More than chance: " + ", ".join(f"{row.name} ({verdict(row)})" for row in clear) + ".")
+    for each in (CHANCE, SAME):
+        if names := [row.name for row in rows if verdict(row) == each]:
+            sentences.append(f"{each.capitalize()}: {', '.join(names)}.")
+    if narrow := [row.name for row in rows if verdict(row) == CHANCE and not row.holds_zero]:
+        sentences.append(
+            f"The interval of {', '.join(narrow)} does not contain 0. Even so it may be chance: among {len(rows)} "
+            "kinds of questions, one such interval is easily found by chance. The corrected p-value counts."
+        )
     return sentences
 
 
 def verdict(row: Row) -> str:
     """Who is better, in a word or two."""
-    if row.pairs.first + row.pairs.second == 0:
-        return "no difference seen"
-    if row.noise:
-        return "noise"
-    return "B better" if row.difference.value > 0 else "A better"
+    return word(row.difference.value, row.noise)
 
 
 def comparison_json(comparison: Comparison) -> str:
@@ -73,6 +63,7 @@ def comparison_json(comparison: Comparison) -> str:
             "b": comparison.averages[1],
             **_difference(comparison.average),
             "noise": comparison.noise,
+            "verdict": word(comparison.average.value, comparison.noise),
         },
         "agreement": comparison.agreement,
         "notes": list(comparison.notes),
@@ -84,13 +75,10 @@ def comparison_json(comparison: Comparison) -> str:
 def _grid(comparison: Comparison) -> Grid:
     rows = [_cells(row, _bare(row.corrected)) for row in comparison.rows]
     rows.append(_cells(comparison.total, ""))
-    value, (low, high) = comparison.average
-    ours, theirs = comparison.averages
-    better = "B better" if value > 0 else "A better"
-    word = "no difference seen" if value == 0 else "noise" if comparison.noise else better
+    average, (ours, theirs) = comparison.average, comparison.averages
     rows.append(
-        ("Average", "", percent(ours), percent(theirs), _points(value), f"{_points(low)} to {_points(high)}",
-         "", "", "", "", word)
+        ("Average", "", percent(ours), percent(theirs), points(average.value), between(average),
+         "", "", "", "", word(average.value, comparison.noise))
     )  # fmt: skip
     return Grid(
         title="Accuracy",
@@ -109,10 +97,15 @@ def _grid(comparison: Comparison) -> Grid:
         ),
         rows=tuple(rows),
         notes=(
-            "Percent, questions of all datasets together; only A, only B: questions that only this run has right. "
-            "Intervals are Newcombe's for paired shares, in the last two rows widened to resampled images' ones; "
-            "the test is McNemar's, exact, corrected by Holm's method. Anomaly Detection weighs normal and "
-            "abnormal images alike. The average is over subtasks, then datasets, as in bench report.",
+            "A and B are percent of right answers. B - A is the difference in points: a plus means that B is "
+            "better.",
+            "A run is called better only if the interval does not contain 0 and the corrected p-value is below "
+            "0.05. The average has no p-value, so its interval decides alone. All other differences may be chance.",
+            "Only A, only B: the number of questions that only this run has right. The intervals are Newcombe's "
+            "for paired shares. In the last two rows they are widened where images, drawn again at random, differ "
+            "more. The test is McNemar's exact test, corrected by Holm's method for the number of kinds of "
+            "questions. Anomaly Detection weighs normal and abnormal images alike. The average is over subtasks, "
+            "then over datasets, as in bench report.",
             f"A and B chose the same option in {percent(comparison.agreement)} % of {comparison.total.pairs.asked} "
             "questions.",
         ),
@@ -121,21 +114,14 @@ def _grid(comparison: Comparison) -> Grid:
 
 
 def _cells(row: Row, corrected: str) -> tuple[str, ...]:
-    low, high = row.difference.interval
     return (
-        row.name, str(row.pairs.asked), percent(row.first), percent(row.second), _points(row.difference.value),
-        f"{_points(low)} to {_points(high)}", str(row.pairs.second), str(row.pairs.first),
-        _bare(row.p),
-        corrected, verdict(row),
+        row.name, str(row.pairs.asked), percent(row.first), percent(row.second), points(row.difference.value),
+        between(row.difference), str(row.pairs.second), str(row.pairs.first), _bare(row.p), corrected, verdict(row),
     )  # fmt: skip
 
 
 def _bare(p: float) -> str:
     return p_value(p).removeprefix("p ").removeprefix("= ")
-
-
-def _points(value: float) -> str:
-    return f"{round(100 * value, 1) + 0.0:+.1f}"  # adding 0 turns -0.0 into +0.0
 
 
 def _difference(difference: Difference) -> dict[str, Any]:
