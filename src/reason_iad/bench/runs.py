@@ -132,6 +132,14 @@ def _require_version(content: bytes, path: Path) -> None:
         )
 
 
+def is_detection(folder: Path) -> bool:
+    """Whether a folder holds a run on a detection set; False if its conditions cannot be read."""
+    try:
+        return _of_detection((folder / MANIFEST).read_bytes())
+    except OSError:
+        return False
+
+
 def _of_detection(content: bytes) -> bool:
     """Whether this is the manifest of a run on a detection set."""
     try:

@@ -11,7 +11,7 @@ from reason_iad.cli.headings import SuggestingGroup
 COMMANDS: dict[str, str] = {
     "run": "Measure how many questions about images are answered right.",
     "report": "Show the results of runs as tables and plots.",
-    "compare": "Compare two runs, question by question.",
+    "compare": "Compare two runs: which is better, and is that more than chance?",
     "detect": "Measure how well defects are found and located.",
     "retrieval": "Measure how often the right knowledge is found.",
 }
