@@ -343,3 +343,12 @@ def test_ctrl_c_says_how_to_go_on_and_a_second_process_is_kept_out(start: Start,
     assert process.returncode == 130
     assert "--resume" in said and "Traceback" not in said
     assert read_run(out / "full").manifest.status == "running"
+
+
+@pytest.mark.parametrize("words", [("--model", "none"), ("--method", "direct,detect")])
+def test_without_a_model_it_says_what_to_use_instead(
+    words: tuple[str, ...], questions: Path, tmp_path: Path
+) -> None:
+    result = run(questions, tmp_path / "run", *words)
+    assert result.exit_code == 2 and "asks a model questions" in result.stderr
+    assert "'reason-iad bench detect --dataset DIR --detector expert --shots all --out RUN_DIR'" in result.stderr

@@ -50,6 +50,8 @@ EXACT = """
 
 Percent. Unreadable answers and failed images count as wrong.
 
+Anomaly Detection is the mean of two shares: of the normal images called normal, and of the abnormal images called abnormal. A model that always gives the same answer gets 50, however many images are normal.
+
 Averages go over what there is: 'bolts' 4 of 7 subtasks, 'tiles' 2 of 7 subtasks, Defect Classification 1 of 2 datasets, Object Analysis 1 of 2 datasets.
 """  # noqa: E501
 

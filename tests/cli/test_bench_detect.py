@@ -198,6 +198,7 @@ def test_failed_images_have_an_exit_code_of_their_own(tmp_path: Path) -> None:
         (("--maps", ".", "--save-maps"), "has no effect"),
         (("--shots", "1,0"), "Give numbers above 0"),
         (("--shots", "1,2", "--references", "template"), "need training images that are drawn"),
+        (("--model", "none"), "Use --detector expert or --detector patchcore"),
         (("--model", "openai:gpt"), "Use a local model"),
         (("--model", "no such model"), "was not found"),
         (("--device", "tpu"), "There is no device 'tpu'"),

@@ -33,8 +33,9 @@ def _set_up_threads(ctx: click.Context, param: click.Parameter, threads: int | N
 
 knowledge_option = option(
     INPUT, "--knowledge", type=ExistingPath(), metavar="DIR_OR_STORE",
-    help="Folder with your own knowledge files, or a store (docs/knowledge.md). Without it, the knowledge that "
-    "comes with the package is used.",
+    help="What you know of your parts and their defects, in words: a folder of .md or .yaml files, or a store made "
+    "by 'reason-iad knowledge add' (docs/knowledge.md). Without it, the knowledge that comes with the package is "
+    "used.",
 )  # fmt: skip
 category_option = option(
     INPUT, "--category", metavar="NAME",

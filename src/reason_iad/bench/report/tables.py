@@ -74,7 +74,8 @@ def methods_grid(summaries: Sequence[Summary]) -> Grid:
     ]
     if sum(contest) > 1:
         notes.append(
-            "The best is marked, be it by luck; 'bench compare' says whether a difference is more than noise."
+            "The best is marked. It may be the best by chance: 'bench compare' says whether a difference is more "
+            "than chance."
         )
     if not same:
         notes.append("These runs were not asked the same questions; their figures cannot be compared.")
@@ -94,6 +95,12 @@ def accuracy_grid(summary: Summary) -> Grid:
     """Dataset by subtask, exact."""
     table = summary.scores.table
     notes = ["Percent. Unreadable answers and failed images count as wrong."]
+    if DETECTION in table.subtasks:
+        notes.append(
+            f"{DETECTION} is the mean of two shares: of the normal images called normal, and of the abnormal "
+            "images called abnormal. A model that always gives the same answer gets 50, however many images are "
+            "normal."
+        )
     fewer = [
         *(
             _over(f"'{name}'", [(name, other) for other in table.subtasks], table, "subtasks")

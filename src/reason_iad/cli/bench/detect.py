@@ -18,6 +18,7 @@ from reason_iad.cli.checks import check_device, check_model, check_resume
 from reason_iad.cli.choices import EncoderName, LayoutName, OneOf, Shots
 from reason_iad.cli.headings import INPUT, METHOD, MODEL, OUTPUT, REFERENCES, HeadedCommand, option
 from reason_iad.cli.options import (
+    NONE,
     device_option,
     dtype_option,
     model_option,
@@ -227,6 +228,12 @@ def _check_options(settings: Settings, model: str, device: str, maps: Path | Non
         return
     check_device(device)
     if needs_model(settings.encoder):
+        if model == NONE:
+            raise ModelError(
+                f"The encoder '{settings.encoder}' of the detector '{settings.detector}' is a part of a model, so "
+                "--model none is not possible. Use --detector expert or --detector patchcore, which need no model, "
+                "or leave --model out."
+            )
         if is_api(model):
             raise ModelError(f"The model '{model}' gives only text, but maps need its features. Use a local model.")
         check_model(model)

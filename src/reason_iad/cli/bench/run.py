@@ -14,6 +14,8 @@ from reason_iad.cli import EXIT_FAILED, EXIT_INTERRUPTED, fail
 from reason_iad.cli.checks import check_device, check_model, check_resume
 from reason_iad.cli.headings import INPUT, MACHINES, METHOD, MODEL, OUTPUT, REFERENCES, HeadedCommand, option
 from reason_iad.cli.options import (
+    DETECT,
+    NONE,
     base_url_option,
     device_option,
     dtype_option,
@@ -37,6 +39,10 @@ SHOWN_FAILURES = 10
 SECONDS_BETWEEN_LINES = 60.0
 """How often a run says how far it is where there is no terminal for a bar."""
 _HERE = "here"
+_WITHOUT_MODEL = (
+    "To measure the comparison with good parts alone, use 'reason-iad bench detect --dataset DIR --detector expert "
+    "--shots all --out RUN_DIR'."
+)
 
 
 class MethodList(click.ParamType[tuple[str, ...]]):
@@ -50,6 +56,10 @@ class MethodList(click.ParamType[tuple[str, ...]]):
             return value
         names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",")))
         for name in names:
+            if name == DETECT:
+                self.fail(
+                    f"'bench run' asks a model questions, and '{DETECT}' has none. {_WITHOUT_MODEL}", param, ctx
+                )
             if name not in PRESETS:
                 self.fail(
                     f"There is no method '{name}'.{did_you_mean(name, PRESETS)} Choose from: {', '.join(PRESETS)}.",
@@ -221,6 +231,10 @@ def run(
     check_resume(resume, overwrite)
     if ray is None and (workers is not None or gpus):
         raise ConfigError("--workers and --gpus have no effect without --ray. Add --ray, or leave them out.")
+    if how["model"] == NONE:
+        raise ConfigError(
+            f"'bench run' asks a model questions, so it needs one. {_WITHOUT_MODEL} Or choose another --model."
+        )
     check_model(how["model"])
     check_device(how["device"])
     settings = Settings(images=images, limit=limit, **how)
