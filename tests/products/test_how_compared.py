@@ -72,7 +72,7 @@ def test_an_orientation_that_is_set_is_believed_and_said(tmp_path: Path, monkeyp
     assert kind.expert.turning.steps == 8 and "as was asked for" in kind.expert.in_words()[0]
     said = PartInspector(kind).inspect(tmp_path / "good" / "0.png")
     assert said.evidence.product is not None and said.evidence.product.angles == 8
-    assert "compared with good parts turned in 8 steps" in (said.explanation or "")
+    assert "compared with good parts at 8 angles" in (said.explanation or "")
     fixed = clamp.with_settings(orientation="fixed")
     assert learnt_from(fixed, product_eyes(fixed)) != learnt_from(clamp, product_eyes(clamp))
     assert product_expert(fixed).turning.steps == 1

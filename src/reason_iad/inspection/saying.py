@@ -32,7 +32,7 @@ def explanation_alone(kind: PartKind, judgement: Judgement, findings: tuple[Find
     limits = kind.limits
     limit = limits.defect_from if math.isfinite(limits.defect_from) else limits.pass_below
     angles = 1 if kind.templates is not None else kind.expert.turning.steps
-    at_angles = () if angles == 1 else (f"It was compared with good parts turned in {angles} steps.",)
+    at_angles = () if angles == 1 else (f"It was compared with good parts at {angles} angles.",)
     if judgement.verdict == "pass":
         fine = f"The difference from {_of(kind)} is within the limit: score {score:.1f}, limit {limit:.1f}."
         return " ".join((fine, *at_angles))
