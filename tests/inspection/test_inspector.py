@@ -414,6 +414,27 @@ def _traces(*more: tuple[int, int, int, int]) -> Image.Image:
     return picture
 
 
+def test_a_model_that_writes_explains_by_what_changed(monkeypatch: pytest.MonkeyPatch, knowledge: Path) -> None:
+    """The measured change stands in the question for the explanation and in the evidence, for a defect only."""
+
+    def asked(image: Image.Image, *, threshold: float, writes: bool = True) -> tuple[str, str | None]:
+        backbone = FakeBackbone()
+        monkeypatch.setattr(backbone, "writes", writes, raising=False)
+        inspector = Inspector(backbone, open_knowledge(knowledge), InspectorConfig(threshold=threshold))
+        result = inspector.inspect(image, references=[_traces()], category="bracket")
+        (said,) = [answer for answer in result.evidence.answers if answer.key == "explanation"]
+        return said.question, result.evidence.change
+
+    bridged, plain = _traces((79, 150, 120, 158)), "Explain the verdict: what, where, and why it matters."
+    measured = "Two dark areas are joined there."
+    assert asked(bridged, threshold=0.01) == (
+        f"{plain} Measured where the part differs most from the good parts: {measured}", measured
+    )  # fmt: skip
+    assert asked(bridged, threshold=0.99) == (plain, None), "a pass has no such spot"
+    assert asked(_other(_traces()), threshold=0.01) == (plain, None), "nothing clear changed"
+    assert asked(bridged, threshold=0.01, writes=False) == (plain, None), "such a model has its own sentences"
+
+
 def test_it_reads_which_type_fits_what_the_pixels_say_changed(weighing: Callable[..., Inspector]) -> None:
     bridged = _traces((79, 150, 120, 158))
     result = weighing(method="full").inspect(bridged, references=[_traces()], category="bracket")

@@ -126,7 +126,7 @@ class Asking:
         elif self.always or judgement.verdict == "review":
             whether = (ask(case, detection_question()),)
         defect = self._defect(case, judgement)
-        explanation = explain(case, judgement.verdict, defect)
+        explanation = explain(case, judgement.verdict, defect, judgement.change)
         further = () if extra is None else (ask_further(case, extra),)
         found = () if defect is None else defect.decisions
         decisions = (*whether, *found, explanation.decision, *further)

@@ -21,7 +21,7 @@ from reason_iad.inspection.answerable import answerable, as_asked, ask_further
 from reason_iad.inspection.clock import Clock
 from reason_iad.inspection.deciding import Case, decide
 from reason_iad.inspection.evidence import gather, references_of
-from reason_iad.inspection.explaining import explain
+from reason_iad.inspection.explaining import explain, measured_change
 from reason_iad.inspection.findings import find_defect
 from reason_iad.inspection.fixed import Fixed
 from reason_iad.inspection.galleries import open_gallery
@@ -213,7 +213,7 @@ class Inspector(Fixed):
         whether = decide(case, detection_question())
         verdict = self._verdict(whether.answer.probabilities["A"])
         defect = None if verdict == "pass" else find_defect(case)
-        explanation = explain(case, verdict, defect)
+        explanation = explain(case, verdict, defect, None if defect is None else measured_change(case))
         further = () if extra is None else (ask_further(case, extra),)
         return self._inspection(case, verdict, whether, defect, explanation, further)
 

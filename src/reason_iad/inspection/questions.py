@@ -102,9 +102,17 @@ def place_question() -> Question:
     )
 
 
-def explanation_question(opening: str = "") -> Question:
-    """What is it, where, and why does it matter? (open)"""
-    return Question("explanation", "Explain the verdict: what, where, and why it matters.", opening=opening)
+def explanation_question(opening: str = "", change: str | None = None) -> Question:
+    """What is it, where, and why does it matter? (open)
+
+    Args:
+        opening: how the explanation begins.
+        change: a sentence on what was measured to have changed at the spot; None: nothing is told of it.
+    """
+    text = "Explain the verdict: what, where, and why it matters."
+    if change is not None:
+        text = f"{text} Measured where the part differs most from the good parts: {change}"
+    return Question("explanation", text, opening=opening)
 
 
 OWN_KEYS = frozenset({"detection", "type", "place", "size", "explanation"})
