@@ -11,6 +11,7 @@ from reason_iad.bench.report.difference import CHANCE, SAME, average_sentence, b
 from reason_iad.bench.report.facts import p_value
 from reason_iad.bench.report.markdown import escape, grid
 from reason_iad.bench.report.tables import Grid, clip, percent
+from reason_iad.bench.statistics import RESAMPLES
 
 TOO_FEW = "too few images"
 
@@ -87,9 +88,9 @@ def _images(comparison: DetectComparison) -> Grid:
             "A and B are percent. B - A is the difference in points: a plus means that B is better.",
             "A run is called better only if the interval does not contain 0 and p is below 0.05. All other "
             "differences may be chance.",
-            "The intervals and p are from a paired bootstrap: images are drawn again 2000 times, the same ones for "
-            "both runs, good and abnormal ones of each category apart. p of a category is corrected by Holm's "
-            "method for the number of categories. The means are over categories.",
+            f"The intervals and p are from a paired bootstrap: images are drawn again {RESAMPLES} times, the same "
+            "ones for both runs, good and abnormal ones of each category apart. p of a category is corrected by "
+            "Holm's method for the number of categories. The means are over categories.",
         ),
     )
 
