@@ -46,9 +46,9 @@ APART = 0.8
 """Good parts never lie turned so if all of them are told from all turned copies, by this share of the usual gap."""
 
 TEXTS: Mapping[str, str] = {
-    "dark": "The picture is much darker than the good ones, or shows another part.",
-    "bright": "The picture is much brighter than the good ones, or shows another part.",
-    "blurred": "The picture is blurred, compared with the good ones, or shows another part.",
+    "dark": "The picture is much darker than the good ones. Check the light, and that it shows the whole part.",
+    "bright": "The picture is much brighter than the good ones. Check the light, and that it shows the whole part.",
+    "blurred": "The picture is less sharp than the good ones. Check the focus, and that it shows the whole part.",
     "shape": "The picture has other proportions, width to height, than the good ones.",
     "grain": "The picture is out of focus, or shows the part larger or smaller than the good ones do.",
     "turned": "The part is turned or mirrored, compared with the good ones.",

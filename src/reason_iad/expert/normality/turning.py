@@ -65,11 +65,11 @@ class Turning:
         if self.steps == 1 and self.worth is None:
             return "Parts are compared with good parts as they lie."
         if self.worth is None:
-            return f"Parts are compared with good parts turned in {self.steps} steps, as was asked for."
+            return f"Parts are compared with good parts at {self.steps} angles, as was asked for."
         if self.steps == 1:
             return "Parts are compared with good parts as they lie. Turned copies of these would help little."
         return (
-            f"Parts lie at any angle, so they are compared with good parts turned in {self.steps} steps. Turned "
+            f"Parts lie at any angle, so they are compared with good parts at {self.steps} angles. Turned "
             f"copies help {self.worth:.2g} times as much as so many new good pictures."
         )
 
