@@ -87,8 +87,8 @@ def test_pictures_are_sorted_by_outcome_and_names_are_no_paths(tmp_path: Path) -
     sink.send(message(outcome="pass", inspection=8), picture)
     sink.send(message(outcome="pass", inspection=9), NOWHERE)
     files = {str(path.relative_to(tmp_path / "sorted")) for path in (tmp_path / "sorted").rglob("*.*")}
-    assert files == {"defect/000000007.png", "pass/000000008.png"}
-    assert (tmp_path / "sorted/defect/000000007.png").read_bytes() == picture.read_bytes()
+    assert files == {"defect/000000007-aaaaaaaaaaaa.png", "pass/000000008-aaaaaaaaaaaa.png"}
+    assert (tmp_path / "sorted/defect/000000007-aaaaaaaaaaaa.png").read_bytes() == picture.read_bytes()
     with pytest.raises(OutputError):
         sink.send(message(outcome="../up"), picture)
 
