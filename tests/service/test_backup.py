@@ -22,6 +22,7 @@ from reason_iad.service.database.tables import Inspection
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.server import LOCK, opened
 from reason_iad.service.settings import Settings
+from reason_iad.service.sinks import Message
 
 
 @pytest.fixture
@@ -70,6 +71,28 @@ def test_a_copy_is_taken_back_as_it_was(settings: Settings, tmp_path: Path) -> N
         assert accept(new, database, 9, tmp_path) == 4
         assert name == (settings.data / "server-name").read_text()
     assert count(settings) == 3 and not list(tmp_path.glob(".*.tmp"))
+
+
+def ids(settings: Settings) -> dict[int, str]:
+    """What sinks would get as ids, by number."""
+    with opened(settings) as (database, _), database.reading() as session:
+        found = session.scalars(select(Inspection)).all()
+        session.expunge_all()
+        for row in found:
+            row.outcome = "pass"
+        return {row.id: Message.of(row, "control").id for row in found}
+
+
+def test_ids_that_sinks_have_got_are_not_given_again_after_a_restore(settings: Settings, tmp_path: Path) -> None:
+    backup.back_up(settings, tmp_path / "copy")
+    with opened(settings) as (database, _):
+        accept(settings, database, 7, tmp_path)
+    before, new = ids(settings), Settings(tmp_path / "new")
+    backup.restore(tmp_path / "copy", new)
+    assert ids(new) == {number: before[number] for number in (1, 2, 3)}, "what was on its way is still dropped"
+    with opened(new) as (database, _):
+        assert accept(new, database, 7, tmp_path) == 4
+    assert ids(new)[4] != before[4]
 
 
 @pytest.mark.parametrize("settings", ["postgresql"], indirect=True)

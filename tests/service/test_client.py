@@ -252,3 +252,9 @@ def test_nobody_listens() -> None:
     with pytest.raises(ServiceError, match="cannot be reached"):
         client.inspect(b"picture", "plate")
     assert time.monotonic() - begun < 5
+
+
+def test_the_docs_list_every_method() -> None:
+    page = Path(__file__, "../../../docs/sources-and-sinks.md").resolve().read_text()
+    for name in vars(Client):
+        assert name.startswith("_") or f"\n| `{name}(" in page, name

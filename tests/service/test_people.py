@@ -121,6 +121,22 @@ def test_keys_and_administrators_are_made_by_command(tmp_path: Path) -> None:
             assert found is not None and found.role == role
 
 
+def test_keys_are_listed_and_revoked_by_command(tmp_path: Path) -> None:
+    serve = ["serve", "--data", str(tmp_path / "data")]
+    ended = CliRunner().invoke(main, [*serve, "--keys"])
+    assert ended.exit_code == 0 and "There are no keys" in ended.output
+    key = CliRunner().invoke(main, [*serve, "--new-key", "camera-1"]).stdout.strip()
+    CliRunner().invoke(main, [*serve, "--new-key", "mes", "--role", "review"])
+    ended = CliRunner().invoke(main, [*serve, "--keys"])
+    assert ended.stdout.splitlines() == ["camera-1  inspect", "mes  review"], "no key is shown again"
+    ended = CliRunner().invoke(main, [*serve, "--revoke-key", "camera-1", "--keys"])
+    assert ended.exit_code == 0 and ended.stdout.splitlines() == ["mes  review"]
+    with closing(Database(Settings(tmp_path / "data").database_url)) as database:
+        assert People(database, 5).of_key(key) is None
+    ended = CliRunner().invoke(main, [*serve, "--revoke-key", "other"])
+    assert ended.exit_code == 2 and "There is no key 'other'." in ended.output
+
+
 def test_a_password_in_a_file_is_not_empty_and_belongs_to_somebody(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     options = ["serve", "--data", str(tmp_path / "data"), "--password-file", str(tmp_path / "empty")]

@@ -8,11 +8,15 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.docs.blocks import ROOT, blocks
 from tests.parts import plate, save
 from tests.service.serving import Served
+
+from reason_iad.cli import main
 
 pytestmark = pytest.mark.slow
 
@@ -23,29 +27,28 @@ PAGE = "docs/service.md"
 def test_the_requests_of_the_page_are_answered(tmp_path: Path) -> None:
     save(plate(1), tmp_path / "good.png")
     save(plate(2), tmp_path / "part.png")
-    commands = [
-        command
-        for block in blocks(PAGE)
-        if block.language == "bash"
-        for command in block.commands()
-        if command.startswith("curl ")
-    ]
+    commands = [command for block in blocks(PAGE) if block.language == "bash" for command in block.commands()]
+    (make_key,) = (command for command in commands if "--new-key" in command)
+    *requests, with_key = (command for command in commands if command.startswith("curl "))
     with Served(tmp_path / "line-2") as server:
-        answers = [
-            subprocess.run(
-                shlex.split(command.replace("localhost:8340", f"127.0.0.1:{server.port}")),
-                check=True, capture_output=True, text=True, cwd=tmp_path, timeout=60,
-            ).stdout
-            for command in commands
-        ]  # fmt: skip
-        taught, inspected, keyed, key = (json.loads(answer) for answer in answers)
+
+        def answer(command: str) -> Any:
+            words = shlex.split(command.replace("localhost:8340", f"127.0.0.1:{server.port}"))
+            done = subprocess.run(words, check=True, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+            return json.loads(done.stdout)
+
+        taught, inspected, form, keyed = (answer(command) for command in requests)
         assert taught["good"] == 1
         assert inspected["state"] == "done" and inspected["name"] == "part-17", inspected
-        assert keyed["state"] == "done" and keyed["id"] == 2
-        assert key["key"].startswith("riad_")
+        assert form["state"] == "done" and form["name"] == "part.png"
+        assert keyed["state"] == "done" and keyed["id"] == 3
+        made = CliRunner().invoke(main, [*shlex.split(make_key)[1:], "--data", str(server.data)])
+        key = made.stdout.strip()
+        assert key.startswith("riad_")
         assert server.client.get("/v1/me").status_code == 401, "the first key closes the door"
-        shown = server.client.get("/v1/me", headers={"Authorization": f"Bearer {key['key']}"})
+        shown = server.client.get("/v1/me", headers={"Authorization": f"Bearer {key}"})
         assert shown.json()["role"] == "inspect"
+        assert answer(with_key.replace("$KEY", key))["state"] == "done"
 
 
 def test_the_numbers_of_the_page_are_those_of_the_program() -> None:

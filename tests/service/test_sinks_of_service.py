@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.parts import plate, save
 from tests.service.serving import receiving
 
+from reason_iad.cli import main
 from reason_iad.errors import OutputError, ServiceError
 from reason_iad.files import hold
 from reason_iad.service.sinks.base import Message
@@ -87,8 +89,8 @@ def test_pictures_are_sorted_by_outcome_and_names_are_no_paths(tmp_path: Path) -
     sink.send(message(outcome="pass", inspection=8), picture)
     sink.send(message(outcome="pass", inspection=9), NOWHERE)
     files = {str(path.relative_to(tmp_path / "sorted")) for path in (tmp_path / "sorted").rglob("*.*")}
-    assert files == {"defect/000000007.png", "pass/000000008.png"}
-    assert (tmp_path / "sorted/defect/000000007.png").read_bytes() == picture.read_bytes()
+    assert files == {"defect/000000007-aaaaaaaaaaaa.png", "pass/000000008-aaaaaaaaaaaa.png"}
+    assert (tmp_path / "sorted/defect/000000007-aaaaaaaaaaaa.png").read_bytes() == picture.read_bytes()
     with pytest.raises(OutputError):
         sink.send(message(outcome="../up"), picture)
 
@@ -200,3 +202,17 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
     with pytest.raises(Exception, match=r"reason-iad\[mqtt\]"):
         MqttTable(kind="mqtt", host="127.0.0.1", topic="line/2").open()
+
+
+def test_a_secret_that_is_missing_is_named_with_its_sink_and_its_file(tmp_path: Path) -> None:
+    """Both kinds of sinks with secrets say which one it is, before the server listens."""
+    pytest.importorskip("paho.mqtt", reason="needs paho-mqtt")
+    webhook = 'kind = "webhook"\nurl = "http://localhost/"\nsecret_file = "nowhere.secret"\n'
+    mqtt = 'kind = "mqtt"\nhost = "localhost"\ntopic = "a"\npassword_file = "nowhere.secret"\n'
+    for table in (webhook, mqtt):
+        (tmp_path / "service.toml").write_text(f"[sinks.control]\n{table}")
+        options = ["serve", "--data", str(tmp_path / "data"), "--config", str(tmp_path / "service.toml")]
+        ended = CliRunner().invoke(main, options)
+        said = " ".join(ended.output.split())
+        assert ended.exit_code == 2, said
+        assert "The sink 'control' cannot be used." in said and "nowhere.secret" in said, said

@@ -161,9 +161,7 @@ def inspect(
     job = Job(
         paths=paths,
         references=tuple(find_images(references, tell)) if references else (),
-        category=category,
-        question=question,
-        single=single,
+        category=category, question=question, single=single,
         lines=not single or resume or (json is not None and json.suffix == ".jsonl"),
         json=json,
         report=report_file(report, paths[0]) if single else report,

@@ -87,11 +87,13 @@ def needed() -> Iterator[None]:
         help="Make a key of this name for a program, print it, and end.")  # fmt: skip
 @option(PEOPLE, "--role", type=click.Choice(["inspect", "review", "administer"]), default="inspect",
         show_default=True, help="With --new-key, what the program may do.")  # fmt: skip
+@option(PEOPLE, "--keys", is_flag=True, help="List the keys of programs, and end.")
+@option(PEOPLE, "--revoke-key", metavar="NAME", help="Let the key of this name work no more, and end.")
 def serve(
     data: Path, host: str, port: int, workers: int, database: str, certificate: Path | None,
     private_key: Path | None, config: Path | None, model: str | None, worker: bool, server: str | None,
     key: Path | None, ray: str | None, gpus: float, demo: bool, first_admin: str | None,
-    password_file: Path | None, new_key: str | None, role: str,
+    password_file: Path | None, new_key: str | None, role: str, keys: bool, revoke_key: str | None,
 ) -> None:  # fmt: skip
     """Run the service: parts come in over HTTP, and people see, correct and teach in the browser.
 
@@ -122,6 +124,9 @@ def serve(
     )  # fmt: skip
     if first_admin is not None or new_key is not None:
         _people(settings, first_admin, password_file, new_key, role)
+    if revoke_key is not None or keys:
+        _keys(settings, revoke_key, listed=keys)
+    if keys or any(name is not None for name in (first_admin, new_key, revoke_key)):
         return
     if worker:
         run_workers(settings, lambda: say(f"Workers inspect parts for {server}. Stop them with Ctrl-C."))
@@ -153,6 +158,21 @@ def _people(
             say("From now on the service asks for credentials, and nobody has a password. Add --first-admin NAME.")
         say(f"The key '{new_key}' may {role}. It is shown only now:")
         click.echo(made)
+
+
+def _keys(settings: Settings, revoked: str | None, *, listed: bool) -> None:
+    """Take a key away, list those that are left, or both."""
+    from reason_iad.service.server import keys_of, revoke_key
+
+    if revoked is not None:
+        revoke_key(settings, revoked)
+        say(f"The key '{revoked}' works no more.")
+    if listed:
+        left = keys_of(settings)
+        if not left:
+            say("There are no keys. Make one with --new-key NAME.")
+        for name, role in left.items():
+            click.echo(f"{name}  {role}")
 
 
 def _key(file: Path | None) -> str | None:

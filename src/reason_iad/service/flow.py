@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from reason_iad.errors import ReasonIADError
+from reason_iad.errors import ReasonIADError, ServiceError
 from reason_iad.products import Products
 from reason_iad.service import outbox, retention
 from reason_iad.service.background import Background
@@ -15,6 +15,7 @@ from reason_iad.service.database import Database
 from reason_iad.service.faults import Fault, Missing, Unavailable
 from reason_iad.service.pictures import PictureStore
 from reason_iad.service.settings import Settings
+from reason_iad.service.sinks.base import Sink, SinkTable
 from reason_iad.service.sources import Intake, Source, SourceTable
 from reason_iad.service.sources.base import trouble_of
 
@@ -111,7 +112,7 @@ class Flow:
             for name, table in self._configuration.sources.items()
         }
         self._deliverers = [
-            outbox.Deliverer(database, pictures, name, table.open())
+            outbox.Deliverer(database, pictures, name, _opened(name, table))
             for name, table in self._configuration.sinks.items()
         ]
         self._stop = threading.Event()
@@ -159,3 +160,16 @@ class Flow:
             except (Fault, OSError) as error:
                 log.warning("Old pictures cannot be deleted now. %s", error)
             self._stop.wait(SWEEP_S)
+
+
+def _opened(name: str, table: SinkTable) -> Sink:
+    """A sink.
+
+    Raises:
+        MissingExtraError: a package is missing.
+        ServiceError: it cannot be used as it is configured.
+    """
+    try:
+        return table.open()
+    except ServiceError as error:
+        raise ServiceError(f"The sink '{name}' cannot be used. {error}") from None

@@ -52,6 +52,21 @@ class Identity:
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """What is known of a key.
+
+    Attributes:
+        name: of the key.
+        role: what it may do.
+        revoked: whether it works no more.
+    """
+
+    name: str
+    role: Role
+    revoked: bool
+
+
 class People:
     """People, logins and keys.
 
@@ -186,6 +201,12 @@ class People:
                 raise Missing(f"There is no key '{name}'.")
             key.revoked = True
             session.add(Event(at=time.time(), person=by, what="key revoked", about=name))
+
+    def all_keys(self) -> list[KnownKey]:
+        """All keys, by name."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(ApiKey).order_by(ApiKey.name))
+            return [KnownKey(row.name, _role(row.scope), row.revoked) for row in rows]
 
     def of_key(self, key: str) -> Identity | None:
         """Whose key it is; None if it is not valid."""

@@ -148,6 +148,28 @@ def add_key(settings: Settings, name: str, role: str) -> tuple[str, bool]:
         return people.make_key(name, role, COMMAND_LINE), people.with_password()
 
 
+def keys_of(settings: Settings) -> dict[str, str]:
+    """The names of the keys that work, and what they may do.
+
+    Raises:
+        ServiceError: the database cannot be reached.
+        OutputError: the data folder cannot be written.
+    """
+    with _people(settings) as people:
+        return {key.name: key.role for key in people.all_keys() if not key.revoked}
+
+
+def revoke_key(settings: Settings, name: str) -> None:
+    """Make a key useless. The server may be running.
+
+    Raises:
+        ServiceError: there is no such key, or the database cannot be reached.
+        OutputError: the data folder cannot be written.
+    """
+    with _people(settings) as people:
+        people.revoke_key(name, COMMAND_LINE)
+
+
 @contextmanager
 def _people(settings: Settings) -> Iterator[People]:
     """Who may use the service, whether it runs or not."""

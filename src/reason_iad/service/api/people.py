@@ -9,7 +9,7 @@ from reason_iad.service.api.guard import COOKIE, identity_of, needs, session_tok
 from reason_iad.service.api.parts import service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import Login, MadeKey, Me, NewKey, NewPerson
-from reason_iad.service.database.tables import ApiKey, Person
+from reason_iad.service.database.tables import Person
 from reason_iad.service.people import SESSION_S
 
 router = APIRouter(prefix="/v1", tags=["people"])
@@ -67,9 +67,8 @@ def delete_person(request: Request, name: str) -> None:
 @router.get("/keys", dependencies=[needs("administer")], responses=_ERRORS)
 def keys(request: Request) -> list[dict[str, str | bool]]:
     """The keys of programs."""
-    with service_of(request).database.reading() as session:
-        rows = session.scalars(select(ApiKey).order_by(ApiKey.name))
-        return [{"name": row.name, "scope": row.scope, "revoked": row.revoked} for row in rows]
+    found = service_of(request).people.all_keys()
+    return [{"name": key.name, "scope": key.role, "revoked": key.revoked} for key in found]
 
 
 @router.post("/keys", status_code=201, dependencies=[needs("administer")], responses=_ERRORS)

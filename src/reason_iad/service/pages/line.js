@@ -116,6 +116,7 @@ async function counts() {
   const rows = SHOWN.filter((name) => name !== "failed" || found.failed).map((name) => [outcome(name), found[name] || 0]);
   fill(at("shift"), [[{ word: "Inspected", tone: "" }, all], ...rows, ...(waiting ? [[outcome("waiting"), waiting]] : [])]
     .map(([kind, number]) => el("div", { class: `count is-${kind.tone}` }, el("dt", {}, kind.word), el("dd", {}, String(number)))));
+  at("as-of").textContent = `As of ${time(Date.now() / 1000)}.`;
 }
 
 function first(me) {

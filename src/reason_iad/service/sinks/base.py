@@ -17,7 +17,7 @@ class Message(Record):
     Attributes:
         id: the same whenever this outcome is sent to this sink again; receivers know a repetition by it. The time
             at which the part came is in it: numbers of inspections begin again where a backup is restored.
-        inspection: its number in the service.
+        inspection: its number in the service; after a restore, another part may have had the same.
         product, name, source: of the part.
         received, finished: seconds since 1970, UTC.
         outcome: 'pass', 'defect', 'review', 'unjudged' or 'failed'.

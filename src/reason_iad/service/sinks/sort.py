@@ -1,6 +1,7 @@
 """Sorting: the picture of each part is copied into a folder that is called like its outcome.
 
-A file is called by the number of the inspection, never by what people call the part. To have pictures moved instead
+A file is called by the number of the inspection and the hash of the picture, never by what people call the part.
+Numbers alone repeat after a restore, and a file would take the place of another one. To have pictures moved instead
 of copied, let the source delete what it has taken: then = "delete".
 """
 
@@ -21,6 +22,8 @@ OUTCOMES = ("pass", "defect", "review", "unjudged", "failed")
 SUFFIXES = {"JPEG": ".jpg", "TIFF": ".tif", "PPM": ".ppm"}
 """Endings of files, where they are not the name of the format."""
 BLOCK = 2**20
+DIGITS = 12
+"""Of the hash of a picture, in the name of its file."""
 
 
 class SortTable(SinkTable):
@@ -59,7 +62,11 @@ class Sort:
         except OSError as error:
             raise OutputError(f"The picture cannot be read ({error.strerror}).") from None
         with source:
-            target = self._folder / message.outcome / f"{message.inspection:09d}{_suffix(picture)}"
+            target = (
+                self._folder
+                / message.outcome
+                / f"{message.inspection:09d}-{message.picture[:DIGITS]}{_suffix(picture)}"
+            )
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
