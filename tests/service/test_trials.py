@@ -93,7 +93,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_correction_is_shown_to_alter_similar_parts_and_changes_nothing_yet(line: Judged) -> None:
     kinds = Kinds(line.products)
-    missed, similar = line.inspect(spot(11), kinds), line.inspect(spot(12), kinds)
+    missed, similar = line.inspect(spot(11), kinds), line.inspect(spot(24), kinds)
     for seed in (21, 22):
         line.inspect(plate(seed), kinds)
     line.say(missed, "defect", defect_type="spot")
