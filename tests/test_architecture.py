@@ -48,8 +48,10 @@ ROOMS: dict[str, set[str]] = {
     "bench": {"backbones", "config", "errors", "expert", "files", "images", "inspection", "knowledge",
               "ray_session", "registry", "report.svg", "schema"},
     # the service stands on all rooms and adds no verdict of its own
-    "service": {"config", "errors", "files", "images", "inspection", "knowledge", "product_inspectors", "products",
-                "ray_session", "report", "schema"},
+    "service": {
+        "config", "errors", "exports", "files", "images", "inspection", "knowledge", "product_inspectors",
+        "products", "ray_session", "report", "schema",
+    },
     # asks a service, and needs nothing of it
     "client": {"errors"},
     "__init__": {"backbones.fake", "config", "errors", "inspection", "product_inspectors", "report", "schema"},

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from PIL import Image
 from tests.parts import plate, save
+from tests.report import report_cases as cases
 
 from reason_iad.products import Products
 from reason_iad.service import queue
@@ -177,6 +178,31 @@ def test_a_part_is_accepted_and_read(client: TestClient) -> None:
         'reason_iad_seconds_hour{of="mean"}', 'reason_iad_parts{state="waiting"} 0.0',
     ):  # fmt: skip
         assert line in metrics, metrics
+
+
+def test_picture_map_and_report_of_a_part_are_read(client: TestClient) -> None:
+    database = client.app.state.database  # type: ignore[attr-defined]
+    result = cases.defect()
+    heat = result.evidence.anomaly_map
+    assert heat is not None
+    full = queue.Finding("defect", 0.9, 3.0, "scratch", None, "A scratch.", result.to_json())
+    number = send(client).json()["id"]
+    for name in ("map", "report"):
+        assert client.get(f"/v1/inspections/{number}/{name}").status_code == 409, "it is not done yet"
+        assert client.get(f"/v1/inspections/999/{name}").status_code == 404
+    queue.finish(database, "w", [(queue.claim(database, "w", 1, 60)[0], full)])
+    answer = client.get(f"/v1/inspections/{number}/map")
+    assert answer.headers["content-type"] == "image/png"
+    seen = np.asarray(Image.open(io.BytesIO(answer.content)))
+    shown = result.evidence.fusion.heat if result.evidence.fusion and result.evidence.fusion.heat else heat
+    assert seen.shape == (shown.rows, shown.columns) and seen.dtype == np.uint8
+    np.testing.assert_allclose(seen.flatten() / 255, np.clip(shown.values, 0, 1), atol=0.002)
+    send(client, 8)
+    (job,) = queue.claim(database, "w", 1, 60)
+    queue.finish(database, "w", [(job, "The picture is damaged.")])
+    for name in ("map", "report"):
+        answer = client.get(f"/v1/inspections/{job.id}/{name}")
+        assert answer.status_code == 404 and "could not be inspected" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(("given", "called"), [({}, "C evil a.png"), ({"name": "part-17"}, "part-17")])

@@ -93,3 +93,23 @@ def test_the_page_with_corrections_is_accessible(confirming: Standing, browser: 
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert not watched.complaints
     watched.context.close()
+
+
+def test_a_self_test_is_followed_by_whoever_comes_back_to_the_page(confirming: Standing, browser: Any) -> None:
+    folder = confirming.settings.data / "more"
+    folder.mkdir()
+    for seed in range(30, 38):
+        save(plate(seed), folder / f"{seed}.png")
+    confirming.products.open("plate").with_good(folder)
+    watched = Watched(browser, confirming.url)
+    page = watched.open("/products/plate")
+    page.locator("#detection").get_by_role("button", name="Test it now").click()
+    see(page, "worked out", "#detection")
+    watched.open("/line")
+    page = watched.open("/products/plate")
+    see(page, "worked out", "#detection")
+    see(page, "Defects were drawn on the good pictures", "#detection", 240)
+    page = watched.open("/products/plate")
+    see(page, "Defects were drawn on the good pictures", "#detection")
+    assert "worked out" not in page.locator("#detection").inner_text()
+    assert not watched.complaints

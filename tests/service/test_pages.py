@@ -168,11 +168,11 @@ def test_the_line_shows_the_last_part_in_words_and_follows(standing: Standing, b
         "Needs a person",
         "Needs a person",
         "Not inspected",
-        "Good",
+        "Pass",
     ]
     standing.found(cases.good(), cases.plate(False, 7).pixels, "next.png")
-    see(page, "Good", "#last .verdict")
-    assert page.locator("#spoken").inner_text() == "Good. next.png."
+    see(page, "Pass", "#last .verdict")
+    assert page.locator("#spoken").inner_text() == "Pass. next.png."
     see(page, "2", "#shift .is-pass")
     assert not watched.complaints
 
@@ -449,7 +449,7 @@ def test_from_the_first_start_to_a_corrected_miss(served: Served, browser: Any) 
 
     page = watched.open("/line")
     drop(page, "#send .drop", {"missed.png": spot(303)})
-    see(page, "Good", "#last .verdict", 120)
+    see(page, "Pass", "#last .verdict", 120)
     see(page, "missed.png", "#last")
     page.get_by_role("link", name="Report and review").click()
     page.wait_for_selector("#judge .judge")

@@ -9,7 +9,7 @@ from reason_iad.exports.coco import CocoImage, coco
 from reason_iad.exports.folder import ExportFolder
 from reason_iad.exports.formats import FORMATS, formats
 from reason_iad.exports.labelme import labelme
-from reason_iad.exports.pictures import mask, overlay
+from reason_iad.exports.pictures import anomaly_map, mask, overlay
 from reason_iad.exports.shapes import Shape, shapes_of
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "CocoImage",
     "ExportFolder",
     "Shape",
+    "anomaly_map",
     "coco",
     "formats",
     "labelme",

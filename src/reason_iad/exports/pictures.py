@@ -31,6 +31,18 @@ def overlay(inspection: Inspection, picture: LoadedImage) -> bytes:
     return _png(drawn)
 
 
+def anomaly_map(inspection: Inspection) -> bytes | None:
+    """The map of differences as an 8-bit grey PNG: 0 is normal, 255 clearly not. None where there is no map.
+
+    It has one pixel for each cell of the map. Stretched over the picture, it says where that differs.
+    """
+    heat = _heat(inspection)
+    if heat is None:
+        return None
+    values = np.asarray(heat.values, np.float32).reshape(heat.rows, heat.columns)
+    return _png(Image.fromarray(np.rint(255 * values.clip(0, 1)).astype(np.uint8)))
+
+
 def mask(inspection: Inspection) -> bytes:
     """8-bit PNG: 255 where a place is marked, 0 elsewhere.
 

@@ -120,6 +120,15 @@ def preview_of(request: Request, number: int, size: Size = "large") -> Response:
 
 
 @router.get(
+    "/inspections/{number}/map", dependencies=[needs("inspect")], response_class=Response,
+    responses={**documented(401, 403, 404, 409, 422, 429, 503), 200: {"content": {"image/png": {}}}},
+)  # fmt: skip
+def map_of(request: Request, number: Number) -> Response:
+    """Where the part differs: grey, 0 is normal and 255 is not. It lies over the whole picture, and is coarser."""
+    return service_of(request).map(number)
+
+
+@router.get(
     "/inspections/{number}/report", dependencies=[needs("inspect")], response_class=Response,
     responses={**documented(401, 403, 404, 409, 422, 429, 503), 200: {"content": {"text/html": {}}}},
 )  # fmt: skip

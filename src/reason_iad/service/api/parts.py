@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from fastapi import Path as InPath
 from fastapi import Request, Response
@@ -21,7 +21,7 @@ from reason_iad.service import records
 from reason_iad.service.api.arrivals import Arrivals
 from reason_iad.service.corrections import Corrections
 from reason_iad.service.database import Database
-from reason_iad.service.database.tables import DONE, Event, Inspection, Picture
+from reason_iad.service.database.tables import DONE, FAILED, Event, Inspection, Picture
 from reason_iad.service.faults import Fault, Missing
 from reason_iad.service.flow import Flow
 from reason_iad.service.people import People
@@ -30,6 +30,9 @@ from reason_iad.service.previews import MEDIA_TYPE, Size, preview
 from reason_iad.service.reviewing import Reviews
 from reason_iad.service.settings import Settings
 from reason_iad.service.trials import Trials
+
+if TYPE_CHECKING:
+    from reason_iad.schema import Inspection as Result
 
 Args = ParamSpec("Args")
 Answer = TypeVar("Answer")
@@ -113,6 +116,29 @@ class Service:
     def report(self, number: int) -> Response:
         """The report of a part."""
         from reason_iad.report import save_report
+
+        result, picture = self._result(number)
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "report.html"
+            save_report(result, path, image=picture)
+            return HTMLResponse(path.read_bytes(), headers={"Content-Security-Policy": REPORT_POLICY})
+
+    def map(self, number: int) -> Response:
+        """Where a part differs."""
+        from reason_iad.exports import anomaly_map
+
+        found = anomaly_map(self._result(number)[0])
+        if found is None:
+            raise Missing("The result has no map.")
+        return Response(found, media_type="image/png")
+
+    def _result(self, number: int) -> tuple[Result, Path]:
+        """The full result of a part, and the file of its picture.
+
+        Raises:
+            Missing: there is no such part, or its result is not kept any more.
+            Fault: it is not done yet.
+        """
         from reason_iad.schema import Inspection as Result
 
         with self.database.reading() as session:
@@ -120,17 +146,14 @@ class Service:
             if row is None:
                 raise Missing(f"There is no inspection {number}.")
             found, picture = records.result_of(session, number), self.pictures.path(row.picture)
-            done = row.state == DONE
+            state = row.state
+        if found is None and state == DONE:
+            raise Missing("The result is not kept any more.")
+        if found is None and state == FAILED:
+            raise Missing(f"The part of inspection {number} could not be inspected, so there is no result.")
         if found is None:
-            raise (
-                Missing("The result is not kept any more.")
-                if done
-                else Fault(f"The inspection {number} is not done yet.")
-            )
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "report.html"
-            save_report(Result.model_validate_json(found), path, image=picture)
-            return HTMLResponse(path.read_bytes(), headers={"Content-Security-Policy": REPORT_POLICY})
+            raise Fault(f"The inspection {number} is not done yet.")
+        return Result.model_validate_json(found), picture
 
 
 def service_of(request: Request) -> Service:

@@ -9,30 +9,40 @@ const LOOK_AGAIN_MS = 700;
 /**
  * A button that shows the effect of a change of the product at `path`, and the place where it is shown.
  * `request()` gives the address and what is sent, or null where there is nothing to try. With `done`, that is called
- * at the end instead of showing anything.
+ * at the end instead of showing anything; whoever comes back to the page meanwhile sees how far it is.
  */
 export function effectOf(path, request, word = "See the effect", done = null) {
   const place = el("div", { class: "stack", role: "status" });
+  const key = done && `trial ${path}`;
   let turn = 0;
 
-  async function show() {
+  const show = () => follow(async () => {
+    const wanted = await request();
+    return wanted && ask(`${path}/${wanted.path}`, { method: "POST", ...wanted.sent });
+  });
+
+  async function follow(begin) {
     const mine = ++turn;
     try {
-      const wanted = await request();
-      if (!wanted) return;
-      let trial = await ask(`${path}/${wanted.path}`, { method: "POST", ...wanted.sent });
+      let trial = await begin();
+      if (!trial) return;
+      if (key) sessionStorage.setItem(key, trial.id);
       while (mine === turn && (trial.state === "waiting" || trial.state === "working")) {
         fill(place, working(trial));
         await new Promise((done) => setTimeout(done, LOOK_AGAIN_MS));
         trial = await ask(`${path}/trials/${trial.id}`);
       }
+      if (key) sessionStorage.removeItem(key);
       if (mine === turn && trial.found && done) done();
       else if (mine === turn) fill(place, trial.found ? shown(trial.found, trial.stale) : el("p", { class: "problem" }, trial.error));
     } catch (error) {
+      if (key && error.status) sessionStorage.removeItem(key); // without one, the page was only left
       if (mine === turn) fill(place, el("p", { class: "problem" }, error.message));
     }
   }
 
+  const begun = key && sessionStorage.getItem(key);
+  if (begun) follow(() => ask(`${path}/trials/${begun}`));
   const button = el("button", { type: "button", class: "effect", onclick: show }, word);
   const clear = () => {
     turn += 1;

@@ -1,7 +1,7 @@
 // How outcomes, times and numbers are said.
 
 const OUTCOMES = {
-  pass: { word: "Good", mark: "✓", tone: "pass" },
+  pass: { word: "Pass", mark: "✓", tone: "pass" },
   defect: { word: "Defect", mark: "▲", tone: "defect" },
   review: { word: "Needs a person", mark: "?", tone: "review" },
   unjudged: { word: "Cannot be judged", mark: "–", tone: "unjudged" },
