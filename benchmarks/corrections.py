@@ -33,12 +33,11 @@ from reason_iad.inspection.by_product import PartInspector
 from reason_iad.products import Products
 from reason_iad.products.judging import part_kind
 from reason_iad.products.trial import trial_copy
-from reason_iad.service import queue
-from reason_iad.service.database import Database
-from reason_iad.service.pictures import PictureStore
-from reason_iad.service.reviewing import Reviews, Said
-from reason_iad.service.teaching import DEFECT, GOOD, Lesson, teach
-from reason_iad.service.worker import finding
+from reason_iad.service.database import Database, queue
+from reason_iad.service.keeping.pictures import PictureStore
+from reason_iad.service.reviews.reviewing import Reviews, Said
+from reason_iad.service.reviews.teaching import DEFECT, GOOD, Lesson, teach
+from reason_iad.service.work.worker import finding
 
 NAME, PERSON, BYTES = "part", "ann", 2**28
 

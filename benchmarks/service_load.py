@@ -34,8 +34,8 @@ from expert_speed import part
 from reason_iad.expert.brushes import draw_defect
 from reason_iad.inspection.by_product import PartInspector
 from reason_iad.products import Products, derive
-from reason_iad.service.kinds import Kinds
 from reason_iad.service.settings import Limits
+from reason_iad.service.work.kinds import Kinds
 from service_kills import server_of
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the tests know how to start a server

@@ -20,12 +20,11 @@ from pathlib import Path
 from sqlalchemy import insert, text
 
 from reason_iad.products import Products
-from reason_iad.service import records
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, records
 from reason_iad.service.database.tables import Inspection, Picture, Term
-from reason_iad.service.pictures import PictureStore
-from reason_iad.service.reviewing import Reviews, disagreement
-from reason_iad.service.terms import words_of
+from reason_iad.service.database.terms import words_of
+from reason_iad.service.keeping.pictures import PictureStore
+from reason_iad.service.reviews.reviewing import Reviews, disagreement
 
 YEAR = 365 * 24 * 3600.0
 CHUNK = 10_000

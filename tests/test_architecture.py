@@ -132,6 +132,26 @@ def test_imports_go_one_way(module: str) -> None:
             )
 
 
+SERVICE = (
+    "faults", "logs", "options", "background", "connections", "database", "keeping", "sinks", "sources",
+    "configuration", "settings", "people", "reviews", "work", "outbox", "flow", "api", "server",
+)  # fmt: skip
+"""Rooms of the service; importing one imports no later one."""
+
+
+@every_module
+def test_the_rooms_of_the_service_stand_on_each_other(module: str) -> None:
+    service = f"{PACKAGE}.service."
+    if not module.startswith(service):
+        return
+    room = module.removeprefix(service).split(".")[0]
+    assert room in SERVICE, f"add '{room}' to the list"
+    for name in imports(MODULES[module], top_level=True):
+        if name.startswith(service):
+            other = name.removeprefix(service).split(".")[0]
+            assert SERVICE.index(other) <= SERVICE.index(room), f"{room} imports {name}"
+
+
 @every_module
 def test_nothing_uses_the_workshop(module: str) -> None:
     assert "reason_iad_nano" not in {name.split(".")[0] for name in imports(MODULES[module])}

@@ -17,11 +17,10 @@ from tests.parts import plate, save
 from tests.report import report_cases as cases
 
 from reason_iad.products import Products
-from reason_iad.service import queue
 from reason_iad.service.api import make_app
 from reason_iad.service.api.app import ROOMS
 from reason_iad.service.api.guard import OPEN
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue
 from reason_iad.service.people import People
 from reason_iad.service.settings import Limits, Settings
 

@@ -16,10 +16,10 @@ from reason_iad.cli import main
 from reason_iad.errors import OutputError, ReasonIADError, ServiceError
 from reason_iad.files import hold
 from reason_iad.products import Products
-from reason_iad.service import backup, queue
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue
 from reason_iad.service.database.tables import Inspection
-from reason_iad.service.pictures import PictureStore
+from reason_iad.service.keeping import backup
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.server import LOCK, opened
 from reason_iad.service.settings import Settings
 from reason_iad.service.sinks import Message

@@ -18,7 +18,7 @@ from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.faults import Unavailable
 from reason_iad.service.flow import Flow
-from reason_iad.service.pictures import PictureStore
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.settings import Limits, Settings
 from reason_iad.service.sources import camera
 

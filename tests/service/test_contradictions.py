@@ -15,8 +15,8 @@ from tests.service.test_corrections import Line
 from reason_iad.products import GivenDefect
 from reason_iad.schema import Box
 from reason_iad.schema.product import ExampleEvidence, ProductEvidence
-from reason_iad.service.queue import Finding
-from reason_iad.service.worker import finding
+from reason_iad.service.database.queue import Finding
+from reason_iad.service.work.worker import finding
 
 
 @pytest.fixture

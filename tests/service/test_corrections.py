@@ -12,12 +12,11 @@ from tests.parts import plate, save, scratched
 from tests.service.test_api import FOUND, login, people
 
 from reason_iad.products import Product, Products
-from reason_iad.service import queue
 from reason_iad.service.api import make_app
 from reason_iad.service.configuration import Configuration, Corrections
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue
 from reason_iad.service.database.tables import Correction, Event
-from reason_iad.service.pictures import PictureStore
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.settings import Settings
 
 PATH = "/v1/products/plate/corrections"

@@ -12,11 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from reason_iad.service import queue
 from reason_iad.service.api import exporting, make_app
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue
 from reason_iad.service.database.tables import Inspection
-from reason_iad.service.pictures import Stored
+from reason_iad.service.keeping.pictures import Stored
 from reason_iad.service.settings import Settings
 
 NOON = 1_796_040_000.0

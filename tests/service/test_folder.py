@@ -19,7 +19,7 @@ from reason_iad.products import Products
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Event, Inspection
 from reason_iad.service.flow import Flow
-from reason_iad.service.pictures import PictureStore
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.settings import Limits, Settings
 from reason_iad.service.sources import Intake
 from reason_iad.service.sources.folder import FolderTable

@@ -22,7 +22,7 @@ from reason_iad.service.configuration import Configuration
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.flow import Flow
-from reason_iad.service.pictures import PictureStore
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.settings import Settings
 from reason_iad.service.sources.genicam import BAYER, SHIFTS, Acquired, GenICamTable, as_picture
 

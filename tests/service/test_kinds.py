@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.parts import plate, save
 
 from reason_iad.products import Products
-from reason_iad.service.kinds import Kinds
+from reason_iad.service.work.kinds import Kinds
 
 
 def test_the_model_knows_what_a_product_knows_and_is_loaded_once(tmp_path: Path) -> None:

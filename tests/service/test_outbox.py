@@ -10,17 +10,17 @@ from sqlalchemy import select, update
 from tests.service.serving import until
 
 from reason_iad.errors import ServiceError
-from reason_iad.service import outbox, queue
+from reason_iad.service import outbox
 from reason_iad.service.configuration import Configuration, Rule
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue
+from reason_iad.service.database.records import Wanted, counts, page
+from reason_iad.service.database.series import Span, outcomes
 from reason_iad.service.database.tables import Delivery, Inspection
-from reason_iad.service.pictures import PictureStore, Stored
-from reason_iad.service.records import Wanted, counts, page
-from reason_iad.service.series import Span, outcomes
+from reason_iad.service.keeping.pictures import PictureStore, Stored
 from reason_iad.service.settings import Limits, Settings
 from reason_iad.service.sinks import Message
 from reason_iad.service.sinks.csv import CsvTable
-from reason_iad.service.supervisor import Supervisor
+from reason_iad.service.work.supervisor import Supervisor
 
 PICTURE = Stored("a" * 64, 10, 32, 32, "PNG")
 

@@ -25,14 +25,13 @@ from tests.service.serving import Served
 
 from reason_iad.products import GivenDefect, Products
 from reason_iad.schema import Inspection
-from reason_iad.service import queue
 from reason_iad.service.api import make_app
 from reason_iad.service.configuration import Configuration
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.people import People
-from reason_iad.service.pictures import PictureStore
 from reason_iad.service.settings import Settings
-from reason_iad.service.worker import finding
+from reason_iad.service.work.worker import finding
 
 pytestmark = [
     pytest.mark.slow,

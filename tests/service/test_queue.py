@@ -6,11 +6,10 @@ import threading
 
 import pytest
 
-from reason_iad.service import queue, records
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue, records
 from reason_iad.service.database.tables import Inspection, Term
 from reason_iad.service.faults import Fault, Unavailable
-from reason_iad.service.pictures import Stored
+from reason_iad.service.keeping.pictures import Stored
 
 PICTURE = Stored("a" * 64, 10, 32, 32, "PNG")
 FOUND = queue.Finding("defect", 0.9, 5.0, "scratch", "top left", "A scratch at the top left.", "{}")

@@ -21,9 +21,9 @@ from tests.service.serving import Served, free_port, make_product, png, until
 from reason_iad.cli import main
 from reason_iad.errors import ConfigError
 from reason_iad.products import Products
-from reason_iad.service.queue import Finding
-from reason_iad.service.ray_replica import found_of, text_of
+from reason_iad.service.database.queue import Finding
 from reason_iad.service.settings import Settings
+from reason_iad.service.work.ray_replica import found_of, text_of
 
 FOUND = Finding("defect", 0.9, 3.5, "scratch", None, "It differs.", "{}")
 
@@ -47,7 +47,7 @@ def test_what_keeps_parts_from_a_cluster_is_said_at_the_start(
     serve = ["serve", "--data", str(tmp_path / "data"), "--ray"]
     ended = CliRunner().invoke(main, [*serve, "no address"])
     assert ended.exit_code == 2 and "is not the address of a Ray cluster" in ended.output
-    monkeypatch.setattr("reason_iad.service.ray_workers.find_spec", lambda name: None)
+    monkeypatch.setattr("reason_iad.service.work.ray_workers.find_spec", lambda name: None)
     ended = CliRunner().invoke(main, [*serve, "HEAD:6379"])
     assert ended.exit_code == 2 and "reason-iad[ray]" in ended.output
     assert not (tmp_path / "data").exists()

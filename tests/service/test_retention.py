@@ -11,10 +11,10 @@ from sqlalchemy import select, update
 from tests.parts import plate, save
 from tests.service.serving import until
 
-from reason_iad.service import queue, records, retention
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue, records
 from reason_iad.service.database.tables import Delivery, Event, Inspection
-from reason_iad.service.pictures import PictureStore, Stored
+from reason_iad.service.keeping import retention
+from reason_iad.service.keeping.pictures import PictureStore, Stored
 from reason_iad.service.settings import Settings
 
 DAY = 86400.0

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from tests.service.test_queue import FOUND, PICTURE
 
-from reason_iad.service import queue, records
-from reason_iad.service.database import Database
-from reason_iad.service.terms import AskedTerms, asked_terms
+from reason_iad.service.database import Database, queue, records
+from reason_iad.service.database.terms import AskedTerms, asked_terms
 
 
 def test_the_last_word_may_not_be_finished() -> None:

@@ -19,11 +19,11 @@ from reason_iad.errors import ConfigError, ImageError, ProductError, ReasonIADEr
 from reason_iad.products import Products
 from reason_iad.service.api import make_app
 from reason_iad.service.database import Database
+from reason_iad.service.database.queue import Job
 from reason_iad.service.faults import Unavailable
 from reason_iad.service.people import People
-from reason_iad.service.queue import Job
 from reason_iad.service.settings import Settings
-from reason_iad.service.supplies import FromServer
+from reason_iad.service.work.supplies import FromServer
 
 CONFIG = """
 [sinks.control]

@@ -23,10 +23,11 @@ from tests.service.test_corrections import Line
 from reason_iad.products import derive
 from reason_iad.products.effects import Altered, Effect
 from reason_iad.schema import Inspection
-from reason_iad.service import queue, trials
-from reason_iad.service.kinds import Kinds
-from reason_iad.service.supplies import OwnFolder
-from reason_iad.service.worker import inspected
+from reason_iad.service.database import queue
+from reason_iad.service.reviews import trials
+from reason_iad.service.work.kinds import Kinds
+from reason_iad.service.work.supplies import OwnFolder
+from reason_iad.service.work.worker import inspected
 
 PATH = "/v1/products/plate"
 

@@ -12,10 +12,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event, text
 from tests.service.serving import OnItsOwnDisk, Postgres, Served, make_product, new_database, own_disks, png, until
 
-from reason_iad.service import queue
 from reason_iad.service.api import make_app
-from reason_iad.service.database import Database
-from reason_iad.service.pictures import Stored
+from reason_iad.service.database import Database, queue
+from reason_iad.service.keeping.pictures import Stored
 from reason_iad.service.settings import Settings
 
 pytestmark = pytest.mark.slow

@@ -11,14 +11,13 @@ from sqlalchemy import select
 from tests.parts import plate, save
 from tests.service.serving import until
 
-from reason_iad.service import queue
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue
+from reason_iad.service.database.queue import Finding, Job
 from reason_iad.service.database.tables import DONE, FAILED, WAITING, Delivery, Inspection
 from reason_iad.service.faults import Unavailable
-from reason_iad.service.pictures import PictureStore
-from reason_iad.service.queue import Finding, Job
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.settings import Limits, Settings
-from reason_iad.service.worker import Lost, Means, Worker
+from reason_iad.service.work.worker import Lost, Means, Worker
 
 FOUND = Finding("pass", 0.1, 0.5, None, None, "As good parts.", "{}")
 
@@ -34,7 +33,7 @@ def part(database: Database, tmp_path: Path) -> int:
 @pytest.fixture
 def run(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Inspection]:
     """Runs a worker until something is true; gives the part as it is then."""
-    monkeypatch.setattr("reason_iad.service.worker.LOST_S", 0.02)
+    monkeypatch.setattr("reason_iad.service.work.worker.LOST_S", 0.02)
 
     def run(inspect: Callable[[Job], Finding | str], true: Callable[[], bool]) -> Inspection:
         stop = threading.Event()

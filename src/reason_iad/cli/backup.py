@@ -25,7 +25,7 @@ def backup(target: Path, data: Path, database: str) -> None:
     reason-iad backup /media/copies/monday --data line-2
     """
     with needed():
-        from reason_iad.service.backup import back_up
+        from reason_iad.service.keeping.backup import back_up
     from reason_iad.service.settings import Settings
 
     copied = back_up(Settings(data, database), target)

@@ -24,7 +24,7 @@ def restore(source: Path, data: Path, database: str) -> None:
     reason-iad restore /media/copies/monday --data line-2
     """
     with needed():
-        from reason_iad.service import backup
+        from reason_iad.service.keeping import backup
     from reason_iad.service.settings import Settings
 
     copied = backup.restore(source, Settings(data, database))

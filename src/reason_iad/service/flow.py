@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from reason_iad.errors import ReasonIADError, ServiceError
 from reason_iad.products import Products
-from reason_iad.service import outbox, retention
+from reason_iad.service import outbox
 from reason_iad.service.background import Background
 from reason_iad.service.database import Database
 from reason_iad.service.faults import Fault, Missing, Unavailable
-from reason_iad.service.pictures import PictureStore
+from reason_iad.service.keeping import retention
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.settings import Settings
 from reason_iad.service.sinks.base import Sink, SinkTable
 from reason_iad.service.sources import Intake, Source, SourceTable

@@ -12,6 +12,8 @@ from reason_iad.errors import ServiceError
 from reason_iad.images import printable
 from reason_iad.schema import Record
 
+LOCK, NAME = "service.lock", "server-name"
+"""Files of the data folder: held by the server that uses it, and with the name of that server."""
 MOST_SECRET = 4096
 """Bytes that a file with a secret may have."""
 

@@ -19,7 +19,7 @@ from reason_iad.service.background import Background
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Delivery, Inspection
 from reason_iad.service.faults import Unavailable
-from reason_iad.service.pictures import PictureStore
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.sinks.base import Message, Sink
 
 log = logging.getLogger(__name__)

@@ -18,13 +18,13 @@ from reason_iad.errors import OutputError, ServiceError
 from reason_iad.files import Held, hold, write_atomic
 from reason_iad.service.connections import protocol
 from reason_iad.service.database import Database
-from reason_iad.service.pictures import PictureStore
+from reason_iad.service.keeping.pictures import PictureStore
+from reason_iad.service.options import LOCK, NAME
 from reason_iad.service.settings import Settings
 
 if TYPE_CHECKING:
     from reason_iad.service.people import People
 
-LOCK, NAME = "service.lock", "server-name"
 COMMAND_LINE = "the command line"
 """Who adds people and keys there."""
 
@@ -44,8 +44,8 @@ def run_server(settings: Settings, listening: Callable[[], None]) -> None:
     """
     from reason_iad.service.api import make_app
     from reason_iad.service.people import People
-    from reason_iad.service.ray_workers import require_ray
-    from reason_iad.service.supervisor import Supervisor
+    from reason_iad.service.work.ray_workers import require_ray
+    from reason_iad.service.work.supervisor import Supervisor
 
     if settings.ray is not None:
         require_ray(settings.ray)
@@ -106,8 +106,8 @@ def run_workers(settings: Settings, working: Callable[[], None]) -> None:
         ServiceError: the server or the database cannot be reached, or has another version.
         OutputError: the data folder cannot be written.
     """
-    from reason_iad.service.supervisor import Supervisor
-    from reason_iad.service.supplies import FromServer
+    from reason_iad.service.work.supervisor import Supervisor
+    from reason_iad.service.work.supplies import FromServer
 
     stop = Event()
     for each in (signal.SIGINT, signal.SIGTERM):

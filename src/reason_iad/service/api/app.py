@@ -20,15 +20,15 @@ from reason_iad.service.api.arrivals import Arrivals
 from reason_iad.service.api.guard import OPEN, Guard
 from reason_iad.service.api.parts import Service
 from reason_iad.service.api.problems import Problem, documented, handle_problems
-from reason_iad.service.corrections import Corrections
 from reason_iad.service.database import Database
 from reason_iad.service.flow import Flow
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.people import People
-from reason_iad.service.pictures import PictureStore
-from reason_iad.service.reviewing import Reviews
+from reason_iad.service.reviews.corrections import Corrections
+from reason_iad.service.reviews.reviewing import Reviews
+from reason_iad.service.reviews.trials import Trials
 from reason_iad.service.settings import Settings
-from reason_iad.service.supervisor import Supervisor
-from reason_iad.service.trials import Trials
+from reason_iad.service.work.supervisor import Supervisor
 
 ROOMS = (
     areas, corrections_routes, trials_routes, exporting, inspections, products, sources, supplies, people, system,

@@ -9,7 +9,7 @@ from reason_iad.service.api.parts import service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.products import opened
 from reason_iad.service.api.schemas import Chosen, Said, WaitingCorrection, WaitingCorrections
-from reason_iad.service.corrections import pending
+from reason_iad.service.reviews.corrections import pending
 
 router = APIRouter(prefix="/v1/products/{name}/corrections", tags=["products"])
 _ERRORS = documented(401, 403, 404, 409, 422, 429, 503)

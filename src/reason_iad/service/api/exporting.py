@@ -12,11 +12,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from reason_iad.service import records, series
 from reason_iad.service.api.guard import needs
 from reason_iad.service.api.parts import Service, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import Part, PartFilter, Scored, Series, SeriesAsked, SeriesCount
+from reason_iad.service.database import records, series
 from reason_iad.service.faults import Invalid
 
 router = APIRouter(prefix="/v1", tags=["statistics"])

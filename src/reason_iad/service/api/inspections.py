@@ -14,19 +14,19 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from sqlalchemy.orm import Session
 
-from reason_iad.service import records
 from reason_iad.service.api.bodies import arrived
 from reason_iad.service.api.guard import identity_of, needs
 from reason_iad.service.api.parts import Number, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import Asked, Details, GivenReview, NewReview, Part, Parts
 from reason_iad.service.api.uploads import PICTURE_BODY, sent_picture
+from reason_iad.service.database import records
+from reason_iad.service.database.queue import Part as Accepted
+from reason_iad.service.database.queue import accept, refuse_early
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.faults import Invalid, Missing
-from reason_iad.service.previews import MEDIA_TYPE, Size
-from reason_iad.service.queue import Part as Accepted
-from reason_iad.service.queue import accept, refuse_early
-from reason_iad.service.reviewing import Said
+from reason_iad.service.keeping.previews import MEDIA_TYPE, Size
+from reason_iad.service.reviews.reviewing import Said
 
 router = APIRouter(prefix="/v1", tags=["inspections"])
 LATEST = 50

@@ -17,19 +17,18 @@ from sqlalchemy.orm import Session
 
 from reason_iad.errors import ProductError
 from reason_iad.products import Products
-from reason_iad.service import records
 from reason_iad.service.api.arrivals import Arrivals
-from reason_iad.service.corrections import Corrections
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, records
 from reason_iad.service.database.tables import DONE, FAILED, Event, Inspection, Picture
 from reason_iad.service.faults import Fault, Missing
 from reason_iad.service.flow import Flow
+from reason_iad.service.keeping.pictures import PictureStore
+from reason_iad.service.keeping.previews import MEDIA_TYPE, Size, preview
 from reason_iad.service.people import People
-from reason_iad.service.pictures import PictureStore
-from reason_iad.service.previews import MEDIA_TYPE, Size, preview
-from reason_iad.service.reviewing import Reviews
+from reason_iad.service.reviews.corrections import Corrections
+from reason_iad.service.reviews.reviewing import Reviews
+from reason_iad.service.reviews.trials import Trials
 from reason_iad.service.settings import Settings
-from reason_iad.service.trials import Trials
 
 if TYPE_CHECKING:
     from reason_iad.schema import Inspection as Result

@@ -20,7 +20,7 @@ from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import DetectionFacts, ProductFacts
 from reason_iad.service.api.uploads import PICTURE_BODY, sent_picture
 from reason_iad.service.faults import Missing
-from reason_iad.service.previews import MEDIA_TYPE, Size
+from reason_iad.service.keeping.previews import MEDIA_TYPE, Size
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 _ERRORS = documented(401, 403, 404, 409, 413, 422, 429, 503)

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from reason_iad.service.configuration import Outcome, When
-from reason_iad.service.corrections import Pending
 from reason_iad.service.database.tables import Inspection, Review, Trial
 from reason_iad.service.people import Role
+from reason_iad.service.reviews.corrections import Pending
 
 
 class _Model(BaseModel):

@@ -17,7 +17,7 @@ from reason_iad.service.api.guard import needs
 from reason_iad.service.api.parts import service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.products import opened
-from reason_iad.service.supplies import WorkerFacts
+from reason_iad.service.work.supplies import WorkerFacts
 
 router = APIRouter(prefix="/v1", tags=["workers"])
 

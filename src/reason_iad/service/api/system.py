@@ -9,16 +9,17 @@ from fastapi import APIRouter, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import func, select
 
-from reason_iad.service import outbox, records
+from reason_iad.service import outbox
 from reason_iad.service.api.guard import needs
 from reason_iad.service.api.parts import service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import Counts, Health
 from reason_iad.service.configuration import Outcome
+from reason_iad.service.database import records
+from reason_iad.service.database.series import Span, waits
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.faults import Unavailable
-from reason_iad.service.reviewing import disagreement
-from reason_iad.service.series import Span, waits
+from reason_iad.service.reviews.reviewing import disagreement
 
 router = APIRouter(prefix="/v1", tags=["system"])
 

@@ -9,14 +9,14 @@ from typing import Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 
-from reason_iad.service import trials
 from reason_iad.service.api.areas import BODY, Which, fitting
 from reason_iad.service.api.guard import identity_of, needs
 from reason_iad.service.api.parts import Number, Service, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.products import check_settings, opened
 from reason_iad.service.api.schemas import Chosen, TrialFacts
-from reason_iad.service.corrections import pending
+from reason_iad.service.reviews import trials
+from reason_iad.service.reviews.corrections import pending
 
 router = APIRouter(prefix="/v1/products/{name}", tags=["products"])
 _ERRORS = documented(401, 403, 404, 409, 413, 422, 429, 503)

@@ -1,4 +1,7 @@
-"""The database: what is kept (`tables.py`), how it is reached (`access.py`), and how its form changes over time."""
+"""The database: what is kept (`tables.py`), how it is reached (`access.py`), and what is asked of it.
+
+Parts wait in the `queue`. `records` and `series` list and count them, and `terms` are the words that find them.
+"""
 
 from __future__ import annotations
 

@@ -16,12 +16,11 @@ from sqlalchemy import select
 
 from reason_iad.errors import ProductError, ReasonIADError
 from reason_iad.products import Products
-from reason_iad.service import queue
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue
 from reason_iad.service.database.tables import Event, Inspection
 from reason_iad.service.faults import Fault, Missing, Unavailable
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.options import Options
-from reason_iad.service.pictures import PictureStore
 
 if TYPE_CHECKING:
     from reason_iad.service.settings import Limits

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import CursorResult, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -28,9 +29,11 @@ from reason_iad.service.database.tables import (
     Result,
     Term,
 )
+from reason_iad.service.database.terms import words_of
 from reason_iad.service.faults import Fault, Unavailable
-from reason_iad.service.pictures import Stored
-from reason_iad.service.terms import words_of
+
+if TYPE_CHECKING:
+    from reason_iad.service.keeping.pictures import Stored
 
 MOST_NAME = 300
 Takers = Callable[[str, str], Iterable[str]]

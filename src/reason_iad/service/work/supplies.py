@@ -24,11 +24,11 @@ from reason_iad.products import Product, Products
 from reason_iad.schema import Record
 from reason_iad.service.configuration import Rule, sinks_for
 from reason_iad.service.faults import Unavailable
-from reason_iad.service.pictures import PictureStore
-from reason_iad.service.product_copies import ProductCopies
+from reason_iad.service.keeping.pictures import PictureStore
+from reason_iad.service.work.product_copies import ProductCopies
 
 if TYPE_CHECKING:
-    from reason_iad.service.queue import Job, Takers
+    from reason_iad.service.database.queue import Job, Takers
     from reason_iad.service.settings import Settings
 
 PATIENCE_S = 30.0

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from reason_iad.products import Product
 from reason_iad.schema import Inspection as Whole
 from reason_iad.schema.product import ProductEvidence
+from reason_iad.service.database.records import result_of
 from reason_iad.service.database.tables import Inspection
-from reason_iad.service.records import result_of
-from reason_iad.service.teaching import DEFECT, GOOD, UNNAMED
+from reason_iad.service.reviews.teaching import DEFECT, GOOD, UNNAMED
 
 NEARLY = 0.6
 """Similarity of two places from which on they look nearly the same [ours]. On magnetic tiles, doubtful good parts

@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from reason_iad.service.database.tables import Inspection, Result, Review, Term
-from reason_iad.service.terms import asked_terms
+from reason_iad.service.database.terms import asked_terms
 
 MANY = 20_000
 """Words that more parts have than this are all the same to a search."""

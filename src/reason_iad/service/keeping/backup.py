@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from pydantic import ValidationError
 
@@ -30,9 +30,11 @@ from reason_iad.files import hold, read_lines, replacing, sync_folder
 from reason_iad.products.editing import counted
 from reason_iad.products.storing import HISTORY, STATE
 from reason_iad.schema import Record
-from reason_iad.service import postgresql
-from reason_iad.service.server import LOCK, NAME
-from reason_iad.service.settings import Settings
+from reason_iad.service.keeping import postgresql
+from reason_iad.service.options import LOCK, NAME
+
+if TYPE_CHECKING:
+    from reason_iad.service.settings import Settings
 
 MANIFEST, SQLITE, DUMP = "manifest.jsonl", "service.db", "database.dump"
 TOPS = frozenset({SQLITE, DUMP, NAME, "pictures", "products"})

@@ -19,11 +19,11 @@ from typing import Any
 
 from reason_iad.errors import ProductError
 from reason_iad.products import Product
-from reason_iad.service.kinds import Kinds
-from reason_iad.service.product_copies import ProductCopies
-from reason_iad.service.queue import Finding, Job, Takers, nobody
-from reason_iad.service.supplies import Catalogue
-from reason_iad.service.worker import inspected
+from reason_iad.service.database.queue import Finding, Job, Takers, nobody
+from reason_iad.service.work.kinds import Kinds
+from reason_iad.service.work.product_copies import ProductCopies
+from reason_iad.service.work.supplies import Catalogue
+from reason_iad.service.work.worker import inspected
 
 LOOK_S = 1.0
 """Seconds between looks at whether the replica goes on."""

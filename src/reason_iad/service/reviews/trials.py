@@ -29,12 +29,12 @@ from reason_iad.products import Product, Products
 from reason_iad.products.checking import check_product
 from reason_iad.products.effects import Past, effect
 from reason_iad.service.background import Background, end_with_parent
-from reason_iad.service.corrections import lessons, pending
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import DONE, FAILED, WAITING, WORKING, Inspection, Result, Trial
 from reason_iad.service.faults import Missing, Unavailable
-from reason_iad.service.pictures import PictureStore
-from reason_iad.service.teaching import teach
+from reason_iad.service.keeping.pictures import PictureStore
+from reason_iad.service.reviews.corrections import lessons, pending
+from reason_iad.service.reviews.teaching import teach
 
 if TYPE_CHECKING:
     from reason_iad.service.settings import Settings

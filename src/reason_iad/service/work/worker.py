@@ -15,19 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reason_iad.errors import ReasonIADError
-from reason_iad.service import queue
 from reason_iad.service.background import end_with_parent
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue
 from reason_iad.service.faults import Unavailable
 from reason_iad.service.logs import write_log
-from reason_iad.service.supplies import supplies_of
+from reason_iad.service.work.supplies import supplies_of
 
 if TYPE_CHECKING:
     from reason_iad.products import Progress
     from reason_iad.schema import Inspection
-    from reason_iad.service.kinds import Kinds
     from reason_iad.service.settings import Settings
-    from reason_iad.service.supplies import Catalogue, Supplies
+    from reason_iad.service.work.kinds import Kinds
+    from reason_iad.service.work.supplies import Catalogue, Supplies
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -241,7 +240,7 @@ def _kinds(settings: Settings, products: Catalogue, goes_on: Progress) -> Kinds:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when PyTorch is loaded
     import torch
 
-    from reason_iad.service.kinds import Kinds
+    from reason_iad.service.work.kinds import Kinds
 
     # One core is left to the server. Threads that wait for a core cost more than they bring (docs/servers.md).
     torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // max(1, settings.workers)))

@@ -17,13 +17,13 @@ from reason_iad.errors import ProductError
 from reason_iad.products import Product, Products
 from reason_iad.schema import Box
 from reason_iad.service.configuration import When
-from reason_iad.service.contradictions import contradictions
-from reason_iad.service.corrections import drop_of, wait_for_confirmation
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import DONE, Event, Inspection, Review
 from reason_iad.service.faults import Fault, Missing
-from reason_iad.service.pictures import PictureStore
-from reason_iad.service.teaching import DEFECT, GOOD, SKIP, UNDO, Lesson, teach
+from reason_iad.service.keeping.pictures import PictureStore
+from reason_iad.service.reviews.contradictions import contradictions
+from reason_iad.service.reviews.corrections import drop_of, wait_for_confirmation
+from reason_iad.service.reviews.teaching import DEFECT, GOOD, SKIP, UNDO, Lesson, teach
 
 HOLD_S = 600.0
 """Seconds for which a part is held for whoever looks at it."""

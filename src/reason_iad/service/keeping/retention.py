@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import DONE, Delivery, Event, Inspection, Result
-from reason_iad.service.pictures import PictureStore
+from reason_iad.service.keeping.pictures import PictureStore
 
 TOGETHER = 200
 """Parts of one transaction: others wait until it has ended."""

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reason_iad.service import queue
-from reason_iad.service.database import Database
+from reason_iad.service.database import Database, queue
 from reason_iad.service.faults import Unavailable
-from reason_iad.service.ray_workers import dispatch
 from reason_iad.service.settings import Settings
-from reason_iad.service.supplies import supplies_of
-from reason_iad.service.worker import work
+from reason_iad.service.work.ray_workers import dispatch
+from reason_iad.service.work.supplies import supplies_of
+from reason_iad.service.work.worker import work
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from reason_iad.schema import Box
 from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Correction, Event, Inspection, Review
 from reason_iad.service.faults import Fault, Missing
-from reason_iad.service.pictures import PictureStore
-from reason_iad.service.teaching import Lesson, teach
+from reason_iad.service.keeping.pictures import PictureStore
+from reason_iad.service.reviews.teaching import Lesson, teach
 
 if TYPE_CHECKING:
     from reason_iad.products import Products

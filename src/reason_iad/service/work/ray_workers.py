@@ -24,11 +24,11 @@ from reason_iad.errors import ConfigError, MissingExtraError, ReasonIADError
 from reason_iad.products import Products
 from reason_iad.service.background import end_with_parent
 from reason_iad.service.database import Database
+from reason_iad.service.database.queue import Finding, Job
 from reason_iad.service.faults import Unavailable
+from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.logs import write_log
-from reason_iad.service.pictures import PictureStore
-from reason_iad.service.queue import Finding, Job
-from reason_iad.service.worker import Lost, Means, Worker
+from reason_iad.service.work.worker import Lost, Means, Worker
 
 if TYPE_CHECKING:
     from reason_iad.service.settings import Settings
@@ -134,7 +134,7 @@ class Cluster:
         """
         import ray.exceptions
 
-        from reason_iad.service.ray_replica import found_of
+        from reason_iad.service.work.ray_replica import found_of
 
         try:
             state, archive = self._archive(job.product)
@@ -194,7 +194,7 @@ def _application(settings: Settings, server: str) -> Iterator[Any]:
             from ray import serve
         except ImportError:
             raise MissingExtraError("Running workers on Ray", "ray") from None
-        from reason_iad.service.ray_replica import Replica
+        from reason_iad.service.work.ray_replica import Replica
 
         name = f"reason-iad-{server}"
         deployment = serve.deployment(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reason_iad.inspection.by_product import PartInspector
     from reason_iad.inspection.inspector import Inspector
     from reason_iad.products import Product
-    from reason_iad.service.supplies import Catalogue
+    from reason_iad.service.work.supplies import Catalogue
 
 log = logging.getLogger(__name__)
 

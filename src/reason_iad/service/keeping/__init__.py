@@ -1,0 +1,1 @@
+"""What is kept on the disk: pictures, how long, and copies of everything."""
