@@ -150,7 +150,7 @@ class Level:
         found = []
         for start in range(0, len(patches), QUERIES):
             outside = self.space.outside(patches[start : start + QUERIES])
-            apart = torch.cdist(outside, self._unexplained, compute_mode="donot_use_mm_for_euclid_dist").amin(1)
+            apart = torch.cdist(outside, self._unexplained).amin(1)
             found.append(torch.minimum(outside.norm(dim=1), apart))
         return torch.cat(found)
 
