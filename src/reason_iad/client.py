@@ -48,6 +48,7 @@ class Part(_Answer):
         id: its number.
         product, name: as they were sent.
         picture: SHA-256 of the file.
+        template: SHA-256 of the template that came with it; None: it came without.
         source: where it came from.
         received, finished: seconds since 1970, UTC.
         state: 'waiting', 'working', 'done' or 'failed'.
@@ -76,6 +77,7 @@ class Part(_Answer):
     explanation: str | None = None
     error: str | None = None
     review: str | None = None
+    template: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -162,6 +164,7 @@ class Client:
         name: str | None = None,
         wait: float = 60.0,
         key: str | None = None,
+        template: str | Path | bytes | None = None,
     ) -> Part:
         """Inspect a picture.
 
@@ -172,21 +175,25 @@ class Client:
             wait: seconds to wait for the result; 0: not at all.
             key: at most 200 characters, another one for each part; a part that is sent again with the same key
                 is not inspected again. None: one is made, so that requests that fail can be sent again.
+            template: of this part, as a file or its content, where each part of the product has its own.
 
         Returns:
             The part; its `state` is 'waiting' or 'working' if there is no result yet.
 
         Raises:
-            ImageError: the file cannot be read.
+            ImageError: a file cannot be read.
             Refused: the server does not take it.
             ServiceError: the server cannot be reached.
         """
-        content, end = _content(picture), time.monotonic() + wait
+        sent, end = (
+            _sent(_content(picture), None if template is None else _content(template)),
+            time.monotonic() + wait,
+        )
         name = name or ("part" if isinstance(picture, bytes) else Path(picture).name)
         answer = self._ask(
-            "POST", "/v1/inspections", content=content,
+            "POST", "/v1/inspections", **sent,
             params={"product": product, "name": name, "wait": min(wait, SERVER_WAIT_S)},
-            headers={"idempotency-key": key or uuid.uuid4().hex, "content-type": "application/octet-stream"},
+            headers={"idempotency-key": key or uuid.uuid4().hex},
             timeout=httpx2.Timeout(self._timeout, read=self._timeout + min(wait, SERVER_WAIT_S)),
         )  # fmt: skip
         part, pause = _read(Part, answer), SHORTEST_S
@@ -296,6 +303,13 @@ class Client:
 class _Page(_Answer):
     parts: tuple[Part, ...]
     next: int | None = None
+
+
+def _sent(picture: bytes, template: bytes | None) -> dict[str, Any]:
+    """A part as a request brings it: the picture alone, or a form with both."""
+    if template is None:
+        return {"content": picture}
+    return {"files": {"picture": ("picture", picture), "template": ("template", template)}}
 
 
 def _content(picture: str | Path | bytes) -> bytes:

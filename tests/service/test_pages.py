@@ -249,7 +249,7 @@ def test_the_report_is_shown_whole_and_can_run_nothing(standing: Standing, brows
 def test_a_product_is_changed_on_its_page_and_changed_back(standing: Standing, browser: Any) -> None:
     watched = Watched(browser, standing.url)
     page = watched.open("/products/plate")
-    drop(page, "#add-good .drop", {"a.png": png(plate(20)), "b.txt": b"no picture", "c.png": png(plate(21))})
+    drop(page, "#add-good > .drop", {"a.png": png(plate(20)), "b.txt": b"no picture", "c.png": png(plate(21))})
     see(page, "5 good pictures", "#facts")
     see(page, "1 file could not be used:", "#add-good")
     see(page, "b.txt It is not an image", "#add-good li")
@@ -429,13 +429,13 @@ def test_from_the_first_start_to_a_corrected_miss(served: Served, browser: Any) 
     see(page, "Make the first product")
     page.get_by_role("link", name="Make the first product").click()
     page.locator("#new-name").fill("plate")
-    drop(page, "#new .drop", {f"{seed}.png": png(plate(seed)) for seed in range(8)})
+    drop(page, "#new > .drop", {f"{seed}.png": png(plate(seed)) for seed in range(8)})
     page.wait_for_url("**/products/plate", timeout=60_000)
     see(page, "8 good pictures", "#facts")
     Products(served.data / "products").open("plate").with_settings(resolution=96)  # learns in seconds
 
     page = watched.open("/line")
-    drop(page, "#send .drop", {"bad.png": png(scratched(203))})
+    drop(page, "#send > .drop", {"bad.png": png(scratched(203))})
     see(page, "Needs a person", "#last .verdict", 120)
     page = watched.open("/review")
     page.wait_for_selector("#part .judge")
@@ -447,7 +447,7 @@ def test_from_the_first_start_to_a_corrected_miss(served: Served, browser: Any) 
     see(page, "The review is undone.", "#said")
 
     page = watched.open("/line")
-    drop(page, "#send .drop", {"missed.png": spot(303)})
+    drop(page, "#send > .drop", {"missed.png": spot(303)})
     see(page, "Pass", "#last .verdict", 120)
     see(page, "missed.png", "#last")
     page.get_by_role("link", name="Report and review").click()
@@ -460,7 +460,7 @@ def test_from_the_first_start_to_a_corrected_miss(served: Served, browser: Any) 
     see(page, "as the defect 'spot' now", "#said")
     page = watched.open("/line")
     for attempt in range(60):  # the product is learnt in the background; parts go on meanwhile
-        drop(page, "#send .drop", {f"next-{attempt}.png": spot(311)})
+        drop(page, "#send > .drop", {f"next-{attempt}.png": spot(311)})
         see(page, f"next-{attempt}.png", "#last", 120)
         if page.locator("#last .verdict").inner_text().endswith("Needs a person"):
             break

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests import boards
 from tests.docs.blocks import ROOT, blocks
 from tests.parts import plate, save
 from tests.service.serving import Served
 
 from reason_iad.cli import main
+from reason_iad.products import Products
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +29,8 @@ PAGE = "docs/service.md"
 def test_the_requests_of_the_page_are_answered(tmp_path: Path) -> None:
     save(plate(1), tmp_path / "good.png")
     save(plate(2), tmp_path / "part.png")
+    boards.save(boards.board(17), tmp_path / "board-17.png")
+    boards.save(boards.template(17), tmp_path / "drawing-17.png")
     commands = [command for block in blocks(PAGE) if block.language == "bash" for command in block.commands()]
     (make_key,) = (command for command in commands if "--new-key" in command)
     *requests, with_key = (command for command in commands if command.startswith("curl "))
@@ -37,11 +41,16 @@ def test_the_requests_of_the_page_are_answered(tmp_path: Path) -> None:
             done = subprocess.run(words, check=True, capture_output=True, text=True, cwd=tmp_path, timeout=60)
             return json.loads(done.stdout)
 
-        taught, inspected, form, keyed = (answer(command) for command in requests)
+        good = boards.save(boards.board(0), tmp_path / "boards" / "0.png")
+        own = boards.save(boards.template(0), tmp_path / "drawings" / "0.png")
+        products = Products(server.data / "products")
+        products.create("board", [good], template=own.parent, settings={"resolution": 160})
+        taught, inspected, form, templated, keyed = (answer(command) for command in requests)
         assert taught["good"] == 1
         assert inspected["state"] == "done" and inspected["name"] == "part-17", inspected
         assert form["state"] == "done" and form["name"] == "part.png"
-        assert keyed["state"] == "done" and keyed["id"] == 3
+        assert templated["state"] == "done" and templated["template"], templated
+        assert keyed["state"] == "done" and keyed["id"] == 4
         made = CliRunner().invoke(main, [*shlex.split(make_key)[1:], "--data", str(server.data)])
         key = made.stdout.strip()
         assert key.startswith("riad_")

@@ -101,10 +101,10 @@ def test_a_product_that_is_here_is_not_sent_again(server: TestClient) -> None:
 
 def test_a_picture_is_there_only_while_it_is_looked_at(far: FromServer, server: TestClient) -> None:
     job = sent(server)
-    with far.picture(job) as path:
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == job.picture
-    assert not path.exists()
-    with pytest.raises(ImageError, match="not kept any more"), far.picture(Job(999, "plate", job.picture, "x", 1)):
+    with far.files(job) as files:
+        assert hashlib.sha256(files.picture.read_bytes()).hexdigest() == job.picture
+    assert files.template is None and not files.picture.exists()
+    with pytest.raises(ImageError, match="not kept any more"), far.files(Job(999, "plate", job.picture, "x", 1)):
         pass
 
 
@@ -117,7 +117,7 @@ def answering(far: FromServer, status: int, content: bytes = b"", **headers: str
 @pytest.mark.parametrize(("status", "said"), [(401, "does not accept the key"), (403, "key"), (500, "500")])
 def test_what_the_server_refuses_is_no_fault_of_the_part(far: FromServer, status: int, said: str) -> None:
     answering(far, status)
-    with pytest.raises(Unavailable, match=said), far.picture(Job(1, "plate", "0" * 64, "part", 1)):
+    with pytest.raises(Unavailable, match=said), far.files(Job(1, "plate", "0" * 64, "part", 1)):
         pass
     with pytest.raises(Unavailable, match=said):
         far.products.open("plate")
@@ -127,10 +127,10 @@ def test_what_the_server_refuses_is_no_fault_of_the_part(far: FromServer, status
 
 def test_what_comes_damaged_is_not_used(far: FromServer, tmp_path: Path) -> None:
     answering(far, 200, b"another picture")
-    with pytest.raises(Unavailable, match="damaged"), far.picture(Job(1, "plate", "0" * 64, "part", 1)):
+    with pytest.raises(Unavailable, match="damaged"), far.files(Job(1, "plate", "0" * 64, "part", 1)):
         pass
     far._most = 5
-    with pytest.raises(Unavailable, match="more than it should"), far.picture(Job(1, "plate", "0" * 64, "part", 1)):
+    with pytest.raises(Unavailable, match="more than it should"), far.files(Job(1, "plate", "0" * 64, "part", 1)):
         pass
     with pytest.raises(Unavailable, match="which state"):
         far.products.open("plate")

@@ -13,12 +13,14 @@ import click
 from click.core import ParameterSource
 
 from reason_iad.cli.headings import SERVICE, F, option
+from reason_iad.cli.printing import say
 from reason_iad.cli.values import ExistingPath
 from reason_iad.errors import ConfigError, ImageError, ServiceError
 
 if TYPE_CHECKING:
     from reason_iad.client import Client
     from reason_iad.images import LoadedImage
+    from reason_iad.products.templates import GivenTemplates
     from reason_iad.schema import Inspection
 
 VARIABLE = "REASON_IAD_KEY"
@@ -27,7 +29,7 @@ PATIENCE_S = 600.0
 """Seconds to wait for a result."""
 MOST_KEY = 1000
 _TOGETHER = frozenset((
-    "parts", "server", "key", "product", "jobs",
+    "parts", "server", "key", "product", "template", "jobs",
     "report", "export", "formats", "json", "sinks", "overwrite", "quiet",
 ))  # fmt: skip
 """Parameters that have a meaning with `--server`."""
@@ -41,23 +43,36 @@ class Server:
         url: its address.
         key: for programs; None: without.
         product: that the parts belong to.
+        templates: of the parts; None: they have none of their own.
     """
 
     url: str
     key: str | None
     product: str
+    templates: GivenTemplates | None = None
 
-    def check(self) -> None:
-        """Make sure that it will inspect parts of this product, before anything is written or sent.
+    def check(self, parts: Sequence[Path]) -> None:
+        """Make sure that it will inspect these parts of the product, before anything is written or sent.
 
         Raises:
+            ProductError: a part has no template, and others have.
             ServiceError: the address is not one, the server cannot be reached, the key is not valid, or there is no
                 such product.
         """
         from reason_iad.client import Client
 
+        if self.templates is not None:
+            self.templates.required(parts)
         with Client(self.url, self.key) as client:
             client.check(self.product)
+
+    def beside(self, result: Inspection) -> tuple[Path, ...]:
+        """The picture that a report of this machine shows beside that of the part: its template."""
+        product = result.evidence.product
+        if self.templates is None or product is None or product.template is None:
+            return ()
+        template = self.templates.of(result.image.name)
+        return () if template is None else (template,)
 
     def open(self) -> ServerInspector:
         """Connect to it.
@@ -67,7 +82,7 @@ class Server:
         """
         from reason_iad.client import Client
 
-        return ServerInspector(Client(self.url, self.key), self.product)
+        return ServerInspector(Client(self.url, self.key), self.product, self.templates)
 
 
 class ServerInspector:
@@ -76,10 +91,11 @@ class ServerInspector:
     Args:
         client: of the server.
         product: that the parts belong to.
+        templates: of the parts; None: they have none of their own.
     """
 
-    def __init__(self, client: Client, product: str) -> None:
-        self._client, self._product = client, product
+    def __init__(self, client: Client, product: str, templates: GivenTemplates | None = None) -> None:
+        self._client, self._product, self._templates = client, product, templates
 
     def inspect(
         self,
@@ -101,7 +117,8 @@ class ServerInspector:
         from reason_iad.schema import Inspection
 
         assert isinstance(image, Path), "the server gets the file as it is"
-        part = self._client.inspect(image, self._product, name=printable(image.name), wait=PATIENCE_S)
+        own = None if self._templates is None else self._templates.of(image)
+        part = self._client.inspect(image, self._product, name=printable(image.name), wait=PATIENCE_S, template=own)
         if part.state == "failed":
             raise ImageError(str(part.error))
         result = self._client.get(part.id).result if part.ended else None
@@ -121,9 +138,9 @@ def server_options(command: F) -> F:
         url, key = options.pop("server"), options.pop("key")
         if url is None and key is not None:
             raise ConfigError("--key is for a server. Give its address with --server URL.")
-        server = None if url is None else _chosen(url, key, options["product"])
+        server = None if url is None else _chosen(url, key, options["product"], options["template"])
         if server is not None:
-            options["product"] = None  # the server knows it, not this machine
+            options |= {"product": None, "template": None}  # the server knows them, not this machine
         return command(server=server, **options)
 
     for each in (
@@ -137,7 +154,7 @@ def server_options(command: F) -> F:
     return wrapper  # type: ignore[return-value]
 
 
-def _chosen(url: str, key: Path | None, product: str | None) -> Server:
+def _chosen(url: str, key: Path | None, product: str | None, template: Path | None) -> Server:
     """The server.
 
     Raises:
@@ -153,7 +170,10 @@ def _chosen(url: str, key: Path | None, product: str | None) -> Server:
             )
     if product is None:
         raise ConfigError("--server needs --product NAME, the name of a product of the server.")
-    return Server(url, os.environ.get(VARIABLE) or None if key is None else read_key(key), product)
+    from reason_iad.products.templates import find_templates
+
+    said = os.environ.get(VARIABLE) or None if key is None else read_key(key)
+    return Server(url, said, product, None if template is None else find_templates(template, say))
 
 
 def read_key(path: Path) -> str:

@@ -181,7 +181,7 @@ def inspect(
     known = with_knowledge(engine, chosen.product).knowledge if chosen else engine.knowledge
     note_unknown_category(category, engine.config.method, known, required=chosen is not None and not engine.detect)
     if server is not None:
-        server.check()
+        server.check(paths)
     with open_sinks(sinks) as send:
         code = (_inspect_one if single and not job.lines else _inspect_many)(engine, job, send)
     click.get_current_context().exit(code)

@@ -125,8 +125,7 @@ def check_templates(chosen: ChosenProduct, parts: tuple[Path, ...]) -> None:
         ProductError: a part has none, or the product has none.
     """
     product = chosen.product
-    needed = bool(product.templates) and product.template is None
-    if chosen.templates is None and needed:
+    if chosen.templates is None and product.needs_templates:
         raise ProductError(
             f"Each part of '{product.name}' has its own template. Say where they are with --template: a folder "
             "with a file of the same name for each part, or the template of all of them."
@@ -170,7 +169,7 @@ def require_same_templates(chosen: ChosenProduct | None, results: Iterable[Inspe
 def open_inspector(engine: Engine, job: Job) -> Opened:
     """The inspector that follows from the options, and the good parts that a report shows beside a result."""
     if job.server is not None:
-        return job.server.open(), stored_pictures(job)
+        return job.server.open(), job.server.beside
     if job.chosen is None and not engine.detect:
         return engine.load(), stored_pictures(job)
     from reason_iad.inspection.by_product import PartInspector
@@ -225,18 +224,11 @@ def stored_pictures(job: Job) -> Callable[[Inspection], tuple[Path, ...]]:
     if job.chosen is None:
         return lambda _: job.references
     chosen = job.chosen
-    good = {each.sha256: each.path for each in chosen.product.good}
-    files = good | {each.sha256: each.path for each in chosen.product.defects}
 
     def shown(result: Inspection) -> tuple[Path, ...]:
-        used = [each.sha256 for each in result.evidence.references]
-        product = result.evidence.product
-        beside = () if product is None else (product.example, product.good_place)
-        names = dict.fromkeys((*used, *(each.sha256 for each in beside if each is not None)))
-        template = None if product is None or product.template is None else product.template
-        found = {} if template is None else {template.sha256: _template_file(chosen, result.image.name)}
-        known = files | {name: path for name, path in found.items() if path is not None}
-        return tuple(known[name] for name in (*names, *(found.keys() - names.keys())) if name in known)
+        from reason_iad.products.shown import shown_beside
+
+        return shown_beside(chosen.product, result, _template_file(chosen, result.image.name))
 
     return shown
 

@@ -34,6 +34,7 @@ class Past:
         review: what a person said of it.
         score: that it had; None: there was none, or a model had a say in it.
         learnt: hash of what it was judged by.
+        template: the file of the part's own template; None: it has none.
     """
 
     id: int
@@ -42,6 +43,7 @@ class Past:
     review: str | None
     score: float | None = None
     learnt: str | None = None
+    template: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +145,14 @@ def _verdicts(
             continue
         try:
             image = load_image(part.picture, white=before.white)
+            own = None if part.template is None else load_image(part.template, white=before.white)
             look = next(before.expert.eyes.look([image.pixels]))
-            one = judge(before, image, look, places=False)
+            one = judge(before, image, look, places=False, template=own)
             if only_limits:
-                after_ = judge(replace(before, limits=after.limits), image, look, places=False)
+                changed = replace(before, limits=after.limits)
+                after_ = judge(changed, image, look, places=False, template=own)
             else:
-                after_ = judge(after, image, look if same_eyes else None, places=False)
+                after_ = judge(after, image, look if same_eyes else None, places=False, template=own)
         except (ImageError, ProductError):
             yield part, None
             continue

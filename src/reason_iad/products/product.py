@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from reason_iad.errors import ProductError
 from reason_iad.files import write_atomic
 from reason_iad.products import editing
 from reason_iad.products.editing import Defective, Good, joined
@@ -15,7 +16,13 @@ from reason_iad.products.gathering import GivenDefect, Tell, find_good, silent
 from reason_iad.products.settings import set_up
 from reason_iad.products.state import Change, Settings, State
 from reason_iad.products.storing import CACHE, Edit, Workbench, make_folder, read_history, read_state
-from reason_iad.products.templates import add_templates, find_templates, read_templates, require_templates
+from reason_iad.products.templates import (
+    GivenTemplates,
+    add_templates,
+    find_templates,
+    read_templates,
+    require_templates,
+)
 from reason_iad.schema import Box
 
 
@@ -176,6 +183,25 @@ class Product:
         return {sha256: self.folder / each.file for sha256, each in found.items() if each is not None}
 
     @property
+    def needs_templates(self) -> bool:
+        """Whether each part has a template of its own, so that it cannot be inspected without one."""
+        return self.template is None and any(each.template for each in self.state.good)
+
+    def require_template(self, given: bool) -> None:
+        """Refuse a part without a template where it needs one, or with one where parts have none.
+
+        Raises:
+            ProductError: it is one of them.
+        """
+        if not given and self.needs_templates:
+            raise ProductError(f"Each part of '{self.name}' has its own template. Give this part's, too.")
+        if given and not self.needs_templates and self.template is None:
+            raise ProductError(
+                f"'{self.name}' has no templates, so it is not known how much parts may differ from one. Leave the "
+                "template out, or give the good pictures theirs."
+            )
+
+    @property
     def state_sha256(self) -> str:
         """Hash of everything that results follow from; derived data that was made for another hash does not fit."""
         return self.state.content_sha256()
@@ -210,7 +236,7 @@ class Product:
         *paths: str | Path,
         move: bool = False,
         counts: bool = True,
-        template: str | Path | None = None,
+        template: str | Path | GivenTemplates | None = None,
         tell: Tell = silent,
     ) -> Product:
         """Add pictures of good parts.
@@ -242,7 +268,7 @@ class Product:
         defects: Sequence[GivenDefect],
         *,
         move: bool = False,
-        template: str | Path | None = None,
+        template: str | Path | GivenTemplates | None = None,
         tell: Tell = silent,
     ) -> Product:
         """Add pictures of defective parts. One that is there already gets the mask or the box that it did not have.

@@ -61,13 +61,15 @@ class GivenTemplates:
         return {part: template for part, template in found.items() if template is not None}
 
 
-def find_templates(path: str | Path, tell: Tell = silent) -> GivenTemplates:
-    """The templates in a folder, or the one file that is the template of all parts.
+def find_templates(path: str | Path | GivenTemplates, tell: Tell = silent) -> GivenTemplates:
+    """The templates in a folder, or the one file that is the template of all parts; found ones stay as they are.
 
     Raises:
         ImageError: the folder holds no picture or cannot be read.
         ProductError: two files in it have the same name, but for their endings.
     """
+    if isinstance(path, GivenTemplates):
+        return path
     path = Path(path)
     if not path.is_dir():
         return GivenTemplates(path, {})

@@ -62,7 +62,7 @@ def known_places(
         return ()
     files = {each.sha256: each for each in given}
     own = _shown(image, region.box, "The marked place of the inspected part.", detail)
-    places = [KnownPlace("The marked place.", "", own, image.name)]
+    places = [KnownPlace("The marked place.", "", own, inspection.image.name)]
     if template is not None and template.x is not None and template.y is not None:
         found = files.get(template.sha256)
         box = None if found is None else _around(template.x, template.y, region.box, image, found)

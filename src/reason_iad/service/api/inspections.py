@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -49,8 +49,9 @@ async def send_part(
     wait: Annotated[float, Query(description="Seconds to wait for the result.", ge=0)] = 10.0,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Response:
-    """Inspect a picture. Its file is the body of the request, or the only file of a form.
+    """Inspect a picture. Its file is the body of the request, or a file of a form.
 
+    A part with a template of its own comes as a form with two files, `picture` and `template`.
     If the result is there within `wait` seconds, it is the answer. Otherwise the answer is 202, and `Location` says
     where to ask again. A request that is sent again with the same `Idempotency-Key` is inspected once.
     """
@@ -58,12 +59,11 @@ async def send_part(
     limits, sent = service.settings.limits, await sent_picture(request)
 
     def taken() -> int:
-        service.require_product(product)
+        service.require_product(product).require_template(sent.template is not None)
         service.read(refuse_early, "http", idempotency_key, limits.waiting)
-        picture = service.pictures.take(sent.chunks, limits.body_bytes)
-        sent.chunks.clear()
+        kept = sent.keep(service.pictures, limits.body_bytes)
         called, sampled = name or sent.name or "part", random.random() < service.sample
-        part = Accepted(product, picture, called, "http", idempotency_key, sampled=sampled)
+        part = Accepted(product, kept.picture, called, "http", idempotency_key, sampled, kept.template)
         return accept(service.database, part, limits.waiting)[0]
 
     number = await run_sync(taken)
@@ -110,13 +110,27 @@ def picture_of(request: Request, number: Number) -> Response:
 
 
 @router.get(
+    "/inspections/{number}/template", dependencies=[needs("inspect")], response_class=FileResponse,
+    responses=documented(401, 403, 404, 422, 429, 503),
+)  # fmt: skip
+def template_of(request: Request, number: Number) -> Response:
+    """The template that came with the part, as it was sent."""
+    service = service_of(request)
+    with service.database.reading() as session:
+        return service.picture(session, _template(_row(session, number)))
+
+
+@router.get(
     "/inspections/{number}/preview", dependencies=[needs("inspect")], response_class=Response,
     responses={**documented(401, 403, 404, 422, 429, 503), 200: {"content": {MEDIA_TYPE: {}}}},
 )  # fmt: skip
-def preview_of(request: Request, number: int, size: Size = "large") -> Response:
-    """The picture as any browser shows it: upright, and as large as it is shown."""
+def preview_of(
+    request: Request, number: int, size: Size = "large", of: Literal["picture", "template"] = "picture"
+) -> Response:
+    """The picture, or the part's own template, as any browser shows it: upright, and as large as it is shown."""
     service = service_of(request)
-    return service.preview(service.pictures.path(service.read(_row, number).picture), size)
+    row = service.read(_row, number)
+    return service.preview(service.pictures.path(_template(row) if of == "template" else row.picture), size)
 
 
 @router.get(
@@ -196,6 +210,12 @@ def _row(session: Session, number: int) -> Inspection:
     if row is None:
         raise Missing(f"There is no inspection {number}.")
     return row
+
+
+def _template(row: Inspection) -> str:
+    if row.template is None:
+        raise Missing("The part came without a template of its own.")
+    return row.template
 
 
 def _part(session: Session, number: int) -> Part:

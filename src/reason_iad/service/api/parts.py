@@ -16,7 +16,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 from sqlalchemy.orm import Session
 
 from reason_iad.errors import ProductError
-from reason_iad.products import Products
+from reason_iad.products import Product, Products
 from reason_iad.service.api.arrivals import Arrivals
 from reason_iad.service.database import Database, records
 from reason_iad.service.database.tables import DONE, FAILED, Event, Inspection, Picture
@@ -48,6 +48,16 @@ REPORT_POLICY = (
     "frame-ancestors 'self'; sandbox allow-same-origin"
 )
 """The report is a page of its own with its styles in it. It may be shown in ours, and runs no script anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A part with a result, and the files of its picture and of its own template."""
+
+    product: str
+    result: Result
+    picture: Path
+    template: Path | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +97,14 @@ class Service:
         with self.database.writing() as session:
             session.add(Event(at=time.time(), person=person, what=what, about=about, detail=detail))
 
-    def require_product(self, name: str) -> None:
-        """Refuse a product that does not exist.
+    def require_product(self, name: str) -> Product:
+        """The product of this name.
 
         Raises:
-            Missing: there is none of that name.
+            Missing: there is none.
         """
         try:
-            self.products.open(name)
+            return self.products.open(name)
         except ProductError:
             raise Missing(f"There is no product '{name}'.") from None
 
@@ -116,23 +126,33 @@ class Service:
         """The report of a part."""
         from reason_iad.report import save_report
 
-        result, picture = self._result(number)
+        done = self._done(number)
         with TemporaryDirectory() as folder:
             path = Path(folder) / "report.html"
-            save_report(result, path, image=picture)
+            save_report(done.result, path, image=done.picture, references=self._beside(done))
             return HTMLResponse(path.read_bytes(), headers={"Content-Security-Policy": REPORT_POLICY})
 
     def map(self, number: int) -> Response:
         """Where a part differs."""
         from reason_iad.exports import anomaly_map
 
-        found = anomaly_map(self._result(number)[0])
+        found = anomaly_map(self._done(number).result)
         if found is None:
             raise Missing("The result has no map.")
         return Response(found, media_type="image/png")
 
-    def _result(self, number: int) -> tuple[Result, Path]:
-        """The full result of a part, and the file of its picture.
+    def _beside(self, done: _Done) -> tuple[Path, ...]:
+        """The pictures that a report shows beside that of the part, as far as they are still there."""
+        from reason_iad.products.shown import shown_beside
+
+        try:
+            files = shown_beside(self.products.open(done.product), done.result, done.template)
+        except ProductError:  # it was removed
+            files = ()
+        return tuple(path for path in files if path.is_file())
+
+    def _done(self, number: int) -> _Done:
+        """A part with its full result.
 
         Raises:
             Missing: there is no such part, or its result is not kept any more.
@@ -144,15 +164,16 @@ class Service:
             row = session.get(Inspection, number)
             if row is None:
                 raise Missing(f"There is no inspection {number}.")
-            found, picture = records.result_of(session, number), self.pictures.path(row.picture)
-            state = row.state
+            found, state, product = records.result_of(session, number), row.state, row.product
+            picture = self.pictures.path(row.picture)
+            template = None if row.template is None else self.pictures.path(row.template)
         if found is None and state == DONE:
             raise Missing("The result is not kept any more.")
         if found is None and state == FAILED:
             raise Missing(f"The part of inspection {number} could not be inspected, so there is no result.")
         if found is None:
             raise Fault(f"The inspection {number} is not done yet.")
-        return Result.model_validate_json(found), picture
+        return _Done(product, Result.model_validate_json(found), picture, template)
 
 
 def service_of(request: Request) -> Service:

@@ -14,12 +14,14 @@ from fastapi.responses import FileResponse
 from reason_iad.products import GivenDefect, Product
 from reason_iad.products.detected import last_detected
 from reason_iad.products.limits import last_limits
+from reason_iad.products.templates import GivenTemplates
 from reason_iad.service.api.guard import identity_of, needs
 from reason_iad.service.api.parts import Service, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import DetectionFacts, ProductFacts
 from reason_iad.service.api.uploads import PICTURE_BODY, sent_picture
 from reason_iad.service.faults import Missing
+from reason_iad.service.keeping.pictures import Stored
 from reason_iad.service.keeping.previews import MEDIA_TYPE, Size
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
@@ -48,16 +50,20 @@ async def add_picture(
     name: str,
     defect: Annotated[str | None, Query(description="Type of the defect; not given: a good part.")] = None,
 ) -> ProductFacts:
-    """Add a picture. A good picture for a name that is new makes the product."""
+    """Add a picture. A good picture for a name that is new makes the product.
+
+    Where parts have a template each, both come as a form with two files, `picture` and `template`.
+    """
     service, person = service_of(request), identity_of(request).name
     sent = await sent_picture(request)
 
     def added() -> ProductFacts:
-        picture = service.pictures.take(sent.chunks, service.settings.limits.body_bytes)
+        kept = sent.keep(service.pictures, service.settings.limits.body_bytes)
         with TemporaryDirectory() as folder:  # the product names its files by what they were called
-            path = Path(folder) / f"{picture.sha256[:12]}.{picture.format.lower()}"
-            path.symlink_to(service.pictures.path(picture.sha256).resolve())
-            return facts_of(_added(service, name, path, defect))
+            files = [
+                _called(service, Path(folder), each) for each in (kept.picture, kept.template) if each is not None
+            ]
+            return facts_of(_added(service, name, *files, defect=defect))
 
     facts = await run_sync(added)
     await run_sync(service.note, person, "product picture", name, {"defect": defect})
@@ -148,12 +154,19 @@ def drop_picture(request: Request, name: str, sha256: str) -> ProductFacts:
     return facts_of(changed)
 
 
-def _added(service: Service, name: str, path: Path, defect: str | None) -> Product:
+def _called(service: Service, folder: Path, stored: Stored) -> Path:
+    path = folder / f"{stored.sha256[:12]}.{stored.format.lower()}"
+    path.symlink_to(service.pictures.path(stored.sha256).resolve())
+    return path
+
+
+def _added(service: Service, name: str, path: Path, template: Path | None = None, *, defect: str | None) -> Product:
+    own = None if template is None else GivenTemplates(path.parent, {path.stem: template})
     if defect is not None:
-        return opened(service, name).with_defects([GivenDefect(path, defect)])
+        return opened(service, name).with_defects([GivenDefect(path, defect)], template=own)
     if name in service.products.names():
-        return opened(service, name).with_good(path)
-    return service.products.create(name, [path])
+        return opened(service, name).with_good(path, template=own)
+    return service.products.create(name, [path], template=own)
 
 
 def check_settings(settings: dict[str, float | None]) -> None:
@@ -195,6 +208,7 @@ def facts_of(product: Product) -> ProductFacts:
         good=len(product.good),
         good_for_limits=sum(each.counts for each in product.good),
         defects=dict(sorted(Counter(each.type for each in product.defects).items())),
+        templates="each" if product.needs_templates else "none" if product.template is None else "one",
         settings=product.settings.model_dump(mode="json"),
         limits=None
         if limits is None

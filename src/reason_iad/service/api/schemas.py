@@ -23,6 +23,7 @@ class Part(_Model):
     product: str = Field(examples=["bracket"])
     name: str = Field(description="What the sender calls it.", examples=["line2-000815.png"])
     picture: str = Field(description="SHA-256 of the file.")
+    template: str | None = Field(default=None, description="SHA-256 of the template that came with it.")
     source: str = Field(description="Where it came from.", examples=["http"])
     received: float = Field(description="Seconds since 1970, UTC.", examples=[1796000000.25])
     state: Literal["waiting", "working", "done", "failed"]
@@ -254,6 +255,9 @@ class ProductFacts(_Model):
         "them good."
     )
     defects: dict[str, int] = Field(description="Number of labelled defects by type.")
+    templates: Literal["none", "one", "each"] = Field(
+        description="'one': that of all parts. 'each': a part cannot be inspected without its own."
+    )
     settings: dict[str, Any]
     limits: dict[str, Any] | None = Field(
         description="Those that were learnt last; null if nothing was ever learnt."

@@ -56,6 +56,7 @@ class Part:
         source: where it comes from: 'http', or the name of a folder or a camera.
         key: unique for its source; a part with a key that is known is not accepted again.
         sampled: whether it belongs to the random sample that people review in any case.
+        template: its own, on the disk; None: that of its product, if there is one.
     """
 
     product: str
@@ -64,17 +65,19 @@ class Part:
     source: str
     key: str | None = None
     sampled: bool = False
+    template: Stored | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A part that a worker has taken."""
+    """A part that a worker has taken. `picture` and `template`, where it has its own, are hashes."""
 
     id: int
     product: str
     picture: str
     name: str
     attempt: int
+    template: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +109,20 @@ def accept(database: Database, part: Part, most_waiting: int) -> tuple[int, bool
 
     Raises:
         Unavailable: too many parts are waiting.
-        Fault: its key was used for another picture or product.
+        Fault: its key was used for another picture, template or product.
     """
     try:
         with database.writing() as session:
             if (known := _known(session, part)) is not None:
                 return known, False
             _refuse_more(session, most_waiting)
-            if session.get(Picture, part.picture.sha256) is None:
-                stored = part.picture
-                session.add(
-                    Picture(
-                        sha256=stored.sha256, bytes=stored.bytes, width=stored.width, height=stored.height,
-                        format=stored.format, added=time.time(),
-                    )
-                )  # fmt: skip
-                session.flush()
+            _know(session, part.picture)
+            if part.template is not None:
+                _know(session, part.template)
             row = Inspection(
-                product=part.product, picture=part.picture.sha256, name=part.name[:MOST_NAME], source=part.source,
-                key=part.key, received=time.time(), sampled=part.sampled,
+                product=part.product, picture=part.picture.sha256, template=_template(part),
+                name=part.name[:MOST_NAME], source=part.source, key=part.key, received=time.time(),
+                sampled=part.sampled,
             )  # fmt: skip
             session.add(row)
             session.flush()
@@ -134,6 +132,22 @@ def accept(database: Database, part: Part, most_waiting: int) -> tuple[int, bool
             if (known := _known(session, part)) is not None:
                 return known, False
         return accept(database, part, most_waiting)
+
+
+def _know(session: Session, stored: Stored) -> None:
+    """Have the row of a picture."""
+    if session.get(Picture, stored.sha256) is None:
+        session.add(
+            Picture(
+                sha256=stored.sha256, bytes=stored.bytes, width=stored.width, height=stored.height,
+                format=stored.format, added=time.time(),
+            )
+        )  # fmt: skip
+        session.flush()
+
+
+def _template(part: Part) -> str | None:
+    return None if part.template is None else part.template.sha256
 
 
 def refuse_early(session: Session, source: str, key: str | None, most_waiting: int) -> None:
@@ -160,7 +174,8 @@ def _known(session: Session, part: Part) -> int | None:
     found = session.scalars(select(Inspection).filter_by(source=part.source, key=part.key)).one_or_none()
     if found is None:
         return None
-    if (found.picture, found.product) != (part.picture.sha256, part.product):
+    same = (part.picture.sha256, part.product, _template(part))
+    if (found.picture, found.product, found.template) != same:
         raise Fault(f"The key '{part.key}' was used for another part. Use a new key for each part.")
     return found.id
 
@@ -187,7 +202,7 @@ def claim(database: Database, worker: str, most: int, lease_s: float) -> list[Jo
         for row in rows:
             row.state, row.worker, row.lease = WORKING, worker, time.time() + lease_s
             row.attempts += 1
-        return [Job(row.id, row.product, row.picture, row.name, row.attempts) for row in rows]
+        return [Job(row.id, row.product, row.picture, row.name, row.attempts, row.template) for row in rows]
 
 
 def renew(database: Database, worker: str, jobs: Iterable[int], lease_s: float) -> None:

@@ -63,6 +63,7 @@ class Inspection(Base):
     id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
     product: Mapped[str] = mapped_column(String(100))
     picture: Mapped[str] = mapped_column(ForeignKey("picture.sha256"))
+    template: Mapped[str | None] = mapped_column(ForeignKey("picture.sha256"))
     name: Mapped[str] = mapped_column(String(300))
     source: Mapped[str] = mapped_column(String(100))
     key: Mapped[str | None] = mapped_column(String(200))
@@ -93,6 +94,12 @@ class Inspection(Base):
         Index(None, "review", "id"),
         Index(None, "picture"),
         Index(None, "received", "id", "product", "outcome", "state"),
+        Index(
+            "ix_inspection_template",
+            "template",
+            sqlite_where=text("template IS NOT NULL"),
+            postgresql_where=text("template IS NOT NULL"),
+        ),
         Index(
             "ix_inspection_reviewed",
             "id",

@@ -79,6 +79,13 @@ class PictureStore:
         except OSError as error:
             raise OutputError(f"The picture cannot be kept: {error.strerror or error}. Check the disk.") from None
 
+    def take_template(self, chunks: Iterable[bytes], most: int) -> Stored:
+        """Keep the template of a part, which is a picture like any other; errors say which of the two it is."""
+        try:
+            return self.take(chunks, most)
+        except ImageError as error:
+            raise ImageError(f"The template cannot be used. {error}") from None
+
     def path(self, sha256: str) -> Path:
         """Where a picture is, whether it is there or not."""
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):

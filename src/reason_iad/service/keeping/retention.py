@@ -1,7 +1,7 @@
 """Deletes pictures and results of parts that passed long ago. Their rows stay, so that counts stay right.
 
-A picture may belong to several parts; it is deleted with the last of them. A part that somebody reviewed, or whose
-outcome is still on its way to a sink, keeps what it has.
+A picture may belong to several parts, and a template mostly does; it is deleted with the last of them. A part that
+somebody reviewed, or whose outcome is still on its way to a sink, keeps what it has.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ def sweep(database: Database, pictures: PictureStore, passed_days: float) -> int
             old = _old(session, before)
             if not old:
                 break
-            session.execute(delete(Result).where(Result.inspection.in_([number for number, _ in old])))
+            session.execute(delete(Result).where(Result.inspection.in_([number for number, *_ in old])))
             session.flush()
-            free = [sha256 for sha256 in dict.fromkeys(sha256 for _, sha256 in old) if _is_free(session, sha256)]
+            used = dict.fromkeys(sha256 for _, *both in old for sha256 in both if sha256 is not None)
+            free = [sha256 for sha256 in used if _is_free(session, sha256)]
         for sha256 in free:  # after the commit: what is killed here leaves a picture, never a result without one
             pictures.forget(sha256)
         total += len(old)
@@ -49,11 +50,11 @@ def sweep(database: Database, pictures: PictureStore, passed_days: float) -> int
     return total
 
 
-def _old(session: Session, before: float) -> list[tuple[int, str]]:
-    """Numbers and pictures of parts that are too old, the oldest first."""
+def _old(session: Session, before: float) -> list[tuple[int, str, str | None]]:
+    """Numbers, pictures and templates of parts that are too old, the oldest first."""
     on_its_way = exists().where(Delivery.inspection == Inspection.id, Delivery.delivered.is_(None))
     query = (
-        select(Inspection.id, Inspection.picture)
+        select(Inspection.id, Inspection.picture, Inspection.template)
         .join(Result, Result.inspection == Inspection.id)
         .where(
             Inspection.state == DONE,
@@ -65,7 +66,7 @@ def _old(session: Session, before: float) -> list[tuple[int, str]]:
         .order_by(Inspection.id)
         .limit(TOGETHER)
     )
-    return [(int(number), str(picture)) for number, picture in session.execute(query).all()]
+    return [(int(number), str(picture), template) for number, picture, template in session.execute(query).all()]
 
 
 def _is_free(session: Session, sha256: str) -> bool:
@@ -74,6 +75,9 @@ def _is_free(session: Session, sha256: str) -> bool:
         select(func.count())
         .select_from(Inspection)
         .outerjoin(Result, Result.inspection == Inspection.id)
-        .where(Inspection.picture == sha256, or_(Inspection.state != DONE, Result.inspection.is_not(None)))
+        .where(
+            or_(Inspection.picture == sha256, Inspection.template == sha256),
+            or_(Inspection.state != DONE, Result.inspection.is_not(None)),
+        )
     )
     return not session.scalar(needs)

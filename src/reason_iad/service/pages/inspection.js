@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { at, el, fill, linked } from "./dom.js";
 import { judging } from "./judge.js";
-import { framed, marked, pictureOf, sizeOf } from "./picture.js";
+import { framed, marked, pictureOf, sizeOf, templated } from "./picture.js";
 import { begin, may } from "./shell.js";
 import { outcomeOf, time } from "./words.js";
 
@@ -50,6 +50,7 @@ function plain(details) {
       el("p", { class: "badge" }, el("span", { "aria-hidden": "true" }, `${found.mark} `), found.word),
       el("p", {}, part.explanation || part.error || ""),
       el("p", { class: "muted small" }, `${part.product} · ${part.name} · ${time(part.received)}`),
+      templated(part),
       part.review && el("p", {}, el("strong", {}, part.review === "good" ? "A person said: good." : "A person said: defect.")),
       part.review && may(me, "review")
         && el("button", { type: "button", class: "act", onclick: undo }, "Take the review back")));

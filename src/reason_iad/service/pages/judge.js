@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { boxing } from "./boxing.js";
 import { el, fill, tell } from "./dom.js";
-import { framed, marked, pictureOf, sizeOf } from "./picture.js";
+import { framed, marked, pictureOf, sizeOf, templated } from "./picture.js";
 import { outcomeOf, time } from "./words.js";
 
 const UNNAMED = "defect";
@@ -91,6 +91,7 @@ export function judging(details, types, { after, skip, undo }) {
       el("p", {}, part.explanation || part.error || ""),
       el("p", { class: "muted small" }, `${part.product} · `, el("a", { href: `/inspections/${part.id}` }, part.name),
         ` · ${time(part.received)}`),
+      templated(part),
       el("h2", {}, "What is it really?"),
       el("div", { class: "acts" }, buttons),
       trouble, kinds, spoken,

@@ -4,7 +4,7 @@ import { ask, query } from "./api.js";
 import { at, el, fill } from "./dom.js";
 import { framed, marked, pictureOf, sizeOf } from "./picture.js";
 import { begin, chooseProduct, may, trouble } from "./shell.js";
-import { dropArea, sendAll } from "./upload.js";
+import { dropArea, sendAll, templateArea } from "./upload.js";
 import { counted, outcome, outcomeOf, SHOWN, time, typeOf } from "./words.js";
 
 let stream = null;
@@ -133,9 +133,16 @@ function sending(products) {
   const choice = el("select", { id: "send-product" }, products.map((each) => el("option", { value: each.name }, each.name)));
   choice.value = product || products[0].name;
   const place = el("div", { class: "progress" });
+  const templates = templateArea();
+  const eachHasOne = () => products.some((each) => each.name === choice.value && each.templates === "each");
+  const follow = () => {
+    templates.element.hidden = !eachHasOne();
+  };
+  choice.addEventListener("change", follow);
+  follow();
   const send = (file) => ask(`/inspections${query({ product: choice.value, name: file.name.slice(0, 300), wait: 0 })}`,
-    { method: "POST", body: file });
-  at("send").append(el("label", { class: "inline" }, "Product ", choice),
+    { method: "POST", body: eachHasOne() ? templates.sent(file) : file });
+  at("send").append(el("label", { class: "inline" }, "Product ", choice), templates.element,
     dropArea("Drop pictures here, or choose files", (files) => sendAll(files, place, send).catch(trouble)), place,
     el("p", { class: "muted small" }, `Programs send parts over HTTP: POST /v1/inspections. ${counted(products.length, "product")} known.`));
 }

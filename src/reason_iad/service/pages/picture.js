@@ -5,6 +5,11 @@ import { el, svg } from "./dom.js";
 /** Address of the picture of an inspection, as any browser can show it. */
 export const pictureOf = (number, size = "large") => `/v1/inspections/${number}/preview?size=${size}`;
 
+/** The template that came with a part, beside its picture; nothing if it came without. */
+export const templated = (part) => part.template && el("figure", { class: "template" },
+  framed(`${pictureOf(part.id)}&of=template`, `The template of the part ${part.name}`, null),
+  el("figcaption", { class: "muted small" }, "Its template: how the part should be."));
+
 /** A picture in its frame. `size` is {width, height} of the original; `boxes` are {x1, y1, x2, y2}. */
 export function framed(source, words, size, boxes = []) {
   const picture = el("img", { src: source, alt: words, decoding: "async" });

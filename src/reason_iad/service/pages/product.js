@@ -8,7 +8,7 @@ import { effectOf } from "./effect.js";
 import { areaOf } from "./painting.js";
 import { showScores } from "./scores.js";
 import { begin, may } from "./shell.js";
-import { dropArea, sendAll } from "./upload.js";
+import { dropArea, sendAll, templateArea } from "./upload.js";
 import { counted, percent } from "./words.js";
 
 const name = decodeURIComponent(location.pathname.split("/").pop());
@@ -21,7 +21,7 @@ begin(async (who) => {
   me = who;
   at("name").textContent = name;
   document.title = `${name} · Reason-IAD`;
-  if (may(me, "review")) adding();
+  if (may(me, "review")) adding(await ask(path));
   await load();
 });
 
@@ -106,21 +106,23 @@ function defectParts(pictures) {
 }
 
 /** Where pictures are added. It stays while the rest of the page follows. */
-function adding() {
+function adding(facts) {
   const places = [el("div", { class: "progress" }), el("div", { class: "progress" })];
   const kind = el("input", { id: "kind", list: "kinds", maxlength: "200", autocomplete: "off" });
+  const templates = templateArea();
+  templates.element.hidden = facts.templates !== "each";
+  const send = (defect) => (file) => ask(`${path}/pictures${query({ defect })}`, { method: "POST", body: templates.sent(file) });
   const sent = (files, place, defect) => sendAll(files, place, send(defect)).then(load, failed);
   const defective = (files) => {
     if (kind.value.trim()) return sent(files, places[1], kind.value.trim());
     kind.focus();
     return fill(places[1], el("p", { class: "problem", role: "alert" }, "Say first what type of defect these pictures show."));
   };
-  fill(at("add-good"), dropArea("Drop more pictures of good parts here, or choose files", (files) => sent(files, places[0], null)), places[0]);
+  fill(at("add-good"), templates.element, dropArea("Drop more pictures of good parts here, or choose files", (files) => sent(files, places[0], null)), places[0]);
   fill(at("add-defects"), el("label", { class: "field" }, "Type of the defect ", kind), el("datalist", { id: "kinds" }),
     dropArea("Drop pictures of this defect here, or choose files", defective), places[1]);
 }
 
-const send = (defect) => (body) => ask(`${path}/pictures${query({ defect })}`, { method: "POST", body });
 const failed = (error) => tell(at("trouble"), error.message);
 
 function gallery(pictures, what, most = FIRST) {

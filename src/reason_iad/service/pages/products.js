@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { at, el, fill } from "./dom.js";
 import { begin, may, trouble } from "./shell.js";
-import { dropArea, sendAll } from "./upload.js";
+import { dropArea, sendAll, templateArea } from "./upload.js";
 import { counted } from "./words.js";
 
 begin(async (me) => {
@@ -27,6 +27,7 @@ function make(taken) {
   const name = el("input", { id: "new-name", maxlength: "100", autocomplete: "off", required: true });
   const problem = el("p", { class: "problem", role: "alert", hidden: true });
   const place = el("div", { class: "progress" });
+  const templates = templateArea();
 
   async function take(files) {
     const wanted = name.value.trim();
@@ -37,11 +38,14 @@ function make(taken) {
       return;
     }
     const path = `/products/${encodeURIComponent(wanted)}/pictures`;
-    const sent = await sendAll(files, place, (body) => ask(path, { method: "POST", body }));
+    const sent = await sendAll(files, place, (file) => ask(path, { method: "POST", body: templates.sent(file) }));
     if (sent === files.length) location.assign(`/products/${encodeURIComponent(wanted)}`);
     else if (sent) place.append(el("p", {}, el("a", { class: "button", href: `/products/${encodeURIComponent(wanted)}` }, "Open the product")));
   }
 
   at("new").append(el("label", { class: "field" }, "Name ", name), problem,
+    el("details", {}, el("summary", {}, "Each part has its own template"),
+      el("p", { class: "muted small" }, "A template shows how the part should be, for example a board as it was drawn. Parts are compared with it, pixel by pixel."),
+      templates.element),
     dropArea("Drop pictures of good parts here, or choose files", (files) => take(files).catch(trouble)), place);
 }

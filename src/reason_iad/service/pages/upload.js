@@ -31,6 +31,32 @@ export function dropArea(words, take) {
 }
 
 /**
+ * A place to drop the templates of parts that each have their own. `sent(file)` is the body of a request: the file of
+ * a part, with the template of the same name. Without templates, it is the file alone.
+ */
+export function templateArea() {
+  const kept = new Map();
+  const words = el("p", { class: "muted small", role: "status" });
+  const take = (files) => {
+    files.forEach((file) => kept.set(stem(file), file));
+    words.textContent = `${counted(kept.size, "template")} ready.`;
+  };
+  function sent(file) {
+    if (!kept.size) return file;
+    const template = kept.get(stem(file));
+    if (!template) throw new Error("There is no template of this name. Drop it first.");
+    const form = new FormData();
+    form.append("picture", file);
+    form.append("template", template);
+    return form;
+  }
+  const element = el("div", { class: "stack templates" }, dropArea("Drop the templates here first. Each has the name of its part", take), words);
+  return { element, sent };
+}
+
+const stem = (file) => file.name.replace(/\.[^.]*$/, "");
+
+/**
  * Send files one after the other and show how far it is. `send(file)` sends one.
  * Gives how many were taken; those that were not are named with the reason.
  */

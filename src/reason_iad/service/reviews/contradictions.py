@@ -47,7 +47,8 @@ def _same_picture(session: Session, part: Inspection, says: str) -> Iterator[str
     """What people said of the same picture before."""
     query = (
         select(Inspection.id, Inspection.review)
-        .where(Inspection.picture == part.picture, Inspection.review.is_not(None), Inspection.id != part.id)
+        .where(Inspection.picture == part.picture, Inspection.template.is_not_distinct_from(part.template))
+        .where(Inspection.review.is_not(None), Inspection.id != part.id)
         .order_by(Inspection.id.desc())
         .limit(1)
     )

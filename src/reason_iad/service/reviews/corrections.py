@@ -18,7 +18,7 @@ from reason_iad.service.database import Database
 from reason_iad.service.database.tables import Correction, Event, Inspection, Review
 from reason_iad.service.faults import Fault, Missing
 from reason_iad.service.keeping.pictures import PictureStore
-from reason_iad.service.reviews.teaching import Lesson, teach
+from reason_iad.service.reviews.teaching import Lesson, lesson_of, teach
 
 if TYPE_CHECKING:
     from reason_iad.products import Products
@@ -87,15 +87,13 @@ def pending(session: Session, product: str, numbers: Sequence[int] | None = None
 def lessons(found: Sequence[Pending], pictures: PictureStore) -> list[Lesson]:
     """What a product learns of them."""
     return [
-        Lesson(
-            pictures.path(each.part.picture),
-            each.review.says,
-            each.review.defect_type,
-            None if each.review.box is None else Box(**each.review.box),
-            each.part.sampled,
-        )
+        lesson_of(each.part, pictures, each.review.says, each.review.defect_type, _box(each.review))
         for each in found
     ]
+
+
+def _box(review: Review) -> Box | None:
+    return None if review.box is None else Box(**review.box)
 
 
 class Corrections:

@@ -23,11 +23,13 @@ from reason_iad.service.faults import Fault, Missing
 from reason_iad.service.keeping.pictures import PictureStore
 from reason_iad.service.reviews.contradictions import contradictions
 from reason_iad.service.reviews.corrections import drop_of, wait_for_confirmation
-from reason_iad.service.reviews.teaching import DEFECT, GOOD, SKIP, UNDO, Lesson, teach
+from reason_iad.service.reviews.teaching import DEFECT, GOOD, SKIP, UNDO, lesson_of, teach
 
 HOLD_S = 600.0
 """Seconds for which a part is held for whoever looks at it."""
 LATER = "Noted. The product '{}' learns it when somebody takes this correction on the page of the product."
+
+UNTAUGHT = "Noted. The part is the same picture as its template, so the product '{}' learns nothing of it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,9 @@ class Reviews:
     def _taught(self, part: Inspection, said: Said) -> tuple[str, int | None]:
         """Let the product learn a part; returns what was done, and the number of the change."""
         product = self._products.open(part.product)
-        lesson = Lesson(self._pictures.path(part.picture), said.says, said.defect_type, said.box, part.sampled)
+        lesson = lesson_of(part, self._pictures, said.says, said.defect_type, said.box)
+        if not lesson.teaches:
+            return UNTAUGHT.format(product.name), None
         changed = teach(product, [lesson])
         if changed.state.revision == product.state.revision:
             return f"The product '{product.name}' knew this part already.", None

@@ -219,7 +219,7 @@ def run_trial(settings: Settings, database: Database, number: int) -> None:
 def past(database: Database, pictures: PictureStore, product: str, most: int = LAST) -> list[Past]:
     """The last parts of a product that were inspected, the newest first."""
     query = (
-        select(Inspection.id, Inspection.picture, Inspection.review, Result.json)
+        select(Inspection.id, Inspection.picture, Inspection.template, Inspection.review, Result.json)
         .join(Result, Result.inspection == Inspection.id)
         .where(Inspection.product == product, Inspection.state == DONE)
         .order_by(Inspection.id.desc())
@@ -228,8 +228,9 @@ def past(database: Database, pictures: PictureStore, product: str, most: int = L
     found = []
     with database.reading() as session:
         rows: Sequence[Any] = session.execute(query).all()
-    for number, sha256, review, text in rows:
-        found.append(Past(int(number), pictures.path(sha256), sha256, review, *_scored(text)))
+    for number, sha256, own, review, text in rows:
+        template = None if own is None else pictures.path(own)
+        found.append(Past(int(number), pictures.path(sha256), sha256, review, *_scored(text), template))
     return found
 
 

@@ -43,7 +43,15 @@ class Intake:
     limits: Limits
     sample: float = 0.02
 
-    def take(self, source: str, product: str, name: str, chunks: Iterable[bytes], key: str | None = None) -> int:
+    def take(
+        self,
+        source: str,
+        product: str,
+        name: str,
+        chunks: Iterable[bytes],
+        key: str | None = None,
+        template: Iterable[bytes] | None = None,
+    ) -> int:
         """Accept a part; returns its number. A part that was accepted before is not accepted again.
 
         Args:
@@ -52,21 +60,25 @@ class Intake:
             name: what people call the part.
             chunks: the file of its picture.
             key: of the part. If it was used for another picture, the picture belongs to the key.
+            template: the file of the part's own template; None: it comes without.
 
         Raises:
-            ImageError: it is no picture that can be inspected.
+            ImageError: it is no picture that can be inspected, or the template is none.
             Missing: there is no such product.
+            ProductError: each part needs a template, and this one has none; or one has, and none needs one.
             Unavailable: too many parts wait, or the database cannot be reached.
             OutputError: the picture cannot be written.
         """
         try:
-            self.products.open(product)
+            known = self.products.open(product)
         except ProductError:
             raise Missing(f"There is no product '{product}' yet.") from None
+        known.require_template(template is not None)
         with self.database.reading() as session:
             queue.refuse_early(session, source, key, self.limits.waiting)
         picture = self.pictures.take(chunks, self.limits.body_bytes)
-        part = queue.Part(product, picture, name, source, key, sampled=random.random() < self.sample)
+        own = None if template is None else self.pictures.take_template(template, self.limits.body_bytes)
+        part = queue.Part(product, picture, name, source, key, random.random() < self.sample, own)
         try:
             return queue.accept(self.database, part, self.limits.waiting)[0]
         except Unavailable:

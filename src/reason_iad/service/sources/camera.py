@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field, model_validator
 
-from reason_iad.errors import OutputError, ServiceError
+from reason_iad.errors import OutputError, ProductError, ServiceError
 from reason_iad.service.faults import Missing, Unavailable
 from reason_iad.service.options import Place
 from reason_iad.service.sources.base import Intake, SourceTable, trouble_of
@@ -189,7 +189,9 @@ class CameraSource:
         except Exception as error:
             if future is not None:
                 future.set_exception(error)
-            elif isinstance(error, Missing | Unavailable | OutputError):  # the camera is not to blame
+            elif isinstance(
+                error, Missing | Unavailable | OutputError | ProductError
+            ):  # the camera is not to blame
                 if not self.trouble:
                     log.warning("A picture of the camera '%s' is lost. %s", self._name, error)
                 self.trouble = trouble_of(error)

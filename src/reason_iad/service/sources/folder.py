@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reason_iad.errors import ImageError, ReasonIADError, ServiceError
 from reason_iad.images import is_litter, printable
@@ -41,6 +41,8 @@ class FolderTable(SourceTable):
 
     Attributes:
         folder: it.
+        templates: a folder with the template of each part: the file of the same name, whatever its ending. None:
+            parts have no template of their own.
         then: what becomes of a file that was taken: 'keep' or 'delete' it.
         settle_s: a file is complete when it has not changed for so many seconds.
         poll: look at all files again and again; needed for folders of other machines, which do not tell changes.
@@ -48,9 +50,16 @@ class FolderTable(SourceTable):
 
     kind: Literal["folder"]
     folder: Place
+    templates: Place | None = None
     then: Literal["keep", "delete"] = "keep"
     settle_s: float = Field(default=1.0, gt=0, le=600)
     poll: bool = False
+
+    @model_validator(mode="after")
+    def _templates_are_no_parts(self) -> FolderTable:
+        if self.templates is not None and self.templates.is_relative_to(self.folder):
+            raise ValueError("the templates lie in the watched folder, so they would be taken for parts")
+        return self
 
     def open(self, name: str, intake: Intake) -> FolderSource:
         """The source."""
@@ -200,7 +209,9 @@ class FolderSource:
         """Take a file; false if it has to wait, and the others with it."""
         name = self._called(path)
         try:
-            self._intake.take(self._name, self._table.product, name, _read(path, form), self._key(path, form))
+            own = None if self._table.templates is None else self._template(path, self._table.templates)
+            key, content = self._key(path, form), _read(path, form)
+            self._intake.take(self._name, self._table.product, name, content, key, own)
         except Unfinished:
             self._coming[path] = self._form(path) or form, time.monotonic()
             return True
@@ -226,6 +237,29 @@ class FolderSource:
         if self._table.then == "delete":
             self._remove(path, form)
         return True
+
+    def _template(self, path: Path, templates: Path) -> Iterator[bytes]:
+        """The content of the template of a part. It has to be there before the part.
+
+        Raises:
+            ImageError: there is none, or it cannot be read.
+            ServiceError: the folder of templates cannot be read.
+        """
+        try:
+            names = [each.name for each in os.scandir(templates) if each.is_file(follow_symlinks=False)]
+        except OSError as error:
+            raise ServiceError(
+                f"The templates of the source '{self._name}' cannot be read ({error.strerror}). Check the folder."
+            ) from None
+        found = sorted(each for each in names if is_image_name(each) and Path(each).stem == path.stem)
+        if found[1:]:
+            raise ImageError(
+                f"There are {len(found)} templates of its name. Keep one, and put the part there again."
+            )
+        form = Form.of(templates / found[0]) if found else None
+        if form is None:
+            raise ImageError("There is no template of its name. Put it there first, and then the part again.")
+        return _read(templates / found[0], form)
 
     def _called(self, path: Path) -> str:
         """What people call the part in a file."""

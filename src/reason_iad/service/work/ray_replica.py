@@ -22,7 +22,7 @@ from reason_iad.products import Product
 from reason_iad.service.database.queue import Finding, Job, Takers, nobody
 from reason_iad.service.work.kinds import Kinds
 from reason_iad.service.work.product_copies import ProductCopies
-from reason_iad.service.work.supplies import Catalogue
+from reason_iad.service.work.supplies import Catalogue, Files
 from reason_iad.service.work.worker import inspected
 
 LOOK_S = 1.0
@@ -50,12 +50,12 @@ class Replica:
         if model is not None:
             self._kinds.open_model()
 
-    def inspect(self, job: str, picture: bytes, state: str, archive: list[Any]) -> str:
+    def inspect(self, job: str, pictures: list[bytes], state: str, archive: list[Any]) -> str:
         """Inspect a part.
 
         Args:
             job: the part, as JSON.
-            picture: the file.
+            pictures: the file of the part, and that of its own template, if it has one.
             state: hash of the product.
             archive: a reference to the exported product.
 
@@ -69,7 +69,7 @@ class Replica:
             self._busy, self._alive = True, time.monotonic()
             try:
                 self._delivered.take(part.product, state, lambda: bytes(ray.get(archive[0])))
-                return text_of(inspected(self._kinds, _Sent(self._delivered, picture), part))
+                return text_of(inspected(self._kinds, _Sent(self._delivered, pictures), part))
             except ProductError as error:
                 return text_of(str(error))
             finally:
@@ -108,19 +108,20 @@ class _Delivered:
 
 
 class _Sent:
-    """A picture that came with a call."""
+    """The pictures that came with a call."""
 
-    def __init__(self, products: _Delivered, picture: bytes) -> None:
+    def __init__(self, products: _Delivered, pictures: list[bytes]) -> None:
         self.products: Catalogue = products
-        self._picture = picture
+        self._pictures = pictures
 
     @contextmanager
-    def picture(self, job: Job) -> Iterator[Path]:
-        """The picture, in a file that is deleted afterwards."""
+    def files(self, job: Job) -> Iterator[Files]:
+        """The pictures, in files that are deleted afterwards."""
+        names = [job.picture] if job.template is None else [job.picture, job.template]
         with TemporaryDirectory(prefix="reason-iad-") as folder:
-            path = Path(folder) / job.picture
-            path.write_bytes(self._picture)
-            yield path
+            for name, content in zip(names, self._pictures, strict=True):
+                (Path(folder) / name).write_bytes(content)
+            yield Files(*(Path(folder) / name for name in names))
 
     def takers(self) -> Takers:
         """Nobody: the server records what is found."""

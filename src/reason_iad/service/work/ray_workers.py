@@ -138,13 +138,14 @@ class Cluster:
 
         try:
             state, archive = self._archive(job.product)
-            picture = self._pictures.path(job.picture).read_bytes()
+            names = [name for name in (job.picture, job.template) if name is not None]
+            pictures = [self._pictures.path(name).read_bytes() for name in names]
         except OSError:
             return "The picture is not kept any more."
         except ReasonIADError as error:
             return str(error)
         try:
-            response = self._handle.inspect.remote(json.dumps(asdict(job)), picture, state, [archive])
+            response = self._handle.inspect.remote(json.dumps(asdict(job)), pictures, state, [archive])
             while True:
                 self._goes_on()
                 try:

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
@@ -51,6 +52,14 @@ class Catalogue(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The picture of a part, and its own template; None: it has none."""
+
+    picture: Path
+    template: Path | None = None
+
+
 class Supplies(Protocol):
     """What a worker needs besides the database.
 
@@ -60,12 +69,12 @@ class Supplies(Protocol):
 
     products: Catalogue
 
-    def picture(self, job: Job) -> AbstractContextManager[Path]:
-        """The picture of a part, there while the block runs.
+    def files(self, job: Job) -> AbstractContextManager[Files]:
+        """The pictures of a part, there while the block runs.
 
         Raises:
-            ImageError: it is not kept any more.
-            Unavailable: it cannot be fetched now.
+            ImageError: one is not kept any more.
+            Unavailable: one cannot be fetched now.
         """
         ...
 
@@ -102,9 +111,10 @@ class OwnFolder:
         self._pictures, self._takers = PictureStore(settings.pictures), settings.configuration.sinks_for
 
     @contextmanager
-    def picture(self, job: Job) -> Iterator[Path]:
-        """The picture of a part."""
-        yield self._pictures.path(job.picture)
+    def files(self, job: Job) -> Iterator[Files]:
+        """The pictures of a part."""
+        template = None if job.template is None else self._pictures.path(job.template)
+        yield Files(self._pictures.path(job.picture), template)
 
     def takers(self) -> Takers:
         """Where outcomes go."""
@@ -149,15 +159,19 @@ class FromServer:
         return lambda product, outcome: sinks_for(rules, product, outcome)
 
     @contextmanager
-    def picture(self, job: Job) -> Iterator[Path]:
-        """The picture of a part; its content is checked."""
+    def files(self, job: Job) -> Iterator[Files]:
+        """The pictures of a part; their content is checked."""
         with TemporaryDirectory(prefix="reason-iad-") as folder:
-            path = Path(folder) / job.picture
-            if self._fetch(f"/v1/inspections/{job.id}/picture", path, self._most) is None:
-                raise ImageError("The picture is not kept any more.")
-            if hashlib.sha256(path.read_bytes()).hexdigest() != job.picture:
-                raise Unavailable("A picture came damaged from the server.")
-            yield path
+            picture = self._picture(job, "picture", Path(folder) / job.picture)
+            own = None if job.template is None else Path(folder) / job.template
+            yield Files(picture, None if own is None else self._picture(job, "template", own))
+
+    def _picture(self, job: Job, which: str, path: Path) -> Path:
+        if self._fetch(f"/v1/inspections/{job.id}/{which}", path, self._most) is None:
+            raise ImageError(f"The {which} is not kept any more.")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != path.name:
+            raise Unavailable(f"A {which} came damaged from the server.")
+        return path
 
     def _facts(self) -> WorkerFacts:
         with TemporaryDirectory(prefix="reason-iad-") as folder:

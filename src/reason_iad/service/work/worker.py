@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reason_iad.errors import ReasonIADError
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from reason_iad.schema import Inspection
     from reason_iad.service.settings import Settings
     from reason_iad.service.work.kinds import Kinds
-    from reason_iad.service.work.supplies import Catalogue, Supplies
+    from reason_iad.service.work.supplies import Catalogue, Files, Supplies
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -201,25 +200,40 @@ def inspected(kinds: Kinds, supplies: Supplies, job: queue.Job) -> queue.Finding
     Raises:
         Unavailable: the picture or the product cannot be fetched now.
     """
-    path: Path | None = None
+    files: Files | None = None
     try:
-        with supplies.picture(job) as path:
-            result = kinds.of(job.product).inspect(path)
+        with supplies.files(job) as files:
+            result = kinds.of(job.product).inspect(files.picture, template=files.template)
     except Unavailable:
         raise
     except ReasonIADError as error:
-        return _unnamed(str(error), path, job.name)
+        return _unnamed(str(error), files, job.name)
     except Exception as error:  # whatever it is, the other parts must not suffer
         log.exception("inspection %s failed", job.id)
         return f"The program has a bug ({type(error).__name__}). The log of the server says more."
-    return finding(result.model_copy(update={"image": result.image.model_copy(update={"name": job.name})}))
+    return finding(_named(result, job))
 
 
-def _unnamed(said: str, path: Path | None, name: str) -> str:
+def _named(result: Inspection, job: queue.Job) -> Inspection:
+    """The result with the names that people know, in place of those of files."""
+    image, evidence = result.image.model_copy(update={"name": job.name}), result.evidence
+    product, template = evidence.product, None if evidence.product is None else evidence.product.template
+    if product is not None and template is not None and template.sha256 == job.template:
+        called = f"template of {job.name}"
+        product = product.model_copy(update={"template": template.model_copy(update={"name": called})})
+        product = product.model_copy(update={"left_out": called}) if product.nothing_compared else product
+        evidence = evidence.model_copy(update={"product": product})
+    return result.model_copy(update={"image": image, "evidence": evidence})
+
+
+def _unnamed(said: str, files: Files | None, name: str) -> str:
     """A sentence that names no file of this machine."""
-    if path is None:
+    if files is None:
         return said
-    return said.replace(str(path), name).replace(str(path.parent.parent), "").replace(path.name, name)
+    for path, shown in ((files.picture, name), (files.template, f"the template of {name}")):
+        if path is not None:
+            said = said.replace(str(path), shown).replace(str(path.parent.parent), "").replace(path.name, shown)
+    return said
 
 
 def finding(result: Inspection) -> queue.Finding:
