@@ -235,6 +235,23 @@ def test_other_forms_are_refused_in_a_sentence(client: TestClient, form: dict[st
     assert answer.status_code == 422 and "curl -F picture=@part.png" in answer.json()["detail"], answer.text
 
 
+def test_pictures_of_one_form_are_one_change_of_the_product(client: TestClient) -> None:
+    def add(*files: tuple[str, bytes], **asked: str) -> Any:
+        given = [("picture", (name, content)) for name, content in files]
+        return client.post("/v1/products/plate/pictures", params=asked, files=given)
+
+    before = client.get("/v1/products/plate").json()
+    added = add(*((f"{seed}.png", png(seed)) for seed in (60, 61, 62)), ("again.png", png(60))).json()
+    assert (added["good"], added["revision"]) == (before["good"] + 3, before["revision"] + 1)
+    bad = add(*((f"{seed}.png", png(seed)) for seed in (63, 64)), defect="scratch").json()
+    assert (bad["defects"], bad["revision"]) == ({"scratch": 2}, before["revision"] + 2)
+    refused = add(("65.png", png(65)), ("notes.txt", b"no picture"))
+    assert refused.status_code == 422 and refused.json()["detail"].startswith("'notes.txt' cannot be used.")
+    assert client.get("/v1/products/plate").json()["revision"] == before["revision"] + 2, "none of them is added"
+    many = add(*((f"{seed}.png", png(1)) for seed in range(41)))
+    assert many.status_code == 422 and "up to 20 pictures" in many.json()["detail"]
+
+
 def test_overload_is_said_and_nothing_grows(client: TestClient) -> None:
     for seed in range(3):
         assert send(client, seed).status_code == 202

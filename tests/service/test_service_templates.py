@@ -229,6 +229,13 @@ def test_pictures_join_the_product_with_their_template(client: TestClient) -> No
     assert added.status_code == 200 and added.json()["good"] == GOOD + 1, added.text
     without = client.post("/v1/products/plate/pictures", files={"picture": ("a.png", png(board(81)))})
     assert without.status_code == 409 and "has no template" in without.json()["detail"]
+    several = [("picture", (f"{number}.png", png(board(number)))) for number in range(82, 85)]
+    own = [("template", (f"{number}.bmp", png(template(number)))) for number in range(82, 85)]
+    together = client.post("/v1/products/plate/pictures", files=[*several, *own[::-1]])
+    assert together.status_code == 200 and together.json()["good"] == GOOD + 4, together.text
+    assert together.json()["revision"] == added.json()["revision"] + 1, "they are one change"
+    stray = client.post("/v1/products/plate/pictures", files=[*several, ("template", ("x.bmp", png(template(1))))])
+    assert stray.status_code == 422 and "with the names of their pictures" in stray.json()["detail"]
     made = client.post("/v1/products/new/pictures", files=files)
     assert made.status_code == 200 and made.json()["templates"] == "each", made.text
 
@@ -346,7 +353,7 @@ def test_on_the_pages_a_product_with_templates_is_made_and_its_parts_are_sent_an
         see(page, "3 templates ready.", "#new")
         drop(page, "#new > .drop", {f"{pattern}.png": png(board(pattern)) for pattern in range(3)})
         page.wait_for_url("**/products/plate", timeout=60_000)
-        see(page, "3 good pictures", "#facts")
+        see(page, "3 good pictures, 0 known defects. Change 1.", "#facts")
         drop(page, "#add-good > .drop", {"3.png": png(board(3))})
         see(page, "has no template", "#add-good")
         drop(page, "#add-good .templates .drop", {"3.png": png(template(3))})

@@ -19,7 +19,7 @@ from reason_iad.service.api.guard import identity_of, needs
 from reason_iad.service.api.parts import Service, service_of
 from reason_iad.service.api.problems import documented
 from reason_iad.service.api.schemas import DetectionFacts, ProductFacts
-from reason_iad.service.api.uploads import PICTURE_BODY, sent_picture
+from reason_iad.service.api.uploads import PICTURES_BODY, Kept, kept_of, sent_pictures
 from reason_iad.service.faults import Missing
 from reason_iad.service.keeping.pictures import Stored
 from reason_iad.service.keeping.previews import MEDIA_TYPE, Size
@@ -42,28 +42,26 @@ def one_product(request: Request, name: str) -> ProductFacts:
 
 
 @router.post(
-    "/{name}/pictures", dependencies=[needs("review")], responses=_ERRORS, openapi_extra=PICTURE_BODY,
+    "/{name}/pictures", dependencies=[needs("review")], responses=_ERRORS, openapi_extra=PICTURES_BODY,
     response_model=ProductFacts,
 )  # fmt: skip
-async def add_picture(
+async def add_pictures(
     request: Request,
     name: str,
     defect: Annotated[str | None, Query(description="Type of the defect; not given: a good part.")] = None,
 ) -> ProductFacts:
-    """Add a picture. A good picture for a name that is new makes the product.
+    """Add pictures: one as the body, or several in a form. Good ones for a name that is new make the product.
 
-    Where parts have a template each, both come as a form with two files, `picture` and `template`.
+    Pictures of one form are one change of the product. If one of them cannot be used, none is added. Where
+    parts have a template each, these are further files of the form, `template`, with the names of their pictures.
     """
     service, person = service_of(request), identity_of(request).name
-    sent = await sent_picture(request)
+    sent = await sent_pictures(request)
 
     def added() -> ProductFacts:
-        kept = sent.keep(service.pictures, service.settings.limits.body_bytes)
+        kept = kept_of(sent, service.pictures, service.settings.limits.body_bytes)
         with TemporaryDirectory() as folder:  # the product names its files by what they were called
-            files = [
-                _called(service, Path(folder), each) for each in (kept.picture, kept.template) if each is not None
-            ]
-            return facts_of(_added(service, name, *files, defect=defect))
+            return facts_of(_added(service, name, kept, Path(folder), defect))
 
     facts = await run_sync(added)
     await run_sync(service.note, person, "product picture", name, {"defect": defect})
@@ -154,19 +152,27 @@ def drop_picture(request: Request, name: str, sha256: str) -> ProductFacts:
     return facts_of(changed)
 
 
+def _added(service: Service, name: str, kept: list[Kept], folder: Path, defect: str | None) -> Product:
+    paths = [_called(service, folder, each.picture) for each in kept]
+    own = {
+        path.stem: _called(service, folder, each.template)
+        for path, each in zip(paths, kept, strict=True)
+        if each.template is not None
+    }
+    templates = GivenTemplates(folder, own) if own else None
+    if defect is not None:
+        given = [GivenDefect(path, defect) for path in paths]
+        return opened(service, name).with_defects(given, template=templates)
+    if name in service.products.names():
+        return opened(service, name).with_good(*paths, template=templates)
+    return service.products.create(name, paths, template=templates)
+
+
 def _called(service: Service, folder: Path, stored: Stored) -> Path:
     path = folder / f"{stored.sha256[:12]}.{stored.format.lower()}"
-    path.symlink_to(service.pictures.path(stored.sha256).resolve())
+    if not path.is_symlink():  # parts may share a template
+        path.symlink_to(service.pictures.path(stored.sha256).resolve())
     return path
-
-
-def _added(service: Service, name: str, path: Path, template: Path | None = None, *, defect: str | None) -> Product:
-    own = None if template is None else GivenTemplates(path.parent, {path.stem: template})
-    if defect is not None:
-        return opened(service, name).with_defects([GivenDefect(path, defect)], template=own)
-    if name in service.products.names():
-        return opened(service, name).with_good(path, template=own)
-    return service.products.create(name, [path], template=own)
 
 
 def check_settings(settings: dict[str, float | None]) -> None:

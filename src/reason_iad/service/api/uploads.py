@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
+from reason_iad.errors import ImageError
 from reason_iad.images import printable
 from reason_iad.service.faults import Invalid
 from reason_iad.service.keeping.pictures import PictureStore, Stored
 
+TOGETHER = 20
+"""Pictures that one request may add to a product: they are one change of it."""
 MOST_FIELDS, LONGEST_FIELD = 16, 2**16
 """Fields that a form may have beside its files, and bytes that each may have. Nobody reads them."""
 TEMPLATE = "template"
 """The field of a form that brings the template of a part."""
+MANY_FILES = (
+    f"Send up to {TOGETHER} pictures as files of a form: curl -F picture=@a.png -F picture=@b.png. Templates "
+    "of parts are further files, with the names of their pictures: -F template=@a.bmp -F template=@b.bmp."
+)
 ONE_FILE = (
     "Send the picture as it is, or as a file of a form: curl -F picture=@part.png. The form may have one more, "
     "the template of the part: -F template=@drawing.png."
@@ -60,49 +69,96 @@ class Kept:
     template: Stored | None = None
 
 
+def kept_of(sent: Sequence[Sent], pictures: PictureStore, most: int) -> list[Kept]:
+    """Keep several pictures; one that came twice is one.
+
+    Raises:
+        ImageError: one cannot be used; of several, it is named.
+        OutputError: the disk cannot be written.
+    """
+    found: dict[str, Kept] = {}
+    for each in sent:
+        try:
+            kept = each.keep(pictures, most)
+        except ImageError as error:
+            raise (ImageError(f"'{each.name}' cannot be used. {error}") if sent[1:] else error) from None
+        found.setdefault(kept.picture.sha256, kept)
+    return list(found.values())
+
+
 async def sent_picture(request: Request) -> Sent:
     """The picture that was sent: the body itself, or a file of a form. The template is the file that is called so.
 
     Raises:
         Invalid: the form cannot be read, or has not one picture.
     """
+    (picture,) = await _sent(request, 1, ONE_FILE)
+    return picture
+
+
+async def sent_pictures(request: Request) -> tuple[Sent, ...]:
+    """The pictures that were sent, up to `TOGETHER` in one form; templates belong to the pictures of their names.
+
+    Raises:
+        Invalid: the form cannot be read, has no picture or too many, or a template belongs to none of them.
+    """
+    return await _sent(request, TOGETHER, MANY_FILES)
+
+
+async def _sent(request: Request, most: int, wanted: str) -> tuple[Sent, ...]:
     if not request.headers.get("content-type", "").lower().startswith("multipart/"):
-        return Sent([chunk async for chunk in request.stream()])
+        return (Sent([chunk async for chunk in request.stream()]),)
     try:
-        async with request.form(max_files=2, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD) as form:
+        async with request.form(max_files=2 * most, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD) as form:
             given = [(field, each) for field, each in form.multi_items() if isinstance(each, UploadFile)]
             files = [each for field, each in given if field != TEMPLATE]
-            templates = [[await each.read()] for field, each in given if field == TEMPLATE]
-            if len(files) != 1 or len(templates) > 1:
-                raise Invalid(ONE_FILE)
-            name = (files[0].filename or "").replace("\\", "/").rpartition("/")[2]
-            return Sent([await files[0].read()], printable(name) or None, *templates)
+            templates = [each for field, each in given if field == TEMPLATE]
+            own = {_stem(each): each for each in templates}
+            if len(files) == 1 and len(templates) == 1:
+                own = {_stem(files[0]): templates[0]}
+            named = [(each, own.pop(_stem(each), None)) for each in files]
+            if not 0 < len(files) <= most or len(templates) > len(files) or own:
+                raise Invalid(wanted)
+            return tuple(
+                [
+                    Sent(
+                        [await file.read()],
+                        _name(file) or None,
+                        None if template is None else [await template.read()],
+                    )
+                    for file, template in named
+                ]
+            )
     except HTTPException as error:
         if error.status_code != 400:
             raise
-        raise Invalid(ONE_FILE) from None
+        raise Invalid(wanted) from None
 
 
-PICTURE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "picture": {"type": "string", "format": "binary"},
-                        "template": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "How the part should be; for products whose parts have templates.",
-                        },
-                    },
-                    "required": ["picture"],
-                }
-            },
-        },
-    }
-}
+def _name(file: UploadFile) -> str:
+    """What a file is called, without folders."""
+    return printable((file.filename or "").replace("\\", "/").rpartition("/")[2])
+
+
+def _stem(file: UploadFile) -> str:
+    """The same without its ending: a template and its picture have it in common."""
+    return PurePosixPath(_name(file)).stem
+
+
+_FILE = {"type": "string", "format": "binary"}
+_HOW = "How the part should be; for products whose parts have templates."
+
+
+def _body(picture: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
+    form = {"type": "object", "properties": {"picture": picture, "template": template}, "required": ["picture"]}
+    content = {"application/octet-stream": {"schema": _FILE}, "multipart/form-data": {"schema": form}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+PICTURE_BODY = _body(_FILE, {**_FILE, "description": _HOW})
 """What the OpenAPI document says of the body of a request that brings a picture."""
+PICTURES_BODY = _body(
+    {"type": "array", "items": _FILE, "minItems": 1, "maxItems": TOGETHER},
+    {"type": "array", "items": _FILE, "maxItems": TOGETHER, "description": f"{_HOW} Named as the pictures are."},
+)
+"""The same of one that brings several."""

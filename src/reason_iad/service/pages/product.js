@@ -8,7 +8,7 @@ import { effectOf } from "./effect.js";
 import { areaOf } from "./painting.js";
 import { showScores } from "./scores.js";
 import { begin, may } from "./shell.js";
-import { dropArea, sendAll, templateArea } from "./upload.js";
+import { TOGETHER, dropArea, sendAll, templateArea } from "./upload.js";
 import { counted, percent } from "./words.js";
 
 const name = decodeURIComponent(location.pathname.split("/").pop());
@@ -111,8 +111,8 @@ function adding(facts) {
   const kind = el("input", { id: "kind", list: "kinds", maxlength: "200", autocomplete: "off" });
   const templates = templateArea();
   templates.element.hidden = facts.templates !== "each";
-  const send = (defect) => (file) => ask(`${path}/pictures${query({ defect })}`, { method: "POST", body: templates.sent(file) });
-  const sent = (files, place, defect) => sendAll(files, place, send(defect)).then(load, failed);
+  const send = (defect) => (...some) => ask(`${path}/pictures${query({ defect })}`, { method: "POST", body: templates.sent(...some) });
+  const sent = (files, place, defect) => sendAll(files, place, send(defect), TOGETHER).then(load, failed);
   const defective = (files) => {
     if (kind.value.trim()) return sent(files, places[1], kind.value.trim());
     kind.focus();

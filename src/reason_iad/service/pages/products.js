@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { at, el, fill } from "./dom.js";
 import { begin, may, trouble } from "./shell.js";
-import { dropArea, sendAll, templateArea } from "./upload.js";
+import { TOGETHER, dropArea, sendAll, templateArea } from "./upload.js";
 import { counted } from "./words.js";
 
 begin(async (me) => {
@@ -38,7 +38,7 @@ function make(taken) {
       return;
     }
     const path = `/products/${encodeURIComponent(wanted)}/pictures`;
-    const sent = await sendAll(files, place, (file) => ask(path, { method: "POST", body: templates.sent(file) }));
+    const sent = await sendAll(files, place, (...some) => ask(path, { method: "POST", body: templates.sent(...some) }), TOGETHER);
     if (sent === files.length) location.assign(`/products/${encodeURIComponent(wanted)}`);
     else if (sent) place.append(el("p", {}, el("a", { class: "button", href: `/products/${encodeURIComponent(wanted)}` }, "Open the product")));
   }

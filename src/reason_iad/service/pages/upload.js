@@ -3,6 +3,8 @@
 import { el, fill } from "./dom.js";
 import { counted } from "./words.js";
 
+export const TOGETHER = 20;
+const MOST_BYTES = 24 * 2 ** 20; // templates come on top of it; the service takes 64 MiB
 const TOLD = 5;
 const TRIES = 30;
 const PAUSE_MS = 2000;
@@ -31,8 +33,8 @@ export function dropArea(words, take) {
 }
 
 /**
- * A place to drop the templates of parts that each have their own. `sent(file)` is the body of a request: the file of
- * a part, with the template of the same name. Without templates, it is the file alone.
+ * A place to drop the templates of parts that each have their own. `sent(...files)` is the body of a request: the
+ * files of parts, each with the template of the same name. One file without templates is the body itself.
  */
 export function templateArea() {
   const kept = new Map();
@@ -41,13 +43,15 @@ export function templateArea() {
     files.forEach((file) => kept.set(stem(file), file));
     words.textContent = `${counted(kept.size, "template")} ready.`;
   };
-  function sent(file) {
-    if (!kept.size) return file;
-    const template = kept.get(stem(file));
-    if (!template) throw new Error("There is no template of this name. Drop it first.");
+  function sent(...files) {
+    if (files.length === 1 && !kept.size) return files[0];
     const form = new FormData();
-    form.append("picture", file);
-    form.append("template", template);
+    for (const file of files) {
+      const template = kept.get(stem(file));
+      if (kept.size && !template) throw new Error("There is no template of this name. Drop it first.");
+      form.append("picture", file);
+      if (template) form.append("template", template);
+    }
     return form;
   }
   const element = el("div", { class: "stack templates" }, dropArea("Drop the templates here first. Each has the name of its part", take), words);
@@ -57,24 +61,29 @@ export function templateArea() {
 const stem = (file) => file.name.replace(/\.[^.]*$/, "");
 
 /**
- * Send files one after the other and show how far it is. `send(file)` sends one.
+ * Send files and show how far it is. `send(...files)` sends up to `together` at once; if it fails, one by one.
  * Gives how many were taken; those that were not are named with the reason.
  */
-export async function sendAll(files, place, send) {
+export async function sendAll(files, place, send, together = 1) {
   const sorted = files.toSorted((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
   const progress = el("progress", { max: sorted.length, value: 0, "aria-label": "Pictures sent" });
   const words = el("p", { role: "status" }, "");
   const refused = [];
   fill(place, progress, words);
-  for (const [number, file] of sorted.entries()) {
-    words.textContent = `Sending ${number + 1} of ${counted(sorted.length, "picture")} …`;
+  async function take(some) {
     try {
-      await patiently(() => send(file));
+      await patiently(() => send(...some));
     } catch (error) {
       if (error.status === 0 || error.status === 401) throw error;
-      refused.push(el("li", {}, el("strong", {}, file.name), ` ${error.message}`));
+      if (some.length === 1) refused.push(el("li", {}, el("strong", {}, some[0].name), ` ${error.message}`));
+      else for (const file of some) await take([file]);
     }
-    progress.value = number + 1;
+  }
+  for (let from = 0; from < sorted.length; from = progress.value) {
+    words.textContent = `Sending ${from + 1} of ${counted(sorted.length, "picture")} …`;
+    const some = atOnce(sorted.slice(from, from + together));
+    await take(some);
+    progress.value = from + some.length;
   }
   const taken = sorted.length - refused.length;
   words.textContent = `${counted(taken, "picture")} sent.`;
@@ -85,6 +94,20 @@ export async function sendAll(files, place, send) {
       el("p", {}, `${counted(refused.length, "file")} could not be used:`), el("ul", {}, refused.slice(0, TOLD), more)));
   }
   return taken;
+}
+
+/** The first files that go together: names once each, and not too much for one request; one in any case. */
+function atOnce(files) {
+  const names = new Set();
+  let bytes = 0;
+  let number = 0;
+  for (const file of files) {
+    bytes += file.size;
+    if (number && (bytes > MOST_BYTES || names.has(stem(file)))) break;
+    names.add(stem(file));
+    number += 1;
+  }
+  return files.slice(0, number);
 }
 
 /** Try again while the service has too much to do. */
