@@ -81,6 +81,18 @@ def test_many_workers_share_the_parts(database: Database) -> None:
     assert sorted(taken) == numbers
 
 
+def test_parts_that_are_taken_together_are_of_one_product(database: Database) -> None:
+    assert queue.next_product(database) is None
+    for product in ("plate", "plate", "bolt", "plate"):
+        queue.accept(database, part(product=product), 10)
+    taken = []
+    while (product := queue.next_product(database)) is not None:
+        jobs = queue.claim(database, "w", 8, 60)
+        assert {job.product for job in jobs} == {product}
+        taken.append([job.id for job in jobs])
+    assert taken == [[1, 2], [3], [4]]
+
+
 def test_a_key_is_accepted_once(database: Database) -> None:
     first, new = queue.accept(database, part("k"), 10)
     again, repeated = queue.accept(database, part("k"), 10)

@@ -35,9 +35,11 @@ def run(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Runs a worker until something is true; gives the part as it is then."""
     monkeypatch.setattr("reason_iad.service.work.worker.LOST_S", 0.02)
 
-    def run(inspect: Callable[[Job], Finding | str], true: Callable[[], bool]) -> Inspection:
+    def run(
+        inspect: Callable[[Job], Finding | str], true: Callable[[], bool], **means_: Callable[[str], None]
+    ) -> Inspection:
         stop = threading.Event()
-        means = Means(inspect, lambda: lambda product, outcome: ("control",))
+        means = Means(inspect, lambda: lambda product, outcome: ("control",), **means_)
         settings = Settings(tmp_path, limits=Limits(attempts=3))
         worker = Worker(settings, "w", database, means, stop, lambda: None, lambda: None)
         thread = threading.Thread(target=worker.run)
@@ -55,6 +57,18 @@ def run(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def state(database: Database) -> str:
     with database.reading() as session:
         return session.scalars(select(Inspection.state)).one()
+
+
+def test_a_product_is_made_ready_before_one_of_its_parts_is_taken(
+    part: int, database: Database, run: Callable[..., Inspection]
+) -> None:
+    seen = []
+    row = run(
+        lambda job: FOUND,
+        lambda: state(database) == DONE,
+        prepare=lambda product: seen.append((product, state(database))),
+    )
+    assert seen == [("plate", WAITING)] and row.attempts == 1, "whoever learns a product holds no part meanwhile"
 
 
 def test_a_part_that_ends_whoever_inspects_it_is_given_up(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from reason_iad.images import LoadedImage
 
-CONTRASTS = (30.0, 100.0)
+CONTRASTS = (60.0, 120.0)
 """Grey levels by which a defect changes its pixels, on average: the faintest and the clearest."""
 DRAWN_AT = 512
 """Root of the number of pixels at which defects are drawn, at most; on larger pictures they are enlarged."""

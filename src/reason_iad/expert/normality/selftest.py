@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from reason_iad.expert.normality.level import Level
     from reason_iad.images import LoadedImage
 
-COUNT = 120
+COUNT = 200
 """Defects that are drawn."""
 DRAWN_ON = 60
 """Good pictures that are drawn on, at most."""

@@ -180,8 +180,14 @@ def _known(session: Session, part: Part) -> int | None:
     return found.id
 
 
+def next_product(database: Database) -> str | None:
+    """The product of the part that waits longest; None if none waits."""
+    with database.reading() as session:  # looking does not hold up those who write
+        return session.scalar(select(Inspection.product).filter_by(state=WAITING).order_by(Inspection.id).limit(1))
+
+
 def claim(database: Database, worker: str, most: int, lease_s: float) -> list[Job]:
-    """Take the parts that wait longest. Two workers never take the same one.
+    """Take the parts that wait longest, as long as they are of one product. Two workers never take the same one.
 
     A part that was begun before comes alone: if it stops the worker again, nothing else was begun with it.
 
@@ -191,14 +197,11 @@ def claim(database: Database, worker: str, most: int, lease_s: float) -> list[Jo
         most: so many at most.
         lease_s: seconds after which they go back unless they are finished or renewed.
     """
-    with database.reading() as session:  # looking does not hold up those who write
-        if session.scalar(select(Inspection.id).filter_by(state=WAITING).limit(1)) is None:
-            return []
     with database.writing() as session:
         waiting = select(Inspection).filter_by(state=WAITING).order_by(Inspection.id).limit(most)
         rows = session.scalars(waiting.with_for_update(skip_locked=True)).all()
-        again = next((number for number, row in enumerate(rows) if row.attempts), len(rows))
-        rows = rows[: max(1, again)]
+        alone = (at for at, row in enumerate(rows) if row.attempts or row.product != rows[0].product)
+        rows = rows[: max(1, next(alone, len(rows)))]
         for row in rows:
             row.state, row.worker, row.lease = WORKING, worker, time.time() + lease_s
             row.attempts += 1

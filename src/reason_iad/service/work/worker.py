@@ -69,13 +69,21 @@ def work(settings: Settings, name: str, alive: Any, ready: Any, done: Any) -> No
     def finished() -> None:
         done.value += 1  # nobody else writes it
 
-    means = Means(partial(inspected, kinds, supplies), supplies.takers)
+    def prepare(product: str) -> None:
+        with suppress(Exception):  # whoever inspects its parts says why they cannot be
+            kinds.of(product)
+
+    means = Means(partial(inspected, kinds, supplies), supplies.takers, prepare=prepare)
     worker = Worker(settings, name, database, means, stop, goes_on, finished)
     ready.value = 1
     worker.run()
     database.close()
     logging.shutdown()
     os._exit(0)  # a product may be learnt beside the parts, and a thread in PyTorch aborts the end of Python
+
+
+def unprepared(_product: str) -> None:
+    """Nothing has to be made ready."""
 
 
 class Lost(Exception):
@@ -92,12 +100,15 @@ class Means:
         takers: says where outcomes go.
         together: parts that are taken at once.
         slow_s: as `SLOW_S`.
+        prepare: makes ready for parts of a product, before one is taken. What stops a worker meanwhile is no fault
+            of a part.
     """
 
     inspect: Callable[[queue.Job], queue.Finding | str]
     takers: Callable[[], queue.Takers]
     together: int = TOGETHER
     slow_s: float = SLOW_S
+    prepare: Callable[[str], None] = unprepared
 
 
 class Worker:
@@ -158,6 +169,10 @@ class Worker:
                 self._stop.wait(pause)
 
     def _claimed(self) -> list[queue.Job]:
+        product = queue.next_product(self._database)
+        if product is None:
+            return []
+        self._means.prepare(product)
         jobs = queue.claim(self._database, self._name, self._means.together, self._limits.lease_s)
         self._held = tuple(job.id for job in jobs)
         if jobs:
