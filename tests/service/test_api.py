@@ -235,6 +235,14 @@ def test_other_forms_are_refused_in_a_sentence(client: TestClient, form: dict[st
     assert answer.status_code == 422 and "curl -F picture=@part.png" in answer.json()["detail"], answer.text
 
 
+def test_what_curl_changes_on_its_way_is_said(client: TestClient) -> None:
+    changed = png().replace(b"\r", b"").replace(b"\n", b"")  # as `curl -d @part.png` sends it
+    for kind, said in (("application/x-www-form-urlencoded", True), ("application/octet-stream", False)):
+        asked = {"product": "plate", "wait": 0}
+        answer = client.post("/v1/inspections", params=asked, content=changed, headers={"content-type": kind})
+        assert answer.status_code == 422 and ("--data-binary" in answer.json()["detail"]) == said, answer.text
+
+
 def test_pictures_of_one_form_are_one_change_of_the_product(client: TestClient) -> None:
     def add(*files: tuple[str, bytes], **asked: str) -> Any:
         given = [("picture", (name, content)) for name, content in files]

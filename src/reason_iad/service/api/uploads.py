@@ -26,6 +26,8 @@ MANY_FILES = (
     f"Send up to {TOGETHER} pictures as files of a form: curl -F picture=@a.png -F picture=@b.png. Templates "
     "of parts are further files, with the names of their pictures: -F template=@a.bmp -F template=@b.bmp."
 )
+FIELDS = "application/x-www-form-urlencoded"
+CHANGED = "With curl, send it with --data-binary: -d changes files."
 ONE_FILE = (
     "Send the picture as it is, or as a file of a form: curl -F picture=@part.png. The form may have one more, "
     "the template of the part: -F template=@drawing.png."
@@ -40,11 +42,13 @@ class Sent:
         chunks: its content, in the pieces in which it came. Whoever has taken them may empty the list.
         name: what the sender's file is called; None where that was not said. It never becomes a path.
         template: the content of the part's own template; None: it came without.
+        as_fields: whether it came as the fields of a web page do. Curl sends files so, and `-d` changes them.
     """
 
     chunks: list[bytes]
     name: str | None = None
     template: list[bytes] | None = None
+    as_fields: bool = False
 
     def keep(self, pictures: PictureStore, most: int) -> Kept:
         """Keep what was sent on the disk; it is not in memory any more afterwards.
@@ -52,7 +56,10 @@ class Sent:
         Raises:
             ImageError, OutputError: as `PictureStore.take`.
         """
-        picture = pictures.take(self.chunks, most)
+        try:
+            picture = pictures.take(self.chunks, most)
+        except ImageError as error:
+            raise (ImageError(f"{error} {CHANGED}") if self.as_fields else error) from None
         self.chunks.clear()
         if self.template is None:
             return Kept(picture)
@@ -106,8 +113,9 @@ async def sent_pictures(request: Request) -> tuple[Sent, ...]:
 
 
 async def _sent(request: Request, most: int, wanted: str) -> tuple[Sent, ...]:
-    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
-        return (Sent([chunk async for chunk in request.stream()]),)
+    kind = request.headers.get("content-type", "").lower()
+    if not kind.startswith("multipart/"):
+        return (Sent([chunk async for chunk in request.stream()], as_fields=kind.startswith(FIELDS)),)
     try:
         async with request.form(max_files=2 * most, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD) as form:
             given = [(field, each) for field, each in form.multi_items() if isinstance(each, UploadFile)]
