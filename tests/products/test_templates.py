@@ -68,6 +68,14 @@ def test_good_images_that_are_there_get_templates(products: Products, folder: Pa
     assert after.undone().templates == {}
 
 
+def test_templates_are_named_for_single_pictures(products: Products, folder: Path) -> None:
+    named = {folder / "good" / f"{number}.png": folder / "templates" / f"{number}.bmp" for number in range(3)}
+    made = products.create("board", list(named), template=named)
+    assert len(made.templates) == 3 and made.template is None and made.needs_templates
+    with pytest.raises(ProductError, match="is empty"):
+        made.with_good(folder / "good", template={})
+
+
 def test_templates_travel_with_an_export(made: Product, products: Products, folder: Path) -> None:
     export(made, folder / "board.zip")
     taken = products.take(folder / "board.zip", "again")

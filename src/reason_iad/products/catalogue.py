@@ -24,7 +24,7 @@ from reason_iad.products.names import check_name, is_name
 from reason_iad.products.product import Product
 from reason_iad.products.settings import set_up
 from reason_iad.products.storing import STATE, Workbench, holding
-from reason_iad.products.templates import GivenTemplates, add_templates, find_templates, read_templates
+from reason_iad.products.templates import add_templates, find_templates, read_templates
 from reason_iad.schema.names import folded
 
 VARIABLE = "REASON_IAD_PRODUCTS"
@@ -78,7 +78,7 @@ class Products:
         *,
         defects: str | Path | Sequence[GivenDefect] = (),
         settings: Mapping[str, Any] | None = None,
-        template: str | Path | GivenTemplates | None = None,
+        template: str | Path | Mapping[Path, Path] | None = None,
         tell: Tell = silent,
     ) -> Product:
         """Make a product. Whatever happens meanwhile, it is there as a whole or not at all.
@@ -89,7 +89,7 @@ class Products:
             defects: a folder of pictures of defects with one sub-folder per type, or the pictures.
             settings: as `Product.with_settings` takes them.
             template: the template of all parts; or a folder with that of each, which has the same file name without
-                its ending.
+                its ending; or that of each, by its picture.
             tell: is told what was left out.
 
         Raises:

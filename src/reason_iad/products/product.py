@@ -16,13 +16,7 @@ from reason_iad.products.gathering import GivenDefect, Tell, find_good, silent
 from reason_iad.products.settings import set_up
 from reason_iad.products.state import Change, Settings, State
 from reason_iad.products.storing import CACHE, Edit, Workbench, make_folder, read_history, read_state
-from reason_iad.products.templates import (
-    GivenTemplates,
-    add_templates,
-    find_templates,
-    read_templates,
-    require_templates,
-)
+from reason_iad.products.templates import add_templates, find_templates, read_templates, require_templates
 from reason_iad.schema import Box
 
 
@@ -236,7 +230,7 @@ class Product:
         *paths: str | Path,
         move: bool = False,
         counts: bool = True,
-        template: str | Path | GivenTemplates | None = None,
+        template: str | Path | Mapping[Path, Path] | None = None,
         tell: Tell = silent,
     ) -> Product:
         """Add pictures of good parts.
@@ -247,7 +241,8 @@ class Product:
             counts: whether their scores count for the limits. Parts that were chosen because they are doubtful
                 should not: they are no fair sample.
             template: a folder with the template of each, which has the same file name without its ending; or the
-                template of all that are added. Pictures that are there already get it, too.
+                template of each, by its picture; or that of all that are added. Pictures that are there already get
+                it, too.
             tell: is told what was left out.
 
         Raises:
@@ -268,7 +263,7 @@ class Product:
         defects: Sequence[GivenDefect],
         *,
         move: bool = False,
-        template: str | Path | GivenTemplates | None = None,
+        template: str | Path | Mapping[Path, Path] | None = None,
         tell: Tell = silent,
     ) -> Product:
         """Add pictures of defective parts. One that is there already gets the mask or the box that it did not have.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -61,15 +61,17 @@ class GivenTemplates:
         return {part: template for part, template in found.items() if template is not None}
 
 
-def find_templates(path: str | Path | GivenTemplates, tell: Tell = silent) -> GivenTemplates:
-    """The templates in a folder, or the one file that is the template of all parts; found ones stay as they are.
+def find_templates(path: str | Path | Mapping[Path, Path], tell: Tell = silent) -> GivenTemplates:
+    """The templates in a folder, those of single pictures, or the one file that is the template of all parts.
 
     Raises:
         ImageError: the folder holds no picture or cannot be read.
         ProductError: two files in it have the same name, but for their endings.
     """
-    if isinstance(path, GivenTemplates):
-        return path
+    if isinstance(path, Mapping):
+        if not path:
+            raise ProductError("The dictionary of templates is empty. Name the template of each picture in it.")
+        return GivenTemplates(Path(), {part.stem: template for part, template in path.items()})
     path = Path(path)
     if not path.is_dir():
         return GivenTemplates(path, {})

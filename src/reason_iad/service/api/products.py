@@ -14,7 +14,6 @@ from fastapi.responses import FileResponse
 from reason_iad.products import GivenDefect, Product
 from reason_iad.products.detected import last_detected
 from reason_iad.products.limits import last_limits
-from reason_iad.products.templates import GivenTemplates
 from reason_iad.service.api.guard import identity_of, needs
 from reason_iad.service.api.parts import Service, service_of
 from reason_iad.service.api.problems import documented
@@ -154,12 +153,11 @@ def drop_picture(request: Request, name: str, sha256: str) -> ProductFacts:
 
 def _added(service: Service, name: str, kept: list[Kept], folder: Path, defect: str | None) -> Product:
     paths = [_called(service, folder, each.picture) for each in kept]
-    own = {
-        path.stem: _called(service, folder, each.template)
+    templates = {
+        path: _called(service, folder, each.template)
         for path, each in zip(paths, kept, strict=True)
         if each.template is not None
-    }
-    templates = GivenTemplates(folder, own) if own else None
+    } or None
     if defect is not None:
         given = [GivenDefect(path, defect) for path in paths]
         return opened(service, name).with_defects(given, template=templates)

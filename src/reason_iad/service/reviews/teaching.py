@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reason_iad.products import GivenDefect, Product
-from reason_iad.products.templates import GivenTemplates
 from reason_iad.schema import Box
 from reason_iad.service.database.tables import Inspection
 from reason_iad.service.keeping.pictures import PictureStore
@@ -85,7 +84,6 @@ def _alike(lessons: Sequence[Lesson]) -> Iterator[list[Lesson]]:
             yield found
 
 
-def _templates(lessons: Sequence[Lesson]) -> GivenTemplates | None:
+def _templates(lessons: Sequence[Lesson]) -> dict[Path, Path] | None:
     """The templates of parts that all have one of their own; None if none has."""
-    files = {each.picture.stem: each.template for each in lessons if each.template is not None}
-    return GivenTemplates(lessons[0].picture.parent, files) if files else None
+    return {each.picture: each.template for each in lessons if each.template is not None} or None
