@@ -5,8 +5,9 @@ python benchmarks/detection_limits.py [--draws 400] [--ratio 20]
 Sizes are drawn evenly in their logarithm from 1 to 16. `width` says how slowly the probability of detection rises:
 logarithms of the size for each logit. "Safe": the true `a90` is not above the stated bound, or none is stated.
 "Stated" is how often there is one, and "times a90" its median in units of the true `a90`. The last rows have curves
-of other shapes than what is fitted: they start at 5 %, as false alarms make them, or end at 95, 88 or 85 %. Those that
-end below 90 % have no true `a90`, so every stated bound is wrong. `--ratio 3.87` is the bound for a single size.
+of other shapes than what is fitted: they start at 5 %, as false alarms make them, or end at 95, 88 or 85 %. Those
+that end below 90 % have no true `a90`, so every stated bound is wrong. `--ratio 3.87` is the bound for a single
+size.
 """
 
 from __future__ import annotations
