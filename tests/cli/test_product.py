@@ -274,7 +274,7 @@ def test_check_says_what_is_wrong_what_is_found_and_what_would_help(call: Call, 
         assert title in said
     assert "6 good pictures." in said and "No labelled defects." in said
     assert "much darker than the others" in said and "good/5-" in said
-    assert "8 defects were drawn on good pictures" in said or "7 defects were drawn on good pictures" in said
+    assert "8 plainly visible defects were drawn" in said or "7 plainly visible defects were drawn" in said
     assert "1. Look at the 1 conspicuous picture first." in said
     assert "Report: check.html" in said
     page = (folder / "check.html").read_text()

@@ -108,8 +108,8 @@ def test_a_self_test_is_followed_by_whoever_comes_back_to_the_page(confirming: S
     watched.open("/line")
     page = watched.open("/products/plate")
     see(page, "worked out", "#detection")
-    see(page, "Defects were drawn on the good pictures", "#detection", 240)
+    see(page, "defects were drawn on the good pictures", "#detection", 240)
     page = watched.open("/products/plate")
-    see(page, "Defects were drawn on the good pictures", "#detection")
+    see(page, "defects were drawn on the good pictures", "#detection")
     assert "worked out" not in page.locator("#detection").inner_text()
     assert not watched.complaints

@@ -95,8 +95,8 @@ def _finds(done: ProductCheck) -> Iterator[str]:
         found, marked = sum(each.found for each in done.detection), sum(each.marked for each in done.detection)
         drawn = sum(each.drawn for each in done.detection)
         yield (
-            f"{drawn} defects were drawn on good pictures, {found} of them were found, and {marked} of these were "
-            "marked at the right place. Real defects can be harder to see, or easier."
+            f"{drawn} plainly visible defects were drawn on good pictures, {found} were found, and {marked} "
+            "of these were marked at the right place. Real defects can be harder to see, or easier."
         )
     if done.untested:
         yield f"There was no self-test. {done.untested}"

@@ -14,7 +14,7 @@ export function showDetection(place, path, facts, edit, done) {
   const test = edit && effectOf(path, () => ({ path: "detection", sent: {} }), known ? "Test again" : "Test it now", done);
   const old = known && !facts.current;
   const words = known
-    ? "Defects were drawn on the good pictures and looked for. Real defects can be harder to see, or easier."
+    ? "Plainly visible defects were drawn on the good pictures and looked for. Real defects can be harder to see, or easier."
     : "It is not known yet. The test draws defects on the good pictures and looks for them. It takes a minute or more.";
   fill(place, el("p", { class: known ? "muted" : null }, words),
     old && el("p", { class: "is-review said" }, `This is from change ${facts.change}. The product was changed since.`),
