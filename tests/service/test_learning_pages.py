@@ -95,6 +95,7 @@ def test_the_page_with_corrections_is_accessible(confirming: Standing, browser: 
     watched.context.close()
 
 
+@pytest.mark.timeout(600)
 def test_a_self_test_is_followed_by_whoever_comes_back_to_the_page(confirming: Standing, browser: Any) -> None:
     folder = confirming.settings.data / "more"
     folder.mkdir()
@@ -108,7 +109,7 @@ def test_a_self_test_is_followed_by_whoever_comes_back_to_the_page(confirming: S
     watched.open("/line")
     page = watched.open("/products/plate")
     see(page, "worked out", "#detection")
-    see(page, "defects were drawn on the good pictures", "#detection", 240)
+    see(page, "defects were drawn on the good pictures", "#detection", 500)
     page = watched.open("/products/plate")
     see(page, "defects were drawn on the good pictures", "#detection")
     assert "worked out" not in page.locator("#detection").inner_text()
